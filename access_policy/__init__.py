@@ -1,0 +1,1 @@
+"""Who calls, and what they may see: decisions without I/O, default deny."""

@@ -1,0 +1,87 @@
+"""The WSGI application: front doors, health, and nothing that knows a transaction."""
+
+import time
+import uuid
+
+import flask
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from access_policy.caller import OPEN_CALLER, Caller
+from carnet.fhir_door import fhir_blueprint
+from carnet.settings import check_security
+from carnet.wiring import Actors
+from carnet.xds_door import xds_blueprint
+from storage import migrate
+
+
+def application(actors: Actors) -> flask.Flask:
+    """The application of one process. Raises SettingsError when callers could not be told apart."""
+    check_security(actors.settings)
+    app = flask.Flask("carnet", static_folder=None)
+    app.register_blueprint(xds_blueprint(actors, _caller_of))
+    app.register_blueprint(
+        fhir_blueprint(
+            actors.registry,
+            actors.repository,
+            base_url=f"{actors.settings.public_url}/fhir",
+            caller_of=_caller_of,
+        )
+    )
+    _add_health(app, actors)
+    _add_log(app)
+    app.register_error_handler(Exception, _unexpected)
+    return app
+
+
+def _caller_of(_request: flask.Request) -> Caller:
+    """With `--security open` on loopback nobody is asked; `check_security` refuses any other way to start."""
+    return OPEN_CALLER
+
+
+def _add_health(app: flask.Flask, actors: Actors) -> None:
+    @app.get("/health/live")
+    def live() -> flask.Response:
+        return flask.Response("alive\n", content_type="text/plain")
+
+    @app.get("/health/ready")
+    def ready() -> flask.Response:
+        try:
+            with actors.units.read() as connection:
+                is_ready = migrate.revision(connection) == migrate.newest()
+        except SQLAlchemyError:
+            is_ready = False
+        text, status = ("ready\n", 200) if is_ready else ("database not ready\n", 503)
+        return flask.Response(text, status=status, content_type="text/plain")
+
+
+def _add_log(app: flask.Flask) -> None:
+    """One line per request: method, path, status, milliseconds. Never the query, which may name a patient."""
+    log = structlog.get_logger()
+
+    @app.before_request
+    def begin() -> None:
+        flask.g.began = time.perf_counter()
+
+    @app.after_request
+    def end(response: flask.Response) -> flask.Response:
+        milliseconds = round((time.perf_counter() - flask.g.began) * 1000, 1)
+        log.info(
+            "request",
+            method=flask.request.method,
+            route=str(flask.request.url_rule),
+            status=response.status_code,
+            milliseconds=milliseconds,
+        )
+        return response
+
+
+def _unexpected(problem: Exception) -> flask.Response | HTTPException:
+    """Anything not foreseen: a correlation id in log and answer, no detail."""
+    if isinstance(problem, HTTPException):
+        return problem
+    correlation_id = str(uuid.uuid4())
+    structlog.get_logger().error("unexpected failure", correlation_id=correlation_id, exc_info=problem)
+    text = f"unexpected failure, reported as {correlation_id}\n"
+    return flask.Response(text, status=503, headers={"Retry-After": "5"}, content_type="text/plain")

@@ -1,0 +1,87 @@
+"""The HTTP server: gunicorn with threads, configured here and nowhere else."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import flask
+import structlog
+from gunicorn.app.base import BaseApplication
+
+from carnet.application import application
+from carnet.settings import Settings, check_security
+from carnet.wiring import open_actors, open_units
+
+_KEEP_ALIVE_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+class HttpServer(BaseApplication):  # type: ignore[misc]
+    """Runs the application in `settings.workers` processes until SIGTERM or SIGINT, then finishes requests."""
+
+    def __init__(self, settings: Settings, on_ready: Callable[[str], None]) -> None:
+        """`on_ready` is told the URL once the server listens."""
+        self._settings, self._on_ready = settings, on_ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        for name, value in {
+            "bind": f"{settings.host}:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": "gthread",
+            "threads": settings.threads,
+            "keepalive": _KEEP_ALIVE_SECONDS,
+            "graceful_timeout": _STOP_SECONDS,
+            "timeout": 0,
+            "control_socket_disable": True,
+            "limit_request_line": 8190,
+            "limit_request_fields": 100,
+            "limit_request_field_size": 8190,
+            "loglevel": "warning",
+            "proc_name": "carnet",
+            "when_ready": self._announce,
+            "worker_exit": _close,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> flask.Flask:
+        """Called in each worker: database connections and threads do not survive a fork."""
+        configure_log()
+        actors = open_actors(self._settings)
+        app = application(actors)
+        app.extensions["carnet"] = actors
+        return app
+
+    def _announce(self, arbiter: Any) -> None:
+        host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
+        self._on_ready(f"http://{host}:{port}")
+
+
+def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Serve until told to stop. Raises SettingsError before anything is opened when the settings forbid it."""
+    check_security(settings)
+    open_units(settings).close()
+    HttpServer(settings, on_ready).run()
+
+
+def configure_log() -> None:
+    """Structured lines on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _close(_arbiter: Any, worker: Any) -> None:
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["carnet"].units.close()

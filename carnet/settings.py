@@ -1,0 +1,162 @@
+"""Settings of the server: defaults, then the TOML file, then the environment, then the command line.
+
+Every setting is an option of `carnet serve`, a key of the file and a variable `CARNET_…`; a name
+that is not listed here is an error.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from xds.identifiers import is_oid
+
+ENVIRONMENT_PREFIX = "CARNET_"
+
+
+class SettingsError(ValueError):
+    """A setting that is unknown, malformed or refused; the text says which and what was expected."""
+
+
+def _setting(default: Any, meaning: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One value per setting; empty text means "take the default named in the meaning"."""
+
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(8080, "TCP port to listen on; 0 takes a free one")
+    data: str = _setting("./carnet-data", "folder of the embedded database and documents")
+    database: str = _setting(
+        "", "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME; default carnet.sqlite in the data folder"
+    )
+    documents: str = _setting("", "file:///FOLDER; default documents/ in the data folder")
+    domain: str = _setting("dmp", "affinity domain: the French DMP, or any other", ("dmp", "ihe"))
+    wire: str = _setting(
+        "", "tolerance for known sender quirks; default strict for ihe, dmp for dmp", ("strict", "dmp")
+    )
+    base_url: str = _setting("", "URL under which clients reach the server; default http://HOST:PORT")
+    security: str = _setting("mtls", "how callers prove who they are", ("mtls", "open"))
+    repository_id: str = _setting("", "OID of the repository; default 1.2.250.1.213.4.1.1.1.2 for dmp, 2.25… for ihe")
+    check_codes: bool = _setting(True, "refuse codes outside the value sets of the domain")
+    max_document_mb: int = _setting(500, "largest document accepted, in MB of 10^6 octets")
+    workers: int = _setting(1, "server processes; only one with SQLite")
+    threads: int = _setting(16, "requests answered at once by a process")
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{Path(self.data).absolute() / 'carnet.sqlite'}"
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(self.data)
+
+    @property
+    def documents_folder(self) -> Path:
+        if not self.documents:
+            return Path(self.data) / "documents"
+        return Path(self.documents.removeprefix("file://"))
+
+    @property
+    def public_url(self) -> str:
+        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def uses_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite:")
+
+
+def load(given: Mapping[str, Any], *, config: str | None = None) -> Settings:
+    """Settings from all sources, checked. `given` holds command line options, None for those not given.
+
+    Raises SettingsError.
+    """
+    values = _from_file(config) | _from_environment() | {k: v for k, v in given.items() if v is not None}
+    settings = replace(Settings(), **{name: _typed(name, value) for name, value in values.items()})
+    _check(settings)
+    return settings
+
+
+def names() -> tuple[str, ...]:
+    return tuple(one.name for one in fields(Settings))
+
+
+def _from_file(config: str | None) -> dict[str, Any]:
+    path = config or os.environ.get(f"{ENVIRONMENT_PREFIX}CONFIG")
+    if not path:
+        return {}
+    try:
+        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise SettingsError(f"settings file {path}: {problem}") from problem
+    return {_known(key.replace("-", "_"), f"settings file {path}"): value for key, value in found.items()}
+
+
+def _from_environment() -> dict[str, Any]:
+    found = {k: v for k, v in os.environ.items() if k.startswith(ENVIRONMENT_PREFIX) and k != "CARNET_CONFIG"}
+    return {_known(k.removeprefix(ENVIRONMENT_PREFIX).lower(), "environment"): v for k, v in found.items()}
+
+
+def _known(name: str, where: str) -> str:
+    if name not in names():
+        raise SettingsError(f"{where}: unknown setting {name}; known are {', '.join(names())}")
+    return name
+
+
+def _typed(name: str, value: Any) -> Any:
+    default = getattr(Settings(), name)
+    if isinstance(default, bool):
+        return _boolean(name, value)
+    if isinstance(default, int):
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise SettingsError(f"setting {name}: found {value!r}, expected a whole number") from None
+    return str(value)
+
+
+def _boolean(name: str, value: Any) -> bool:
+    word = str(value).lower()
+    if word not in ("true", "false", "1", "0", "yes", "no"):
+        raise SettingsError(f"setting {name}: found {value!r}, expected true or false")
+    return word in ("true", "1", "yes")
+
+
+def _check(settings: Settings) -> None:
+    for one in fields(settings):
+        choices, value = one.metadata["choices"], getattr(settings, one.name)
+        if choices and value and value not in choices:
+            raise SettingsError(f"setting {one.name}: found {value!r}, expected {' or '.join(choices)}")
+    if settings.documents and not settings.documents.startswith("file:///"):
+        raise SettingsError(f"setting documents: found {settings.documents!r}, expected file:///FOLDER")
+    if settings.uses_sqlite and settings.workers != 1:
+        raise SettingsError(f"setting workers: found {settings.workers}, SQLite has one writing process, expected 1")
+    if settings.workers < 1 or settings.threads < 1 or settings.max_document_mb < 1 or not 0 <= settings.port < 65536:
+        raise SettingsError("settings workers, threads, max_document_mb: expected at least 1; port: 0 to 65535")
+    if settings.repository_id and not is_oid(settings.repository_id):
+        raise SettingsError(f"setting repository_id: found {settings.repository_id!r}, expected an OID")
+
+
+def check_security(settings: Settings) -> None:
+    """Refuse to serve callers nobody asks for their identity, but on loopback. Raises SettingsError."""
+    if settings.security != "open":
+        raise SettingsError(
+            "mutual TLS is not available in this version: start with --security open, which serves loopback only"
+        )
+    if not is_loopback(settings.host):
+        raise SettingsError(
+            f"--security open asks nobody who they are and is refused on {settings.host}: use --host 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address, or the name localhost, reaches this machine only."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

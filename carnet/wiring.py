@@ -1,0 +1,70 @@
+"""Everything a server is made of, put together: read this page as the architecture diagram."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from access_policy.caller import Caller
+from access_policy.visibility import visibility
+from carnet.domains import affinity_domain, repository_unique_id
+from carnet.settings import Settings
+from fhir_facade.document_reference import to_document_reference
+from registry import iti42_register_document_set_b as iti42
+from registry.criteria import Criteria, Form
+from registry.store import Registry
+from repository.filesystem_store import FilesystemStore
+from repository.store import Repository
+from storage.engine import open_engine
+from storage.migrate import upgrade
+from storage.postgresql_units import PostgresqlUnits
+from storage.sqlite_units import SqliteUnits
+from storage.unit_of_work import Units, UnitOfWork
+from xds.ebrim.attributes import SubmissionKind
+from xds.ebrim.read import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actors:
+    """The actors of one process, sharing one database."""
+
+    settings: Settings
+    units: Units
+    registry: Registry
+    repository: Repository
+
+
+def open_actors(settings: Settings) -> Actors:
+    """Open database and documents and build the actors. The database is brought to the newest schema."""
+    units = open_units(settings)
+    registry = Registry(units, domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
+
+    def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> None:
+        iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.PROVIDE)
+
+    def readable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
+        criteria = Criteria(unique_ids=tuple(sorted(unique_ids)), on_demand=True)
+        found = registry.find(criteria, visibility(caller), form=Form.REFERENCE) if unique_ids else ()
+        return frozenset(one.unique_id for one in found if one.unique_id)
+
+    repository = Repository(
+        unique_id=repository_unique_id(settings),
+        units=units,
+        blobs=FilesystemStore(settings.documents_folder),
+        register=register,
+        readable=readable,
+    )
+    return Actors(settings=settings, units=units, registry=registry, repository=repository)
+
+
+def open_units(settings: Settings) -> Units:
+    """The database alone, at the newest schema."""
+    if settings.uses_sqlite:
+        settings.data_folder.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(settings.database_url, connections=settings.threads)
+    upgrade(engine)
+    return SqliteUnits(engine) if settings.uses_sqlite else PostgresqlUnits(engine)
+
+
+def now() -> str:
+    """The time as DTM to the second, UTC."""
+    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")

@@ -1,0 +1,132 @@
+"""The SOAP front door: `/xds/registry` and `/xds/repository`, with `?wsdl` and `?xsd=`. ITI TF-2x: V."""
+
+from collections.abc import Callable, Mapping
+
+import flask
+import structlog
+
+from access_policy.caller import Caller
+from carnet.domains import wire_name
+from carnet.wiring import Actors
+from registry import iti18_registry_stored_query as iti18
+from registry import iti42_register_document_set_b as iti42
+from repository import iti41_provide_and_register_document_set_b as iti41
+from repository import iti43_retrieve_document_set as iti43
+from schemas.wsdl import wsdl, xsd
+from soap.server import Endpoint, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
+from soap.wire import WIRES
+from xds.vocabulary import LCM, QUERY, XDS_B
+
+MEGABYTE = 10**6
+
+
+def registry_operations(actors: Actors) -> tuple[Operation, ...]:
+    """The transactions of the Document Registry."""
+
+    def stored_query(message: Message) -> Reply:
+        return Reply(body=iti18.soap(actors.registry, message.body, message.caller))
+
+    def register(message: Message) -> Reply:
+        return Reply(body=iti42.soap(actors.registry, message.body, message.caller))
+
+    return (
+        _operation("ITI-18", "urn:ihe:iti:2007:RegistryStoredQuery", f"{{{QUERY}}}AdhocQueryRequest", stored_query),
+        _operation("ITI-42", "urn:ihe:iti:2007:RegisterDocumentSet-b", f"{{{LCM}}}SubmitObjectsRequest", register),
+    )
+
+
+def repository_operations(actors: Actors) -> tuple[Operation, ...]:
+    """The transactions of the Document Repository."""
+
+    def provide(message: Message) -> Reply:
+        return Reply(body=iti41.soap(actors.repository, message.body, message.parts, message.caller))
+
+    def retrieve(message: Message) -> Reply:
+        answer = iti43.soap(actors.repository, message.body, message.caller)
+        parts = tuple(
+            OutgoingPart(content_id=cid, content_type=kind, length=length, chunks=octets)
+            for cid, kind, length, octets in answer.parts
+        )
+        return Reply(body=answer.body, parts=parts)
+
+    return (
+        _operation(
+            "ITI-41",
+            "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
+            f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest",
+            provide,
+            mtom=True,
+        ),
+        _operation(
+            "ITI-43",
+            "urn:ihe:iti:2007:RetrieveDocumentSet",
+            f"{{{XDS_B}}}RetrieveDocumentSetRequest",
+            retrieve,
+            mtom=True,
+        ),
+    )
+
+
+def _operation(
+    name: str, action: str, body: str, handler: Callable[[Message], Reply], *, mtom: bool = False
+) -> Operation:
+    """Every one of these transactions answers with its action and `Response`. ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5"""
+    return Operation(
+        name=name, action=action, response_action=f"{action}Response", body=body, mtom=mtom, handler=handler
+    )
+
+
+def xds_blueprint(actors: Actors, caller_of: Callable[[flask.Request], Caller]) -> flask.Blueprint:
+    """`POST` runs transactions, `GET ?wsdl` and `?xsd=NAME` describe them."""
+    door = flask.Blueprint("xds", __name__, url_prefix="/xds")
+    endpoints = _endpoints(actors)
+
+    @door.post("/<name>")
+    def transact(name: str) -> flask.Response:
+        endpoint = endpoints.get(name) or flask.abort(404)
+        request = flask.request
+        answer = endpoint.answer(
+            HttpRequest(
+                content_type=request.headers.get("Content-Type", ""),
+                content_encoding=request.headers.get("Content-Encoding", ""),
+                content_length=request.content_length,
+                body=request.stream,
+                caller=caller_of(request),
+            )
+        )
+        return flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
+
+    @door.get("/<name>")
+    def describe(name: str) -> flask.Response:
+        if name not in endpoints:
+            flask.abort(404)
+        address = f"{actors.settings.public_url}/xds/{name}"
+        return flask.Response(_description(name, address), content_type="text/xml; charset=utf-8")
+
+    return door
+
+
+def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
+    log = structlog.get_logger()
+
+    def on_error(correlation_id: str, problem: BaseException) -> None:
+        log.error("unexpected failure", correlation_id=correlation_id, exc_info=problem)
+
+    wire = WIRES[wire_name(actors.settings)]
+    limits = SoapLimits(document=actors.settings.max_document_mb * MEGABYTE)
+    return {
+        name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error)
+        for name, operations in (
+            ("registry", registry_operations(actors)),
+            ("repository", repository_operations(actors)),
+        )
+    }
+
+
+def _description(name: str, address: str) -> bytes:
+    if "wsdl" in {key.lower() for key in flask.request.args}:
+        return wsdl(name, address=address)
+    try:
+        return xsd(flask.request.args.get("xsd", ""), address=address)
+    except FileNotFoundError:
+        flask.abort(404)

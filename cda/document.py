@@ -1,0 +1,125 @@
+"""A CDA document read from its bytes, in whichever of its forms. CI-SIS Structuration minimale 1.16.8.
+
+The bytes come from outside. What the XML standard allows and a CDA never needs is refused
+before a tree is built: a document type, entities, an XML version other than 1.0, deep nesting.
+Base64 bodies make text nodes of many megabytes, so the tree itself is built with `huge_tree`.
+"""
+
+from dataclasses import dataclass
+from xml.parsers import expat
+
+from lxml import etree
+
+CDA = "urn:hl7-org:v3"
+MAX_BYTES = 100 * 1024 * 1024
+MAX_DEPTH = 256
+_CLINICAL_DOCUMENT = f"{{{CDA}}}ClinicalDocument"
+
+# Root element -> mimeType of the metadata. The style sheet of a self-presentable document is never run.
+_MIME_TYPES = {
+    _CLINICAL_DOCUMENT: "text/xml",
+    "{http://www.w3.org/1999/XSL/Transform}stylesheet": "application/xslt+xml",
+    "{http://www.w3.org/1999/XSL/Transform}transform": "application/xslt+xml",
+    "{http://www.w3.org/2000/09/xmldsig#}Signature": "text/xml",
+}
+
+
+class UnreadableDocument(Exception):  # noqa: N818 - named for what the caller holds
+    """Bytes that are no CDA document, with one sentence that says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """The ClinicalDocument element, and the mimeType of the file around it."""
+
+    clinical_document: etree._Element
+    mime_type: str
+
+
+def read_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> Document:
+    """Parse a document that nobody has vouched for. UnreadableDocument when it is refused.
+
+    `max_bytes` counts the file as it came, base64 included.
+    """
+    if len(data) > max_bytes:
+        raise UnreadableDocument(f"The document has {len(data)} bytes; at most {max_bytes} are read.")
+    _check_structure(data)
+    root = _tree(data)
+    mime_type = _MIME_TYPES.get(str(root.tag))
+    if mime_type is None:
+        raise UnreadableDocument(f"The root element is {_shown(root.tag)}; a ClinicalDocument of {CDA} was expected.")
+    clinical_document = next(root.iter(_CLINICAL_DOCUMENT), None)
+    if clinical_document is None:
+        raise UnreadableDocument(f"There is no ClinicalDocument of {CDA} inside {_shown(root.tag)}.")
+    return Document(clinical_document=clinical_document, mime_type=mime_type)
+
+
+class _Depth:
+    """Counts open elements, which nothing else bounds once `huge_tree` is on."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    def start(self, _name: str, _attributes: list[str]) -> None:
+        self._open += 1
+        if self._open > MAX_DEPTH:
+            raise UnreadableDocument(f"Elements are nested more than {MAX_DEPTH} deep.")
+
+    def end(self, _name: str) -> None:
+        self._open -= 1
+
+
+def _refuse_document_type(*_declaration: object) -> None:
+    raise UnreadableDocument("The document has a document type declaration; none is accepted.")
+
+
+def _check_version(version: str, _encoding: str | None, _standalone: int) -> None:
+    if version != "1.0":
+        raise UnreadableDocument("The document is not XML 1.0.")
+
+
+def _check_structure(data: bytes) -> None:
+    """Walk the bytes once without keeping anything; a document type stops it at its first character."""
+    parser = expat.ParserCreate()
+    depth = _Depth()
+    parser.ordered_attributes = True
+    parser.XmlDeclHandler = _check_version
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    parser.StartElementHandler = depth.start
+    parser.EndElementHandler = depth.end
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        raise _not_well_formed(error) from error
+
+
+def _not_well_formed(error: Exception) -> UnreadableDocument:
+    return UnreadableDocument(f"The document is not well-formed XML: {_shown(error)}.")
+
+
+def _tree(data: bytes) -> etree._Element:
+    """Comments and processing instructions are left out: a value with a comment inside stays one text."""
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise _not_well_formed(error) from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        _refuse_document_type()
+    return root
+
+
+def _shown(outside: object) -> str:
+    """Something from outside, cut short for a message."""
+    return str(outside)[:120]

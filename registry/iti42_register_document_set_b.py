@@ -1,0 +1,81 @@
+"""Register Document Set-b [ITI-42]. ITI TF-2: 3.42."""
+
+from collections.abc import Sequence
+
+from lxml import etree
+
+from access_policy.caller import Caller
+from registry.life_cycle import deprecate_replaced, registered, replaced_documents
+from registry.store import Registry
+from storage.unit_of_work import StorageFailed, UnitOfWork
+from xds.ebrim.attributes import SubmissionKind
+from xds.ebrim.read import Reading, read_submission
+from xds.ebrim.response import registry_response
+from xds.ebrim.schema import schema_findings
+from xds.errors import ErrorCode, RegistryError, Rejected, metadata_error
+from xds.metadata import Association, RegistryObject
+from xds.submission_rules import StoredFacts, object_rules, reference_rules, state_rules
+
+
+def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
+    """`lcm:SubmitObjectsRequest` -> `rs:RegistryResponse`."""
+    try:
+        findings = schema_findings(body)
+        if findings:
+            raise Rejected(metadata_error(str(finding)) for finding in findings)
+        reading = read_submission(body)
+        registry.units.write(lambda unit: handle(registry, unit, reading, caller))
+    except Rejected as rejected:
+        return registry_response(rejected.errors)
+    except StorageFailed:
+        context = "the registry could not store the metadata; try again"
+        return registry_response([RegistryError(code=ErrorCode.REGISTRY, context=context)])
+    return registry_response()
+
+
+def handle(
+    registry: Registry,
+    unit: UnitOfWork,
+    reading: Reading,
+    caller: Caller,
+    *,
+    kind: SubmissionKind = SubmissionKind.REGISTER,
+) -> tuple[RegistryObject, ...]:
+    """Register one submission in the unit of work; returns the objects as stored.
+
+    Raises Rejected with every violation found, nothing stored. ITI TF-2: 3.42.4.1.3
+    """
+    submission = reading.submission
+    owner = submission.submission_set
+    patient_id = None if owner is None else owner.patient_id
+    patient_key = registry.lock(unit, patient_id, _unique_ids(submission.objects))
+    facts = _facts(registry, unit, submission.objects, patient_is_known=patient_key is not None)
+    errors = [
+        *reading.errors,
+        *object_rules(submission, kind, registry.domain, reading.unreadable),
+        *reference_rules(submission, registry.domain),
+        *state_rules(submission, facts),
+    ]
+    if errors or patient_key is None:
+        raise Rejected(errors)
+    things = registered(submission, now=registry.now())
+    registry.add(unit, patient_key, things)
+    deprecate_replaced(registry, unit, patient_key, replaced_documents(things))
+    registry.announce(unit, patient_key, things, transaction=kind, caller=caller)
+    return things
+
+
+def _facts(
+    registry: Registry, unit: UnitOfWork, things: Sequence[RegistryObject], *, patient_is_known: bool
+) -> StoredFacts:
+    ends = {end for thing in things if isinstance(thing, Association) for end in (thing.source, thing.target)}
+    return registry.stored_facts(
+        unit,
+        patient_is_known=patient_is_known,
+        entry_uuids=ends | {thing.entry_uuid for thing in things},
+        unique_ids=_unique_ids(things),
+    )
+
+
+def _unique_ids(things: Sequence[RegistryObject]) -> set[str]:
+    return {thing.unique_id for thing in things if not isinstance(thing, Association) and thing.unique_id}

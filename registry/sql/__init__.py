@@ -1,0 +1,1 @@
+"""The registry's tables and statements, one file per concern."""

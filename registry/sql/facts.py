@@ -1,0 +1,69 @@
+"""Reading the stored facts that the rules of a submission ask for."""
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection, Row, select, tuple_
+
+from registry.sql import identities
+from registry.sql.tables import KIND_OF, STATUS_OF, patient, registry_object
+from xds.datatypes import CX
+from xds.metadata import DocumentEntry
+from xds.submission_rules import StoredFacts, StoredObject
+from xds.vocabulary import ObjectType
+
+_o = registry_object.c
+_COLUMNS = (
+    _o.patient_key,
+    _o.object_key,
+    _o.entry_uuid,
+    _o.unique_id,
+    _o.kind,
+    _o.status,
+    _o.is_current,
+    _o.is_on_demand,
+    _o.hash,
+    _o.size,
+    patient.c.identifier,
+    patient.c.authority,
+)
+
+
+def stored_facts(
+    connection: Connection, *, patient_is_known: bool, entry_uuids: Collection[str], unique_ids: Collection[str]
+) -> StoredFacts:
+    """What the registry holds under these entryUUIDs and uniqueIds. Call it under the lock of the patient."""
+    keys = identities.object_keys_of(connection, {*entry_uuids, *unique_ids})
+    rows = _rows(connection, {key for found in keys.values() for key in found})
+    stored = {key: _stored(row) for key, row in rows.items()}
+    return StoredFacts(
+        patient_is_known=patient_is_known,
+        objects={uuid: stored[keys[uuid][0]] for uuid in entry_uuids if uuid in keys},
+        by_unique_id={uid: tuple(stored[key] for key in keys[uid]) for uid in unique_ids if uid in keys},
+    )
+
+
+def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Row[tuple[object, ...]]]:
+    wanted = sorted(keys)
+    if not wanted:
+        return {}
+    statement = (
+        select(*_COLUMNS)
+        .join(patient, patient.c.patient_key == _o.patient_key)
+        .where(tuple_(_o.patient_key, _o.object_key).in_(wanted))
+    )
+    return {(row.patient_key, row.object_key): row for row in connection.execute(statement)}
+
+
+def _stored(row: Row[tuple[object, ...]]) -> StoredObject:
+    kind = KIND_OF[row.kind]
+    document_type = ObjectType.ON_DEMAND if row.is_on_demand else ObjectType.STABLE
+    return StoredObject(
+        entry_uuid=row.entry_uuid,
+        kind=kind,
+        status=STATUS_OF[row.status],
+        is_current=row.is_current,
+        patient=CX.of(id=row.identifier, authority=row.authority).key,
+        object_type=document_type if kind is DocumentEntry else None,
+        hash=row.hash,
+        size=row.size,
+    )

@@ -1,0 +1,163 @@
+"""Criteria -> SELECT. ITI TF-2: 3.18.4.1.2.3."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
+
+from access_policy.visibility import Visibility
+from registry.criteria import (
+    CodeCriterion,
+    CodePattern,
+    Criteria,
+    Form,
+    Found,
+    LikeCriterion,
+    Order,
+    Page,
+    TimeCriterion,
+)
+from registry.sql import identities
+from registry.sql.tables import CODE_COLUMNS, KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
+from xds.datatypes import normalised
+from xds.metadata import DocumentEntry
+
+_o = registry_object.c
+_NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
+_RENDERING = {Form.EBRIM: _o.ebrim, Form.FHIR: _o.fhir}
+
+
+def find(
+    connection: Connection, criteria: Criteria, visibility: Visibility, page: Page, form: Form
+) -> tuple[Found, ...]:
+    """The objects that fit and may be seen, in the order of the page."""
+    condition = _condition(connection, criteria, visibility)
+    columns = [_o.patient_key, _o.object_key, _o.entry_uuid, _o.unique_id]
+    if form is not Form.REFERENCE:
+        columns.append(_RENDERING[form])
+    statement = _paged(select(*columns).where(condition), page)
+    return tuple(
+        Found(
+            patient_key=row[0],
+            object_key=row[1],
+            entry_uuid=row[2],
+            unique_id=row[3],
+            rendering=row[4] if len(row) > 4 else b"",
+        )
+        for row in connection.execute(statement)
+    )
+
+
+def count(connection: Connection, criteria: Criteria, visibility: Visibility) -> int:
+    """How many objects fit and may be seen."""
+    condition = _condition(connection, criteria, visibility)
+    return connection.execute(select(func.count()).select_from(registry_object).where(condition)).scalar_one()
+
+
+def _paged(statement: Select[tuple[object, ...]], page: Page) -> Select[tuple[object, ...]]:
+    newest = page.order is Order.NEWEST
+    if page.after is not None:
+        statement = statement.where(_o.object_key < page.after if newest else _o.object_key > page.after)
+    statement = statement.order_by(_o.object_key.desc() if newest else _o.object_key)
+    return statement if page.size is None else statement.limit(page.size)
+
+
+def _condition(connection: Connection, criteria: Criteria, visibility: Visibility) -> ColumnElement[bool]:
+    patients = _patient_keys(connection, criteria)
+    if not visibility.everything or not patients:
+        return false()
+    return and_(
+        _one_of(_o.patient_key, patients),
+        _o.kind == KINDS[criteria.kind],
+        *_columns(criteria),
+        *_document_columns(criteria),
+        *(_code(criterion) for criterion in criteria.codes),
+        *(part for criterion in criteria.times for part in _time(criterion)),
+        *(_like(criterion) for criterion in criteria.likes),
+    )
+
+
+def _patient_keys(connection: Connection, criteria: Criteria) -> Sequence[int]:
+    """The shards the question concerns: by patient, or by the identities it names."""
+    if criteria.patient is not None:
+        key = identities.patient_key(connection, criteria.patient)
+        return [] if key is None else [key]
+    named = {*criteria.entry_uuids, *criteria.unique_ids, *criteria.logical_ids, *criteria.touching}
+    return identities.patient_keys_of(connection, sorted(named))
+
+
+def _one_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def _columns(criteria: Criteria) -> list[ColumnElement[bool]]:
+    parts: list[ColumnElement[bool]] = []
+    if criteria.statuses:
+        parts.append(_one_of(_o.status, [STATUSES[status] for status in criteria.statuses]))
+    for column, values in (
+        (_o.entry_uuid, criteria.entry_uuids),
+        (_o.logical_id, criteria.logical_ids),
+        (_o.unique_id, criteria.unique_ids),
+        (_o.source_id, criteria.source_ids),
+    ):
+        if values:
+            parts.append(_one_of(column, values))
+    if criteria.touching:
+        parts.append(or_(_one_of(_o.source, criteria.touching), _one_of(_o.target, criteria.touching)))
+    if not criteria.all_versions:
+        parts.append(_o.is_current)
+    return parts
+
+
+def _document_columns(criteria: Criteria) -> list[ColumnElement[bool]]:
+    """Stable, on-demand or both. ITI TF-2: 3.18.4.1.2.3.6.2"""
+    if criteria.kind is not DocumentEntry or (criteria.stable and criteria.on_demand):
+        return []
+    if not (criteria.stable or criteria.on_demand):
+        return [false()]
+    return [_o.is_on_demand if criteria.on_demand else ~_o.is_on_demand]
+
+
+def _code(criterion: CodeCriterion) -> ColumnElement[bool]:
+    if criterion.attribute in CODE_COLUMNS:
+        return or_(*(_matches(_o[criterion.attribute], pattern) for pattern in criterion.any_of))
+    return _has_value(criterion.attribute, *(_matches(object_value.c.value, pattern) for pattern in criterion.any_of))
+
+
+def _matches(column: ColumnElement[str], pattern: CodePattern) -> ColumnElement[bool]:
+    if pattern.code is not None and pattern.coding_scheme is not None:
+        return column == f"{pattern.code}^^{pattern.coding_scheme}"
+    if pattern.code is not None:
+        return column.startswith(f"{pattern.code}^^", autoescape=True)
+    return column.endswith(f"^^{pattern.coding_scheme}", autoescape=True)
+
+
+def _time(criterion: TimeCriterion) -> list[ColumnElement[bool]]:
+    """From <= time < To; an object without the time is not excluded."""
+    column = _o[criterion.attribute]
+    parts = []
+    if criterion.start is not None:
+        parts.append(or_(column.is_(None), column >= criterion.start))
+    if criterion.stop is not None:
+        parts.append(or_(column.is_(None), column < criterion.stop))
+    return parts
+
+
+def _like(criterion: LikeCriterion) -> ColumnElement[bool]:
+    patterns = (normalised(pattern) for pattern in criterion.any_of)
+    return _has_value(
+        criterion.attribute, *(object_value.c.value.like(pattern, escape=_NO_ESCAPE) for pattern in patterns)
+    )
+
+
+def _has_value(attribute: str, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return (
+        select(object_value.c.object_key)
+        .where(
+            object_value.c.patient_key == _o.patient_key,
+            object_value.c.object_key == _o.object_key,
+            object_value.c.attribute == VALUE_ATTRIBUTES[attribute],
+            or_(*conditions),
+        )
+        .exists()
+    )

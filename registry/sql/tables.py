@@ -1,0 +1,116 @@
+"""The registry's tables.
+
+One row per registry object: narrow indexed columns first, then the attributes as JSON (the truth)
+and the rendered ebRIM and FHIR bytes (derived, rewritten in the same transaction). Every row carries
+the patient key, and every uniqueness that matters is in `identity`, so the schema distributes by
+patient unchanged.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
+from xds.vocabulary import AvailabilityStatus
+
+metadata = MetaData()
+
+KINDS: dict[type[RegistryObject], int] = {DocumentEntry: 1, SubmissionSet: 2, Folder: 3, Association: 4}
+KIND_OF = {number: kind for kind, number in KINDS.items()}
+STATUSES = {status: number for number, status in enumerate(AvailabilityStatus, start=1)}
+STATUS_OF = {number: status for status, number in STATUSES.items()}
+
+patient = Table(
+    "patient",
+    metadata,
+    Column("patient_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("authority", String, nullable=False),
+    Column("identifier", String, nullable=False),
+    UniqueConstraint("authority", "identifier", name="uq_patient_identifier"),
+    comment="Patient identifiers known to the registry. ITI TF-2: 3.8",
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("value", String, primary_key=True),
+    Column("scope", BigInteger, primary_key=True, autoincrement=False),
+    Column("patient_key", BigInteger, nullable=False),
+    Column("object_key", BigInteger, nullable=False),
+    comment="entryUUID and uniqueId -> row. scope 0: unique in the registry; else the patient key, for documents",
+)
+
+registry_object = Table(
+    "registry_object",
+    metadata,
+    Column("patient_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("object_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Column("is_on_demand", Boolean, nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("submission_key", BigInteger, nullable=False),
+    Column("size", BigInteger),
+    Column("entry_uuid", String, nullable=False),
+    Column("logical_id", String, nullable=False),
+    Column("unique_id", String),
+    Column("source", String),
+    Column("target", String),
+    Column("association_type", String),
+    Column("creation_time", String(14)),
+    Column("service_start_time", String(14)),
+    Column("service_stop_time", String(14)),
+    Column("update_time", String(14)),
+    Column("visible_from", String(14)),
+    Column("hash", String(40)),
+    Column("class_code", String),
+    Column("type_code", String),
+    Column("format_code", String),
+    Column("practice_setting_code", String),
+    Column("healthcare_facility_type_code", String),
+    Column("content_type_code", String),
+    Column("source_id", String),
+    Column("attributes", Text, nullable=False),
+    Column("ebrim", LargeBinary, nullable=False),
+    Column("fhir", LargeBinary),
+    Index("ix_registry_object_kind", "patient_key", "kind", "status"),
+    comment="DocumentEntry, SubmissionSet, Folder, Association. ITI TF-3: 4.2.1",
+)
+
+object_value = Table(
+    "object_value",
+    metadata,
+    Column("patient_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("object_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("attribute", SmallInteger, primary_key=True, autoincrement=False),
+    Column("value", String, primary_key=True),
+    comment="Searchable attributes with several values: codes, author persons, reference ids",
+)
+
+# Attributes of `object_value`, by the field they come from.
+VALUE_ATTRIBUTES = {
+    "confidentiality_code": 1,
+    "event_code_list": 2,
+    "code_list": 3,
+    "author_person": 4,
+    "reference_id_list": 5,
+}
+CODE_COLUMNS = (
+    "class_code",
+    "type_code",
+    "format_code",
+    "practice_setting_code",
+    "healthcare_facility_type_code",
+    "content_type_code",
+)

@@ -1,0 +1,256 @@
+"""Provide and Register Document Set-b [ITI-41]. ITI TF-2: 3.41."""
+
+import base64
+import binascii
+import errno
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from lxml import etree
+
+from access_policy.caller import Caller
+from repository import index
+from repository.blob_store import IncomingBlob
+from repository.index import StoredDocument
+from repository.store import Repository
+from soap.xop import content_id_matches, include_href, strip_includes
+from storage.unit_of_work import StorageFailed, UnitOfWork
+from xds.ebrim.read import Reading, read_submission, submit_objects_request
+from xds.ebrim.response import registry_response
+from xds.ebrim.schema import schema_findings
+from xds.errors import ErrorCode, RegistryError, Rejected
+from xds.metadata import DocumentEntry
+from xds.vocabulary import XDS_B, ObjectType
+
+_DOCUMENT = f"{{{XDS_B}}}Document"
+_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Part(Protocol):
+    """A MIME part beside the root: its Content-ID and its octets as they arrive."""
+
+    @property
+    def content_id(self) -> str: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provided:
+    """One `xds:Document` of the request: the id it names and where its octets are."""
+
+    id: str
+    href: str | None
+    inline: str | None
+
+
+def soap(repository: Repository, body: etree._Element, parts: Iterable[Part], caller: Caller) -> bytes:
+    """`xds:ProvideAndRegisterDocumentSetRequest` -> `rs:RegistryResponse`."""
+    try:
+        provided = tuple(_provided(element) for element in body.iterchildren(_DOCUMENT))
+        strip_includes(body)
+        request = submit_objects_request(body)
+        findings = schema_findings(body)
+        if findings or request is None:
+            raise Rejected(_metadata_error(str(finding)) for finding in findings)
+        reading = read_submission(request)
+        with _received(repository, provided, parts) as received:
+            handle(repository, reading, received, caller)
+    except Rejected as rejected:
+        return registry_response(rejected.errors)
+    except (OSError, StorageFailed) as problem:
+        return registry_response([_storage_error(problem)])
+    return registry_response()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """The octets of a request, digested, and what was wrong with their packaging."""
+
+    blobs: Mapping[str, IncomingBlob]
+    errors: tuple[RegistryError, ...] = ()
+
+
+def handle(repository: Repository, reading: Reading, received: Received, caller: Caller) -> None:
+    """Store the documents, then register them: the steps of ITI TF-2: 3.41.4.1.3 in this order.
+
+    Raises Rejected with all errors of repository and registry, nothing stored.
+    """
+    errors = [*received.errors, *_pairing_rules(reading, received.blobs), *_octet_rules(reading, received.blobs)]
+    reading = _completed(repository, reading, received.blobs)
+    if errors:
+        raise Rejected([*errors, *_findings_of_registry(repository, reading, caller)])
+    keys = {identifier: blob.keep() for identifier, blob in received.blobs.items()}
+    try:
+        unused = repository.units.write(lambda unit: _register(repository, unit, reading, keys, caller))
+    except BaseException:
+        _delete(repository, keys.values())
+        raise
+    _delete(repository, unused)
+
+
+def _provided(element: etree._Element) -> Provided:
+    href = include_href(element)
+    inline = None if href is not None else "".join(element.itertext())
+    return Provided(id=element.get("id", "").strip(), href=href, inline=inline)
+
+
+@contextmanager
+def _received(repository: Repository, provided: tuple[Provided, ...], parts: Iterable[Part]) -> Iterator[Received]:
+    """Stream every document into the blob store; what is not kept in the block is discarded."""
+    blobs: dict[str, IncomingBlob] = {}
+    opened: list[IncomingBlob] = []
+    errors: list[RegistryError] = []
+    waiting = {document.href: document for document in provided if document.href is not None}
+
+    def receive(document: Provided, chunks: Iterable[bytes]) -> None:
+        blob = repository.blobs.receive()
+        opened.append(blob)
+        for chunk in chunks:
+            blob.write(chunk)
+        if document.id in blobs:
+            errors.append(_duplicate_document(document))
+        blobs[document.id] = blob
+
+    try:
+        for document in provided:
+            if document.inline is not None:
+                receive(document, [_decoded(document)])
+        for part in parts:
+            href = next((href for href in waiting if content_id_matches(href, part.content_id)), None)
+            if href is None:
+                errors.append(_unreferenced_part(part))
+            else:
+                receive(waiting.pop(href), part)
+        errors.extend(_missing_part(document) for document in waiting.values())
+        yield Received(blobs=blobs, errors=tuple(errors))
+    finally:
+        for blob in opened:
+            blob.discard()
+
+
+def _decoded(document: Provided) -> bytes:
+    try:
+        return base64.b64decode("".join((document.inline or "").split()), validate=True)
+    except binascii.Error:
+        raise Rejected([_metadata_error(f"Document {document.id}: expected base64")]) from None
+
+
+def _pairing_rules(reading: Reading, blobs: Mapping[str, IncomingBlob]) -> Iterator[RegistryError]:
+    """P1: every stable DocumentEntry has its Document and every Document its DocumentEntry."""
+    stable = {e.entry_uuid for e in reading.submission.document_entries if e.object_type is ObjectType.STABLE}
+    for identifier in sorted(stable - blobs.keys()):
+        context = f"DocumentEntry {identifier}: found no Document with this id"
+        yield RegistryError(code=ErrorCode.MISSING_DOCUMENT, context=context)
+    for identifier in sorted(blobs.keys() - {e.entry_uuid for e in reading.submission.document_entries}):
+        context = f"Document {identifier}: found no DocumentEntry with this id"
+        yield RegistryError(code=ErrorCode.MISSING_DOCUMENT_METADATA, context=context)
+
+
+def _octet_rules(reading: Reading, blobs: Mapping[str, IncomingBlob]) -> Iterator[RegistryError]:
+    """P2: a hash or size that was sent is that of the octets."""
+    for entry in reading.submission.document_entries:
+        blob = blobs.get(entry.entry_uuid)
+        if blob is None:
+            continue
+        digest = blob.digest()
+        for name, found, actual in (("hash", entry.hash, digest.sha1), ("size", entry.size, digest.size)):
+            if found is not None and found != actual:
+                yield _metadata_error(
+                    f"DocumentEntry {entry.entry_uuid}: {name}: found {found}, expected {actual}, that of the document"
+                )
+
+
+def _completed(repository: Repository, reading: Reading, blobs: Mapping[str, IncomingBlob]) -> Reading:
+    """repositoryUniqueId is ours; hash and size are computed. ITI TF-2: 3.41.4.1.3"""
+
+    def completed(entry: DocumentEntry) -> DocumentEntry:
+        blob = blobs.get(entry.entry_uuid)
+        if blob is None:
+            return entry
+        digest = blob.digest()
+        return replace(entry, repository_unique_id=repository.unique_id, hash=digest.sha1, size=digest.size)
+
+    entries = tuple(completed(entry) for entry in reading.submission.document_entries)
+    return replace(reading, submission=replace(reading.submission, document_entries=entries))
+
+
+def _findings_of_registry(repository: Repository, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
+    """What the registry would say besides, in a unit of work that is never committed."""
+
+    def attempt(unit: UnitOfWork) -> None:
+        repository.register(unit, reading, caller)
+        raise Rejected(())
+
+    try:
+        repository.units.write(attempt)
+    except Rejected as rejected:
+        return rejected.errors
+    return ()
+
+
+def _register(
+    repository: Repository, unit: UnitOfWork, reading: Reading, keys: Mapping[str, str], caller: Caller
+) -> list[str]:
+    """Register and index in one unit; returns the keys of blobs that are not needed."""
+    repository.register(unit, reading, caller)
+    entries = [entry for entry in reading.submission.document_entries if entry.entry_uuid in keys]
+    known = index.held(unit.connection, [entry.unique_id or "" for entry in entries])
+    new, unused = [], []
+    for entry in entries:
+        key = keys[entry.entry_uuid]
+        stored = known.get(entry.unique_id or "")
+        if stored is None:
+            new.append(_stored(entry, key))
+        elif key.startswith(stored.sha256):
+            unused.append(key)
+        else:
+            context = f"DocumentEntry {entry.entry_uuid}: uniqueId {entry.unique_id}: held here with other octets"
+            raise Rejected([RegistryError(code=ErrorCode.NON_IDENTICAL_HASH, context=context)])
+    index.add(unit.connection, new)
+    return unused
+
+
+def _stored(entry: DocumentEntry, key: str) -> StoredDocument:
+    return StoredDocument(
+        unique_id=entry.unique_id or "",
+        size=entry.size or 0,
+        sha1=entry.hash or "",
+        sha256=key.partition("/")[0],
+        blob_key=key,
+        mime_type=entry.mime_type or "",
+    )
+
+
+def _delete(repository: Repository, keys: Iterable[str]) -> None:
+    for key in keys:
+        repository.blobs.delete(key)
+
+
+def _metadata_error(context: str) -> RegistryError:
+    return RegistryError(code=ErrorCode.REPOSITORY_METADATA, context=context)
+
+
+def _duplicate_document(document: Provided) -> RegistryError:
+    context = f"Document {document.id}: found the same id on several Documents"
+    return RegistryError(code=ErrorCode.REPOSITORY_DUPLICATE_UNIQUE_ID_IN_MESSAGE, context=context)
+
+
+def _unreferenced_part(part: Part) -> RegistryError:
+    context = f"MIME part {part.content_id[:100]!r}: found no Document that refers to it"
+    return RegistryError(code=ErrorCode.MISSING_DOCUMENT_METADATA, context=context)
+
+
+def _missing_part(document: Provided) -> RegistryError:
+    context = f"Document {document.id}: found no MIME part for {(document.href or '')[:100]!r}"
+    return RegistryError(code=ErrorCode.MISSING_DOCUMENT, context=context)
+
+
+def _storage_error(problem: Exception) -> RegistryError:
+    if isinstance(problem, StorageFailed):
+        return RegistryError(code=ErrorCode.REGISTRY, context="the registry could not store the metadata; try again")
+    full = isinstance(problem, OSError) and problem.errno in _OUT_OF_SPACE
+    code = ErrorCode.REPOSITORY_OUT_OF_RESOURCES if full else ErrorCode.REPOSITORY
+    return RegistryError(code=code, context="the repository could not store the document; try again later")

@@ -1,0 +1,139 @@
+"""Retrieve Document Set [ITI-43]. ITI TF-2: 3.43."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from access_policy.caller import Caller
+from repository.blob_store import DamagedBlob
+from repository.index import StoredDocument
+from repository.store import Repository
+from xds.ebrim.response import DocumentResponse, retrieve_document_set_response
+from xds.ebrim.schema import schema_findings
+from xds.errors import ErrorCode, RegistryError
+from xds.vocabulary import XDS_B, ResponseStatus
+
+_REQUEST = f"{{{XDS_B}}}DocumentRequest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRequest:
+    """One document asked for. ITI TF-2: 3.43.4.1.2"""
+
+    repository_unique_id: str
+    document_unique_id: str
+    home_community_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """One document found, verified, its octets about to be read."""
+
+    request: DocumentRequest
+    document: StoredDocument
+    octets: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieved:
+    """What a request brought, in its order, and one error per document that failed."""
+
+    delivered: tuple[Delivered, ...]
+    errors: tuple[RegistryError, ...]
+
+    @property
+    def status(self) -> ResponseStatus:
+        if not self.errors:
+            return ResponseStatus.SUCCESS
+        return ResponseStatus.PARTIAL_SUCCESS if self.delivered else ResponseStatus.FAILURE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveAnswer:
+    """The response element and, per XOP include in it, (Content-ID, type, length, octets)."""
+
+    body: bytes
+    parts: tuple[tuple[str, str, int, Iterator[bytes]], ...] = ()
+
+
+def soap(repository: Repository, body: etree._Element, caller: Caller) -> RetrieveAnswer:
+    """`xds:RetrieveDocumentSetRequest` -> `xds:RetrieveDocumentSetResponse`."""
+    findings = schema_findings(body)
+    if findings:
+        errors = [RegistryError(code=ErrorCode.REPOSITORY, context=str(finding)) for finding in findings]
+        return RetrieveAnswer(body=retrieve_document_set_response((), errors, status=ResponseStatus.FAILURE))
+    retrieved = handle(repository, _read(body), caller)
+    content_ids = [f"{uuid.uuid4()}@carnet" for _ in retrieved.delivered]
+    responses = [_response(one, cid) for one, cid in zip(retrieved.delivered, content_ids, strict=True)]
+    return RetrieveAnswer(
+        body=retrieve_document_set_response(responses, retrieved.errors, status=retrieved.status),
+        parts=tuple(
+            (cid, one.document.mime_type, one.document.size, one.octets)
+            for one, cid in zip(retrieved.delivered, content_ids, strict=True)
+        ),
+    )
+
+
+def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: Caller) -> Retrieved:
+    """Every document asked for that is held here and may be read. ITI TF-2: 3.43.4.1.3
+
+    "Unknown" and "not allowed" are one answer.
+    """
+    ours = [one for one in requests if one.repository_unique_id == repository.unique_id]
+    held = repository.held(caller, {one.document_unique_id for one in ours})
+    delivered: list[Delivered] = []
+    errors: list[RegistryError] = []
+    for request in requests:
+        outcome = _deliver(repository, request, held.get(request.document_unique_id))
+        if isinstance(outcome, Delivered):
+            delivered.append(outcome)
+        else:
+            errors.append(outcome)
+    return Retrieved(delivered=tuple(delivered), errors=tuple(errors))
+
+
+def _read(body: etree._Element) -> tuple[DocumentRequest, ...]:
+    return tuple(
+        DocumentRequest(
+            home_community_id=_text(element, "HomeCommunityId"),
+            repository_unique_id=_text(element, "RepositoryUniqueId") or "",
+            document_unique_id=_text(element, "DocumentUniqueId") or "",
+        )
+        for element in body.iterchildren(_REQUEST)
+    )
+
+
+def _text(element: etree._Element, name: str) -> str | None:
+    child = element.find(f"{{{XDS_B}}}{name}")
+    return None if child is None else "".join(child.itertext()).strip()
+
+
+def _deliver(
+    repository: Repository, request: DocumentRequest, document: StoredDocument | None
+) -> Delivered | RegistryError:
+    if request.repository_unique_id != repository.unique_id:
+        return _error(
+            request, ErrorCode.UNKNOWN_REPOSITORY_ID, "found a RepositoryUniqueId that is not this repository's"
+        )
+    if document is None:
+        return _error(request, ErrorCode.DOCUMENT_UNIQUE_ID, "no such document is available to this requester")
+    try:
+        return Delivered(request=request, document=document, octets=repository.octets(document))
+    except DamagedBlob:
+        return _error(request, ErrorCode.REPOSITORY, "the stored document is damaged and is not delivered")
+
+
+def _error(request: DocumentRequest, code: ErrorCode, context: str) -> RegistryError:
+    return RegistryError(code=code, context=context, location=request.document_unique_id)
+
+
+def _response(delivered: Delivered, content_id: str) -> DocumentResponse:
+    return DocumentResponse(
+        repository_unique_id=delivered.request.repository_unique_id,
+        document_unique_id=delivered.request.document_unique_id,
+        home_community_id=delivered.request.home_community_id,
+        mime_type=delivered.document.mime_type,
+        content_id=content_id,
+    )

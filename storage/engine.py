@@ -1,0 +1,80 @@
+"""Opening the database: driver settings, and a refusal to start on unsafe ones.
+
+SQLite: WAL and synchronous=FULL; NORMAL lost acknowledged rows in a third of simulated power cuts.
+PostgreSQL: refuses fsync=off and full_page_writes=off.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+SQLITE_PRAGMAS: Mapping[str, str] = {
+    "journal_mode": "wal",
+    "synchronous": "2",  # FULL
+    "foreign_keys": "1",
+    "busy_timeout": "10000",
+    "trusted_schema": "0",
+    "cell_size_check": "1",
+}
+_SQLITE_CACHE_KIB = 32 * 1024
+_POSTGRESQL_SAFE = {"fsync": "on", "full_page_writes": "on"}
+
+
+class UnsafeDatabase(Exception):  # noqa: N818 - a state of the database, told to the operator
+    """The database has a setting under which an acknowledged document could be lost."""
+
+
+def open_engine(url: str, *, connections: int = 16) -> Engine:
+    """An engine for `sqlite:///FILE` or `postgresql+psycopg://…`, ready and checked.
+
+    Raises UnsafeDatabase for unsafe settings, ValueError for another kind of database.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, connections)
+    if parsed.get_backend_name() == "postgresql":
+        return _open_postgresql(parsed, connections)
+    raise ValueError(f"database {parsed.drivername}: expected sqlite:///FILE or postgresql+psycopg://…")
+
+
+def _open_sqlite(url: URL, connections: int) -> Engine:
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=-1,
+        connect_args={"check_same_thread": False, "cached_statements": 512},
+    )
+    event.listen(engine, "connect", _set_pragmas)
+    with engine.connect() as connection:
+        _check_pragmas(connection)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    for name, value in SQLITE_PRAGMAS.items():
+        connection.execute(f"PRAGMA {name}={value}")
+    connection.execute(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
+
+
+def _check_pragmas(connection: Connection) -> None:
+    for name, value in SQLITE_PRAGMAS.items():
+        found = str(connection.exec_driver_sql(f"PRAGMA {name}").scalar())
+        if found != value:
+            raise UnsafeDatabase(f"SQLite {name} is {found}, must be {value}")
+    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+        raise UnsafeDatabase("SQLite quick_check found the database file damaged")
+
+
+def _open_postgresql(url: URL, connections: int) -> Engine:
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_size=connections, max_overflow=connections, hide_parameters=True
+    )
+    with engine.connect() as connection:
+        for name, safe in _POSTGRESQL_SAFE.items():
+            found = connection.exec_driver_sql(f"SHOW {name}").scalar()
+            if found != safe:
+                raise UnsafeDatabase(f"PostgreSQL {name} is {found}, must be {safe}")
+    return engine

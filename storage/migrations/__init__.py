@@ -1,0 +1,1 @@
+"""Alembic environment of the one database; versions hold explicit operations only."""

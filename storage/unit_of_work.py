@@ -1,0 +1,45 @@
+"""Units of work: everything one request changes commits together, or not at all.
+
+The composition root hands `Units` to the actors. A write is a function of its `UnitOfWork`, so that
+the SQLite writer can run it in its own thread and PostgreSQL can run it again after a conflict: it
+must have no effect but on the unit.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+
+class StorageFailed(Exception):  # noqa: N818 - a state of the store, reported as an answer
+    """The database cannot be written or read now (disk full, connection lost, shut down)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitOfWork:
+    """One atomic change: metadata, document index, audit records and notifications go through `connection`."""
+
+    connection: Connection
+
+
+class Units(Protocol):
+    """Opens units of work on the one database."""
+
+    def write(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` and commit; its exception rolls everything back and comes out unchanged.
+
+        Returns only after the commit is durable. Raises StorageFailed when it cannot be.
+        """
+        ...
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A connection that sees one committed state, for the length of the block."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was accepted and release the database."""
+        ...

@@ -1,0 +1,193 @@
+"""A SOAP client builds itself from the service descriptions as they are served. ITI TF-2x: V; ITI TF-2: 3.18, 3.41-43."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import xmlschema
+import zeep
+from lxml import etree
+from zeep.wsa import WsAddressingPlugin
+
+from schemas import resource
+from schemas.wsdl import wsdl, xsd
+
+ADDRESS = "https://registry.example.org/xds/registry"
+NAMESPACES = {
+    "wsdl": "http://schemas.xmlsoap.org/wsdl/",
+    "soap12": "http://schemas.xmlsoap.org/wsdl/soap12/",
+    "soap": "http://www.w3.org/2003/05/soap-envelope",
+    "wsa": "http://www.w3.org/2005/08/addressing",
+    "wsam": "http://www.w3.org/2007/05/addressing/metadata",
+    "wsaw": "http://www.w3.org/2006/05/addressing/wsdl",
+    "query": "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0",
+    "xs": "http://www.w3.org/2001/XMLSchema",
+}
+OPERATIONS = {
+    ("registry", "DocumentRegistry_RegistryStoredQuery"): (
+        "RegistryStoredQuery",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse",
+    ),
+    ("registry", "DocumentRegistry_RegisterDocumentSet-b"): (
+        "RegisterDocumentSet-b",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
+    ),
+    ("repository", "DocumentRepository_ProvideAndRegisterDocumentSet-b"): (
+        "ProvideAndRegisterDocumentSet-b",
+        "{urn:ihe:iti:xds-b:2007}ProvideAndRegisterDocumentSetRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
+    ),
+    ("repository", "DocumentRepository_RetrieveDocumentSet"): (
+        "RetrieveDocumentSet",
+        "{urn:ihe:iti:xds-b:2007}RetrieveDocumentSetRequest",
+        "{urn:ihe:iti:xds-b:2007}RetrieveDocumentSetResponse",
+    ),
+}
+
+
+class Served(BaseHTTPRequestHandler):
+    """`GET /xds/<service>?wsdl` and `?xsd=<file>`, 404 for the rest."""
+
+    def do_GET(self) -> None:
+        status, body = self.answer()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer(self) -> tuple[int, bytes]:
+        url = urlsplit(self.path)
+        address = f"http://{self.headers['Host']}{url.path}"
+        query = parse_qs(url.query, keep_blank_values=True)
+        try:
+            if "xsd" in query:
+                return 200, xsd(query["xsd"][0], address=address)
+            return 200, wsdl(url.path.rpartition("/")[2], address=address)
+        except FileNotFoundError as missing:
+            return 404, str(missing).encode()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Quiet: pytest shows what fails."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Served) as listening:
+        Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_address[1]}/xds"
+        listening.shutdown()
+
+
+@pytest.fixture(scope="module", params=["registry", "repository"])
+def service(request: pytest.FixtureRequest, server: str) -> tuple[str, zeep.Client]:
+    client = zeep.Client(f"{server}/{request.param}?wsdl")
+    client.transport.session.close()
+    return request.param, client
+
+
+def bound_operations(client: zeep.Client) -> dict[str, object]:
+    [binding] = client.wsdl.bindings.values()
+    return dict(binding.all())
+
+
+def test_client_finds_the_operations_and_their_messages(service: tuple[str, zeep.Client]) -> None:
+    name, client = service
+    found = {
+        operation: (bound.soapaction, bound.input.body.qname, bound.output.body.qname)
+        for operation, bound in bound_operations(client).items()
+    }
+    assert found == {
+        operation: (f"urn:ihe:iti:2007:{action}", request, answer)
+        for (owner, operation), (action, request, answer) in OPERATIONS.items()
+        if owner == name
+    }
+
+
+def test_client_calls_the_address_it_was_given(service: tuple[str, zeep.Client], server: str) -> None:
+    name, client = service
+    [port] = [port for service in client.wsdl.services.values() for port in service.ports.values()]
+    assert port.binding_options["address"] == f"{server}/{name}"
+
+
+def test_client_reads_the_actions_of_both_addressing_vocabularies() -> None:
+    for (name, operation), (action, _, _) in OPERATIONS.items():
+        root = etree.fromstring(wsdl(name, address=ADDRESS))
+        [found] = root.xpath(f"//wsdl:portType/wsdl:operation[@name='{operation}']", namespaces=NAMESPACES)
+        for vocabulary in ("wsam", "wsaw"):
+            actions = found.xpath(f"*/@{vocabulary}:Action", namespaces=NAMESPACES)
+            assert actions == [f"urn:ihe:iti:2007:{action}", f"urn:ihe:iti:2007:{action}Response"]
+
+
+@pytest.fixture
+def registry(server: str) -> Iterator[zeep.Client]:
+    client = zeep.Client(f"{server}/registry?wsdl", plugins=[WsAddressingPlugin()])
+    yield client
+    client.transport.session.close()
+
+
+def stored_query(client: zeep.Client) -> etree._Element:
+    return client.create_message(
+        client.service,
+        "DocumentRegistry_RegistryStoredQuery",
+        ResponseOption={"returnType": "ObjectRef", "returnComposedObjects": True},
+        AdhocQuery={
+            "id": "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d",
+            "Slot": [{"name": "$XDSDocumentEntryPatientId", "ValueList": {"Value": ["'p1^^^&2.999.4&ISO'"]}}],
+        },
+    )
+
+
+def test_client_addresses_a_stored_query_by_its_action(registry: zeep.Client) -> None:
+    envelope = stored_query(registry)
+    [action] = envelope.xpath("/soap:Envelope/soap:Header/wsa:Action", namespaces=NAMESPACES)
+    assert action.text == "urn:ihe:iti:2007:RegistryStoredQuery"
+
+
+def test_client_writes_a_stored_query_that_is_valid(registry: zeep.Client) -> None:
+    [body] = stored_query(registry).xpath("/soap:Envelope/soap:Body/query:AdhocQueryRequest", namespaces=NAMESPACES)
+    etree.XMLSchema(etree.parse(resource("xsd/messages.xsd"))).assertValid(etree.fromstring(etree.tostring(body)))
+
+
+def test_schemas_as_served_compile_to_the_message_schema(server: str) -> None:
+    served = xmlschema.XMLSchema10(f"{server}/registry?xsd=messages.xsd", allow="all")
+    on_disk = xmlschema.XMLSchema10(resource("xsd/messages.xsd"))
+    assert set(served.maps.elements) == set(on_disk.maps.elements)
+
+
+@pytest.mark.parametrize("name", ["registry", "repository"])
+def test_description_refers_to_schemas_at_its_own_address(name: str) -> None:
+    root = etree.fromstring(wsdl(name, address=ADDRESS))
+    locations = root.xpath("//xs:import/@schemaLocation", namespaces=NAMESPACES)
+    assert locations
+    assert all(location.startswith(f"{ADDRESS}?xsd=") for location in locations)
+    assert root.xpath("//soap12:address/@location", namespaces=NAMESPACES) == [ADDRESS]
+
+
+def test_schema_refers_to_schemas_at_its_own_address() -> None:
+    root = etree.fromstring(xsd("query.xsd", address=ADDRESS))
+    references = root.xpath("//xs:import | //xs:include", namespaces=NAMESPACES)
+    assert [reference.get("schemaLocation") for reference in references] == [
+        f"{ADDRESS}?xsd={name}" for name in ("filter_query.xsd", "rim.xsd", "rs.xsd")
+    ]
+
+
+def test_address_is_escaped_where_it_is_written() -> None:
+    address = 'https://registry.example.org/a"b<c&d'
+    root = etree.fromstring(wsdl("registry", address=address))
+    assert root.xpath("//soap12:address/@location", namespaces=NAMESPACES) == [address]
+
+
+@pytest.mark.parametrize("name", ["", "none", "Registry", "../wsdl/registry", "registry.wsdl", "../xsd/rim"])
+def test_unknown_service_is_not_found(name: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        wsdl(name, address=ADDRESS)
+
+
+@pytest.mark.parametrize("name", ["", "none.xsd", "../wsdl/registry.wsdl", "../__init__.py", "/etc/passwd", "RIM.XSD"])
+def test_unknown_schema_is_not_found(name: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        xsd(name, address=ADDRESS)

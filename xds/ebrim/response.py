@@ -1,0 +1,93 @@
+"""The answers: RegistryResponse, AdhocQueryResponse, RetrieveDocumentSetResponse as bytes. ITI TF-3: 4.2.4."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
+
+from xds.errors import RegistryError
+from xds.vocabulary import QUERY, RIM, RS, XDS_B, ResponseStatus, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentResponse:
+    """One delivered document; `content_id` names the MIME part with its octets. ITI TF-2: 3.43.4.2.2"""
+
+    repository_unique_id: str
+    document_unique_id: str
+    mime_type: str
+    content_id: str
+    home_community_id: str | None = None
+
+
+def registry_response(errors: Sequence[RegistryError] = (), *, status: ResponseStatus | None = None) -> bytes:
+    """`rs:RegistryResponse`; without a status, Failure when there is an error of severity Error."""
+    status = status or _status(errors)
+    return _element("rs:RegistryResponse", f'xmlns:rs="{RS}" status="{status}"', _error_list(errors))
+
+
+def adhoc_query_response(
+    objects: Iterable[bytes], errors: Sequence[RegistryError] = (), *, status: ResponseStatus | None = None
+) -> bytes:
+    """`query:AdhocQueryResponse` around fragments with the prefix `rim:`. ITI TF-2: 3.18.4.1.3"""
+    status = status or _status(errors)
+    namespaces = f'xmlns:query="{QUERY}" xmlns:rs="{RS}" xmlns:rim="{RIM}"'
+    body = _error_list(errors) + b"<rim:RegistryObjectList>" + b"".join(objects) + b"</rim:RegistryObjectList>"
+    return _element("query:AdhocQueryResponse", f'{namespaces} status="{status}"', body)
+
+
+def retrieve_document_set_response(
+    documents: Sequence[DocumentResponse], errors: Sequence[RegistryError], *, status: ResponseStatus
+) -> bytes:
+    """`xds:RetrieveDocumentSetResponse` with an XOP include per document. ITI TF-2: 3.43.4.2.2"""
+    response = registry_response(errors, status=status)
+    parts = b"".join(_document_response(document) for document in documents)
+    return _element("xds:RetrieveDocumentSetResponse", f'xmlns:xds="{XDS_B}"', response + parts)
+
+
+def _status(errors: Sequence[RegistryError]) -> ResponseStatus:
+    return ResponseStatus.FAILURE if any(error.is_error for error in errors) else ResponseStatus.SUCCESS
+
+
+def _element(name: str, attributes: str, body: bytes) -> bytes:
+    return f"<{name} {attributes}>".encode() + body + f"</{name}>".encode()
+
+
+def _error_list(errors: Sequence[RegistryError]) -> bytes:
+    if not errors:
+        return b""
+    highest = Severity.ERROR if any(error.is_error for error in errors) else Severity.WARNING
+    body = b"".join(_error(error) for error in errors)
+    return _element("rs:RegistryErrorList", f'highestSeverity="{highest}"', body)
+
+
+def _error(error: RegistryError) -> bytes:
+    location = f" location={quoteattr(_printable(error.location))}" if error.location else ""
+    context = quoteattr(_printable(error.context))
+    return (
+        f'<rs:RegistryError codeContext={context} errorCode="{error.code}"{location} severity="{error.severity}"/>'
+    ).encode()
+
+
+def _printable(text: str) -> str:
+    """Text that XML 1.0 can carry: other characters become U+FFFD."""
+    return "".join(char if _is_xml_char(char) else "\ufffd" for char in text)
+
+
+def _is_xml_char(char: str) -> bool:
+    code = ord(char)
+    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+
+
+def _document_response(document: DocumentResponse) -> bytes:
+    home = _simple("HomeCommunityId", document.home_community_id) if document.home_community_id else ""
+    include = f'<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:{document.content_id}"/>'
+    return (
+        f"<xds:DocumentResponse>{home}{_simple('RepositoryUniqueId', document.repository_unique_id)}"
+        f"{_simple('DocumentUniqueId', document.document_unique_id)}{_simple('mimeType', document.mime_type)}"
+        f"<xds:Document>{include}</xds:Document></xds:DocumentResponse>"
+    ).encode()
+
+
+def _simple(name: str, text: str) -> str:
+    escaped = _printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<xds:{name}>{escaped}</xds:{name}>"

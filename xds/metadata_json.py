@@ -1,0 +1,67 @@
+"""Metadata objects as JSON: the truth that a registry row keeps, both directions.
+
+Values stand as their wire text; a Code is `[code, codingScheme, displayName]`, an author an object
+with its five Slots. Reading back restores without checking: what was accepted stays readable.
+"""
+
+from typing import Any, TypeVar, cast
+
+import orjson
+
+from xds.datatypes import Code
+from xds.ebrim.attributes import AUTHOR_SLOTS, TABLES, Attribute, Carrier
+from xds.metadata import Author, RegistryObject, Slot
+
+T = TypeVar("T", bound=RegistryObject)
+_EXTRA = "extraSlots"
+
+
+def to_json(thing: RegistryObject) -> bytes:
+    """The object's attributes by the standard's names, absent ones left out."""
+    out: dict[str, Any] = {}
+    for row in TABLES[type(thing)].attributes:
+        value = getattr(thing, row.field)
+        if value not in (None, ()):
+            out[row.name] = [_plain(one) for one in value] if row.many else _plain(value)
+    if thing.extra_slots:
+        out[_EXTRA] = [[slot.name, *slot.values] for slot in thing.extra_slots]
+    return orjson.dumps(out)
+
+
+def from_json(kind: type[T], text: bytes | str) -> T:
+    """The object of the given kind, as it was written by `to_json`."""
+    stored = orjson.loads(text)
+    fields = {row.field: _restored(row, stored[row.name]) for row in TABLES[kind].attributes if row.name in stored}
+    extra = tuple(Slot(name, tuple(values)) for name, *values in stored.get(_EXTRA, ()))
+    return cast(T, cast(Any, kind)(**fields, extra_slots=extra))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Code):
+        return [value.code, value.coding_scheme, value.display_name]
+    if isinstance(value, Author):
+        return _plain_author(value)
+    return value if isinstance(value, int) else str(value)
+
+
+def _plain_author(author: Author) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, field, _, many in AUTHOR_SLOTS:
+        value = getattr(author, field)
+        if value:
+            out[name] = [str(one) for one in value] if many else str(value)
+    return out
+
+
+def _restored(row: Attribute, stored: Any) -> Any:
+    restore = _restored_author if row.carrier is Carrier.AUTHOR else row.datatype.restore
+    return tuple(restore(one) for one in stored) if row.many else restore(stored)
+
+
+def _restored_author(stored: dict[str, Any]) -> Author:
+    fields: dict[str, Any] = {}
+    for name, field, datatype, many in AUTHOR_SLOTS:
+        if name in stored:
+            value = stored[name]
+            fields[field] = tuple(datatype.restore(one) for one in value) if many else datatype.restore(value)
+    return Author(**fields)
