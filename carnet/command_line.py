@@ -169,7 +169,9 @@ def _patient_id(identifier: str, authority: str) -> CX:
 
 @commands.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--content-type", default="07^^1.2.250.1.213.2.2", show_default=True, help="contentTypeCode, code^^scheme.")
+@click.option(
+    "--content-type", default="07^^1.2.250.1.213.2.2", show_default=True, help="contentTypeCode, code^^scheme."
+)
 @_url
 @_as_json
 def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) -> None:
@@ -185,7 +187,9 @@ def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) ->
     reports = [
         read_report(file.read_bytes(), entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)
     ]
-    answer = XdsClient(url).push(reports, content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code))
+    answer = XdsClient(url).push(
+        reports, content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code)
+    )
     documents = [{"file": str(f), "uniqueId": r.entry.unique_id} for f, r in zip(files, reports, strict=True)]
     _finish(answer, {"documents": documents}, f"pushed {len(files)} document(s)", as_json)
 
@@ -233,7 +237,9 @@ def _row(entry: Any) -> dict[str, str]:
 
 @commands.command()
 @click.argument("unique_id")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default standard output.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default standard output."
+)
 @click.option("--repository", default="", help="repositoryUniqueId; default the one the registry names.")
 @_url
 def get(unique_id: str, output: Path | None, repository: str, url: str) -> None:

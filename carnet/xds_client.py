@@ -5,18 +5,237 @@ It writes messages with the same codecs as the server; `examples/` shows the sam
 
 import http.client
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from email.parser import BytesParser
-from email.policy import HTTP
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from carnet.reports import Report
-from soap.mtom import MtomPart, write_multipart
+from carnet.reports import CONTENT_TYPE, Report, submission_of
+from soap.content_type import parse_content_type
+from soap.envelope import write_envelope
+from soap.faults import HttpRefusal, SoapFault
+from soap.mtom import (
+    MimeLimits,
+    MtomPart,
+    MultipartReader,
+    PartStart,
+    content_type_of,
+    new_boundary,
+    write_multipart,
+)
+from soap.xop import XOP, content_id_matches, include_href
+from xds.datatypes import CX, Code
+from xds.ebrim.read import read_document_entries
 from xds.ebrim.write import write_submit_objects_request
-from xds.metadata import Submission
-from xds.vocabulary import QUERY, RIM, RS, XDS_B, ResponseStatus
-from xds.xml import parse
+from xds.errors import ErrorCode, RegistryError, Rejected
+from xds.metadata import DocumentEntry
+from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS, ReturnType
+from xds.vocabulary import QUERY, RIM, RS, XDS_B, AvailabilityStatus, ResponseStatus
+from xds.xml import BadXml, parse
+
+_TIMEOUT_SECONDS = 60
+_PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+_QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
+_RETRIEVE = "urn:ihe:iti:2007:RetrieveDocumentSet"
+_STATUSES = (AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED)
+
+
+class ClientError(Exception):
+    """The server could not be reached, or answered something else than a registry response."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A registry response: status, errors, and what it brought."""
+
+    status: str
+    errors: tuple[RegistryError, ...] = ()
+    documents: tuple[DocumentEntry, ...] = ()
+    references: tuple[str, ...] = ()
+    contents: tuple[bytes, ...] = ()
+
+    @property
+    def is_success(self) -> bool:
+        return self.status == ResponseStatus.SUCCESS
+
+
+class XdsClient:
+    """Talks to the registry and the repository under one base URL."""
+
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url)
+        if self._url.scheme != "http" or not self._url.hostname:
+            raise ClientError(f"{url}: expected http://HOST:PORT")
+
+    def push(self, reports: Sequence[Report], *, content_type: Code = CONTENT_TYPE) -> Answer:
+        """Provide and Register [ITI-41]; a report that replaces another one is linked to it."""
+        replaced = {one.entry.entry_uuid: self._entry_uuid(one.replaces) for one in reports if one.replaces}
+        submission = submission_of(reports, content_type=content_type, replaced=replaced)
+        request = write_submit_objects_request(submission.objects)
+        parts = [_part(report) for report in reports]
+        documents = "".join(
+            f'<xds:Document id="{escape(report.entry.entry_uuid)}">'
+            f'<xop:Include xmlns:xop="{XOP}" href="cid:{part.content_id}"/></xds:Document>'
+            for report, part in zip(reports, parts, strict=True)
+        )
+        body = b'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="%s">' % XDS_B.encode()
+        body += request + documents.encode() + b"</xds:ProvideAndRegisterDocumentSetRequest>"
+        return self._send("repository", _PROVIDE, body, parts)
+
+    def find_documents(
+        self, patient_id: CX, *, type_code: Code | None = None, deprecated_too: bool = False
+    ) -> Answer:
+        """FindDocuments, LeafClass [ITI-18]."""
+        statuses = ",".join(f"'{status}'" for status in (_STATUSES if deprecated_too else _STATUSES[:1]))
+        slots = {"$XDSDocumentEntryPatientId": _quoted(patient_id.key), "$XDSDocumentEntryStatus": f"({statuses})"}
+        if type_code is not None:
+            slots["$XDSDocumentEntryTypeCode"] = f"({_quoted(str(type_code))})"
+        return self._query(FIND_DOCUMENTS.id, slots)
+
+    def get_documents(self, unique_id: str, return_type: ReturnType = ReturnType.LEAF_CLASS) -> Answer:
+        """GetDocuments by uniqueId [ITI-18]."""
+        return self._query(GET_DOCUMENTS.id, {"$XDSDocumentEntryUniqueId": f"({_quoted(unique_id)})"}, return_type)
+
+    def retrieve(self, unique_ids: Sequence[str], *, repository: str) -> Answer:
+        """Retrieve Document Set [ITI-43]."""
+        requests = "".join(
+            f"<xds:DocumentRequest><xds:RepositoryUniqueId>{escape(repository)}</xds:RepositoryUniqueId>"
+            f"<xds:DocumentUniqueId>{escape(unique_id)}</xds:DocumentUniqueId></xds:DocumentRequest>"
+            for unique_id in unique_ids
+        )
+        body = f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDS_B}">{requests}</xds:RetrieveDocumentSetRequest>'
+        return self._send("repository", _RETRIEVE, body.encode(), [])
+
+    def repository_of(self, unique_id: str) -> str:
+        """repositoryUniqueId that the registry names for a document. Raises Rejected when it knows none."""
+        documents = self.get_documents(unique_id).documents
+        if not documents:
+            raise _unknown(unique_id)
+        return documents[0].repository_unique_id or ""
+
+    def _entry_uuid(self, unique_id: str) -> str:
+        references = self.get_documents(unique_id, ReturnType.OBJECT_REF).references
+        if not references:
+            raise _unknown(unique_id)
+        return references[0]
+
+    def _query(
+        self, query: str, slots: dict[str, str], return_type: ReturnType = ReturnType.LEAF_CLASS
+    ) -> Answer:
+        parameters = "".join(
+            f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList></rim:Slot>'
+            for name, value in slots.items()
+        )
+        body = (
+            f'<query:AdhocQueryRequest xmlns:query="{QUERY}" xmlns:rim="{RIM}">'
+            f'<query:ResponseOption returnType="{return_type.value}" returnComposedObjects="true"/>'
+            f'<rim:AdhocQuery id="{query}">{parameters}</rim:AdhocQuery></query:AdhocQueryRequest>'
+        )
+        return self._send("registry", _QUERY, body.encode(), None)
+
+    def _send(self, service: str, action: str, body: bytes, parts: Sequence[MtomPart] | None) -> Answer:
+        """One exchange; `parts` None sends simple SOAP, anything else MTOM."""
+        envelope = _request_envelope(body, action, f"{self._url.geturl()}/xds/{service}")
+        if parts is None:
+            content_type, message = f'application/soap+xml; charset=UTF-8; action="{action}"', envelope
+        else:
+            boundary, root_id = new_boundary(), "root@carnet"
+            content_type = content_type_of(boundary, root_id)
+            message = b"".join(write_multipart(envelope, parts, boundary=boundary, root_id=root_id))
+        return _read_answer(*self._post(f"/xds/{service}", content_type, message))
+
+    def _post(self, path: str, content_type: str, message: bytes) -> tuple[str, bytes]:
+        connection = http.client.HTTPConnection(
+            self._url.hostname or "", self._url.port or 80, timeout=_TIMEOUT_SECONDS
+        )
+        try:
+            connection.request("POST", path, body=message, headers={"Content-Type": content_type})
+            response = connection.getresponse()
+            return response.getheader("Content-Type", ""), response.read()
+        except OSError as problem:
+            raise ClientError(f"{self._url.geturl()} cannot be reached: {problem}") from problem
+        finally:
+            connection.close()
+
+
+def _part(report: Report) -> MtomPart:
+    return MtomPart(
+        content_id=f"{uuid.uuid4()}@carnet",
+        content_type=report.entry.mime_type or "application/octet-stream",
+        chunks=(report.content,),
+        length=len(report.content),
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _unknown(unique_id: str) -> Rejected:
+    context = f"the registry knows no document with the uniqueId {unique_id}"
+    return Rejected([RegistryError(code=ErrorCode.DOCUMENT_UNIQUE_ID, context=context, location=unique_id)])
+
+
+def _request_envelope(body: bytes, action: str, to: str) -> bytes:
+    header = (
+        f"<wsa:To>{escape(to)}</wsa:To><wsa:MessageID>urn:uuid:{uuid.uuid4()}</wsa:MessageID>"
+        "<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo>"
+    )
+    return write_envelope(body, action=action, header=header)
+
+
+def _read_answer(content_type: str, message: bytes) -> Answer:
+    root, parts = _unpacked(content_type, message)
+    try:
+        envelope = parse(root)
+    except BadXml as problem:
+        raise ClientError(f"the server answered {content_type or 'nothing'}: {message[:200]!r}") from problem
+    reason = envelope.find(".//{http://www.w3.org/2003/05/soap-envelope}Text")
+    response = next(envelope.iter(f"{{{RS}}}RegistryResponse", f"{{{QUERY}}}AdhocQueryResponse"), None)
+    if response is None:
+        raise ClientError(f"the server answered a fault: {'' if reason is None else reason.text}")
+    return Answer(
+        status=response.get("status", ""),
+        errors=tuple(_error(one) for one in response.iter(f"{{{RS}}}RegistryError")),
+        documents=read_document_entries(response),
+        references=tuple(one.get("id", "") for one in response.iter(f"{{{RIM}}}ObjectRef")),
+        contents=tuple(_content(one, parts) for one in envelope.iter(f"{{{XDS_B}}}Document")),
+    )
+
+
+def _error(element: etree._Element) -> RegistryError:
+    code = element.get("errorCode", "")
+    known = code in {str(one) for one in ErrorCode}
+    return RegistryError(
+        code=ErrorCode(code) if known else ErrorCode.REGISTRY,
+        context=element.get("codeContext", "") if known else f"{code}: {element.get('codeContext', '')}",
+        location=element.get("location", ""),
+    )
+
+
+def _content(element: etree._Element, parts: Sequence[tuple[str, bytes]]) -> bytes:
+    href = include_href(element) or ""
+    found = next((content for content_id, content in parts if content_id_matches(href, content_id)), None)
+    if found is None:
+        raise ClientError("the answer lacks the part of a document")
+    return found
+
+
+def _unpacked(content_type: str, message: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """The root of an answer and its other parts (Content-ID, octets)."""
+    parsed = parse_content_type(content_type)
+    if parsed.media_type != "multipart/related":
+        return message, []
+    reader = MultipartReader(parsed.parameter("boundary"), limits=MimeLimits())
+    parts: list[tuple[str, bytes]] = []
+    try:
+        for event in (*reader.feed(message), *reader.finish()):
+            if isinstance(event, PartStart):
+                parts.append((event.content_id, b""))
+            elif isinstance(event, bytes):
+                parts[-1] = (parts[-1][0], parts[-1][1] + event)
+    except (SoapFault, HttpRefusal) as problem:
+        raise ClientError(f"the answer cannot be read: {problem.reason}") from problem
+    return parts[0][1], parts[1:]

@@ -56,6 +56,7 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
             f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest",
             provide,
             mtom=True,
+            documents=f"{{{XDS_B}}}Document",
         ),
         _operation(
             "ITI-43",
@@ -68,11 +69,17 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
 
 
 def _operation(
-    name: str, action: str, body: str, handler: Callable[[Message], Reply], *, mtom: bool = False
+    name: str, action: str, body: str, handler: Callable[[Message], Reply], *, mtom: bool = False, documents: str = ""
 ) -> Operation:
     """Every one of these transactions answers with its action and `Response`. ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5"""
     return Operation(
-        name=name, action=action, response_action=f"{action}Response", body=body, mtom=mtom, handler=handler
+        name=name,
+        action=action,
+        response_action=f"{action}Response",
+        body=body,
+        mtom=mtom,
+        documents=documents,
+        handler=handler,
     )
 
 

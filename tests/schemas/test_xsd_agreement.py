@@ -1,4 +1,4 @@
-"""Our schemas and the published ones give every message the same verdict. OASIS ebXML RegRep 3.0; ITI TF-2: 3.18, 3.41-43."""
+"""Our schemas and the published ones give every message the same verdict. OASIS ebRIM 3.0, ebRS 3.0."""
 
 import json
 from collections import Counter

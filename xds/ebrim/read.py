@@ -5,7 +5,7 @@ because of the report, so a half-valid object is never stored.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lxml import etree
@@ -23,7 +23,7 @@ from xds.ebrim.attributes import (
 )
 from xds.errors import RegistryError, metadata_error
 from xds.metadata import Association, Author, DocumentEntry, Folder, Slot, Submission, SubmissionSet
-from xds.vocabulary import LCM, LIMITED_METADATA_NODES, RIM, AssociationType, ClassificationNode
+from xds.vocabulary import LCM, LIMITED_METADATA_NODES, RIM, AssociationType, AvailabilityStatus, ClassificationNode
 
 _SLOT, _VALUE, _VALUE_LIST = f"{{{RIM}}}Slot", f"{{{RIM}}}Value", f"{{{RIM}}}ValueList"
 _NAME, _DESCRIPTION, _LOCALIZED = f"{{{RIM}}}Name", f"{{{RIM}}}Description", f"{{{RIM}}}LocalizedString"
@@ -33,6 +33,7 @@ _EXTRINSIC, _ASSOCIATION = f"{{{RIM}}}ExtrinsicObject", f"{{{RIM}}}Association"
 _OBJECT_LIST = f"{{{RIM}}}RegistryObjectList"
 _OBJECT_REF = f"{{{RIM}}}ObjectRef"
 CODING_SCHEME = "codingScheme"
+_STATUS_OF = {str(status): status for status in AvailabilityStatus}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,18 @@ def read_submission(request: etree._Element) -> Reading:
         associations=tuple(associations),
     )
     return Reading(submission=submission, errors=tuple(report.errors), unreadable=frozenset(report.unreadable))
+
+
+def read_document_entries(response: etree._Element) -> tuple[DocumentEntry, ...]:
+    """The DocumentEntries of a query answer, as a consumer reads them; the status is kept."""
+    report = _Report()
+    return tuple(
+        replace(
+            _read(element, DOCUMENT_ENTRY, DocumentEntry, report),
+            availability_status=_STATUS_OF.get(element.get("status", "")),
+        )
+        for element in response.iter(_EXTRINSIC)
+    )
 
 
 def submit_objects_request(body: etree._Element) -> etree._Element | None:

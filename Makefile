@@ -1,0 +1,53 @@
+# Two commands on a fresh machine: `make demo` and `make test`. They need Python 3.11 to 3.13 and a package index.
+
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(if $(shell $(name) -c 'import sys,venv,ensurepip; print(1 if (3,11) <= sys.version_info < (3,14) else "")' 2>/dev/null),$(name),)))
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo demo-check test install lock lint types contracts bench clean help
+
+help:
+	@echo "make demo        start a server on loopback, push three reports, read them through both doors"
+	@echo "make demo-check  the same, then stop; exit code 0 or 1"
+	@echo "make test        all tests"
+	@echo "make install     the environment in $(VENV) only"
+	@echo "make lint types contracts   the checks that .ci/run adds"
+	@echo "make bench       measure each transaction beside the same server answering canned bytes"
+
+demo: $(STAMP)
+	@$(BIN)/carnet demo
+
+demo-check: $(STAMP)
+	@$(BIN)/carnet demo --check --port 0
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+install: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml requirements.lock
+	@if [ -z "$(PYTHON)" ]; then echo "make: Python 3.11, 3.12 or 3.13 with venv and ensurepip is needed and was not found" >&2; exit 1; fi
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[test,dev]' \
+	  || { echo "make: the packages could not be installed from the package index; see the lines above" >&2; exit 1; }
+	@touch $(STAMP)
+
+lock: $(STAMP)
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^carnet==' > requirements.lock
+
+lint: $(STAMP)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy xds schemas soap access_policy storage cda registry repository fhir_facade carnet
+
+contracts: $(STAMP)
+	@$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks.bench
+
+clean:
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache

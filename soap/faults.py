@@ -1,0 +1,104 @@
+"""SOAP faults and plain HTTP refusals: the closed list of answers that are not a registry response.
+
+SOAP 1.2 Part 1: 5.4, Part 2: 7.5.2.2; WS-Addressing SOAP Binding: 6.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from xml.sax.saxutils import escape
+
+ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
+ADDRESSING = "http://www.w3.org/2005/08/addressing"
+FAULT_ACTION = f"{ADDRESSING}/fault"
+SOAP_FAULT_ACTION = f"{ADDRESSING}/soap/fault"
+
+
+class FaultCode(StrEnum):
+    """env:Code of a fault."""
+
+    SENDER = "Sender"
+    RECEIVER = "Receiver"
+    MUST_UNDERSTAND = "MustUnderstand"
+    VERSION_MISMATCH = "VersionMismatch"
+    DATA_ENCODING_UNKNOWN = "DataEncodingUnknown"
+
+
+# SOAP 1.2 Part 2: Table 20
+HTTP_STATUS = {
+    FaultCode.SENDER: 400,
+    FaultCode.RECEIVER: 500,
+    FaultCode.MUST_UNDERSTAND: 500,
+    FaultCode.VERSION_MISMATCH: 500,
+    FaultCode.DATA_ENCODING_UNKNOWN: 500,
+}
+
+
+@dataclass(eq=False)
+class SoapFault(Exception):  # noqa: N818 - the standard's word
+    """A fault: code, WS-Addressing subcodes from general to precise, one sentence, extra header blocks as XML."""
+
+    code: FaultCode
+    reason: str
+    subcodes: tuple[str, ...] = ()
+    header: str = ""
+
+    @property
+    def status(self) -> int:
+        return HTTP_STATUS[self.code]
+
+    @property
+    def action(self) -> str:
+        return FAULT_ACTION if self.subcodes else SOAP_FAULT_ACTION
+
+    def body(self) -> bytes:
+        """`env:Fault` with the prefixes of our envelope. SOAP 1.2 Part 1: 5.4"""
+        subcode = ""
+        for name in reversed(self.subcodes):
+            subcode = f"<env:Subcode><env:Value>wsa:{name}</env:Value>{subcode}</env:Subcode>"
+        return (
+            f"<env:Fault><env:Code><env:Value>env:{self.code}</env:Value>{subcode}</env:Code>"
+            f'<env:Reason><env:Text xml:lang="en">{escape(self.reason)}</env:Text></env:Reason></env:Fault>'
+        ).encode()
+
+
+@dataclass(eq=False)
+class HttpRefusal(Exception):  # noqa: N818 - an answer before SOAP is parsed
+    """A plain HTTP answer of the closed list: 411, 413, 415."""
+
+    status: int
+    reason: str
+
+
+def sender(reason: str, *subcodes: str) -> SoapFault:
+    return SoapFault(FaultCode.SENDER, reason, subcodes)
+
+
+def invalid_header(reason: str, precise: str) -> SoapFault:
+    """A WS-Addressing header that breaks a rule. WS-Addressing SOAP Binding: 6.4.1"""
+    return sender(reason, "InvalidAddressingHeader", precise)
+
+
+def header_required(name: str) -> SoapFault:
+    return sender(f"the header wsa:{name} is required and was not found", "MessageAddressingHeaderRequired")
+
+
+def action_not_supported() -> SoapFault:
+    return sender("the wsa:Action is not one of this endpoint", "ActionNotSupported")
+
+
+def not_understood(name: str, namespace: str) -> SoapFault:
+    """SOAP 1.2 Part 1: 5.4.8"""
+    block = f'<env:NotUnderstood qname="x:{escape(name)}" xmlns:x="{escape(namespace, {chr(34): "&quot;"})}"/>'
+    return SoapFault(
+        FaultCode.MUST_UNDERSTAND, "a header block that must be understood is not known here", header=block
+    )
+
+
+def version_mismatch() -> SoapFault:
+    """SOAP 1.2 Part 1: 5.4.7"""
+    block = f'<env:Upgrade><env:SupportedEnvelope qname="e:Envelope" xmlns:e="{ENVELOPE}"/></env:Upgrade>'
+    return SoapFault(FaultCode.VERSION_MISMATCH, "expected a SOAP 1.2 envelope", header=block)
+
+
+def unexpected(correlation_id: str) -> SoapFault:
+    return SoapFault(FaultCode.RECEIVER, f"unexpected failure, reported as {correlation_id}")
