@@ -17,7 +17,7 @@ from carnet.domains import TEST_INS_AUTHORITY
 from carnet.fhir_client import FhirClient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
-from carnet.wiring import open_actors, open_units
+from carnet.wiring import open_registry, open_units
 from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
 from storage import migrate
@@ -117,7 +117,7 @@ def serve(settings: Settings) -> None:
     carnet serve --security open --port 9000 --data /srv/carnet
     carnet serve --security open --database postgresql+psycopg://carnet@localhost/carnet --workers 2
     """
-    from carnet.server import serve as run  # noqa: PLC0415 - gunicorn is loaded by the server only
+    from carnet.server import serve as run
 
     run(with_port(settings), lambda url: click.echo(f"Carnet listens on {url}, Ctrl-C stops it", err=True))
 
@@ -149,14 +149,14 @@ def patient_add(settings: Settings, identifier: str, authority: str, as_json: bo
     carnet patient add 'TEST-42^^^&1.3.6.1.4.1.21367.13.20.1000&ISO' --domain ihe
     """
     patient_id = _patient_id(identifier, authority)
-    actors = open_actors(settings)
+    registry = open_registry(settings)
     try:
-        problem = actors.registry.domain.patient_id_problem(patient_id)
+        problem = registry.domain.patient_id_problem(patient_id)
         if problem:
             raise click.UsageError(f"{identifier}: {problem}")
-        added = actors.units.write(lambda unit: actors.registry.add_patient(unit, patient_id))
+        added = registry.units.write(lambda unit: registry.add_patient(unit, patient_id))
     finally:
-        actors.units.close()
+        registry.units.close()
     _print({"patient": patient_id.key, "added": added}, "patient added" if added else "patient was known", as_json)
 
 
@@ -281,7 +281,7 @@ def db_upgrade(settings: Settings) -> None:
 @click.option("--reports", default="examples/reports", show_default=True, help="Folder of the reports to push.")
 def demo(check: bool, port: int, data: str, reports: str) -> None:
     """Start a server on loopback, push three reports, find and read them through both doors."""
-    from carnet.demo import run  # noqa: PLC0415 - only the demonstration needs it
+    from carnet.demo import run
 
     sys.exit(run(port=port, data=Path(data), reports=Path(reports), keep_running=not check))
 

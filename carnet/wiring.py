@@ -4,11 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from fhir_facade.document_reference import to_document_reference
+
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.settings import Settings
-from fhir_facade.document_reference import to_document_reference
 from registry import iti42_register_document_set_b as iti42
 from registry.criteria import Criteria, Form
 from registry.store import Registry
@@ -18,7 +19,7 @@ from storage.engine import open_engine
 from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
-from storage.unit_of_work import Units, UnitOfWork
+from storage.unit_of_work import UnitOfWork, Units
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
 
@@ -35,8 +36,8 @@ class Actors:
 
 def open_actors(settings: Settings) -> Actors:
     """Open database and documents and build the actors. The database is brought to the newest schema."""
-    units = open_units(settings)
-    registry = Registry(units, domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
+    registry = open_registry(settings)
+    units = registry.units
 
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> None:
         iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.PROVIDE)
@@ -54,6 +55,13 @@ def open_actors(settings: Settings) -> Actors:
         readable=readable,
     )
     return Actors(settings=settings, units=units, registry=registry, repository=repository)
+
+
+def open_registry(settings: Settings) -> Registry:
+    """The registry alone, for commands that work beside a running server."""
+    return Registry(
+        open_units(settings), domain=affinity_domain(settings), render_fhir=to_document_reference, now=now
+    )
 
 
 def open_units(settings: Settings) -> Units:

@@ -84,9 +84,7 @@ class XdsClient:
         body += request + documents.encode() + b"</xds:ProvideAndRegisterDocumentSetRequest>"
         return self._send("repository", _PROVIDE, body, parts)
 
-    def find_documents(
-        self, patient_id: CX, *, type_code: Code | None = None, deprecated_too: bool = False
-    ) -> Answer:
+    def find_documents(self, patient_id: CX, *, type_code: Code | None = None, deprecated_too: bool = False) -> Answer:
         """FindDocuments, LeafClass [ITI-18]."""
         statuses = ",".join(f"'{status}'" for status in (_STATUSES if deprecated_too else _STATUSES[:1]))
         slots = {"$XDSDocumentEntryPatientId": _quoted(patient_id.key), "$XDSDocumentEntryStatus": f"({statuses})"}
@@ -121,9 +119,7 @@ class XdsClient:
             raise _unknown(unique_id)
         return references[0]
 
-    def _query(
-        self, query: str, slots: dict[str, str], return_type: ReturnType = ReturnType.LEAF_CLASS
-    ) -> Answer:
+    def _query(self, query: str, slots: dict[str, str], return_type: ReturnType = ReturnType.LEAF_CLASS) -> Answer:
         parameters = "".join(
             f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList></rim:Slot>'
             for name, value in slots.items()

@@ -71,7 +71,7 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
 def _operation(
     name: str, action: str, body: str, handler: Callable[[Message], Reply], *, mtom: bool = False, documents: str = ""
 ) -> Operation:
-    """Every one of these transactions answers with its action and `Response`. ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5"""
+    """Each of these transactions answers with its action and `Response`. ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5"""
     return Operation(
         name=name,
         action=action,

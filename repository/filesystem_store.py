@@ -6,6 +6,7 @@ A key `<sha256>/<uuid>` lives at `<first 3 digits>/<sha256>-<uuid>`: 4,096 folde
 import os
 import re
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import BinaryIO
 
 from repository.blob_store import CHUNK, DamagedBlob, Digest, Digesting
 
+LEFTOVER_SECONDS = 24 * 3600
 _FAN_OUT = 3
 _KEY = re.compile(r"([0-9a-f]{64})/([0-9a-f-]{36})\Z")
 
@@ -21,11 +23,13 @@ class FilesystemStore:
     """`repository.blob_store.BlobStore` in a folder of one local file system."""
 
     def __init__(self, root: Path) -> None:
-        """Creates the folder if needed and clears what an earlier run left half written."""
+        """Creates the folder if needed and clears what was left half written a day ago or before.
+
+        Younger files may belong to another process that shares the folder.
+        """
         self._root, self._incoming = root, root / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
-        for leftover in self._incoming.iterdir():
-            leftover.unlink()
+        _clear(self._incoming, before=time.time() - LEFTOVER_SECONDS)
 
     def receive(self) -> "IncomingFile":
         return IncomingFile(self._root, self._incoming)
@@ -77,6 +81,12 @@ class IncomingFile:
     def discard(self) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+def _clear(folder: Path, *, before: float) -> None:
+    for leftover in folder.iterdir():
+        if leftover.stat().st_mtime < before:
+            leftover.unlink(missing_ok=True)
 
 
 def _path(root: Path, key: str) -> Path:

@@ -42,6 +42,16 @@ def postgresql_server() -> Iterator[str]:
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """A database of its own for each test."""
+    yield from _database(postgresql_server)
+
+
+@pytest.fixture(scope="module")
+def shared_postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """One database for all tests of a module."""
+    yield from _database(postgresql_server)
+
+
+def _database(postgresql_server: str) -> Iterator[str]:
     name = f"test{next(_databases)}"
     engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -7,6 +7,8 @@ into words.
 import threading
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
+from typing import Any
 
 import xmlschema
 from lxml import etree
@@ -51,17 +53,31 @@ def schema_findings(body: etree._Element) -> tuple[SchemaFinding, ...]:
     if schema.validate(body):
         return ()
     return tuple(_explained(body)) or (
-        SchemaFinding(line=body.sourceline or 0, path=body.tag, reason="not valid against the message schema"),
+        SchemaFinding(
+            line=body.sourceline or 0, path=etree.QName(body).localname, reason="not valid against the message schema"
+        ),
     )
 
 
 def _explained(body: etree._Element) -> list[SchemaFinding]:
-    findings = []
-    for error in _explainer().iter_errors(etree.tostring(body, encoding="unicode")):
-        element = error.elem
-        path = error.path or body.tag
-        line = getattr(element, "sourceline", None) or 0
-        findings.append(SchemaFinding(line=line, path=path, reason=(error.reason or error.message).strip()))
-        if len(findings) == _MAX_FINDINGS:
-            break
-    return findings
+    errors = list(islice(_explainer().iter_errors(body), _MAX_FINDINGS))
+    misplaced = {e.elem: e.index for e in errors if isinstance(e, xmlschema.XMLSchemaChildrenValidationError)}
+    findings = [_finding(error) for error in errors if not _follows_from(error.elem, misplaced)]
+    return sorted(findings, key=lambda finding: finding.line)
+
+
+def _follows_from(element: Any, misplaced: dict[Any, int]) -> bool:
+    """What xmlschema says of the siblings behind a misplaced element is a consequence, not a fault."""
+    parent = None if element is None else element.getparent()
+    return parent in misplaced and list(parent).index(element) >= misplaced[parent]
+
+
+def _finding(error: xmlschema.XMLSchemaValidationError) -> SchemaFinding:
+    element = error.elem
+    names = [] if element is None else [etree.QName(one).localname for one in (*_ancestors(element), element)]
+    line = 0 if element is None else element.sourceline or 0
+    return SchemaFinding(line=line, path="/".join(names), reason=(error.reason or error.message or "").strip())
+
+
+def _ancestors(element: etree._Element) -> list[etree._Element]:
+    return list(reversed(list(element.iterancestors())))

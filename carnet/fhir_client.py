@@ -1,0 +1,88 @@
+"""A small MHD client over HTTP, for the command line and the demonstration. MHD 2:3.67, 2:3.68."""
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from carnet.xds_client import ClientError
+from xds.datatypes import CX, Code
+
+_TIMEOUT_SECONDS = 60
+_URIS = {"2.16.840.1.113883.6.1": "http://loinc.org"}
+
+
+class FhirClient:
+    """Talks to the FHIR base `/fhir` of a server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url)
+        if self._url.scheme != "http" or not self._url.hostname:
+            raise ClientError(f"{url}: expected http://HOST:PORT")
+
+    def find(
+        self, patient_id: CX, *, type_code: Code | None = None, deprecated_too: bool = False
+    ) -> list[dict[str, str]]:
+        """Find Document References [ITI-67], every page."""
+        query = {
+            "patient.identifier": f"urn:oid:{patient_id.authority}|{patient_id.id}",
+            "status": "current,superseded" if deprecated_too else "current",
+        }
+        if type_code is not None:
+            system = _URIS.get(type_code.coding_scheme, f"urn:oid:{type_code.coding_scheme}")
+            query["type"] = f"{system}|{type_code.code}"
+        path: str | None = f"/fhir/DocumentReference?{urlencode(query)}"
+        rows: list[dict[str, str]] = []
+        while path:
+            bundle = self._json(path)
+            rows.extend(_row(entry["resource"]) for entry in bundle.get("entry", ()))
+            path = _next(bundle)
+        return rows
+
+    def document(self, url: str) -> bytes:
+        """Retrieve Document [ITI-68] from the attachment URL of a DocumentReference."""
+        parts = urlsplit(url)
+        return self._get(f"{parts.path}?{parts.query}" if parts.query else parts.path, accept="*/*")
+
+    def _json(self, path: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(self._get(path, accept="application/fhir+json"))
+        except ValueError as problem:
+            raise ClientError(f"the server did not answer JSON: {problem}") from problem
+        return found
+
+    def _get(self, path: str, *, accept: str) -> bytes:
+        connection = http.client.HTTPConnection(
+            self._url.hostname or "", self._url.port or 80, timeout=_TIMEOUT_SECONDS
+        )
+        try:
+            connection.request("GET", path, headers={"Accept": accept})
+            response = connection.getresponse()
+            body = response.read()
+        except OSError as problem:
+            raise ClientError(f"{self._url.geturl()} cannot be reached: {problem}") from problem
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ClientError(f"the server answered {response.status}: {body[:300].decode('utf-8', 'replace')}")
+        return body
+
+
+def _row(resource: dict[str, Any]) -> dict[str, str]:
+    attachment = resource["content"][0]["attachment"]
+    return {
+        "uniqueId": resource["masterIdentifier"]["value"].removeprefix("urn:oid:"),
+        "title": attachment.get("title", ""),
+        "type": resource.get("type", {}).get("coding", [{}])[0].get("display", ""),
+        "created": "".join(char for char in attachment.get("creation", "")[:19] if char.isdigit()),
+        "status": resource["status"],
+        "url": attachment["url"],
+    }
+
+
+def _next(bundle: dict[str, Any]) -> str | None:
+    for link in bundle.get("link", ()):
+        if link["relation"] == "next":
+            parts = urlsplit(link["url"])
+            return f"{parts.path}?{parts.query}"
+    return None

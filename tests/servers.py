@@ -1,0 +1,136 @@
+"""Servers under test: in process on a thread, and started as their users start them."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from carnet.application import application
+from carnet.settings import Settings, load
+from carnet.wiring import open_actors, open_registry
+from tests.builders import OTHER_PATIENT, PATIENT
+from xds.datatypes import CX
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running server and its settings; `pid` 0 when it runs in this process."""
+
+    url: str
+    settings: Settings
+    pid: int = 0
+
+    def post(self, path: str, body: bytes, content_type: str) -> "Response":
+        return self.request("POST", path, body, {"Content-Type": content_type})
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> "Response":
+        connection = http.client.HTTPConnection(self.settings.host, self.settings.port, timeout=60)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            answer = connection.getresponse()
+            return Response(
+                status=answer.status,
+                headers={name.lower(): value for name, value in answer.getheaders()},
+                body=answer.read(),
+            )
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Nothing: pytest shows what fails."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def settings_for(data: Path, database: str = "", **given: object) -> Settings:
+    return load({"data": str(data), "database": database, "security": "open", "port": free_port(), **given})
+
+
+@contextmanager
+def in_process(settings: Settings) -> Iterator[Server]:
+    """The application behind a threaded WSGI server of this process."""
+    actors = open_actors(settings)
+    listening = make_server(
+        settings.host, settings.port, application(actors), threaded=True, request_handler=_Quiet
+    )
+    thread = threading.Thread(target=listening.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Server(url=settings.public_url, settings=settings)
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
+        actors.units.close()
+
+
+@contextmanager
+def started(settings: Settings) -> Iterator[Server]:
+    """`carnet serve` as a process of its own, stopped by SIGTERM."""
+    command = [sys.executable, "-m", "carnet", "serve", "--security", "open"]
+    for name in ("host", "port", "data", "database", "domain", "workers", "threads"):
+        command += [f"--{name}", str(getattr(settings, name))]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
+    log = Path(settings.data) / "server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=log.parent)
+    try:
+        _wait(settings, process, log)
+        yield Server(url=settings.public_url, settings=settings, pid=process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=40)
+
+
+def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()[-3000:]
+        connection = http.client.HTTPConnection(settings.host, settings.port, timeout=5)
+        try:
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            threading.Event().wait(0.05)
+        finally:
+            connection.close()
+    raise AssertionError(f"not ready after {START_SECONDS} s: {log.read_text()[-3000:]}")
+
+
+def know_patients(settings: Settings, *patients: CX) -> None:
+    """Make patients known the way `carnet patient add` does, beside a running server."""
+    registry = open_registry(settings)
+    try:
+        for patient in patients or (PATIENT, OTHER_PATIENT):
+            registry.units.write(lambda unit, patient=patient: registry.add_patient(unit, patient))
+    finally:
+        registry.units.close()
