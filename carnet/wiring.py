@@ -4,12 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fhir_facade.document_reference import to_document_reference
-
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.settings import Settings
+from fhir_facade.document_reference import to_document_reference
 from registry import iti42_register_document_set_b as iti42
 from registry.criteria import Criteria, Form
 from registry.store import Registry
@@ -59,9 +58,7 @@ def open_actors(settings: Settings) -> Actors:
 
 def open_registry(settings: Settings) -> Registry:
     """The registry alone, for commands that work beside a running server."""
-    return Registry(
-        open_units(settings), domain=affinity_domain(settings), render_fhir=to_document_reference, now=now
-    )
+    return Registry(open_units(settings), domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
 
 
 def open_units(settings: Settings) -> Units:

@@ -101,5 +101,6 @@ class Found:
     patient_key: int
     object_key: int
     entry_uuid: str
+    logical_id: str = ""
     unique_id: str | None = None
     rendering: bytes = b""

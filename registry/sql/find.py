@@ -32,7 +32,7 @@ def find(
 ) -> tuple[Found, ...]:
     """The objects that fit and may be seen, in the order of the page."""
     condition = _condition(connection, criteria, visibility)
-    columns = [_o.patient_key, _o.object_key, _o.entry_uuid, _o.unique_id]
+    columns = [_o.patient_key, _o.object_key, _o.entry_uuid, _o.logical_id, _o.unique_id]
     if form is not Form.REFERENCE:
         columns.append(_RENDERING[form])
     statement = _paged(select(*columns).where(condition), page)
@@ -41,8 +41,9 @@ def find(
             patient_key=row[0],
             object_key=row[1],
             entry_uuid=row[2],
-            unique_id=row[3],
-            rendering=row[4] if len(row) > 4 else b"",
+            logical_id=row[3],
+            unique_id=row[4],
+            rendering=row[5] if len(row) > 5 else b"",
         )
         for row in connection.execute(statement)
     )

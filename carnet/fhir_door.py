@@ -1,0 +1,122 @@
+"""The FHIR front door `/fhir`: negotiation and errors in one place, transactions elsewhere. FHIR R4 3.1.0."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import flask
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from access_policy.caller import Caller
+from fhir_facade import iti67_find_document_references as iti67
+from fhir_facade import iti68_retrieve_document as iti68
+from fhir_facade.capability_statement import capability_statement
+from fhir_facade.operation_outcome import RETRY_AFTER_SECONDS, FhirProblem, operation_outcome, unavailable
+from registry.store import Registry
+from repository.store import Repository
+from storage.unit_of_work import StorageFailed
+
+FHIR_JSON = "application/fhir+json"
+_JSON_TYPES = (FHIR_JSON, "application/json", "application/json+fhir", "text/json")
+_FORMATS = ("json", *_JSON_TYPES)
+_DOCUMENT_HEADERS = {
+    "Content-Disposition": "attachment",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "no-store",
+}
+
+
+def fhir_blueprint(
+    registry: Registry, repository: Repository, *, base_url: str, caller_of: Callable[[flask.Request], Caller]
+) -> flask.Blueprint:
+    """The resources under the FHIR base; `base_url` stands in every URL, never the Host of a request."""
+    door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
+    started = datetime.now(UTC).date().isoformat()
+
+    @door.get("/metadata")
+    def metadata() -> flask.Response:
+        _check_json()
+        return _json(capability_statement(base_url=base_url, version=version("carnet"), date=started))
+
+    @door.get("/DocumentReference")
+    def search() -> flask.Response:
+        return _search(list(flask.request.args.items(multi=True)))
+
+    @door.post("/DocumentReference/_search")
+    def search_by_post() -> flask.Response:
+        parameters = [*flask.request.args.items(multi=True), *flask.request.form.items(multi=True)]
+        return _search(parameters)
+
+    def _search(parameters: list[tuple[str, str]]) -> flask.Response:
+        _check_json()
+        strict = "handling=strict" in flask.request.headers.get("Prefer", "").replace(" ", "")
+        caller = caller_of(flask.request)
+        return _json(iti67.handle(registry, parameters, caller, base_url=base_url, strict=strict))
+
+    @door.get("/DocumentReference/<fhir_id>")
+    def read(fhir_id: str) -> flask.Response:
+        _check_json()
+        return _json(iti67.read(registry, fhir_id, caller_of(flask.request), base_url=base_url))
+
+    @door.get("/Binary/<fhir_id>")
+    def retrieve(fhir_id: str) -> flask.Response:
+        document = iti68.handle(registry, repository, fhir_id, caller_of(flask.request))
+        return _document(fhir_id, document)
+
+    @door.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    @door.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def nothing_here(path: str) -> flask.Response:
+        raise FhirProblem(404, "not-supported", "this interaction is not served")
+
+    door.register_error_handler(FhirProblem, _refused)
+    door.register_error_handler(StorageFailed, lambda _: _refused(unavailable("transient")))
+    door.register_error_handler(SQLAlchemyError, lambda _: _refused(unavailable("transient")))
+    door.register_error_handler(HTTPException, _http_problem)
+    return door
+
+
+def _json(body: bytes, status: int = 200) -> flask.Response:
+    return flask.Response(body, status=status, content_type=f"{FHIR_JSON}; charset=utf-8")
+
+
+def _refused(problem: FhirProblem) -> flask.Response:
+    response = _json(operation_outcome(problem), problem.status)
+    if problem.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _http_problem(problem: HTTPException) -> flask.Response:
+    """404, 405 and their like, as every error of this door an OperationOutcome."""
+    response = _refused(FhirProblem(problem.code or 400, "not-supported", problem.name))
+    allow = problem.get_response().headers.get("Allow")
+    if allow:
+        response.headers["Allow"] = allow
+    return response
+
+
+def _check_json() -> None:
+    """`_format` overrides Accept; anything but JSON is 406. FHIR R4 3.1.0.1.11"""
+    wanted = flask.request.args.get("_format", "").replace(" ", "+")
+    if wanted:
+        acceptable = wanted.partition(";")[0] in _FORMATS
+    else:
+        accept = flask.request.accept_mimetypes
+        acceptable = not accept or any(accept[kind] > 0 for kind in _JSON_TYPES)
+    if not acceptable:
+        raise FhirProblem(406, "not-supported", f"only {FHIR_JSON} is served")
+
+
+def _document(fhir_id: str, document: iti68.RetrievedDocument) -> flask.Response:
+    """The document as stored; a Binary resource only when Accept names FHIR JSON and not `*/*`."""
+    accept = flask.request.accept_mimetypes
+    headers = {**_DOCUMENT_HEADERS, "ETag": document.etag}
+    if flask.request.headers.get("If-None-Match", "") in (document.etag, "*"):
+        return flask.Response(status=304, headers=headers)
+    wants_resource = bool(accept) and accept.best.startswith(FHIR_JSON) if accept.best else False
+    if wants_resource and not document.mime_type.startswith(FHIR_JSON):
+        return flask.Response(iti68.binary_resource(fhir_id, document), headers=headers, content_type=FHIR_JSON)
+    headers["Content-Length"] = str(document.size)
+    return flask.Response(document.octets, headers=headers, content_type=document.mime_type)
