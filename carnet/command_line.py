@@ -4,7 +4,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -128,7 +128,7 @@ def with_port(settings: Settings) -> Settings:
         return settings
     with socket.socket() as probe:
         probe.bind((settings.host, 0))
-        return carnet_settings.replace(settings, port=probe.getsockname()[1])
+        return replace(settings, port=probe.getsockname()[1])
 
 
 @commands.group()

@@ -114,6 +114,7 @@ def _document(fhir_id: str, document: iti68.RetrievedDocument) -> flask.Response
     accept = flask.request.accept_mimetypes
     headers = {**_DOCUMENT_HEADERS, "ETag": document.etag}
     if flask.request.headers.get("If-None-Match", "") in (document.etag, "*"):
+        document.octets.close()
         return flask.Response(status=304, headers=headers)
     wants_resource = bool(accept) and accept.best.startswith(FHIR_JSON) if accept.best else False
     if wants_resource and not document.mime_type.startswith(FHIR_JSON):

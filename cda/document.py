@@ -24,7 +24,7 @@ _MIME_TYPES = {
 }
 
 
-class UnreadableDocument(Exception):  # noqa: N818 - named for what the caller holds
+class UnreadableDocument(Exception):
     """Bytes that are no CDA document, with one sentence that says why."""
 
 

@@ -9,7 +9,7 @@ from access_policy.visibility import visibility
 from fhir_facade.operation_outcome import not_found, unavailable
 from registry.criteria import Criteria, Form, Page
 from registry.store import Registry
-from repository.blob_store import DamagedBlob
+from repository.blob_store import DamagedBlob, Octets
 from repository.store import Repository
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
 
@@ -21,7 +21,7 @@ class RetrievedDocument:
     mime_type: str
     size: int
     etag: str
-    octets: Iterator[bytes]
+    octets: Octets
 
 
 def handle(registry: Registry, repository: Repository, fhir_id: str, caller: Caller) -> RetrievedDocument:

@@ -1,7 +1,7 @@
 """Registry Stored Query [ITI-18]. ITI TF-2: 3.18."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -15,7 +15,7 @@ from xds.ebrim.response import adhoc_query_response
 from xds.ebrim.schema import schema_findings
 from xds.ebrim.write import write_object_ref
 from xds.errors import ErrorCode, RegistryError, Rejected
-from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
+from xds.metadata import Association, Folder, SubmissionSet
 from xds.stored_queries import (
     FIND_DOCUMENTS,
     FIND_SUBMISSION_SETS,
@@ -60,7 +60,7 @@ def handle(
     registry: Registry,
     query: ReadQuery,
     caller: Caller,
-    limits: ResultLimits = ResultLimits(),  # noqa: B008
+    limits: ResultLimits = ResultLimits(),
 ) -> list[Found]:
     """The objects a stored query finds for this caller, each once. ITI TF-2: 3.18.4.1.2.3.7
 
@@ -100,17 +100,15 @@ def _check_single_patient(found: list[Found]) -> None:
 
 
 def _find_documents(answer: _Answer, query: ReadQuery) -> None:
-    answer.add(
-        Criteria(
-            patient=query.one(f"{_DOCUMENT}PatientId"),
-            statuses=_statuses(query, f"{_DOCUMENT}Status"),
-            codes=_codes(query, _DOCUMENT, _DOCUMENT_CODES),
-            times=tuple(_times(query, _DOCUMENT_TIMES)),
-            likes=_authors(query, f"{_DOCUMENT}AuthorPerson"),
-            **_types(query),
-            **_versions(query),
-        )
+    criteria = Criteria(
+        patient=query.one(f"{_DOCUMENT}PatientId"),
+        statuses=_statuses(query, f"{_DOCUMENT}Status"),
+        codes=_codes(query, _DOCUMENT, _DOCUMENT_CODES),
+        times=tuple(_times(query, _DOCUMENT_TIMES)),
+        likes=_authors(query, f"{_DOCUMENT}AuthorPerson"),
+        all_versions=_all_versions(query),
     )
+    answer.add(_of_types(query, criteria))
 
 
 def _find_submission_sets(answer: _Answer, query: ReadQuery) -> None:
@@ -134,31 +132,23 @@ def _get_documents(answer: _Answer, query: ReadQuery) -> None:
             unique_ids=query.all(f"{_DOCUMENT}UniqueId"),
             logical_ids=query.all(f"{_DOCUMENT}LogicalID"),
             on_demand=True,
-            **_versions(query),
+            all_versions=_all_versions(query),
         )
     )
 
 
 def _get_all(answer: _Answer, query: ReadQuery) -> None:
     """The objects of the patient, then the associations with an end among them."""
-    patient, versions = query.one("$patientId"), _versions(query)
+    everything = Criteria(patient=query.one("$patientId"), all_versions=_all_versions(query))
     codes = _codes(query, _DOCUMENT, {"FormatCode": "format_code", "ConfidentialityCode": "confidentiality_code"})
-    kinds: tuple[tuple[type[RegistryObject], str], ...] = (
-        (DocumentEntry, f"{_DOCUMENT}Status"),
-        (SubmissionSet, f"{_SET}Status"),
-        (Folder, "$XDSFolderStatus"),
-    )
-    for kind, status in kinds:
-        of_documents = {"codes": codes, **_types(query)} if kind is DocumentEntry else {}
-        statuses = _statuses(query, status)
-        answer.add(Criteria(kind=kind, patient=patient, statuses=statuses, **of_documents, **versions))
+    documents = replace(everything, codes=codes, statuses=_statuses(query, f"{_DOCUMENT}Status"))
+    answer.add(_of_types(query, documents))
+    for kind, status in ((SubmissionSet, f"{_SET}Status"), (Folder, "$XDSFolderStatus")):
+        answer.add(replace(everything, kind=kind, statuses=_statuses(query, status)))
     ends = tuple(one.entry_uuid for one in answer.found)
     if ends:
-        answer.add(
-            Criteria(
-                kind=Association, patient=patient, touching=ends, statuses=_association_statuses(query), **versions
-            )
-        )
+        associations = replace(everything, kind=Association, statuses=_association_statuses(query))
+        answer.add(replace(associations, touching=ends))
 
 
 _QUERIES: dict[str, Callable[[_Answer, ReadQuery], None]] = {
@@ -197,7 +187,7 @@ def _association_statuses(query: ReadQuery) -> tuple[AvailabilityStatus, ...]:
     """Absent: both, but at MetadataLevel 1 a Deprecated association is never returned. ITI TF-2: 3.18.4.1.2.3.5"""
     if query.all("$XDSAssociationStatus"):
         return _statuses(query, "$XDSAssociationStatus")
-    return () if _versions(query)["all_versions"] else (AvailabilityStatus.APPROVED,)
+    return () if _all_versions(query) else (AvailabilityStatus.APPROVED,)
 
 
 def _codes(query: ReadQuery, prefix: str, fields: dict[str, str]) -> tuple[CodeCriterion, ...]:
@@ -225,14 +215,14 @@ def _authors(query: ReadQuery, name: str) -> tuple[LikeCriterion, ...]:
     return (LikeCriterion(attribute="author_person", any_of=patterns),) if patterns else ()
 
 
-def _types(query: ReadQuery) -> dict[str, bool]:
+def _of_types(query: ReadQuery, criteria: Criteria) -> Criteria:
     """Q18: stable documents only, unless the query says otherwise."""
     types = query.all(f"{_DOCUMENT}Type")
     if not types:
-        return {}
-    return {"stable": ObjectType.STABLE in types, "on_demand": ObjectType.ON_DEMAND in types}
+        return criteria
+    return replace(criteria, stable=ObjectType.STABLE in types, on_demand=ObjectType.ON_DEMAND in types)
 
 
-def _versions(query: ReadQuery) -> dict[str, bool]:
+def _all_versions(query: ReadQuery) -> bool:
     """MetadataLevel 2 shows every version. ITI TF-2: 3.18.4.1.2.3.5"""
-    return {"all_versions": query.one("$MetadataLevel") == "2"}
+    return query.one("$MetadataLevel") == "2"

@@ -16,7 +16,7 @@ from registry.sql import facts, find, identities, objects
 from registry.sql.tables import STATUSES
 from storage.keys import Keys
 from storage.outbox import Topic, post
-from storage.unit_of_work import Units, UnitOfWork
+from storage.unit_of_work import UnitOfWork, Units
 from xds.affinity_domain import AffinityDomain
 from xds.datatypes import CX
 from xds.ebrim.write import write_object

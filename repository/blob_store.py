@@ -11,7 +11,7 @@ from typing import Protocol
 CHUNK = 64 * 1024
 
 
-class DamagedBlob(Exception):  # noqa: N818 - a state of the store
+class DamagedBlob(Exception):
     """The stored octets are missing, or are not the ones that were stored."""
 
 
@@ -40,6 +40,16 @@ class Digesting:
         return Digest(size=self._size, sha1=self._sha1.hexdigest(), sha256=self._sha256.hexdigest())
 
 
+class Octets(Protocol):
+    """The octets of a blob in chunks, once; `close` when they are not wanted after all."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __next__(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 class IncomingBlob(Protocol):
     """Octets on their way in: nothing of them counts before `keep`."""
 
@@ -61,7 +71,7 @@ class BlobStore(Protocol):
 
     def receive(self) -> IncomingBlob: ...
 
-    def read(self, key: str, *, sha256: str) -> Iterator[bytes]:
+    def read(self, key: str, *, sha256: str) -> Octets:
         """The octets, checked against their SHA-256 before the first is given. Raises DamagedBlob."""
         ...
 

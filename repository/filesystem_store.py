@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from repository.blob_store import CHUNK, DamagedBlob, Digest, Digesting
+from repository.blob_store import CHUNK, DamagedBlob, Digest, Digesting, Octets
 
 LEFTOVER_SECONDS = 24 * 3600
 _FAN_OUT = 3
@@ -34,17 +34,16 @@ class FilesystemStore:
     def receive(self) -> "IncomingFile":
         return IncomingFile(self._root, self._incoming)
 
-    def read(self, key: str, *, sha256: str) -> Iterator[bytes]:
+    def read(self, key: str, *, sha256: str) -> Octets:
         try:
             file = _path(self._root, key).open("rb")
         except OSError as problem:
             raise DamagedBlob(f"blob {key} cannot be opened: {problem.strerror}") from problem
         try:
-            small = _verified(file, key, sha256)
+            return _Octets(file, _verified(file, key, sha256))
         except BaseException:
             file.close()
             raise
-        return _chunks(file, small)
 
     def delete(self, key: str) -> None:
         _path(self._root, key).unlink(missing_ok=True)
@@ -111,26 +110,35 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _verified(file: BinaryIO, key: str, sha256: str) -> bytes | None:
-    """Check the octets; a document of one chunk is given back at once, a larger file rewound."""
-    digesting, chunk = Digesting(), file.read(CHUNK)
-    first = chunk
+class _Octets:
+    """The octets of a verified file; closed when they are read, or by `close` when nobody wants them."""
+
+    def __init__(self, file: BinaryIO, first: bytes) -> None:
+        self._file, self._next = file, first
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = self._next
+        if not chunk:
+            self.close()
+            raise StopIteration
+        self._next = self._file.read(CHUNK)
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _verified(file: BinaryIO, key: str, sha256: str) -> bytes:
+    """Check the octets and rewind; returns the first chunk, which is read already."""
+    digesting, first = Digesting(), file.read(CHUNK)
+    chunk = first
     while chunk:
         digesting.update(chunk)
         chunk = file.read(CHUNK)
-    digest = digesting.digest()
-    if digest.sha256 != sha256:
+    if digesting.digest().sha256 != sha256:
         raise DamagedBlob(f"blob {key} has other octets than were stored")
-    if digest.size <= CHUNK:
-        return first
-    file.seek(0)
-    return None
-
-
-def _chunks(file: BinaryIO, small: bytes | None) -> Iterator[bytes]:
-    with file:
-        if small is not None:
-            yield small
-            return
-        while chunk := file.read(CHUNK):
-            yield chunk
+    file.seek(len(first))
+    return first

@@ -23,6 +23,7 @@ from xds.ebrim.schema import schema_findings
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.metadata import DocumentEntry
 from xds.vocabulary import XDS_B, ObjectType
+from xds.xml import text_of
 
 _DOCUMENT = f"{{{XDS_B}}}Document"
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -93,7 +94,7 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
 
 def _provided(element: etree._Element) -> Provided:
     href = include_href(element)
-    inline = None if href is not None else "".join(element.itertext())
+    inline = None if href is not None else text_of(element)
     return Provided(id=element.get("id", "").strip(), href=href, inline=inline)
 
 

@@ -1,19 +1,20 @@
 """Retrieve Document Set [ITI-43]. ITI TF-2: 3.43."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lxml import etree
 
 from access_policy.caller import Caller
-from repository.blob_store import DamagedBlob
+from repository.blob_store import DamagedBlob, Octets
 from repository.index import StoredDocument
 from repository.store import Repository
 from xds.ebrim.response import DocumentResponse, retrieve_document_set_response
 from xds.ebrim.schema import schema_findings
 from xds.errors import ErrorCode, RegistryError
 from xds.vocabulary import XDS_B, ResponseStatus
+from xds.xml import text_of
 
 _REQUEST = f"{{{XDS_B}}}DocumentRequest"
 
@@ -33,7 +34,7 @@ class Delivered:
 
     request: DocumentRequest
     document: StoredDocument
-    octets: Iterator[bytes]
+    octets: Octets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class RetrieveAnswer:
     """The response element and, per XOP include in it, (Content-ID, type, length, octets)."""
 
     body: bytes
-    parts: tuple[tuple[str, str, int, Iterator[bytes]], ...] = ()
+    parts: tuple[tuple[str, str, int, Octets], ...] = ()
 
 
 def soap(repository: Repository, body: etree._Element, caller: Caller) -> RetrieveAnswer:
@@ -107,7 +108,7 @@ def _read(body: etree._Element) -> tuple[DocumentRequest, ...]:
 
 def _text(element: etree._Element, name: str) -> str | None:
     child = element.find(f"{{{XDS_B}}}{name}")
-    return None if child is None else "".join(child.itertext()).strip()
+    return None if child is None else text_of(child)
 
 
 def _deliver(

@@ -1,13 +1,13 @@
 """The repository's store: index and blobs, and the two ways it reaches the registry."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from access_policy.caller import Caller
 from repository import index
-from repository.blob_store import BlobStore
+from repository.blob_store import BlobStore, Octets
 from repository.index import StoredDocument
-from storage.unit_of_work import Units, UnitOfWork
+from storage.unit_of_work import UnitOfWork, Units
 from xds.ebrim.read import Reading
 
 Register = Callable[[UnitOfWork, Reading, Caller], None]
@@ -34,6 +34,6 @@ class Repository:
         with self.units.read() as connection:
             return index.held(connection, allowed)
 
-    def octets(self, document: StoredDocument) -> Iterator[bytes]:
+    def octets(self, document: StoredDocument) -> Octets:
         """The document, verified before the first octet is given. Raises DamagedBlob."""
         return self.blobs.read(document.blob_key, sha256=document.sha256)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from soap.faults import ADDRESSING, header_required, invalid_header
+from xds.xml import text_of
 
 ANONYMOUS = f"{ADDRESSING}/anonymous"
 _SINGLE = ("Action", "MessageID", "To", "From", "ReplyTo", "FaultTo")
@@ -36,12 +37,12 @@ def read_addressing(header: etree._Element | None, *, action_may_lack: bool) -> 
 
 
 def _text(blocks: list[etree._Element]) -> str:
-    return "".join(blocks[0].itertext()).strip() if blocks else ""
+    return text_of(blocks[0]) if blocks else ""
 
 
 def _check_anonymous(blocks: list[etree._Element]) -> None:
     """Answers go back on the connection, nowhere else: a foreign address is never called."""
     for block in blocks:
         address = block.find(f"{{{ADDRESSING}}}Address")
-        if address is not None and "".join(address.itertext()).strip() not in ("", ANONYMOUS):
+        if address is not None and text_of(address) not in ("", ANONYMOUS):
             raise invalid_header("only the anonymous reply address is served", "OnlyAnonymousAddressSupported")

@@ -34,7 +34,7 @@ HTTP_STATUS = {
 
 
 @dataclass(eq=False)
-class SoapFault(Exception):  # noqa: N818 - the standard's word
+class SoapFault(Exception):
     """A fault: code, WS-Addressing subcodes from general to precise, one sentence, extra header blocks as XML."""
 
     code: FaultCode
@@ -62,7 +62,7 @@ class SoapFault(Exception):  # noqa: N818 - the standard's word
 
 
 @dataclass(eq=False)
-class HttpRefusal(Exception):  # noqa: N818 - an answer before SOAP is parsed
+class HttpRefusal(Exception):
     """A plain HTTP answer of the closed list: 411, 413, 415."""
 
     status: int

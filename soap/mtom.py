@@ -6,7 +6,7 @@ the octets of a document are never touched.
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -183,7 +183,7 @@ class MultipartReader:
             headers.setdefault(name.strip().lower(), value.strip())
         return headers
 
-    def _read_body(self, final: bool) -> Iterator[Event]:
+    def _read_body(self, final: bool) -> Generator[Event, None, bool]:
         """Octets of the part; true when it ended. The buffer starts with a line end that is not of the document."""
         at, kind, length = self._next_delimiter(final)
         skip = len(self._eol) if self._at_start else 0

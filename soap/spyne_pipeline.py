@@ -5,7 +5,7 @@ protocols cannot do (dispatch by wsa:Action, WS-Addressing, MTOM, streaming) is 
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Exchange:
     charset: str | None = None
     is_mtom: bool = False
     root_id: str = ""
-    parts: Sequence[IncomingPart] | Any = ()
+    parts: Iterable[IncomingPart] = ()
     envelope: Envelope | None = None
     operation: Operation | None = None
     reply: Reply | None = None

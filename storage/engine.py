@@ -21,7 +21,7 @@ _SQLITE_CACHE_KIB = 32 * 1024
 _POSTGRESQL_SAFE = {"fsync": "on", "full_page_writes": "on"}
 
 
-class UnsafeDatabase(Exception):  # noqa: N818 - a state of the database, told to the operator
+class UnsafeDatabase(Exception):
     """The database has a setting under which an acknowledged document could be lost."""
 
 

@@ -30,9 +30,7 @@ class Topic(IntEnum):
     NOTIFICATION = 2
 
 
-def post(
-    connection: Connection, topic: Topic, *, record_key: int, patient_key: int, record: Mapping[str, str]
-) -> None:
+def post(connection: Connection, topic: Topic, *, record_key: int, patient_key: int, record: Mapping[str, str]) -> None:
     """Keep a record; it becomes readable when the unit of work commits."""
     text = json.dumps(record, ensure_ascii=False, sort_keys=True)
     connection.execute(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 T = TypeVar("T")
 
 
-class StorageFailed(Exception):  # noqa: N818 - a state of the store, reported as an answer
+class StorageFailed(Exception):
     """The database cannot be written or read now (disk full, connection lost, shut down)."""
 
 

@@ -38,9 +38,7 @@ def an_entry(**changes: Any) -> DocumentEntry:
         "mime_type": "text/xml",
         "author": (an_author(),),
         "class_code": Code(code="10", coding_scheme="1.2.250.1.213.1.1.4.1", display_name="Compte rendu"),
-        "confidentiality_code": (
-            Code(code="N", coding_scheme="2.16.840.1.113883.5.25", display_name="Normal"),
-        ),
+        "confidentiality_code": (Code(code="N", coding_scheme="2.16.840.1.113883.5.25", display_name="Normal"),),
         "creation_time": DTM("20260310093000"),
         "format_code": Code(
             code="urn:ihe:iti:xds-sd:pdf:2008", coding_scheme="1.3.6.1.4.1.19376.1.2.3", display_name="PDF"
@@ -114,9 +112,7 @@ def a_submission(*entries: DocumentEntry, **changes: Any) -> Submission:
         an_association(source=owner.entry_uuid, target=entry.entry_uuid, submission_set_status="Original")
         for entry in entries
     ] + [an_association(source=owner.entry_uuid, target=folder.entry_uuid) for folder in folders]
-    return Submission(
-        submission_set=owner, document_entries=entries, folders=folders, associations=(*members, *extra)
-    )
+    return Submission(submission_set=owner, document_entries=entries, folders=folders, associations=(*members, *extra))
 
 
 def a_replacement(entry: DocumentEntry, target: str, kind: AssociationType = AssociationType.RPLC) -> Association:

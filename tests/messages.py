@@ -59,9 +59,13 @@ class Answered:
 def envelope(body: bytes, action: str | None, *, header: str = "", namespace: str = ENVELOPE) -> bytes:
     addressed = "" if action is None else f'<a:Action e:mustUnderstand="1">{action}</a:Action>'
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?><e:Envelope xmlns:e="{namespace}" xmlns:a="{ADDRESSING}"><e:Header>'
-        f"{addressed}<a:MessageID>urn:uuid:{uuid.uuid4()}</a:MessageID>{header}</e:Header><e:Body>"
-    ).encode() + body + b"</e:Body></e:Envelope>"
+        (
+            f'<?xml version="1.0" encoding="UTF-8"?><e:Envelope xmlns:e="{namespace}" xmlns:a="{ADDRESSING}"><e:Header>'
+            f"{addressed}<a:MessageID>urn:uuid:{uuid.uuid4()}</a:MessageID>{header}</e:Header><e:Body>"
+        ).encode()
+        + body
+        + b"</e:Body></e:Envelope>"
+    )
 
 
 def multipart(

@@ -34,7 +34,9 @@ def running() -> Iterator[str]:
         if user is not None:
             shutil.chown(home, user)
         data, port = home / "data", _free_port()
-        _run([folder / "initdb", "-D", data, "-U", "carnet", "--auth=trust", "--encoding=UTF8", "--locale=C"], user, home)
+        _run(
+            [folder / "initdb", "-D", data, "-U", "carnet", "--auth=trust", "--encoding=UTF8", "--locale=C"], user, home
+        )
         with (home / "log").open("wb") as log:
             options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(home), "-c", "max_connections=120"]
             server = subprocess.Popen(

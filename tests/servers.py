@@ -77,9 +77,7 @@ def settings_for(data: Path, database: str = "", **given: object) -> Settings:
 def in_process(settings: Settings) -> Iterator[Server]:
     """The application behind a threaded WSGI server of this process."""
     actors = open_actors(settings)
-    listening = make_server(
-        settings.host, settings.port, application(actors), threaded=True, request_handler=_Quiet
-    )
+    listening = make_server(settings.host, settings.port, application(actors), threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
     try:

@@ -59,7 +59,7 @@ class RegistryError:
         return self.severity is Severity.ERROR
 
 
-class Rejected(Exception):  # noqa: N818 - the standard rejects a submission
+class Rejected(Exception):
     """A request refused with all its errors; nothing of it was stored. ITI TF-3: 4.2.4.1"""
 
     def __init__(self, errors: Iterable[RegistryError]) -> None:

@@ -31,7 +31,11 @@ def to_json(thing: RegistryObject) -> bytes:
 def from_json(kind: type[T], text: bytes | str) -> T:
     """The object of the given kind, as it was written by `to_json`."""
     stored = orjson.loads(text)
-    fields = {row.field: _restored(row, stored[row.name]) for row in TABLES[kind].attributes if row.name in stored}
+    fields = {
+        row.field: _restored(row, stored[row.name])
+        for row in TABLES[cast(type[RegistryObject], kind)].attributes
+        if row.name in stored
+    }
     extra = tuple(Slot(name, tuple(values)) for name, *values in stored.get(_EXTRA, ()))
     return cast(T, cast(Any, kind)(**fields, extra_slots=extra))
 

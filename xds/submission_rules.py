@@ -176,7 +176,8 @@ def _one_patient_rule(submission: Submission) -> Iterator[RegistryError]:
     owner = submission.submission_set
     if owner is None or owner.patient_id is None:
         return
-    for thing in (*submission.document_entries, *submission.folders):
+    held: tuple[DocumentEntry | Folder, ...] = (*submission.document_entries, *submission.folders)
+    for thing in held:
         if thing.patient_id is not None and thing.patient_id.key != owner.patient_id.key:
             yield RegistryError(
                 code=ErrorCode.PATIENT_ID_DOES_NOT_MATCH,
@@ -192,7 +193,8 @@ def _membership_rules(submission: Submission) -> Iterator[RegistryError]:
         return
     members = [a for a in submission.associations if a.association_type is AssociationType.HAS_MEMBER]
     held = Counter(member.target for member in members if member.source == owner.entry_uuid)
-    for thing in (*submission.document_entries, *submission.folders):
+    things: tuple[DocumentEntry | Folder, ...] = (*submission.document_entries, *submission.folders)
+    for thing in things:
         if held[thing.entry_uuid] != 1:
             yield metadata_error(
                 f"{named(thing)}: found {held[thing.entry_uuid]} HasMember from the SubmissionSet, expected exactly one"

@@ -1,8 +1,9 @@
 """Reading the stored facts that the rules of a submission ask for."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
 from registry.sql import identities
 from registry.sql.tables import KIND_OF, STATUS_OF, patient, registry_object
@@ -42,7 +43,7 @@ def stored_facts(
     )
 
 
-def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Row[tuple[object, ...]]]:
+def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Any]:
     wanted = sorted(keys)
     if not wanted:
         return {}
@@ -54,7 +55,7 @@ def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple
     return {(row.patient_key, row.object_key): row for row in connection.execute(statement)}
 
 
-def _stored(row: Row[tuple[object, ...]]) -> StoredObject:
+def _stored(row: Any) -> StoredObject:
     kind = KIND_OF[row.kind]
     document_type = ObjectType.ON_DEMAND if row.is_on_demand else ObjectType.STABLE
     return StoredObject(

@@ -55,7 +55,7 @@ def count(connection: Connection, criteria: Criteria, visibility: Visibility) ->
     return connection.execute(select(func.count()).select_from(registry_object).where(condition)).scalar_one()
 
 
-def _paged(statement: Select[tuple[object, ...]], page: Page) -> Select[tuple[object, ...]]:
+def _paged(statement: Select[Any], page: Page) -> Select[Any]:
     newest = page.order is Order.NEWEST
     if page.after is not None:
         statement = statement.where(_o.object_key < page.after if newest else _o.object_key > page.after)

@@ -69,7 +69,10 @@ def read_submission(request: etree._Element) -> Reading:
     object_list = request.find(_OBJECT_LIST)
     elements = [] if object_list is None else [child for child in object_list if isinstance(child.tag, str)]
     nodes = _nodes_beside(elements, report)
-    entries, sets, folders, associations = [], [], [], []
+    entries: list[DocumentEntry] = []
+    sets: list[SubmissionSet] = []
+    folders: list[Folder] = []
+    associations: list[Association] = []
     for element in elements:
         if element.tag == _EXTRINSIC:
             entries.append(_read(element, DOCUMENT_ENTRY, DocumentEntry, report))

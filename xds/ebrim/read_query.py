@@ -4,6 +4,7 @@ from lxml import etree
 
 from xds.stored_queries import AdhocQuery
 from xds.vocabulary import QUERY, RIM
+from xds.xml import text_of
 
 _OPTION, _QUERY = f"{{{QUERY}}}ResponseOption", f"{{{RIM}}}AdhocQuery"
 _SLOT, _VALUE = f"{{{RIM}}}Slot", f"{{{RIM}}}ValueList/{{{RIM}}}Value"
@@ -21,4 +22,4 @@ def read_adhoc_query(body: etree._Element) -> AdhocQuery:
 
 
 def _values(slot: etree._Element) -> tuple[str, ...]:
-    return tuple("".join(value.itertext(with_tail=False)).strip() for value in slot.iterfind(_VALUE))
+    return tuple(text_of(value) for value in slot.iterfind(_VALUE))

@@ -52,14 +52,13 @@ def schema_findings(body: etree._Element) -> tuple[SchemaFinding, ...]:
     schema = _per_thread().schema
     if schema.validate(body):
         return ()
+    path = etree.QName(body).localname
     return tuple(_explained(body)) or (
-        SchemaFinding(
-            line=body.sourceline or 0, path=etree.QName(body).localname, reason="not valid against the message schema"
-        ),
+        SchemaFinding(line=_line(body), path=path, reason="not valid against the message schema"),
     )
 
 
-def _explained(body: etree._Element) -> list[SchemaFinding]:
+def _explained(body: Any) -> list[SchemaFinding]:
     errors = list(islice(_explainer().iter_errors(body), _MAX_FINDINGS))
     misplaced = {e.elem: e.index for e in errors if isinstance(e, xmlschema.XMLSchemaChildrenValidationError)}
     findings = [_finding(error) for error in errors if not _follows_from(error.elem, misplaced)]
@@ -69,15 +68,17 @@ def _explained(body: etree._Element) -> list[SchemaFinding]:
 def _follows_from(element: Any, misplaced: dict[Any, int]) -> bool:
     """What xmlschema says of the siblings behind a misplaced element is a consequence, not a fault."""
     parent = None if element is None else element.getparent()
-    return parent in misplaced and list(parent).index(element) >= misplaced[parent]
+    return parent is not None and parent in misplaced and parent.index(element) >= misplaced[parent]
 
 
 def _finding(error: xmlschema.XMLSchemaValidationError) -> SchemaFinding:
-    element = error.elem
-    names = [] if element is None else [etree.QName(one).localname for one in (*_ancestors(element), element)]
-    line = 0 if element is None else element.sourceline or 0
-    return SchemaFinding(line=line, path="/".join(names), reason=(error.reason or error.message or "").strip())
+    element: Any = error.elem
+    reason = (error.reason or error.message or "").strip()
+    if element is None:
+        return SchemaFinding(line=0, path="", reason=reason)
+    names = [etree.QName(one).localname for one in (*reversed(list(element.iterancestors())), element)]
+    return SchemaFinding(line=_line(element), path="/".join(names), reason=reason)
 
 
-def _ancestors(element: etree._Element) -> list[etree._Element]:
-    return list(reversed(list(element.iterancestors())))
+def _line(element: Any) -> int:
+    return int(element.sourceline or 0)
