@@ -51,3 +51,7 @@ bench: $(STAMP)
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+.PHONY: docs
+docs: $(STAMP)
+	@$(BIN)/python docs/generate.py

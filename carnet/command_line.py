@@ -62,9 +62,9 @@ def commands() -> None:
 
     \b
     carnet serve --security open
-    carnet patient add 279035121518989
+    carnet patient add 258063523804186
     carnet push examples/reports/*.xml
-    carnet find 279035121518989
+    carnet find 258063523804186
     """
 
 
@@ -145,7 +145,7 @@ def patient_add(settings: Settings, identifier: str, authority: str, as_json: bo
     """Make a patient known: an INS, or a whole CX id^^^&OID&ISO.
 
     \b
-    carnet patient add 279035121518989
+    carnet patient add 258063523804186
     carnet patient add 'TEST-42^^^&1.3.6.1.4.1.21367.13.20.1000&ISO' --domain ihe
     """
     patient_id = _patient_id(identifier, authority)
@@ -208,8 +208,8 @@ def find(
     """Find the documents of a patient.
 
     \b
-    carnet find 279035121518989
-    carnet find 279035121518989 --fhir --type '11502-2^^2.16.840.1.113883.6.1' --json
+    carnet find 258063523804186
+    carnet find 258063523804186 --fhir --type '11502-2^^2.16.840.1.113883.6.1' --json
     """
     patient_id, wanted = _patient_id(identifier, authority), Code.parse(type_code) if type_code else None
     if fhir:
@@ -305,7 +305,8 @@ def _print_errors(errors: tuple[RegistryError, ...]) -> None:
 
 
 def _print_table(rows: list[dict[str, str]]) -> None:
-    table = Table("title", "type", "created (UTC)", "status", "uniqueId")
+    table = Table("title", "type", "created (UTC)", "status")
+    table.add_column("uniqueId", no_wrap=True, overflow="fold")
     for row in rows:
         table.add_row(row["title"], row["type"], _shown_time(row["created"]), row["status"], row["uniqueId"])
     Console().print(table)

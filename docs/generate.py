@@ -1,0 +1,124 @@
+"""Writes docs/generated/ from the tables of the code: `python docs/generate.py`. A test fails when a page is stale."""
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from carnet.settings import Settings
+from fhir_facade.operation_outcome import XDS_ERRORS
+from fhir_facade.search_parameters import SEARCH_PARAMETERS
+from xds import submission_rules
+from xds.ebrim.attributes import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
+from xds.errors import ErrorCode
+from xds.stored_queries import REGISTRY_STORED_QUERIES
+
+FOLDER_OF_PAGES = Path(__file__).parent / "generated"
+_NOTE = "Written by `docs/generate.py`; do not edit.\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def attributes() -> str:
+    """The attribute table: carrier, type, and the demand of each submitting transaction."""
+    text = f"# Metadata attributes\n\n{_NOTE}\nR required, R2 if known, O optional, X forbidden, - ignored.\n"
+    for table in (DOCUMENT_ENTRY, SUBMISSION_SET, FOLDER, ASSOCIATION):
+        rows = (
+            (
+                row.name,
+                row.carrier.value,
+                f"`{row.wire}`",
+                row.datatype.name,
+                "many" if row.many else "one",
+                row.provide,
+                row.register,
+                row.on_demand,
+            )
+            for row in table.attributes
+        )
+        head = ("attribute", "carrier", "name on the wire", "type", "values", "ITI-41", "ITI-42", "ITI-61")
+        text += f"\n## {table.name}\n\n{_table(head, rows)}"
+    return text
+
+
+def errors() -> str:
+    """Every error code with what it becomes over FHIR."""
+    rows = ((f"`{code}`", *XDS_ERRORS.get(code, ("-", "-"))) for code in sorted(ErrorCode, key=str))
+    return f"# Error codes\n\n{_NOTE}\n{_table(('errorCode', 'HTTP of FHIR', 'issue.code'), rows)}"
+
+
+def stored_queries() -> str:
+    """Every stored query with its parameters."""
+    text = f"# Stored queries\n\n{_NOTE}"
+    for query in REGISTRY_STORED_QUERIES.values():
+        rows = (
+            (
+                f"`{parameter.name}`",
+                parameter.type.value,
+                "required" if parameter.required else "one of these" if parameter.alternative else "",
+                "list" if parameter.many else "one value",
+                "AND" if parameter.and_or else "",
+            )
+            for parameter in query.parameters
+        )
+        head = ("parameter", "type", "demand", "values", "repeated Slot")
+        text += f"\n## {query.name}\n\n`{query.id}`\n\n{_table(head, rows)}"
+    return text
+
+
+def search_parameters() -> str:
+    """Search parameters of DocumentReference."""
+    rows = ((f"`{one.name}`", one.type, one.documentation) for one in SEARCH_PARAMETERS)
+    return f"# Search parameters of DocumentReference\n\n{_NOTE}\n{_table(('name', 'type', 'searches'), rows)}"
+
+
+def rules() -> str:
+    """Rules of a submission, as their functions say."""
+    found = [
+        (name.strip("_"), inspect.getdoc(function) or "")
+        for name, function in vars(submission_rules).items()
+        if inspect.isfunction(function) and function.__module__ == submission_rules.__name__
+    ]
+    rows = (
+        (f"`{name}`", text.splitlines()[0]) for name, text in found if text and ("rule" in name or name == "demands")
+    )
+    return f"# Rules of a submission\n\n{_NOTE}\n{_table(('function', 'rules'), rows)}"
+
+
+def settings() -> str:
+    """Settings of the server."""
+    rows = (
+        (
+            f"`--{one.name.replace('_', '-')}`",
+            f"`{one.name}`",
+            f"`CARNET_{one.name.upper()}`",
+            f"`{one.default}`" if one.default != "" else "",
+            one.metadata["meaning"] + (f" ({', '.join(one.metadata['choices'])})" if one.metadata["choices"] else ""),
+        )
+        for one in fields(Settings)
+    )
+    return f"# Settings\n\n{_NOTE}\n{_table(('option', 'file', 'environment', 'default', 'meaning'), rows)}"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "attributes.md": attributes,
+    "errors.md": errors,
+    "rules.md": rules,
+    "search-parameters.md": search_parameters,
+    "settings.md": settings,
+    "stored-queries.md": stored_queries,
+}
+
+
+def main() -> None:
+    FOLDER_OF_PAGES.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (FOLDER_OF_PAGES / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
