@@ -22,7 +22,7 @@ from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
 from storage import migrate
 from storage.engine import UnsafeDatabase, open_engine
-from xds.datatypes import CX, DTM, Code
+from xds.datatypes import CX, Code
 from xds.errors import RegistryError, Rejected
 
 REFUSED, USAGE = 1, 2
@@ -167,6 +167,13 @@ def _patient_id(identifier: str, authority: str) -> CX:
         raise click.UsageError(f"{identifier}: {problem}") from None
 
 
+def _code(text: str) -> Code:
+    try:
+        return Code.parse(text)
+    except ValueError as problem:
+        raise click.UsageError(f"{text}: {problem}") from None
+
+
 @commands.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -183,7 +190,7 @@ def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) ->
     carnet push examples/reports/cr-consultation.xml
     carnet push *.xml --url http://127.0.0.1:9000 --json
     """
-    code = Code.parse(content_type)
+    code = _code(content_type)
     reports = [
         read_report(file.read_bytes(), entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)
     ]
@@ -211,7 +218,7 @@ def find(
     carnet find 258063523804186
     carnet find 258063523804186 --fhir --type '11502-2^^2.16.840.1.113883.6.1' --json
     """
-    patient_id, wanted = _patient_id(identifier, authority), Code.parse(type_code) if type_code else None
+    patient_id, wanted = _patient_id(identifier, authority), _code(type_code) if type_code else None
     if fhir:
         rows = FhirClient(url).find(patient_id, type_code=wanted, deprecated_too=deprecated_too)
     else:
@@ -305,12 +312,17 @@ def _print_errors(errors: tuple[RegistryError, ...]) -> None:
 
 
 def _print_table(rows: list[dict[str, str]]) -> None:
-    table = Table("title", "type", "created (UTC)", "status")
+    """A table on a terminal; a pipe gets one line per document, fields separated by tabs."""
+    cells = [(row["title"], row["type"], _shown_time(row["created"]), row["status"], row["uniqueId"]) for row in rows]
+    if not sys.stdout.isatty():
+        click.echo("".join("\t".join(line) + "\n" for line in cells), nl=False)
+        return
+    table = Table("title", "type", "created", "status")
     table.add_column("uniqueId", no_wrap=True, overflow="fold")
-    for row in rows:
-        table.add_row(row["title"], row["type"], _shown_time(row["created"]), row["status"], row["uniqueId"])
+    for line in cells:
+        table.add_row(*line)
     Console().print(table)
 
 
 def _shown_time(text: str) -> str:
-    return DTM(text).earliest[:4] + "-" + text[4:6] + "-" + text[6:8] if len(text) >= 8 else text
+    return "-".join(part for part in (text[:4], text[4:6], text[6:8]) if part)

@@ -2,6 +2,7 @@
 
 On disk the files refer to each other by relative paths. Served, every reference becomes
 `<address>?xsd=<file>`, so that `GET <address>?wsdl` and `GET <address>?xsd=<file>` are all a client needs.
+Substitution groups are spelled out as choices, which mean the same and which clients such as zeep can read.
 """
 
 from pathlib import Path, PurePosixPath
@@ -35,4 +36,32 @@ def _served(file: Path, address: str) -> bytes:
         reference.set("schemaLocation", f"{address}?xsd={schema}")
     for port in tree.iter(_ADDRESS):
         port.set("location", address)
+    _spell_out_substitutions(tree)
     return etree.tostring(tree, xml_declaration=True, encoding="UTF-8")
+
+
+def _spell_out_substitutions(tree: etree._ElementTree) -> None:
+    """Replace each reference to the head of a substitution group by a choice of head and members."""
+    members: dict[str, list[str]] = {}
+    for element in tree.iter(f"{{{_SCHEMA}}}element"):
+        head = element.attrib.pop("substitutionGroup", None)
+        if head is not None:
+            prefix = str(head).partition(":")[0]
+            members.setdefault(str(head), []).append(f"{prefix}:{element.attrib['name']}")
+    for reference in list(tree.iter(f"{{{_SCHEMA}}}element")):
+        head = str(reference.get("ref"))
+        parent = reference.getparent()
+        if head in members and parent is not None:
+            parent.replace(reference, _choice(reference, _with_members(head, members)))
+
+
+def _with_members(head: str, members: dict[str, list[str]]) -> list[str]:
+    return [head, *(name for member in members.get(head, ()) for name in _with_members(member, members))]
+
+
+def _choice(reference: etree._Element, names: list[str]) -> etree._Element:
+    occurs = {name: str(reference.get(name)) for name in ("minOccurs", "maxOccurs") if reference.get(name) is not None}
+    choice = etree.Element(f"{{{_SCHEMA}}}choice", occurs, nsmap=reference.nsmap)
+    for name in names:
+        etree.SubElement(choice, f"{{{_SCHEMA}}}element", ref=name)
+    return choice

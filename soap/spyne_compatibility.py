@@ -5,7 +5,6 @@ call; the few of them that the parts of spyne used here ask for are put in place
 """
 
 import collections.abc
-import http.cookies
 import logging
 import sys
 import types
@@ -23,6 +22,5 @@ def prepare() -> None:
     moves.__path__ = []
     sys.modules[_MOVES] = moves
     sys.modules[f"{_MOVES}.collections_abc"] = collections.abc
-    sys.modules[f"{_MOVES}.http_cookies"] = http.cookies
     sys.modules[f"{_MOVES}.urllib"] = urllib
     sys.modules[f"{_MOVES}.urllib.parse"] = urllib.parse

@@ -20,6 +20,8 @@ from carnet.wiring import open_actors, open_registry
 from tests.builders import OTHER_PATIENT, PATIENT
 from xds.datatypes import CX
 
+ROOT = Path(__file__).resolve().parents[1]
+ROOT_OF_CORPUS = ROOT.parent / "shared" / "corpus"
 START_SECONDS = 60
 
 
