@@ -37,9 +37,7 @@ class MtomTransport(Transport):
             content_id = f"{uuid.uuid4()}@example"
             parts.append((content_id, b64decode(document.text)))
             document.text = None
-            etree.SubElement(
-                document, "{http://www.w3.org/2004/08/xop/include}Include", href=f"cid:{content_id}"
-            )
+            etree.SubElement(document, "{http://www.w3.org/2004/08/xop/include}Include", href=f"cid:{content_id}")
         boundary = f"MIMEBoundary_{uuid.uuid4().hex}"
         root_type = 'application/xop+xml; charset=UTF-8; type="application/soap+xml"'
         message = part_of(boundary, "root@example", root_type, etree.tostring(envelope, encoding="UTF-8"))
@@ -155,8 +153,14 @@ def registry_objects(header, format_code):
   classificationNode="urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd"/>
 {identifier("SubmissionSet01", "6b5aea1a-874d-4603-a4bc-96a0a7b38446", patient, "XDSSubmissionSet.patientId")}
 {identifier("SubmissionSet01", "554ac39e-e3fe-47fe-b233-965d2a147832", "2.25.4711", "XDSSubmissionSet.sourceId")}
-{identifier("SubmissionSet01", "96fdda7c-d067-4183-912e-bf5ee74998a8", f"2.25.{uuid.uuid4().int}",
-            "XDSSubmissionSet.uniqueId")}
+{
+        identifier(
+            "SubmissionSet01",
+            "96fdda7c-d067-4183-912e-bf5ee74998a8",
+            f"2.25.{uuid.uuid4().int}",
+            "XDSSubmissionSet.uniqueId",
+        )
+    }
 </rim:RegistryPackage>
 <rim:Association id="Member01" associationType="urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
   sourceObject="SubmissionSet01" targetObject="Document01">{slot("SubmissionSetStatus", "Original")}</rim:Association>

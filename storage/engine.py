@@ -56,6 +56,7 @@ def _open_sqlite(url: URL, connections: int) -> Engine:
 def _set_pragmas(connection: Any, _record: Any) -> None:
     for name, value in SQLITE_PRAGMAS.items():
         connection.execute(f"PRAGMA {name}={value}")
+    connection.execute("PRAGMA case_sensitive_like=1")
     connection.execute(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
 
 

@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 from xds.datatypes import CX, DTM, Code
 from xds.errors import ErrorCode, RegistryError, Rejected
 
 MAX_PARAMETERS = 64
 MAX_VALUES = 1000
-_ITEM = re.compile(r"\s*(?:'((?:[^']|'')*)'|([^\s,()']+))\s*")
+MAX_VALUE_LENGTH = 1_000_000
+_ITEM = re.compile(r"\s*(?:'([^']*(?:''[^']*)*)'|([^\s,()']+))\s*")
 
 
 class ParameterType(Enum):
@@ -225,7 +227,7 @@ def _read_parameter(
 def _read_group(parameter: Parameter, texts: Sequence[str]) -> tuple[str, ...]:
     values: list[str] = []
     for text in texts:
-        values.extend(_read_value(parameter, text))
+        values.extend(islice(_read_value(parameter, text), MAX_VALUES + 1))
         if len(values) > MAX_VALUES:
             raise ValueError(f"found more than {MAX_VALUES} values")
     return tuple(dict.fromkeys(values))
@@ -233,6 +235,8 @@ def _read_group(parameter: Parameter, texts: Sequence[str]) -> tuple[str, ...]:
 
 def _read_value(parameter: Parameter, text: str) -> Iterator[str]:
     """One Value: a list in parentheses, or a single value, which a list parameter must quote or number too."""
+    if len(text) > MAX_VALUE_LENGTH:
+        raise ValueError(f"found {len(text)} characters, expected at most {MAX_VALUE_LENGTH}")
     text = text.strip()
     if text.startswith("("):
         if not text.endswith(")"):

@@ -242,8 +242,9 @@ def state_rules(submission: Submission, facts: StoredFacts) -> Iterator[Registry
             yield metadata_error(f"{named(thing)}: entryUUID: found one that a stored object has, expected a new one")
         yield from _unique_id_rules(thing, facts)
     own = {thing.entry_uuid: thing for thing in submission.objects}
+    outside = {entry_uuid: stored for entry_uuid, stored in facts.objects.items() if entry_uuid not in own}
     for association in submission.associations:
-        yield from _end_rules(association, own, facts)
+        yield from _end_rules(association, own, outside)
 
 
 def _unique_id_rules(thing: RegistryObject, facts: StoredFacts) -> Iterator[RegistryError]:
@@ -276,28 +277,28 @@ def _identical_rules(entry: DocumentEntry, stored: StoredObject) -> Iterator[Reg
 
 
 def _end_rules(
-    association: Association, own: Mapping[str, RegistryObject], facts: StoredFacts
+    association: Association, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]
 ) -> Iterator[RegistryError]:
     """T4, T11 to T14, T16: both ends of an association."""
     kind = association.association_type
     for end, identifier in (("sourceObject", association.source), ("targetObject", association.target)):
-        if identifier not in own and identifier not in facts.objects:
+        if identifier not in own and identifier not in outside:
             yield _unresolved(association, end, identifier, "an object of the request or of the registry")
     if kind in RELATIONSHIPS:
-        yield from _relationship_rules(association, own, facts)
+        yield from _relationship_rules(association, own, outside)
     else:
-        yield from _member_rules(association, own, facts)
-    target = facts.objects.get(association.target)
+        yield from _member_rules(association, own, outside)
+    target = outside.get(association.target)
     if target is not None and not _is_reference_member(association, own):
         yield from _same_patient_rule(association, own, target)
 
 
 def _relationship_rules(
-    association: Association, own: Mapping[str, RegistryObject], facts: StoredFacts
+    association: Association, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]
 ) -> Iterator[RegistryError]:
     """T11, T12, T13"""
-    kind, target = association.association_type, facts.objects.get(association.target)
-    if association.source in facts.objects or (
+    kind, target = association.association_type, outside.get(association.target)
+    if association.source in outside or (
         association.source in own and not isinstance(own[association.source], DocumentEntry)
     ):
         yield _unresolved(association, "sourceObject", association.source, "a DocumentEntry of the request")
@@ -313,10 +314,10 @@ def _relationship_rules(
 
 
 def _member_rules(
-    association: Association, own: Mapping[str, RegistryObject], facts: StoredFacts
+    association: Association, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]
 ) -> Iterator[RegistryError]:
     """T3, T16, A4"""
-    source, target = facts.objects.get(association.source), facts.objects.get(association.target)
+    source, target = outside.get(association.source), outside.get(association.target)
     for stored in (source, target):
         if stored is not None and stored.kind is SubmissionSet:
             yield metadata_error(f"{named(association)}: found a stored SubmissionSet as an end, expected none")

@@ -18,6 +18,7 @@ from registry.criteria import (
     TimeCriterion,
 )
 from registry.sql import identities
+from registry.sql.one_of import one_of
 from registry.sql.tables import CODE_COLUMNS, KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
 from xds.datatypes import normalised
 from xds.metadata import DocumentEntry
@@ -68,7 +69,7 @@ def _condition(connection: Connection, criteria: Criteria, visibility: Visibilit
     if not visibility.everything or not patients:
         return false()
     return and_(
-        _one_of(_o.patient_key, patients),
+        one_of(_o.patient_key, patients),
         _o.kind == KINDS[criteria.kind],
         *_columns(criteria),
         *_document_columns(criteria),
@@ -87,14 +88,10 @@ def _patient_keys(connection: Connection, criteria: Criteria) -> Sequence[int]:
     return identities.patient_keys_of(connection, sorted(named))
 
 
-def _one_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    return column == values[0] if len(values) == 1 else column.in_(values)
-
-
 def _columns(criteria: Criteria) -> list[ColumnElement[bool]]:
     parts: list[ColumnElement[bool]] = []
     if criteria.statuses:
-        parts.append(_one_of(_o.status, [STATUSES[status] for status in criteria.statuses]))
+        parts.append(one_of(_o.status, [STATUSES[status] for status in criteria.statuses]))
     for column, values in (
         (_o.entry_uuid, criteria.entry_uuids),
         (_o.logical_id, criteria.logical_ids),
@@ -102,9 +99,9 @@ def _columns(criteria: Criteria) -> list[ColumnElement[bool]]:
         (_o.source_id, criteria.source_ids),
     ):
         if values:
-            parts.append(_one_of(column, values))
+            parts.append(one_of(column, values))
     if criteria.touching:
-        parts.append(or_(_one_of(_o.source, criteria.touching), _one_of(_o.target, criteria.touching)))
+        parts.append(or_(one_of(_o.source, criteria.touching), one_of(_o.target, criteria.touching)))
     if not criteria.all_versions:
         parts.append(_o.is_current)
     return parts

@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from sqlalchemy import Connection, func, insert, select, text
 
+from registry.sql.one_of import one_of
 from registry.sql.tables import identity, patient
 from xds.datatypes import CX
 
@@ -35,7 +36,7 @@ def patient_keys_of(connection: Connection, values: Sequence[str]) -> list[int]:
     """Keys of the patients that own these entryUUIDs or uniqueIds."""
     if not values:
         return []
-    statement = select(identity.c.patient_key).where(identity.c.value.in_(values)).distinct()
+    statement = select(identity.c.patient_key).where(one_of(identity.c.value, values)).distinct()
     return sorted(connection.execute(statement).scalars())
 
 
@@ -44,7 +45,7 @@ def object_keys_of(connection: Connection, values: Collection[str]) -> dict[str,
     if not values:
         return {}
     statement = select(identity.c.value, identity.c.patient_key, identity.c.object_key).where(
-        identity.c.value.in_(sorted(values))
+        one_of(identity.c.value, sorted(values))
     )
     found: dict[str, list[tuple[int, int]]] = {}
     for value, owner, key in connection.execute(statement):

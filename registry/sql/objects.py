@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from registry.sql.identities import IN_REGISTRY
+from registry.sql.one_of import one_of
 from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, identity, object_value, registry_object
 from xds.datatypes import DTM, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
@@ -118,7 +119,7 @@ def _insert_ignoring_known(connection: Connection, names: list[dict[str, Any]]) 
     known = set(
         connection.execute(
             select(identity.c.value).where(
-                identity.c.value.in_([name["value"] for name in shared]),
+                one_of(identity.c.value, [name["value"] for name in shared]),
                 identity.c.scope == shared[0]["scope"],
             )
         ).scalars()
@@ -131,7 +132,7 @@ def _insert_ignoring_known(connection: Connection, names: list[dict[str, Any]]) 
 def attributes_of(connection: Connection, patient_key: int, entry_uuids: Collection[str]) -> dict[str, tuple[int, str]]:
     """entryUUID -> (object key, attributes JSON) of objects of one patient."""
     statement = select(_o.entry_uuid, _o.object_key, _o.attributes).where(
-        _o.patient_key == patient_key, _o.entry_uuid.in_(sorted(entry_uuids))
+        _o.patient_key == patient_key, one_of(_o.entry_uuid, sorted(entry_uuids))
     )
     return {row[0]: (row[1], row[2]) for row in connection.execute(statement)}
 
@@ -143,7 +144,7 @@ def sources_of(
     statement = select(_o.source).where(
         _o.patient_key == patient_key,
         _o.kind == KINDS[Association],
-        _o.target.in_(sorted(targets)),
+        one_of(_o.target, sorted(targets)),
         _o.association_type.in_(sorted(association_types)),
     )
     return set(connection.execute(statement).scalars())

@@ -1,0 +1,166 @@
+"""ebRIM and JSON both ways, for every object the types can hold."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from tests import strategies
+from tests.builders import a_folder, a_submission, an_entry
+from xds.ebrim.read import Reading, read_submission
+from xds.ebrim.response import adhoc_query_response
+from xds.ebrim.schema import schema_findings
+from xds.ebrim.write import write_object, write_submit_objects_request
+from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
+from xds.metadata_json import from_json, to_json
+from xds.vocabulary import RIM
+
+slow = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+KINDS = {
+    DocumentEntry: strategies.document_entries,
+    SubmissionSet: strategies.submission_sets,
+    Folder: strategies.folders,
+    Association: strategies.associations,
+}
+
+
+def read(*things: RegistryObject) -> Reading:
+    return read_submission(etree.fromstring(write_submit_objects_request(things)))
+
+
+@slow
+@given(strategies.objects)
+def test_json_gives_back_every_object(thing: RegistryObject) -> None:
+    assert from_json(type(thing), to_json(thing)) == thing
+
+
+@slow
+@given(
+    strategies.submission_sets,
+    st.lists(strategies.document_entries, max_size=2),
+    st.lists(strategies.folders, max_size=1),
+    st.lists(strategies.associations, max_size=2),
+)
+def test_ebrim_gives_back_every_object_but_its_status(
+    owner: SubmissionSet, entries: list[DocumentEntry], folders: list[Folder], associations: list[Association]
+) -> None:
+    reading = read(owner, *entries, *folders, *associations)
+    assert reading.errors == ()
+    assert reading.submission == Submission(
+        submission_set=without_status(owner),
+        document_entries=tuple(without_status(one) for one in entries),
+        folders=tuple(without_status(one) for one in folders),
+        associations=tuple(without_status(one) for one in associations),
+    )
+
+
+def without_status(thing: Any) -> Any:
+    """A submitted status is ignored. ITI TF-3: 4.2.3.2.2"""
+    fields = {name: getattr(thing, name) for name in thing.__slots__}
+    return type(thing)(**{**fields, "availability_status": None})
+
+
+@slow
+@given(strategies.objects)
+def test_what_is_written_is_valid_against_the_schema(thing: RegistryObject) -> None:
+    answer = adhoc_query_response([write_object(thing)])
+    assert schema_findings(etree.fromstring(answer)) == ()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_field_is_in_the_attribute_table(kind: type[RegistryObject]) -> None:
+    assert strategies.fields_of(kind) | {"extra_slots"} == set(kind.__slots__)
+
+
+def test_parts_have_the_same_ids_in_every_answer() -> None:
+    entry = an_entry(entry_uuid="urn:uuid:11111111-1111-4111-8111-111111111111")
+    assert write_object(entry) == write_object(entry)
+    ids = [part.get("id") for part in etree.fromstring(_alone(entry)).iter(f"{{{RIM}}}Classification")]
+    assert len(ids) == len(set(ids))
+
+
+def _alone(thing: RegistryObject) -> bytes:
+    return b'<x xmlns:rim="%s">%s</x>' % (RIM.encode(), write_object(thing))
+
+
+# --- findings ---------------------------------------------------------------------------------
+
+
+def broken(old: str, new: str, *, count: int = 1) -> list[str]:
+    """Contexts of the findings when a good submission has `old` replaced by `new`."""
+    submission = a_submission(an_entry(entry_uuid="Document01"), folders=(a_folder(),))
+    text = write_submit_objects_request(submission.objects).decode()
+    assert old in text
+    return [error.context for error in read_submission(etree.fromstring(text.replace(old, new, count))).errors]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('name="creationTime"', 'name="createdOn"', "Slot createdOn"),
+        ('name="creationTime"', 'name="urn:ihe:unknown"', "Slot urn:ihe:unknown"),
+        ("20260310093000", "20261310093000", "creationTime: found '20261310093000', expected DTM"),
+        ("<rim:Value>fr-FR</rim:Value>", "<rim:Value>fr-FR</rim:Value><rim:Value>en</rim:Value>", "found 2 values"),
+        ("<rim:Value>fr-FR</rim:Value>", "<rim:Value>fr<!-- -->FR</rim:Value>", "a comment or element inside a value"),
+        ("<rim:Value>fr-FR</rim:Value>", "<rim:Value></rim:Value>", "an empty value or list"),
+        ("<rim:Value>fr-FR</rim:Value>", "", "an empty value or list"),
+        ('mimeType="text/xml"', 'mimeType="xml"', "mimeType: found 'xml'"),
+        ('objectType="urn:uuid:7edca82f', 'objectType="urn:uuid:7edca82e', "objectType"),
+        ('classifiedObject="Document01"', 'classifiedObject="Document02"', "expected the id of the enclosing object"),
+        ('registryObject="Document01"', 'registryObject="Document02"', "expected the id of the enclosing object"),
+        ('nodeRepresentation="10"', 'nodeRepresentation=""', "classCode nodeRepresentation"),
+        ('value="Compte rendu"', 'value=""', "classCode Name"),
+        ("urn:uuid:41a5887f", "urn:uuid:41a5887e", "expected a classification scheme of DocumentEntry"),
+        ("urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a", "urn:uuid:f0306f51-975f-434e-a61c-c59651d33983", "2 Classif"),
+        ("urn:uuid:58a6f841", "urn:uuid:58a6f840", "expected an identification scheme of DocumentEntry"),
+        ("urn:uuid:a54d6aa5", "urn:uuid:a54d6aa4", "0 kinds"),
+        ("urn:uuid:d9d542f3-6cc4-48b6-8870-ea235fbc94c2", "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd", "2 of them"),
+        ("AssociationType:HasMember", "AssociationType:HasFriend", "associationType: found"),
+        ("<rim:Value>Original</rim:Value>", "<rim:Value>Copy</rim:Value>", "SubmissionSetStatus: found 'Copy'"),
+    ],
+)
+def test_a_broken_wire_form_names_object_and_attribute(old: str, new: str, expected: str) -> None:
+    contexts = broken(old, new)
+    assert any(expected in context for context in contexts), contexts
+
+
+def test_a_slot_that_stands_twice_is_refused() -> None:
+    slot = '<rim:Slot name="languageCode"><rim:ValueList><rim:Value>fr-FR</rim:Value></rim:ValueList></rim:Slot>'
+    assert any("the Slot twice" in context for context in broken(slot, slot + slot))
+
+
+def test_limited_metadata_is_refused() -> None:
+    flag = (
+        '<rim:Classification id="urn:uuid:00000000-0000-4000-8000-000000000001" classifiedObject="Document01" '
+        'classificationNode="urn:uuid:ab9b591b-83ab-4d03-8f5d-f93b1fb92e85"/><rim:ExternalIdentifier'
+    )
+    assert any("limitedMetadata" in context for context in broken("<rim:ExternalIdentifier", flag))
+
+
+def test_a_classification_node_may_stand_beside_its_package() -> None:
+    submission = a_submission()
+    root = etree.fromstring(write_submit_objects_request(submission.objects))
+    node = next(one for one in root.iter(f"{{{RIM}}}Classification") if one.get("classificationNode"))
+    root[0].append(node)
+    reading = read_submission(root)
+    assert reading.errors == ()
+    assert reading.submission == submission
+
+
+def test_an_author_who_is_nobody_is_refused() -> None:
+    contexts = broken('name="authorPerson"', 'name="urn:example:nobody"')
+    assert not contexts  # an institution is enough
+    text = write_submit_objects_request(a_submission().objects).decode()
+    for name in ("authorPerson", "authorInstitution"):
+        text = text.replace(f'name="{name}"', 'name="authorRole"' if name == "authorPerson" else 'name="urn:example:i"')
+    errors = read_submission(etree.fromstring(text)).errors
+    assert any("expected authorPerson, authorInstitution" in error.context for error in errors)
+
+
+def test_blanks_around_a_value_are_trimmed() -> None:
+    text = write_submit_objects_request(a_submission().objects).decode()
+    padded = text.replace("<rim:Value>fr-FR</rim:Value>", "<rim:Value>\n  fr-FR\n</rim:Value>")
+    reading = read_submission(etree.fromstring(padded))
+    assert reading.submission.document_entries[0].language_code == "fr-FR"
