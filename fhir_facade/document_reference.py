@@ -20,6 +20,7 @@ from xds.vocabulary import AssociationType, AvailabilityStatus
 BASE_URL = b"urn:carnet:base-url"
 _IDENTIFIER_TYPE = "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType"
 _HOME_COMMUNITY = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-HomeCommunityId"
+_LARGEST_UNSIGNED = 2**31 - 1  # unsignedInt of FHIR R4; a larger document has no size there
 _ENCOUNTER = "urn:ihe:iti:xds:2015:encounterId"
 _STATUS = {
     AvailabilityStatus.APPROVED: "current",
@@ -124,7 +125,7 @@ def _content(entry: DocumentEntry) -> Resource:
             "contentType": entry.mime_type,
             "language": entry.language_code,
             "url": f"{BASE_URL.decode()}/Binary/{fhir_id(entry.logical_id or entry.entry_uuid)}",
-            "size": entry.size,
+            "size": entry.size if entry.size is not None and entry.size <= _LARGEST_UNSIGNED else None,
             "hash": base64.b64encode(bytes.fromhex(entry.hash)).decode() if entry.hash else None,
             "title": entry.title,
             "creation": to_date_time(entry.creation_time) if entry.creation_time else None,

@@ -14,17 +14,14 @@ _CID = "cid:"
 def include_href(element: etree._Element) -> str | None:
     """The href of the single `xop:Include` child, None when the content is inline.
 
-    Raises SoapFault for an Include beside other content, or one that is not `cid:`.
+    Raises SoapFault for an Include beside other content.
     """
     includes = element.findall(INCLUDE)
     if not includes:
         return None
     if len(includes) > 1 or len(element) != 1 or (element.text or "").strip() or (includes[0].tail or "").strip():
         raise sender("an xop:Include stands beside other content")
-    href = includes[0].get("href", "").strip()
-    if not href.startswith(_CID):
-        raise sender("an xop:Include refers to something else than a part of the message (cid:)")
-    return href
+    return includes[0].get("href", "").strip()
 
 
 def content_id_matches(href: str, content_id: str) -> bool:
@@ -42,13 +39,16 @@ def strip_includes(body: etree._Element) -> None:
 
 
 def check_includes(envelope: etree._Element, holder: str, *, root_id: str) -> None:
-    """Refuse includes outside `holder` elements, a part referred to twice, and the root itself."""
+    """Refuse includes outside `holder`, of anything but `cid:`, of one part twice, and of the root itself."""
     hrefs = []
     for include in envelope.iter(INCLUDE):
         parent = include.getparent()
         if parent is None or parent.tag != holder:
             raise sender("an xop:Include stands where no document is expected")
-        hrefs.append(unquote(include.get("href", "")))
+        href = include.get("href", "").strip()
+        if not href.startswith(_CID):
+            raise sender("an xop:Include refers to something else than a part of the message (cid:)")
+        hrefs.append(unquote(href))
     if len(hrefs) != len(set(hrefs)):
         raise sender("two xop:Include refer to the same part of the message")
     if root_id and any(content_id_matches(href, root_id) for href in hrefs):

@@ -24,7 +24,8 @@ class JsonTexts(FunctionElement[str]):
 
 @compiles(JsonTexts, "sqlite")
 def _on_sqlite(element: JsonTexts, compiler: Any, **options: Any) -> str:
-    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **options)}))"
+    parameter = compiler.process(element.clauses, **options)
+    return f"(SELECT value FROM json_each({parameter}))"  # noqa: S608 - a bound parameter, not a value
 
 
 @compiles(JsonTexts, "postgresql")
