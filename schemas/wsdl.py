@@ -44,10 +44,10 @@ def _spell_out_substitutions(tree: etree._ElementTree) -> None:
     """Replace each reference to the head of a substitution group by a choice of head and members."""
     members: dict[str, list[str]] = {}
     for element in tree.iter(f"{{{_SCHEMA}}}element"):
-        head = element.attrib.pop("substitutionGroup", None)
+        head = element.get("substitutionGroup")
         if head is not None:
-            prefix = str(head).partition(":")[0]
-            members.setdefault(str(head), []).append(f"{prefix}:{element.attrib['name']}")
+            del element.attrib["substitutionGroup"]
+            members.setdefault(head, []).append(f"{head.partition(':')[0]}:{element.get('name')}")
     for reference in list(tree.iter(f"{{{_SCHEMA}}}element")):
         head = str(reference.get("ref"))
         parent = reference.getparent()
@@ -60,8 +60,10 @@ def _with_members(head: str, members: dict[str, list[str]]) -> list[str]:
 
 
 def _choice(reference: etree._Element, names: list[str]) -> etree._Element:
-    occurs = {name: str(reference.get(name)) for name in ("minOccurs", "maxOccurs") if reference.get(name) is not None}
-    choice = etree.Element(f"{{{_SCHEMA}}}choice", occurs, nsmap=reference.nsmap)
+    choice = etree.Element(f"{{{_SCHEMA}}}choice", nsmap=dict(reference.nsmap))  # type: ignore[arg-type]
+    for name in ("minOccurs", "maxOccurs"):
+        if name in reference.attrib:
+            choice.set(name, str(reference.get(name)))
     for name in names:
         etree.SubElement(choice, f"{{{_SCHEMA}}}element", ref=name)
     return choice

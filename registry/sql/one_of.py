@@ -36,8 +36,8 @@ def _on_postgresql(element: JsonTexts, compiler: Any, **options: Any) -> str:
 def one_of(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """The column equals one of the values, of which there is at least one. Long lists are of strings."""
     if len(values) == 1:
-        return column == next(iter(values))
+        is_it: ColumnElement[bool] = column == next(iter(values))
+        return is_it
     if len(values) <= _LONGEST_LIST:
         return column.in_(values)
-    is_in: ColumnElement[bool] = column.bool_op("IN")(JsonTexts(json.dumps(list(values))))
-    return is_in
+    return column.bool_op("IN")(JsonTexts(json.dumps(list(values))))
