@@ -16,9 +16,11 @@ IN_REGISTRY = 0
 
 
 def patient_key(connection: Connection, patient_id: str) -> int | None:
-    """Key of the patient known by this CX key, None when unknown."""
+    """Key of the patient known by this CX key, None when unknown or merged into another."""
     cx = CX(patient_id)
-    statement = select(patient.c.patient_key).where(patient.c.authority == cx.authority, patient.c.identifier == cx.id)
+    statement = select(patient.c.patient_key).where(
+        patient.c.authority == cx.authority, patient.c.identifier == cx.id, patient.c.merged_into.is_(None)
+    )
     return connection.execute(statement).scalar_one_or_none()
 
 

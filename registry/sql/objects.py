@@ -10,7 +10,7 @@ from registry.sql.one_of import one_of
 from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, identity, object_value, registry_object
 from xds.datatypes import DTM, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
-from xds.vocabulary import AvailabilityStatus, ObjectType
+from xds.vocabulary import AvailabilityStatus, DocumentAvailability, ObjectType
 
 _o = registry_object.c
 
@@ -26,6 +26,7 @@ def row_of(thing: RegistryObject, *, patient_key: int, object_key: int, submissi
         "status": STATUSES[thing.availability_status or AvailabilityStatus.APPROVED],
         "is_current": True,
         "is_on_demand": False,
+        "is_offline": False,
         "version": thing.version or 1,
         "entry_uuid": thing.entry_uuid,
         "logical_id": thing.logical_id or thing.entry_uuid,
@@ -52,6 +53,7 @@ def _document_columns(entry: DocumentEntry) -> dict[str, Any]:
     return {
         "unique_id": entry.unique_id,
         "is_on_demand": entry.object_type is ObjectType.ON_DEMAND,
+        "is_offline": entry.document_availability is DocumentAvailability.OFFLINE,
         "hash": entry.hash,
         "size": entry.size,
         "creation_time": _time(entry.creation_time),

@@ -36,6 +36,7 @@ patient = Table(
     Column("patient_key", BigInteger, primary_key=True, autoincrement=False),
     Column("authority", String, nullable=False),
     Column("identifier", String, nullable=False),
+    Column("merged_into", BigInteger),
     UniqueConstraint("authority", "identifier", name="uq_patient_identifier"),
     comment="Patient identifiers known to the registry. ITI TF-2: 3.8",
 )
@@ -59,6 +60,7 @@ registry_object = Table(
     Column("status", SmallInteger, nullable=False),
     Column("is_current", Boolean, nullable=False),
     Column("is_on_demand", Boolean, nullable=False),
+    Column("is_offline", Boolean, nullable=False),
     Column("version", SmallInteger, nullable=False),
     Column("submission_key", BigInteger, nullable=False),
     Column("size", BigInteger),

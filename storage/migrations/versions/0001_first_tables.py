@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("patient_key", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("authority", sa.String, nullable=False),
         sa.Column("identifier", sa.String, nullable=False),
+        sa.Column("merged_into", sa.BigInteger),
         sa.UniqueConstraint("authority", "identifier", name="uq_patient_identifier"),
         comment="Patient identifiers known to the registry. ITI TF-2: 3.8",
     )
@@ -37,6 +38,7 @@ def upgrade() -> None:
         sa.Column("status", sa.SmallInteger, nullable=False),
         sa.Column("is_current", sa.Boolean, nullable=False),
         sa.Column("is_on_demand", sa.Boolean, nullable=False),
+        sa.Column("is_offline", sa.Boolean, nullable=False),
         sa.Column("version", sa.SmallInteger, nullable=False),
         sa.Column("submission_key", sa.BigInteger, nullable=False),
         sa.Column("size", sa.BigInteger),
