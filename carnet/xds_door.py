@@ -10,6 +10,10 @@ from carnet.domains import wire_name
 from carnet.wiring import Actors
 from registry import iti18_registry_stored_query as iti18
 from registry import iti42_register_document_set_b as iti42
+from registry import iti57_update_document_set as iti57
+from registry import iti61_register_on_demand_document_entry as iti61
+from registry import iti62_remove_metadata as iti62
+from registry import iti92_restricted_update_document_set as iti92
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti43_retrieve_document_set as iti43
 from schemas.wsdl import wsdl, xsd
@@ -23,15 +27,28 @@ MEGABYTE = 10**6
 def registry_operations(actors: Actors) -> tuple[Operation, ...]:
     """The transactions of the Document Registry."""
 
-    def stored_query(message: Message) -> Reply:
-        return Reply(body=iti18.soap(actors.registry, message.body, message.caller))
+    def operation(
+        name: str, action: str, body: str, answer: Callable[..., bytes], *, response_action: str = ""
+    ) -> Operation:
+        def handler(message: Message) -> Reply:
+            return Reply(body=answer(actors.registry, message.body, message.caller))
 
-    def register(message: Message) -> Reply:
-        return Reply(body=iti42.soap(actors.registry, message.body, message.caller))
+        return _operation(name, action, body, handler, response_action=response_action)
 
+    submit = f"{{{LCM}}}SubmitObjectsRequest"
     return (
-        _operation("ITI-18", "urn:ihe:iti:2007:RegistryStoredQuery", f"{{{QUERY}}}AdhocQueryRequest", stored_query),
-        _operation("ITI-42", "urn:ihe:iti:2007:RegisterDocumentSet-b", f"{{{LCM}}}SubmitObjectsRequest", register),
+        operation("ITI-18", "urn:ihe:iti:2007:RegistryStoredQuery", f"{{{QUERY}}}AdhocQueryRequest", iti18.soap),
+        operation("ITI-42", "urn:ihe:iti:2007:RegisterDocumentSet-b", submit, iti42.soap),
+        operation("ITI-57", "urn:ihe:iti:2010:UpdateDocumentSet", submit, iti57.soap),
+        operation(
+            "ITI-61",
+            "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
+            submit,
+            iti61.soap,
+            response_action="urn:ihe:iti:2010:RegisterOnDemandDocumentResponse",
+        ),
+        operation("ITI-62", "urn:ihe:iti:2010:DeleteDocumentSet", f"{{{LCM}}}RemoveObjectsRequest", iti62.soap),
+        operation("ITI-92", "urn:ihe:iti:2018:RestrictedUpdateDocumentSet", submit, iti92.soap),
     )
 
 
@@ -69,13 +86,23 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
 
 
 def _operation(
-    name: str, action: str, body: str, handler: Callable[[Message], Reply], *, mtom: bool = False, documents: str = ""
+    name: str,
+    action: str,
+    body: str,
+    handler: Callable[[Message], Reply],
+    *,
+    mtom: bool = False,
+    documents: str = "",
+    response_action: str = "",
 ) -> Operation:
-    """Each of these transactions answers with its action and `Response`. ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5"""
+    """A transaction answers with its action and `Response`, where the standard does not name another.
+
+    ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5
+    """
     return Operation(
         name=name,
         action=action,
-        response_action=f"{action}Response",
+        response_action=response_action or f"{action}Response",
         body=body,
         mtom=mtom,
         documents=documents,

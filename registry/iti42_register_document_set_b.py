@@ -5,32 +5,30 @@ from collections.abc import Sequence
 from lxml import etree
 
 from access_policy.caller import Caller
-from registry.life_cycle import deprecate_replaced, registered, replaced_documents
+from registry.answers import registry_answer
+from registry.life_cycle import (
+    carried_memberships,
+    deprecate_replaced,
+    folders_entered,
+    registered,
+    replacements,
+    submission_sets,
+    touch_folders,
+)
 from registry.store import Registry
-from storage.unit_of_work import StorageFailed, UnitOfWork
+from storage.unit_of_work import UnitOfWork
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading, read_submission
-from xds.ebrim.response import registry_response
-from xds.ebrim.schema import schema_findings
-from xds.errors import ErrorCode, RegistryError, Rejected, metadata_error
+from xds.errors import Rejected
 from xds.metadata import Association, RegistryObject
 from xds.submission_rules import StoredFacts, object_rules, reference_rules, state_rules
 
 
 def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
     """`lcm:SubmitObjectsRequest` -> `rs:RegistryResponse`."""
-    try:
-        findings = schema_findings(body)
-        if findings:
-            raise Rejected(metadata_error(str(finding)) for finding in findings)
-        reading = read_submission(body)
-        registry.units.write(lambda unit: handle(registry, unit, reading, caller))
-    except Rejected as rejected:
-        return registry_response(rejected.errors)
-    except StorageFailed:
-        context = "the registry could not store the metadata; try again"
-        return registry_response([RegistryError(code=ErrorCode.REGISTRY, context=context)])
-    return registry_response()
+    return registry_answer(
+        body, lambda: registry.units.write(lambda unit: handle(registry, unit, read_submission(body), caller))
+    )
 
 
 def handle(
@@ -59,9 +57,11 @@ def handle(
     if errors or patient_key is None:
         raise Rejected(errors)
     things = registered(submission, now=registry.now())
+    things += carried_memberships(registry, unit, things)
     registry.add(unit, patient_key, things)
-    deprecate_replaced(registry, unit, patient_key, replaced_documents(things))
-    registry.announce(unit, patient_key, things, transaction=kind, caller=caller)
+    deprecate_replaced(registry, unit, patient_key, {one.target for one in replacements(things)})
+    touch_folders(registry, unit, folders_entered(things))
+    registry.announce(unit, patient_key, submission_sets(things), transaction=kind, caller=caller)
     return things
 
 

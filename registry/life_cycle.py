@@ -1,20 +1,28 @@
 """What a submission does to objects: the identities they get, the statuses they change. ITI TF-3: 4.2.2.2."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import DTM
 from xds.identifiers import is_symbolic, new_uuid_urn
-from xds.metadata import Association, Folder, RegistryObject, Submission
-from xds.vocabulary import ADDENDA, REPLACEMENTS, AvailabilityStatus
+from xds.metadata import Association, Folder, RegistryObject, Submission, SubmissionSet
+from xds.metadata_update_rules import Held
+from xds.vocabulary import ADDENDA, REPLACEMENTS, AssociationType, AvailabilityStatus
 
 FIRST_VERSION = 1
+_DTM = "%Y%m%d%H%M%S"
 
 
 def registered(submission: Submission, *, now: str) -> tuple[RegistryObject, ...]:
     """The objects as the registry keeps them: UUIDs for symbolic ids, Approved, version 1. ITI TF-2: 3.42.4.1.3.1"""
+    return tuple(first_version(thing, now=now) for thing in identified(submission))
+
+
+def identified(submission: Submission) -> tuple[RegistryObject, ...]:
+    """The objects with a UUID for every symbolic id, the same one wherever it stands."""
     uuids: dict[str, str] = {}
 
     def uuid_of(identifier: str) -> str:
@@ -22,29 +30,53 @@ def registered(submission: Submission, *, now: str) -> tuple[RegistryObject, ...
             return uuids.setdefault(identifier, new_uuid_urn())
         return identifier
 
-    return tuple(_registered(thing, uuid_of, now) for thing in submission.objects)
+    return tuple(_identified(thing, uuid_of) for thing in submission.objects)
 
 
-def _registered(thing: RegistryObject, uuid_of: Callable[[str], str], now: str) -> RegistryObject:
+def _identified(thing: RegistryObject, uuid_of: Callable[[str], str]) -> RegistryObject:
     entry_uuid = uuid_of(thing.entry_uuid)
+    if isinstance(thing, Association):
+        return replace(thing, entry_uuid=entry_uuid, source=uuid_of(thing.source), target=uuid_of(thing.target))
+    return replace(thing, entry_uuid=entry_uuid)
+
+
+def first_version(thing: RegistryObject, *, now: str) -> RegistryObject:
     first = replace(
         thing,
+        logical_id=thing.entry_uuid,
+        version=FIRST_VERSION,
+        availability_status=AvailabilityStatus.APPROVED,
+    )
+    return replace(first, last_update_time=DTM(now)) if isinstance(first, Folder) else first
+
+
+def submission_sets(things: Iterable[RegistryObject]) -> list[str]:
+    return [thing.entry_uuid for thing in things if isinstance(thing, SubmissionSet)]
+
+
+def a_member(source: str, target: str) -> Association:
+    """A HasMember that the registry makes itself."""
+    entry_uuid = new_uuid_urn()
+    return Association(
         entry_uuid=entry_uuid,
+        association_type=AssociationType.HAS_MEMBER,
+        source=source,
+        target=target,
         logical_id=entry_uuid,
         version=FIRST_VERSION,
         availability_status=AvailabilityStatus.APPROVED,
     )
-    if isinstance(first, Association):
-        return replace(first, source=uuid_of(first.source), target=uuid_of(first.target))
-    return replace(first, last_update_time=DTM(now)) if isinstance(first, Folder) else first
 
 
-def replaced_documents(things: tuple[RegistryObject, ...]) -> set[str]:
-    """Documents that a RPLC or XFRM_RPLC of the submission points at."""
-    return {t.target for t in things if isinstance(t, Association) and t.association_type in REPLACEMENTS}
+# --- replacement -----------------------------------------------------------------------------
 
 
-def deprecate_replaced(registry: Registry, unit: UnitOfWork, patient_key: int, replaced: set[str]) -> None:
+def replacements(things: Iterable[RegistryObject]) -> tuple[Association, ...]:
+    """The RPLC and XFRM_RPLC of a submission."""
+    return tuple(t for t in things if isinstance(t, Association) and t.association_type in REPLACEMENTS)
+
+
+def deprecate_replaced(registry: Registry, unit: UnitOfWork, patient_key: int, replaced: Collection[str]) -> None:
     """The replaced documents, and every addendum and transformation of them, recursively. ITI TF-3: 4.2.2.2.3"""
     deprecated: set[str] = set()
     wave = set(replaced)
@@ -52,4 +84,78 @@ def deprecate_replaced(registry: Registry, unit: UnitOfWork, patient_key: int, r
         deprecated |= wave
         wave = registry.sources_of(unit, patient_key, wave, ADDENDA) - deprecated
     if deprecated:
-        registry.deprecate(unit, patient_key, deprecated)
+        for stored in registry.held(unit, deprecated).values():
+            registry.rewrite(unit, stored, replace(stored.thing, availability_status=AvailabilityStatus.DEPRECATED))
+
+
+def carried_memberships(
+    registry: Registry, unit: UnitOfWork, things: Sequence[RegistryObject]
+) -> tuple[Association, ...]:
+    """A replacing document enters the Approved Folders of the replaced one. ITI TF-3: 4.2.2.2.3
+
+    Each membership is itself a member of the SubmissionSet; those the submission makes are not repeated.
+    """
+    new_of = {association.target: association.source for association in replacements(things)}
+    if not new_of:
+        return ()
+    owner = next(thing for thing in things if isinstance(thing, SubmissionSet))
+    members = [link.thing for link in registry.links(unit, list(new_of)) if _is_approved_member(link)]
+    folders = registry.held(unit, {member.source for member in members if isinstance(member, Association)})
+    made = {(t.source, t.target) for t in things if isinstance(t, Association)}
+    carried: list[Association] = []
+    for member in members:
+        assert isinstance(member, Association)  # noqa: S101 - `links` gives nothing else
+        folder, new = folders.get(member.source), new_of.get(member.target)
+        if folder is None or new is None or (member.source, new) in made or not is_open_folder(folder):
+            continue
+        made.add((member.source, new))
+        copy = a_member(member.source, new)
+        carried += [copy, a_member(owner.entry_uuid, copy.entry_uuid)]
+    return tuple(carried)
+
+
+def _is_approved_member(link: Held) -> bool:
+    return (
+        isinstance(link.thing, Association)
+        and link.thing.association_type is AssociationType.HAS_MEMBER
+        and link.is_approved
+    )
+
+
+def is_open_folder(stored: Held) -> bool:
+    """A Folder that documents may still enter: Approved and the newest version."""
+    return isinstance(stored.thing, Folder) and stored.is_current and stored.is_approved
+
+
+# --- folders ---------------------------------------------------------------------------------
+
+
+def folders_entered(things: Sequence[RegistryObject]) -> set[str]:
+    """Stored objects that are sources of a HasMember and so have new members. ITI TF-3: 4.2.3.4.8"""
+    own = {thing.entry_uuid for thing in things}
+    return {
+        thing.source
+        for thing in things
+        if isinstance(thing, Association)
+        and thing.association_type is AssociationType.HAS_MEMBER
+        and thing.source not in own
+    }
+
+
+def touch_folders(registry: Registry, unit: UnitOfWork, entry_uuids: Collection[str]) -> None:
+    """lastUpdateTime becomes now, and later than it was even within one second. ITI TF-3: 4.2.3.4.8"""
+    for stored in registry.held(unit, entry_uuids).values() if entry_uuids else ():
+        if isinstance(stored.thing, Folder):
+            registry.rewrite(unit, stored, touched(stored.thing, now=registry.now()))
+
+
+def touched(folder: Folder, *, now: str) -> Folder:
+    """The folder with a lastUpdateTime of now, later than the one it has."""
+    before = folder.last_update_time
+    return replace(folder, last_update_time=DTM(_later(before.earliest, now) if before is not None else now))
+
+
+def _later(before: str, now: str) -> str:
+    if now > before:
+        return now
+    return (datetime.strptime(before, _DTM).replace(tzinfo=UTC) + timedelta(seconds=1)).strftime(_DTM)

@@ -3,17 +3,16 @@
 Every read takes a `Visibility`, every write a `UnitOfWork`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from access_policy.caller import Caller
 from access_policy.visibility import Visibility
 from registry.criteria import ALL, Criteria, Form, Found, Page
-from registry.sql import facts, find, identities, objects
-from registry.sql.tables import STATUSES
+from registry.sql import facts, find, held, identities, objects
 from storage.keys import Keys
 from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork, Units
@@ -22,9 +21,11 @@ from xds.datatypes import CX
 from xds.ebrim.write import write_object
 from xds.metadata import Association, DocumentEntry, RegistryObject, SubmissionSet
 from xds.metadata_json import from_json, to_json
+from xds.metadata_update_rules import Held
 from xds.submission_rules import StoredFacts
 from xds.vocabulary import AvailabilityStatus
 
+_REMOVED_AT_ONCE = 200
 RenderFhir = Callable[[DocumentEntry, Sequence[Association], str], bytes]
 
 
@@ -78,8 +79,34 @@ class Registry:
     def lock(self, unit: UnitOfWork, patient_id: CX | None, unique_ids: Collection[str]) -> int | None:
         """Key of the patient, None when unknown; other submissions for it wait until this unit ends."""
         key = None if patient_id is None else identities.patient_key(unit.connection, patient_id.key)
-        identities.lock(unit.connection, key, unique_ids)
+        identities.lock(unit.connection, [] if key is None else [key], unique_ids)
         return key
+
+    def lock_all(
+        self,
+        unit: UnitOfWork,
+        patients: Collection[CX],
+        *,
+        references: Collection[str],
+        unique_ids: Collection[str] = (),
+    ) -> dict[str, int]:
+        """Like `lock` for these patients and for those that own the referenced objects; known patients -> keys.
+
+        Repeats until no further patient owns a reference: a version may have moved while this waited.
+        """
+        known = {
+            patient.key: key
+            for patient in patients
+            if (key := identities.patient_key(unit.connection, patient.key)) is not None
+        }
+        locked: set[int] = set()
+        wanted = {*known.values(), *identities.patient_keys_of(unit.connection, sorted(references))}
+        while True:
+            identities.lock(unit.connection, wanted, unique_ids)
+            locked |= wanted
+            wanted = set(identities.patient_keys_of(unit.connection, sorted(references))) - locked
+            if not wanted:
+                return known
 
     def stored_facts(
         self, unit: UnitOfWork, *, patient_is_known: bool, entry_uuids: Collection[str], unique_ids: Collection[str]
@@ -102,15 +129,56 @@ class Registry:
             rows.append(row | self._renderings(thing, links.get(thing.entry_uuid, ())))
         objects.add(unit.connection, things, rows)
 
-    def deprecate(self, unit: UnitOfWork, patient_key: int, entry_uuids: Collection[str]) -> None:
-        """Set documents Deprecated and render them again. ITI TF-3: 4.2.2.2.3"""
-        deprecated = AvailabilityStatus.DEPRECATED
-        stored = objects.attributes_of(unit.connection, patient_key, entry_uuids)
-        for entry_uuid, (object_key, attributes) in stored.items():
-            entry = replace(from_json(DocumentEntry, attributes), availability_status=deprecated)
-            sources = objects.associations_from(unit.connection, patient_key, entry_uuid)
-            renderings = self._renderings(entry, [from_json(Association, source) for source in sources])
-            objects.rewrite(unit.connection, patient_key, object_key, {"status": STATUSES[deprecated], **renderings})
+    def held(self, unit: UnitOfWork, entry_uuids: Collection[str]) -> dict[str, Held]:
+        """The stored objects among these entryUUIDs, whole."""
+        return held.by_entry_uuid(unit.connection, entry_uuids)
+
+    def newest(self, unit: UnitOfWork, logical_ids: Collection[str]) -> dict[str, Held]:
+        """The newest version of each of these logical objects."""
+        return held.newest(unit.connection, logical_ids)
+
+    def links(self, unit: UnitOfWork, entry_uuids: Collection[str]) -> list[Held]:
+        """The associations with an end among these entryUUIDs."""
+        return held.touching(unit.connection, entry_uuids)
+
+    def rewrite(self, unit: UnitOfWork, stored: Held, thing: RegistryObject, *, is_current: bool | None = None) -> None:
+        """Replace a stored object in place and render it again."""
+        current = stored.is_current if is_current is None else is_current
+        links = self._relationships_from(unit, stored.key[0], thing)
+        changed = objects.columns_of(thing, is_current=current) | self._renderings(thing, links)
+        objects.rewrite(unit.connection, stored.key, changed)
+
+    def render_again(self, unit: UnitOfWork, entry_uuids: Collection[str]) -> None:
+        """Render documents whose relationships changed. The renderings of other objects do not depend on them."""
+        for stored in self.held(unit, entry_uuids).values():
+            if isinstance(stored.thing, DocumentEntry):
+                self.rewrite(unit, stored, stored.thing)
+
+    def remove(self, unit: UnitOfWork, stored: Sequence[Held]) -> None:
+        """Delete objects; where the newest version goes, the one before it becomes the newest."""
+        for start in range(0, len(stored), _REMOVED_AT_ONCE):
+            group = stored[start : start + _REMOVED_AT_ONCE]
+            objects.remove(unit.connection, [(one.thing, one.key) for one in group])
+        logical_ids = {
+            one.thing.logical_id or one.thing.entry_uuid
+            for one in stored
+            if one.is_current and (one.thing.version or 1) > 1
+        }
+        left: dict[str, Held] = {}
+        for version in held.versions(unit.connection, logical_ids) if logical_ids else ():
+            logical_id = version.thing.logical_id or version.thing.entry_uuid
+            if logical_id not in left or (version.thing.version or 1) > (left[logical_id].thing.version or 1):
+                left[logical_id] = version
+        for version in left.values():
+            self.rewrite(unit, version, version.thing, is_current=True)
+
+    def _relationships_from(self, unit: UnitOfWork, patient_key: int, thing: RegistryObject) -> list[Association]:
+        """The Approved relationships that the FHIR rendering of a document shows."""
+        if not isinstance(thing, DocumentEntry):
+            return []
+        sources = objects.associations_from(unit.connection, patient_key, thing.entry_uuid)
+        found = [from_json(Association, source) for source in sources]
+        return [one for one in found if one.availability_status is AvailabilityStatus.APPROVED]
 
     def sources_of(
         self, unit: UnitOfWork, patient_key: int, targets: Collection[str], association_types: Collection[str]
@@ -119,16 +187,18 @@ class Registry:
         return objects.sources_of(unit.connection, patient_key, targets, association_types)
 
     def announce(
-        self, unit: UnitOfWork, patient_key: int, things: Sequence[RegistryObject], *, transaction: str, caller: Caller
+        self, unit: UnitOfWork, patient_key: int, entry_uuids: Iterable[str], *, transaction: str, caller: Caller
     ) -> None:
-        """Leave an audit record and a notification beside what they tell about."""
-        owner = next(thing for thing in things if isinstance(thing, SubmissionSet))
+        """Leave an audit record and a notification beside what they tell about.
+
+        `entry_uuids` name it: the SubmissionSet of a submission, everything that a removal took.
+        """
         record = {
             "transaction": transaction,
             "caller": caller.name,
             "outcome": "success",
             "recorded": self.now(),
-            "submissionSet": owner.entry_uuid,
+            "objects": list(entry_uuids),
         }
         for topic in Topic:
             post(unit.connection, topic, record_key=self._keys.new(), patient_key=patient_key, record=record)

@@ -5,7 +5,7 @@ was committed. Readers keep a cursor each; nothing is deleted by being read.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, SmallInteger, Table, Text, insert
@@ -30,7 +30,14 @@ class Topic(IntEnum):
     NOTIFICATION = 2
 
 
-def post(connection: Connection, topic: Topic, *, record_key: int, patient_key: int, record: Mapping[str, str]) -> None:
+def post(
+    connection: Connection,
+    topic: Topic,
+    *,
+    record_key: int,
+    patient_key: int,
+    record: Mapping[str, str | Sequence[str]],
+) -> None:
     """Keep a record; it becomes readable when the unit of work commits."""
     text = json.dumps(record, ensure_ascii=False, sort_keys=True)
     connection.execute(

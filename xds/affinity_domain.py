@@ -13,6 +13,9 @@ from xds.datatypes import CX
 class AffinityDomain:
     """`code_tables` maps the name of an attribute to the (code, codingScheme) pairs it may take;
     an attribute without a table is open. `assigning_authorities` empty means any authority.
+    `propagated_memberships_are_members`: a Folder membership carried over to a new version is itself a member of the
+    SubmissionSet of the update; one test kit expects otherwise. `home_community_id` is a `urn:oid:`, empty when none.
+    `restricted_update_is_strict`: hash, size and mimeType are no more modifiable by ITI-92 than identifiers are.
     `signature_signs_submission_set`: a signature entry `signs` the SubmissionSet itself, as in a DMP lot.
     """
 
@@ -21,6 +24,9 @@ class AffinityDomain:
     identifier_types_allowed: bool = False
     unique_id_is_oid: bool = False
     signature_signs_submission_set: bool = False
+    propagated_memberships_are_members: bool = True
+    home_community_id: str = ""
+    restricted_update_is_strict: bool = False
     code_tables: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
     def patient_id_problem(self, patient_id: CX) -> str:

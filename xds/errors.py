@@ -15,10 +15,23 @@ class ErrorCode(StrEnum):
     DOCUMENT_UNIQUE_ID = "XDSDocumentUniqueIdError"
     DUPLICATE_UNIQUE_ID_IN_REGISTRY = "XDSDuplicateUniqueIdInRegistry"
     EXTRA_METADATA_NOT_SAVED = "XDSExtraMetadataNotSaved"
+    INVALID_REQUEST = "XDSInvalidRequestException"
+    LOCAL_POLICY_RESTRICTION = "LocalPolicyRestrictionError"
+    METADATA_ANNOTATION = "XDSMetadataAnnotationError"
+    METADATA_IDENTIFIER = "XDSMetadataIdentifierError"
+    METADATA_UPDATE = "XDSMetadataUpdateError"
+    METADATA_UPDATE_OPERATION = "XDSMetadataUpdateOperationError"
+    METADATA_VERSION = "XDSMetadataVersionError"
     MISSING_DOCUMENT = "XDSMissingDocument"
     MISSING_DOCUMENT_METADATA = "XDSMissingDocumentMetadata"
     NON_IDENTICAL_HASH = "XDSNonIdenticalHash"
     NON_IDENTICAL_SIZE = "XDSNonIdenticalSize"
+    OBJECT_TYPE = "XDSObjectTypeError"
+    PATIENT_ID_RECONCILIATION = "XDSPatientIDReconciliationError"
+    REFERENCES_EXIST = "ReferencesExistException"
+    UNKNOWN_COMMUNITY = "XDSUnknownCommunity"
+    UNMODIFIABLE_METADATA = "UnmodifiableMetadataError"
+    UNREFERENCED_OBJECT = "XDSUnreferencedObjectException"
     PATIENT_ID_DOES_NOT_MATCH = "XDSPatientIdDoesNotMatch"
     REGISTRY_BUSY = "XDSRegistryBusy"
     REPOSITORY_BUSY = "XDSRepositoryBusy"
@@ -46,7 +59,8 @@ class RegistryError:
     """One finding of an answer.
 
     `context` says in words what was found, what was expected and where; `location` is empty
-    but in Retrieve Document Set [ITI-43], where it is the DocumentUniqueId.
+    but where a transaction gives it a meaning: the DocumentUniqueId in Retrieve Document Set
+    [ITI-43], the entryUUID of the object in Update Document Set [ITI-57] and its kin.
     """
 
     code: ErrorCode

@@ -38,6 +38,7 @@ class StoredObject:
     status: AvailabilityStatus
     is_current: bool
     patient: str
+    logical_id: str = ""
     object_type: ObjectType | None = None
     hash: str | None = None
     size: int | None = None
@@ -66,6 +67,8 @@ def object_rules(
     submission: Submission, kind: SubmissionKind, domain: AffinityDomain, unreadable: Unreadable = frozenset()
 ) -> Iterator[RegistryError]:
     """D, S, F rules: demands, formats that depend on the domain, codes."""
+    if not kind.is_update:
+        yield from initial_rules(submission)
     for thing in submission.objects:
         yield from demands(thing, kind, unreadable)
         yield from identifier_rules(thing, domain)
@@ -78,8 +81,9 @@ def object_rules(
 
 def demands(thing: RegistryObject, kind: SubmissionKind, unreadable: Unreadable) -> Iterator[RegistryError]:
     """D4, D5, D9, D10, S1, F1: what the transaction requires or forbids. ITI TF-3: Table 4.2.3.1-1"""
+    on_demand = kind.is_update and isinstance(thing, DocumentEntry) and thing.object_type is ObjectType.ON_DEMAND
     for row in TABLES[type(thing)].attributes:
-        usage, value = row.usage(kind), getattr(thing, row.field)
+        usage, value = row.usage(kind, on_demand=on_demand), getattr(thing, row.field)
         absent = value in (None, ())
         if usage is Usage.REQUIRED and absent and (thing.entry_uuid, row.field) not in unreadable:
             many = "at least one" if row.many else "exactly one"
@@ -88,12 +92,25 @@ def demands(thing: RegistryObject, kind: SubmissionKind, unreadable: Unreadable)
             yield metadata_error(f"{named(thing)}: {row.name}: found a value, expected none in {kind}")
 
 
+def initial_rules(submission: Submission) -> Iterator[RegistryError]:
+    """T18: first versions only, and nothing that belongs to an update."""
+    for thing in submission.objects:
+        if thing.logical_id is not None and thing.logical_id != thing.entry_uuid:
+            yield metadata_error(
+                f"{named(thing)}: logicalID: found {thing.logical_id!r}, expected none or the entryUUID"
+            )
+    for association in submission.associations:
+        kind = association.association_type
+        if kind in METADATA_UPDATE_TRIGGERS:
+            yield metadata_error(f"{named(association)}: associationType: found {kind}, legal in ITI-57 only")
+        if association.previous_version is not None:
+            yield metadata_error(f"{named(association)}: PreviousVersion: legal in ITI-57 and ITI-92 only")
+
+
 def identifier_rules(thing: RegistryObject, domain: AffinityDomain) -> Iterator[RegistryError]:
-    """I1, D12, T18: ids, logical ids, patient identifiers."""
+    """I1, D12: ids, patient identifiers."""
     if not is_symbolic(thing.entry_uuid) and not is_uuid_urn(thing.entry_uuid):
         yield metadata_error(f"{named(thing)}: entryUUID: expected urn:uuid: and a UUID in lower case")
-    if thing.logical_id is not None and thing.logical_id != thing.entry_uuid:
-        yield metadata_error(f"{named(thing)}: logicalID: found {thing.logical_id!r}, expected none or the entryUUID")
     if isinstance(thing, Association) or thing.patient_id is None:
         return
     problem = domain.patient_id_problem(thing.patient_id)
@@ -118,7 +135,7 @@ def code_rules(thing: RegistryObject, domain: AffinityDomain) -> Iterator[Regist
 def document_entry_rules(entry: DocumentEntry, kind: SubmissionKind, domain: AffinityDomain) -> Iterator[RegistryError]:
     """D1, D13, D15 and the domain's own rule on uniqueId."""
     expected = ObjectType.ON_DEMAND if kind is SubmissionKind.ON_DEMAND else ObjectType.STABLE
-    if entry.object_type is not expected:
+    if entry.object_type is not expected and not kind.is_update:
         yield metadata_error(f"{named(entry)}: objectType: found {entry.object_type}, expected {expected} in {kind}")
     start, stop = entry.service_start_time, entry.service_stop_time
     if start and stop and start.earliest > stop.latest:
@@ -132,16 +149,12 @@ def document_entry_rules(entry: DocumentEntry, kind: SubmissionKind, domain: Aff
 
 
 def association_rules(association: Association) -> Iterator[RegistryError]:
-    """A1, A2, T18."""
+    """A1, A2."""
     kind = association.association_type
     if association.source == association.target:
         yield metadata_error(f"{named(association)}: sourceObject and targetObject are the same object")
     if association.documentation is not None and kind not in RELATIONSHIPS:
         yield metadata_error(f"{named(association)}: documentation: expected on relationships only, found on {kind}")
-    if kind in METADATA_UPDATE_TRIGGERS:
-        yield metadata_error(f"{named(association)}: associationType: found {kind}, legal in ITI-57 only")
-    if association.previous_version is not None:
-        yield metadata_error(f"{named(association)}: PreviousVersion: legal in ITI-57 only")
 
 
 # --- the references between them -------------------------------------------------------------
@@ -258,12 +271,19 @@ def _unique_id_rules(thing: RegistryObject, facts: StoredFacts) -> Iterator[Regi
                 context=f"{named(thing)}: uniqueId {thing.unique_id}: already used by a stored "
                 f"{TABLES[stored.kind].name}",
             )
-        elif thing.object_type is ObjectType.STABLE and stored.object_type is ObjectType.STABLE:
-            yield from _identical_rules(thing, stored)
+        elif stored.is_current:
+            yield from same_document_rules(thing, stored)
 
 
-def _identical_rules(entry: DocumentEntry, stored: StoredObject) -> Iterator[RegistryError]:
-    """T9: the same uniqueId is the same octets."""
+def same_document_rules(entry: DocumentEntry, stored: StoredObject) -> Iterator[RegistryError]:
+    """T9: the same uniqueId is the same octets; an on-demand entry never takes that of a stable document."""
+    if entry.object_type is ObjectType.ON_DEMAND and stored.object_type is ObjectType.STABLE:
+        yield metadata_error(
+            f"{named(entry)}: uniqueId {entry.unique_id}: found that of a stored stable document, "
+            "expected one that only on-demand entries have"
+        )
+    if entry.object_type is not ObjectType.STABLE or stored.object_type is not ObjectType.STABLE:
+        return
     for code, attribute, found, held in (
         (ErrorCode.NON_IDENTICAL_HASH, "hash", entry.hash, stored.hash),
         (ErrorCode.NON_IDENTICAL_SIZE, "size", entry.size, stored.size),
@@ -302,6 +322,8 @@ def _relationship_rules(
         association.source in own and not isinstance(own[association.source], DocumentEntry)
     ):
         yield _unresolved(association, "sourceObject", association.source, "a DocumentEntry of the request")
+    if kind is AssociationType.IS_SNAPSHOT_OF:
+        yield from _snapshot_rules(association, own, target)
     must_be_stored = kind in REPLACEMENTS or kind is AssociationType.IS_SNAPSHOT_OF
     if must_be_stored and association.target in own:
         yield _unresolved(association, "targetObject", association.target, "a DocumentEntry of the registry")
@@ -311,6 +333,17 @@ def _relationship_rules(
         yield _unresolved(association, "targetObject", association.target, "a DocumentEntry")
     elif target.status is not AvailabilityStatus.APPROVED or not target.is_current:
         yield _deprecated(association)
+
+
+def _snapshot_rules(
+    association: Association, own: Mapping[str, RegistryObject], target: StoredObject | None
+) -> Iterator[RegistryError]:
+    """T17: a stable document is a snapshot of an on-demand one."""
+    source = own.get(association.source)
+    if isinstance(source, DocumentEntry) and source.object_type is not ObjectType.STABLE:
+        yield metadata_error(f"{named(association)}: sourceObject: found an on-demand document, expected a stable one")
+    if target is not None and target.kind is DocumentEntry and target.object_type is not ObjectType.ON_DEMAND:
+        yield metadata_error(f"{named(association)}: targetObject: found a stable document, expected an on-demand one")
 
 
 def _member_rules(

@@ -17,6 +17,7 @@ _COLUMNS = (
     _o.patient_key,
     _o.object_key,
     _o.entry_uuid,
+    _o.logical_id,
     _o.unique_id,
     _o.kind,
     _o.status,
@@ -60,6 +61,7 @@ def _stored(row: Any) -> StoredObject:
     document_type = ObjectType.ON_DEMAND if row.is_on_demand else ObjectType.STABLE
     return StoredObject(
         entry_uuid=row.entry_uuid,
+        logical_id=row.logical_id,
         kind=kind,
         status=STATUS_OF[row.status],
         is_current=row.is_current,

@@ -5,14 +5,18 @@ These are the only statements that do not know the patient beforehand.
 
 from collections.abc import Collection, Sequence
 from hashlib import blake2b
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.sql.one_of import one_of
 from registry.sql.tables import identity, patient
 from xds.datatypes import CX
 
 IN_REGISTRY = 0
+NO_OBJECT = 0  # object key of a row that only says which patient an identifier concerns
+_UPSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 def patient_key(connection: Connection, patient_id: str) -> int | None:
@@ -47,7 +51,7 @@ def object_keys_of(connection: Connection, values: Collection[str]) -> dict[str,
     if not values:
         return {}
     statement = select(identity.c.value, identity.c.patient_key, identity.c.object_key).where(
-        one_of(identity.c.value, sorted(values))
+        one_of(identity.c.value, sorted(values)), identity.c.object_key != NO_OBJECT
     )
     found: dict[str, list[tuple[int, int]]] = {}
     for value, owner, key in connection.execute(statement):
@@ -55,14 +59,41 @@ def object_keys_of(connection: Connection, values: Collection[str]) -> dict[str,
     return found
 
 
-def lock(connection: Connection, patient: int | None, values: Collection[str]) -> None:
-    """Make other submissions for the patient, or with one of these uniqueIds, wait until the commit.
+def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert identities. One of the whole registry that is taken is a race; one of a patient moves to the new row."""
+    in_registry = [row for row in rows if row["scope"] == IN_REGISTRY]
+    of_patient = [row for row in rows if row["scope"] != IN_REGISTRY]
+    if in_registry:
+        connection.execute(insert(identity), in_registry)
+    if of_patient:
+        upsert = _UPSERT[connection.dialect.name](identity)
+        changed = {"object_key": upsert.excluded.object_key}
+        connection.execute(
+            upsert.on_conflict_do_update(index_elements=[identity.c.value, identity.c.scope], set_=changed), of_patient
+        )
+
+
+def forget(connection: Connection, value: str, scope: int) -> None:
+    connection.execute(delete(identity).where(identity.c.value == value, identity.c.scope == scope))
+
+
+def move(connection: Connection, value: str, scope: int, *, object_key: int, patient_key: int) -> None:
+    """Let an identifier name another row."""
+    connection.execute(
+        update(identity)
+        .where(identity.c.value == value, identity.c.scope == scope)
+        .values(object_key=object_key, patient_key=patient_key)
+    )
+
+
+def lock(connection: Connection, patients: Collection[int], values: Collection[str]) -> None:
+    """Make other submissions for the patients, or with one of these uniqueIds, wait until the commit.
 
     SQLite has one writer, which is the lock.
     """
     if connection.dialect.name != "postgresql":
         return
-    keys = {_lock_number(value) for value in values} | ({patient} if patient is not None else set())
+    keys = {_lock_number(value) for value in values} | set(patients)
     connection.execute(
         text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"), {"keys": sorted(keys)}
     ).all()

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
-from registry.sql.identities import IN_REGISTRY
+from registry.sql import identities
+from registry.sql.identities import IN_REGISTRY, NO_OBJECT
 from registry.sql.one_of import one_of
-from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, identity, object_value, registry_object
+from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
 from xds.datatypes import DTM, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import AvailabilityStatus, DocumentAvailability, ObjectType
@@ -90,19 +91,32 @@ def values_of(thing: RegistryObject) -> Iterator[tuple[int, str]]:
 
 
 def identities_of(thing: RegistryObject, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """entryUUID always; uniqueId of a SubmissionSet or Folder in the registry, of a document per patient."""
-    keys = {"patient_key": row["patient_key"], "object_key": row["object_key"]}
+    """entryUUID always; uniqueId of a SubmissionSet or Folder in the registry, of a document per patient.
+
+    A later version may belong to another patient than the first, so its logical id says which.
+    """
+    patient = row["patient_key"]
+    keys = {"patient_key": patient, "object_key": row["object_key"]}
+    pointer = {"patient_key": patient, "object_key": NO_OBJECT, "scope": patient}
     yield {"value": thing.entry_uuid, "scope": IN_REGISTRY, **keys}
-    if not isinstance(thing, Association) and thing.unique_id is not None:
-        scope = row["patient_key"] if isinstance(thing, DocumentEntry) else IN_REGISTRY
-        yield {"value": thing.unique_id, "scope": scope, **keys}
+    is_later = thing.logical_id is not None and thing.logical_id != thing.entry_uuid
+    if is_later:
+        yield {"value": thing.logical_id, **pointer}
+    if isinstance(thing, Association) or thing.unique_id is None:
+        return
+    if isinstance(thing, DocumentEntry):
+        yield {"value": thing.unique_id, "scope": patient, **keys}
+    elif is_later:
+        yield {"value": thing.unique_id, **pointer}
+    else:
+        yield {"value": thing.unique_id, "scope": IN_REGISTRY, **keys}
 
 
 def add(connection: Connection, things: Sequence[RegistryObject], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rendered rows, their identities and searchable values."""
     connection.execute(insert(registry_object), list(rows))
     names = [one for thing, row in zip(things, rows, strict=True) for one in identities_of(thing, row)]
-    _insert_ignoring_known(connection, names)
+    identities.add(connection, names)
     values = [
         {"patient_key": row["patient_key"], "object_key": row["object_key"], "attribute": attribute, "value": value}
         for thing, row in zip(things, rows, strict=True)
@@ -110,33 +124,6 @@ def add(connection: Connection, things: Sequence[RegistryObject], rows: Sequence
     ]
     if values:
         connection.execute(insert(object_value), values)
-
-
-def _insert_ignoring_known(connection: Connection, names: list[dict[str, Any]]) -> None:
-    """A document uniqueId used before by the same patient stays with its first entry; anything else known is a race."""
-    shared = [name for name in names if name["scope"] != IN_REGISTRY]
-    connection.execute(insert(identity), [name for name in names if name["scope"] == IN_REGISTRY])
-    if not shared:
-        return
-    known = set(
-        connection.execute(
-            select(identity.c.value).where(
-                one_of(identity.c.value, [name["value"] for name in shared]),
-                identity.c.scope == shared[0]["scope"],
-            )
-        ).scalars()
-    )
-    new = [name for name in shared if name["value"] not in known]
-    if new:
-        connection.execute(insert(identity), new)
-
-
-def attributes_of(connection: Connection, patient_key: int, entry_uuids: Collection[str]) -> dict[str, tuple[int, str]]:
-    """entryUUID -> (object key, attributes JSON) of objects of one patient."""
-    statement = select(_o.entry_uuid, _o.object_key, _o.attributes).where(
-        _o.patient_key == patient_key, one_of(_o.entry_uuid, sorted(entry_uuids))
-    )
-    return {row[0]: (row[1], row[2]) for row in connection.execute(statement)}
 
 
 def sources_of(
@@ -162,8 +149,43 @@ def associations_from(connection: Connection, patient_key: int, source: str) -> 
     return list(connection.execute(statement).scalars())
 
 
-def rewrite(connection: Connection, patient_key: int, object_key: int, changed: dict[str, Any]) -> None:
+def columns_of(thing: RegistryObject, *, is_current: bool) -> dict[str, Any]:
+    """The columns that follow from the object itself, to rewrite a row with."""
+    status = STATUSES[thing.availability_status or AvailabilityStatus.APPROVED]
+    return {"status": status, "is_current": is_current, **_columns_of(thing)}
+
+
+def rewrite(connection: Connection, key: tuple[int, int], changed: dict[str, Any]) -> None:
     """Replace columns of one row, renderings included."""
     connection.execute(
-        update(registry_object).where(_o.patient_key == patient_key, _o.object_key == object_key).values(**changed)
+        update(registry_object).where(_o.patient_key == key[0], _o.object_key == key[1]).values(**changed)
     )
+
+
+def remove(connection: Connection, things: Sequence[tuple[RegistryObject, tuple[int, int]]]) -> None:
+    """Delete rows with their identities and searchable values."""
+    keys = [key for _, key in things]
+    connection.execute(delete(registry_object).where(tuple_(_o.patient_key, _o.object_key).in_(keys)))
+    values = object_value.c
+    connection.execute(delete(object_value).where(tuple_(values.patient_key, values.object_key).in_(keys)))
+    for thing, (patient_key, _) in things:
+        identities.forget(connection, thing.entry_uuid, IN_REGISTRY)
+        if not isinstance(thing, Association) and thing.unique_id is not None:
+            scope = patient_key if isinstance(thing, DocumentEntry) else IN_REGISTRY
+            _release_unique_id(connection, thing.unique_id, scope)
+
+
+def _release_unique_id(connection: Connection, unique_id: str, scope: int) -> None:
+    """The uniqueId of a removed row names the newest row left that has it, or nothing."""
+    patients = [scope] if scope != IN_REGISTRY else identities.patient_keys_of(connection, [unique_id])
+    statement = (
+        select(_o.patient_key, _o.object_key)
+        .where(one_of(_o.patient_key, patients), _o.unique_id == unique_id)
+        .order_by(_o.is_current.desc(), _o.object_key.desc())
+        .limit(1)
+    )
+    left = connection.execute(statement).one_or_none()
+    if left is None:
+        identities.forget(connection, unique_id, scope)
+    else:
+        identities.move(connection, unique_id, scope, object_key=left.object_key, patient_key=left.patient_key)

@@ -48,7 +48,7 @@ identity = Table(
     Column("scope", BigInteger, primary_key=True, autoincrement=False),
     Column("patient_key", BigInteger, nullable=False),
     Column("object_key", BigInteger, nullable=False),
-    comment="entryUUID and uniqueId -> row. scope 0: unique in the registry; else the patient key, for documents",
+    comment="entryUUID, uniqueId, logicalID -> row. scope 0: the registry; else the patient key. object 0: none",
 )
 
 registry_object = Table(

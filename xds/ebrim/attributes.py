@@ -47,6 +47,13 @@ class SubmissionKind(StrEnum):
     PROVIDE = "ITI-41"
     REGISTER = "ITI-42"
     ON_DEMAND = "ITI-61"
+    UPDATE = "ITI-57"
+    RESTRICTED_UPDATE = "ITI-92"
+
+    @property
+    def is_update(self) -> bool:
+        """Submits new versions of stored objects. XDS Metadata Update 3.57, Restricted Metadata Update 3.92"""
+        return self in (SubmissionKind.UPDATE, SubmissionKind.RESTRICTED_UPDATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +80,11 @@ class Attribute:
     on_demand: Usage = O
     label: str = ""
 
-    def usage(self, kind: SubmissionKind) -> Usage:
+    def usage(self, kind: SubmissionKind, *, on_demand: bool = False) -> Usage:
+        """An update demands what the registration of the same kind of document demanded."""
         if kind is SubmissionKind.PROVIDE:
             return self.provide
-        return self.register if kind is SubmissionKind.REGISTER else self.on_demand
+        return self.on_demand if on_demand or kind is SubmissionKind.ON_DEMAND else self.register
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

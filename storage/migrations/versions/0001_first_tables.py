@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("scope", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("patient_key", sa.BigInteger, nullable=False),
         sa.Column("object_key", sa.BigInteger, nullable=False),
-        comment="entryUUID and uniqueId -> row. scope 0: unique in the registry; else the patient key, for documents",
+        comment="entryUUID, uniqueId, logicalID -> row. scope 0: the registry; else the patient key. object 0: none",
     )
     op.create_table(
         "registry_object",
