@@ -119,6 +119,55 @@ def a_replacement(entry: DocumentEntry, target: str, kind: AssociationType = Ass
     return an_association(association_type=kind, source=entry.entry_uuid, target=target)
 
 
+def an_update(thing: DocumentEntry | Folder, **changes: Any) -> Submission:
+    """A new version of a stored object: `changes` of the object; `previous_version`, `propagation` of the member."""
+    member_changes = {
+        "previous_version": changes.pop("previous_version", thing.version),
+        "association_propagation": changes.pop("propagation", None),
+    }
+    new = replace(
+        thing,
+        **(
+            {"entry_uuid": "Update01", "logical_id": thing.logical_id, "version": None, "availability_status": None}
+            | changes
+        ),
+    )
+    owner = a_submission_set(patient_id=new.patient_id)
+    member = an_association(target=new.entry_uuid, submission_set_status="Original", **member_changes)
+    entries = (new,) if isinstance(new, DocumentEntry) else ()
+    folders = (new,) if isinstance(new, Folder) else ()
+    return Submission(submission_set=owner, document_entries=entries, folders=folders, associations=(member,))
+
+
+def a_status_update(target: str, original: str, new: str, **changes: Any) -> Submission:
+    """UpdateAvailabilityStatus of a stored object; statuses by their last word, such as `Approved`."""
+    prefix = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
+    trigger = an_association(
+        association_type=AssociationType.UPDATE_AVAILABILITY_STATUS,
+        target=target,
+        original_status=prefix + original,
+        new_status=prefix + new,
+    )
+    return Submission(submission_set=a_submission_set(**changes), associations=(trigger,))
+
+
+def a_submitted_association(source: str, target: str, kind: AssociationType, **changes: Any) -> Submission:
+    """SubmitAssociation of an association between stored objects."""
+    association = an_association(association_type=kind, source=source, target=target)
+    trigger = an_association(association_type=AssociationType.SUBMIT_ASSOCIATION, target=association.entry_uuid)
+    return Submission(submission_set=a_submission_set(**changes), associations=(association, trigger))
+
+
+def together(*submissions: Submission) -> Submission:
+    """One request with the SubmissionSet of the first and everything else of all."""
+    return Submission(
+        submission_set=submissions[0].submission_set,
+        document_entries=tuple(entry for one in submissions for entry in one.document_entries),
+        folders=tuple(folder for one in submissions for folder in one.folders),
+        associations=tuple(association for one in submissions for association in one.associations),
+    )
+
+
 def a_reading(submission: Submission) -> Reading:
     return Reading(submission=submission)
 

@@ -11,7 +11,7 @@ from typing import Any
 from xds import datatypes as dt
 from xds.identifiers import is_uuid_urn
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
-from xds.vocabulary import AvailabilityStatus, ClassificationNode, DocumentAvailability, ObjectType
+from xds.vocabulary import AssociationType, AvailabilityStatus, ClassificationNode, DocumentAvailability, ObjectType
 
 
 class Carrier(Enum):
@@ -151,6 +151,7 @@ PATIENT_FIELD = _text("Field", dt.parse_patient_field)
 RECIPIENT = _text("XON|XCN|XTN", dt.parse_recipient)
 STATUS = Datatype(name="status URN", parse=AvailabilityStatus, restore=AvailabilityStatus)
 OBJECT_TYPE = Datatype(name="objectType UUID", parse=ObjectType, restore=ObjectType)
+ASSOCIATION_TYPE = Datatype(name="association type URN", parse=AssociationType, restore=AssociationType)
 AVAILABILITY = Datatype(name="availability URN", parse=DocumentAvailability, restore=DocumentAvailability)
 SET_STATUS = _text("Original or Reference", _parse_one_of("Original", "Reference"))
 YES_NO = _text("yes or no", _parse_one_of("yes", "no"))
@@ -307,7 +308,7 @@ ASSOCIATION = ObjectTable(
     node=None,
     attributes=(
         *_owned_by_registry(),
-        _xml("associationType", "association_type", "associationType", STRING, R, R, R),
+        _xml("associationType", "association_type", "associationType", ASSOCIATION_TYPE, R, R, R),
         _xml("sourceObject", "source", "sourceObject", STRING, R, R, R),
         _xml("targetObject", "target", "targetObject", STRING, R, R, R),
         _slot("SubmissionSetStatus", "submission_set_status", SET_STATUS),

@@ -203,8 +203,6 @@ def _read_xml_attributes(element: etree._Element, table: ObjectTable, fields: di
         value = _parsed(row, text.strip(), report)
         if value is not None:
             fields[row.field] = value
-    if table is ASSOCIATION:
-        fields["association_type"] = AssociationType(fields["association_type"])
 
 
 def _parsed(row: Attribute, text: str, report: _Report) -> Any:
