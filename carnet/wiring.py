@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from carnet.domains import affinity_domain, repository_unique_id
@@ -46,12 +48,18 @@ def open_actors(settings: Settings) -> Actors:
         found = registry.find(criteria, visibility(caller), form=Form.REFERENCE) if unique_ids else ()
         return frozenset(one.unique_id for one in found if one.unique_id)
 
+    def removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(unique_ids) if visibility(caller).everything else frozenset()
+
     repository = Repository(
         unique_id=repository_unique_id(settings),
         units=units,
         blobs=FilesystemStore(settings.documents_folder),
         register=register,
         readable=readable,
+        removable=removable,
+        now=now,
+        on_leftover=_log_leftover,
     )
     return Actors(settings=settings, units=units, registry=registry, repository=repository)
 
@@ -68,6 +76,10 @@ def open_units(settings: Settings) -> Units:
     engine = open_engine(settings.database_url, connections=settings.threads)
     upgrade(engine)
     return SqliteUnits(engine) if settings.uses_sqlite else PostgresqlUnits(engine)
+
+
+def _log_leftover(key: str, problem: Exception) -> None:
+    structlog.get_logger().warning("blob not deleted, to be collected", key=key, problem=type(problem).__name__)
 
 
 def now() -> str:

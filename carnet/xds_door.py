@@ -16,10 +16,11 @@ from registry import iti62_remove_metadata as iti62
 from registry import iti92_restricted_update_document_set as iti92
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti43_retrieve_document_set as iti43
+from repository import iti86_remove_documents as iti86
 from schemas.wsdl import wsdl, xsd
 from soap.server import Endpoint, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
-from xds.vocabulary import LCM, QUERY, XDS_B
+from xds.vocabulary import LCM, QUERY, RMD, XDS_B
 
 MEGABYTE = 10**6
 
@@ -66,6 +67,9 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
         )
         return Reply(body=answer.body, parts=parts)
 
+    def remove(message: Message) -> Reply:
+        return Reply(body=iti86.soap(actors.repository, message.body, message.caller))
+
     return (
         _operation(
             "ITI-41",
@@ -82,6 +86,7 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
             retrieve,
             mtom=True,
         ),
+        _operation("ITI-86", "urn:ihe:iti:2017:RemoveDocuments", f"{{{RMD}}}RemoveDocumentsRequest", remove),
     )
 
 

@@ -7,7 +7,7 @@ document. ITI TF-2: 3.43.4.2.2
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, insert, select
+from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, delete, insert, select
 
 metadata = MetaData()
 
@@ -50,3 +50,12 @@ def add(connection: Connection, documents: Sequence[StoredDocument]) -> None:
         columns = document.c.keys()
         rows = [{name: getattr(one, name) for name in columns} for one in documents]
         connection.execute(insert(document), rows)
+
+
+def remove(connection: Connection, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
+    """Take documents out; returns those that were held, whose blobs nothing refers to once this commits."""
+    if not unique_ids:
+        return {}
+    chosen = document.c.unique_id.in_(sorted(unique_ids))
+    rows = connection.execute(delete(document).where(chosen).returning(*document.c)).mappings()
+    return {row["unique_id"]: StoredDocument(**row) for row in rows}

@@ -8,24 +8,13 @@ from lxml import etree
 
 from access_policy.caller import Caller
 from repository.blob_store import DamagedBlob, Octets
+from repository.document_request import DocumentRequest, read_document_requests
 from repository.index import StoredDocument
 from repository.store import Repository
 from xds.ebrim.response import DocumentResponse, retrieve_document_set_response
 from xds.ebrim.schema import schema_findings
 from xds.errors import ErrorCode, RegistryError
-from xds.vocabulary import XDS_B, ResponseStatus
-from xds.xml import text_of
-
-_REQUEST = f"{{{XDS_B}}}DocumentRequest"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentRequest:
-    """One document asked for. ITI TF-2: 3.43.4.1.2"""
-
-    repository_unique_id: str
-    document_unique_id: str
-    home_community_id: str | None = None
+from xds.vocabulary import ResponseStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +54,7 @@ def soap(repository: Repository, body: etree._Element, caller: Caller) -> Retrie
     if findings:
         errors = [RegistryError(code=ErrorCode.REPOSITORY, context=str(finding)) for finding in findings]
         return RetrieveAnswer(body=retrieve_document_set_response((), errors, status=ResponseStatus.FAILURE))
-    retrieved = handle(repository, _read(body), caller)
+    retrieved = handle(repository, read_document_requests(body), caller)
     content_ids = [f"{uuid.uuid4()}@carnet" for _ in retrieved.delivered]
     responses = [_response(one, cid) for one, cid in zip(retrieved.delivered, content_ids, strict=True)]
     return RetrieveAnswer(
@@ -95,39 +84,19 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     return Retrieved(delivered=tuple(delivered), errors=tuple(errors))
 
 
-def _read(body: etree._Element) -> tuple[DocumentRequest, ...]:
-    return tuple(
-        DocumentRequest(
-            home_community_id=_text(element, "HomeCommunityId"),
-            repository_unique_id=_text(element, "RepositoryUniqueId") or "",
-            document_unique_id=_text(element, "DocumentUniqueId") or "",
-        )
-        for element in body.iterchildren(_REQUEST)
-    )
-
-
-def _text(element: etree._Element, name: str) -> str | None:
-    child = element.find(f"{{{XDS_B}}}{name}")
-    return None if child is None else text_of(child)
-
-
 def _deliver(
     repository: Repository, request: DocumentRequest, document: StoredDocument | None
 ) -> Delivered | RegistryError:
     if request.repository_unique_id != repository.unique_id:
-        return _error(
-            request, ErrorCode.UNKNOWN_REPOSITORY_ID, "found a RepositoryUniqueId that is not this repository's"
+        return request.error(
+            ErrorCode.UNKNOWN_REPOSITORY_ID, "found a RepositoryUniqueId that is not this repository's"
         )
     if document is None:
-        return _error(request, ErrorCode.DOCUMENT_UNIQUE_ID, "no such document is available to this requester")
+        return request.error(ErrorCode.DOCUMENT_UNIQUE_ID, "no such document is available to this requester")
     try:
         return Delivered(request=request, document=document, octets=repository.octets(document))
     except DamagedBlob:
-        return _error(request, ErrorCode.REPOSITORY, "the stored document is damaged and is not delivered")
-
-
-def _error(request: DocumentRequest, code: ErrorCode, context: str) -> RegistryError:
-    return RegistryError(code=code, context=context, location=request.document_unique_id)
+        return request.error(ErrorCode.REPOSITORY, "the stored document is damaged and is not delivered")
 
 
 def _response(delivered: Delivered, content_id: str) -> DocumentResponse:

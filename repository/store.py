@@ -1,25 +1,31 @@
 """The repository's store: index and blobs, and the two ways it reaches the registry."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from access_policy.caller import Caller
 from repository import index
 from repository.blob_store import BlobStore, Octets
 from repository.index import StoredDocument
+from storage.keys import Keys
+from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork, Units
 from xds.ebrim.read import Reading
 
 Register = Callable[[UnitOfWork, Reading, Caller], None]
 Readable = Callable[[Caller, Collection[str]], frozenset[str]]
+OnLeftover = Callable[[str, Exception], None]
+# Documents of a repository belong to no patient it knows of.
+_NO_PATIENT = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     """The Document Repository. ITI TF-1: 10.1.1.4
 
-    `register` is Register Document Set-b [ITI-42] and raises Rejected; `readable` tells which of
-    some DocumentUniqueIds the caller may read.
+    `register` is Register Document Set-b [ITI-42] and raises Rejected; `readable` and `removable` tell
+    which of some DocumentUniqueIds the caller may read or remove; `now` gives the time as DTM of 14
+    digits, UTC; `on_leftover` is told of a blob that nothing refers to and that could not be deleted.
     """
 
     unique_id: str
@@ -27,6 +33,10 @@ class Repository:
     blobs: BlobStore
     register: Register
     readable: Readable
+    removable: Readable
+    now: Callable[[], str]
+    on_leftover: OnLeftover
+    keys: Keys = field(default_factory=Keys)
 
     def held(self, caller: Caller, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
         """The documents held here that the caller may read; no other is ever named."""
@@ -37,3 +47,14 @@ class Repository:
     def octets(self, document: StoredDocument) -> Octets:
         """The document, verified before the first octet is given. Raises DamagedBlob."""
         return self.blobs.read(document.blob_key, sha256=document.sha256)
+
+    def record(self, unit: UnitOfWork, *, transaction: str, caller: Caller, documents: Collection[str]) -> None:
+        """Leave an audit record that commits with what it tells about."""
+        record = {
+            "transaction": transaction,
+            "caller": caller.name,
+            "outcome": "success",
+            "recorded": self.now(),
+            "documents": " ".join(documents),
+        }
+        post(unit.connection, Topic.AUDIT, record_key=self.keys.new(), patient_key=_NO_PATIENT, record=record)

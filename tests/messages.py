@@ -10,12 +10,13 @@ from lxml import etree
 from tests.servers import Response, Server
 from xds.ebrim.write import write_submit_objects_request
 from xds.metadata import Submission
-from xds.vocabulary import QUERY, RIM, RS, XDS_B
+from xds.vocabulary import QUERY, RIM, RMD, RS, XDS_B
 
 PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 REGISTER = "urn:ihe:iti:2007:RegisterDocumentSet-b"
 QUERY_ACTION = "urn:ihe:iti:2007:RegistryStoredQuery"
 RETRIEVE = "urn:ihe:iti:2007:RetrieveDocumentSet"
+REMOVE = "urn:ihe:iti:2017:RemoveDocuments"
 ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
 ADDRESSING = "http://www.w3.org/2005/08/addressing"
 FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
@@ -168,3 +169,15 @@ def read(response: Response) -> Answered:
         parts[content_id] = content
     root_id = content_type.partition('start="<')[2].partition('>"')[0]
     return Answered(response=response, envelope=etree.fromstring(parts.pop(root_id)), parts=parts)
+
+
+def remove_body(*documents: tuple[str, str]) -> bytes:
+    requests = retrieve_body(*documents).partition(b">")[2].rpartition(b"<")[0]
+    head = f'<m:RemoveDocumentsRequest xmlns:m="{RMD}" xmlns:x="{XDS_B}">'.encode()
+    return head + requests + b"</m:RemoveDocumentsRequest>"
+
+
+def remove(server: Server, *documents: tuple[str, str]) -> Answered:
+    """Remove Documents, simple SOAP with the action in the Content-Type."""
+    message = envelope(remove_body(*documents), REMOVE)
+    return read(server.post("/xds/repository", message, simple_type(REMOVE)))

@@ -45,6 +45,7 @@ class ErrorCode(StrEnum):
     REGISTRY_NOT_AVAILABLE = "XDSRegistryNotAvailable"
     REGISTRY_OUT_OF_RESOURCES = "XDSRegistryOutOfResources"
     REPOSITORY_OUT_OF_RESOURCES = "XDSRepositoryOutOfResources"
+    REMOVE_DOCUMENTS = "XDSRemoveDocumentsError"
     RESULT_NOT_SINGLE_PATIENT = "XDSResultNotSinglePatient"
     STORED_QUERY_MISSING_PARAM = "XDSStoredQueryMissingParam"
     STORED_QUERY_PARAM_NUMBER = "XDSStoredQueryParamNumber"

@@ -11,6 +11,7 @@ RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
 LCM = "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"
 QUERY = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"
 XDS_B = "urn:ihe:iti:xds-b:2007"
+RMD = "urn:ihe:iti:rmd:2017"
 
 _STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
 _RESPONSE = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"

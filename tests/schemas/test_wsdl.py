@@ -24,26 +24,32 @@ NAMESPACES = {
     "query": "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0",
     "xs": "http://www.w3.org/2001/XMLSchema",
 }
+IHE_2007 = "urn:ihe:iti:2007"
 OPERATIONS = {
     ("registry", "DocumentRegistry_RegistryStoredQuery"): (
-        "RegistryStoredQuery",
+        f"{IHE_2007}:RegistryStoredQuery",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryRequest",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse",
     ),
     ("registry", "DocumentRegistry_RegisterDocumentSet-b"): (
-        "RegisterDocumentSet-b",
+        f"{IHE_2007}:RegisterDocumentSet-b",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
     ),
     ("repository", "DocumentRepository_ProvideAndRegisterDocumentSet-b"): (
-        "ProvideAndRegisterDocumentSet-b",
+        f"{IHE_2007}:ProvideAndRegisterDocumentSet-b",
         "{urn:ihe:iti:xds-b:2007}ProvideAndRegisterDocumentSetRequest",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
     ),
     ("repository", "DocumentRepository_RetrieveDocumentSet"): (
-        "RetrieveDocumentSet",
+        f"{IHE_2007}:RetrieveDocumentSet",
         "{urn:ihe:iti:xds-b:2007}RetrieveDocumentSetRequest",
         "{urn:ihe:iti:xds-b:2007}RetrieveDocumentSetResponse",
+    ),
+    ("repository", "DocumentRepository_RemoveDocuments"): (
+        "urn:ihe:iti:2017:RemoveDocuments",
+        "{urn:ihe:iti:rmd:2017}RemoveDocumentsRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
     ),
 }
 
@@ -100,7 +106,7 @@ def test_client_finds_the_operations_and_their_messages(service: tuple[str, zeep
         for operation, bound in bound_operations(client).items()
     }
     assert found == {
-        operation: (f"urn:ihe:iti:2007:{action}", request, answer)
+        operation: (action, request, answer)
         for (owner, operation), (action, request, answer) in OPERATIONS.items()
         if owner == name
     }
@@ -118,7 +124,7 @@ def test_client_reads_the_actions_of_both_addressing_vocabularies() -> None:
         [found] = root.xpath(f"//wsdl:portType/wsdl:operation[@name='{operation}']", namespaces=NAMESPACES)
         for vocabulary in ("wsam", "wsaw"):
             actions = found.xpath(f"*/@{vocabulary}:Action", namespaces=NAMESPACES)
-            assert actions == [f"urn:ihe:iti:2007:{action}", f"urn:ihe:iti:2007:{action}Response"]
+            assert actions == [action, f"{action}Response"]
 
 
 @pytest.mark.parametrize("name", ["registry", "repository"])
@@ -164,12 +170,13 @@ def test_client_writes_every_request_with_its_action(service: tuple[str, zeep.Cl
         "RegisterDocumentSet-b": entries,
         "ProvideAndRegisterDocumentSet-b": documents,
         "RetrieveDocumentSet": {"DocumentRequest": [identifiers]},
+        "RemoveDocuments": {"DocumentRequest": [identifiers, identifiers]},
     }
     messages = etree.XMLSchema(etree.parse(resource("xsd/messages.xsd")))
     for (owner, operation), (action, request, _) in OPERATIONS.items():
         if owner == name:
-            envelope = client.create_message(client.service, operation, **bodies[action])
-            assert envelope.xpath("//wsa:Action/text()", namespaces=NAMESPACES) == [f"urn:ihe:iti:2007:{action}"]
+            envelope = client.create_message(client.service, operation, **bodies[action.rpartition(":")[2]])
+            assert envelope.xpath("//wsa:Action/text()", namespaces=NAMESPACES) == [action]
             [[body]] = envelope.xpath("/soap:Envelope/soap:Body", namespaces=NAMESPACES)
             assert body.tag == request
             messages.assertValid(etree.fromstring(etree.tostring(body)))

@@ -1,0 +1,105 @@
+"""Remove Documents [ITI-86]. ITI TF-2: 3.86 (Supplement Remove Metadata and Documents)."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from access_policy.caller import Caller
+from repository import index
+from repository.document_request import DocumentRequest, read_document_requests
+from repository.index import StoredDocument
+from repository.store import Repository
+from storage.unit_of_work import StorageFailed, UnitOfWork
+from xds.ebrim.response import registry_response
+from xds.ebrim.schema import schema_findings
+from xds.errors import ErrorCode, RegistryError
+from xds.vocabulary import ResponseStatus
+
+TRANSACTION = "ITI-86"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """How many documents were removed, and one error per document that was not."""
+
+    removed: int
+    errors: tuple[RegistryError, ...] = ()
+
+    @property
+    def status(self) -> ResponseStatus:
+        if not self.errors:
+            return ResponseStatus.SUCCESS
+        return ResponseStatus.PARTIAL_SUCCESS if self.removed else ResponseStatus.FAILURE
+
+
+def soap(repository: Repository, body: etree._Element, caller: Caller) -> bytes:
+    """`rmd:RemoveDocumentsRequest` -> `rs:RegistryResponse`."""
+    findings = schema_findings(body)
+    if findings:
+        return registry_response([RegistryError(code=ErrorCode.REPOSITORY, context=str(one)) for one in findings])
+    removal = handle(repository, read_document_requests(body), caller)
+    return registry_response(removal.errors, status=removal.status)
+
+
+def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: Caller) -> Removal:
+    """Remove every document asked for that is held here and may be removed; each succeeds or fails alone.
+
+    A document named twice counts once. Its metadata stays: ITI-43 then answers XDSDocumentUniqueIdError.
+    """
+    wanted = {(one.repository_unique_id, one.document_unique_id): one for one in requests}
+    foreign = [one for one in wanted.values() if one.repository_unique_id != repository.unique_id]
+    ours = [one for one in wanted.values() if one.repository_unique_id == repository.unique_id]
+    errors = {one: one.error(ErrorCode.UNKNOWN_REPOSITORY_ID, _foreign(one)) for one in foreign}
+    removable = repository.removable(caller, {one.document_unique_id for one in ours})
+    try:
+        removed = repository.units.write(lambda unit: _remove(repository, unit, removable, caller))
+        _delete_blobs(repository, removed.values())
+        errors |= _not_removed(repository, [one for one in ours if one.document_unique_id not in removed], caller)
+    except StorageFailed:
+        removed = {}
+        errors |= {one: one.error(ErrorCode.REMOVE_DOCUMENTS, _failed(one)) for one in ours}
+    return Removal(removed=len(removed), errors=tuple(errors[one] for one in wanted.values() if one in errors))
+
+
+def _remove(
+    repository: Repository, unit: UnitOfWork, unique_ids: Collection[str], caller: Caller
+) -> dict[str, StoredDocument]:
+    """Take the documents out of the index and leave an audit record, in one unit."""
+    removed = index.remove(unit.connection, unique_ids)
+    if removed:
+        repository.record(unit, transaction=TRANSACTION, caller=caller, documents=sorted(removed))
+    return removed
+
+
+def _delete_blobs(repository: Repository, documents: Iterable[StoredDocument]) -> None:
+    """After the commit: a blob that cannot be deleted now is one that nothing refers to, and is collected later."""
+    for document in documents:
+        try:
+            repository.blobs.delete(document.blob_key)
+        except OSError as problem:
+            repository.on_leftover(document.blob_key, problem)
+
+
+def _not_removed(
+    repository: Repository, requests: Sequence[DocumentRequest], caller: Caller
+) -> dict[DocumentRequest, RegistryError]:
+    """ "Not held" and "not to be known" are one answer; what the caller may read but not remove is named so."""
+    known = repository.held(caller, {one.document_unique_id for one in requests})
+    return {
+        one: one.error(ErrorCode.REMOVE_DOCUMENTS, f"document {one.document_unique_id}: may not be removed by you")
+        if one.document_unique_id in known
+        else one.error(ErrorCode.DOCUMENT_UNIQUE_ID, f"document {one.document_unique_id}: not held here")
+        for one in requests
+    }
+
+
+def _foreign(request: DocumentRequest) -> str:
+    return (
+        f"document {request.document_unique_id}: found RepositoryUniqueId {request.repository_unique_id}, "
+        "which is not this repository's"
+    )
+
+
+def _failed(request: DocumentRequest) -> str:
+    return f"document {request.document_unique_id}: the repository could not remove it; try again"
