@@ -10,16 +10,21 @@ from lxml import etree
 from tests.servers import Response, Server
 from xds.ebrim.write import write_submit_objects_request
 from xds.metadata import Submission
-from xds.vocabulary import QUERY, RIM, RMD, RS, XDS_B
+from xds.vocabulary import LCM, QUERY, RIM, RMD, RS, XDS_B
 
 PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 REGISTER = "urn:ihe:iti:2007:RegisterDocumentSet-b"
+UPDATE = "urn:ihe:iti:2010:UpdateDocumentSet"
+ON_DEMAND = "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry"
+REMOVE_METADATA = "urn:ihe:iti:2010:DeleteDocumentSet"
+RESTRICTED_UPDATE = "urn:ihe:iti:2018:RestrictedUpdateDocumentSet"
 QUERY_ACTION = "urn:ihe:iti:2007:RegistryStoredQuery"
 RETRIEVE = "urn:ihe:iti:2007:RetrieveDocumentSet"
 REMOVE = "urn:ihe:iti:2017:RemoveDocuments"
 ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
 ADDRESSING = "http://www.w3.org/2005/08/addressing"
 FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
+GET_ALL = "urn:uuid:10b545ea-725c-446d-9b95-8aeb444eddf3"
 GET_DOCUMENTS = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
 BOUNDARY = "uuid:3f1b2c9e+id=17"
 
@@ -129,6 +134,18 @@ def simple_type(action: str | None = None) -> str:
 def query(server: Server, query_id: str, slots: Mapping[str, str], return_type: str = "LeafClass") -> Answered:
     message = envelope(query_body(query_id, slots, return_type), QUERY_ACTION)
     return read(server.post("/xds/registry", message, simple_type(QUERY_ACTION)))
+
+
+def submit(server: Server, submission: Submission, action: str) -> Answered:
+    """A transaction of the registry that brings objects: ITI-42, 57, 61 or 92."""
+    message = envelope(write_submit_objects_request(submission.objects), action)
+    return read(server.post("/xds/registry", message, simple_type(action)))
+
+
+def remove_metadata(server: Server, *entry_uuids: str) -> Answered:
+    references = "".join(f'<r:ObjectRef id="{entry_uuid}"/>' for entry_uuid in entry_uuids)
+    body = f'<l:RemoveObjectsRequest xmlns:l="{LCM}" xmlns:r="{RIM}"><r:ObjectRefList>{references}</r:ObjectRefList></l:RemoveObjectsRequest>'
+    return read(server.post("/xds/registry", envelope(body.encode(), REMOVE_METADATA), simple_type(REMOVE_METADATA)))
 
 
 def retrieve_body(*documents: tuple[str, str]) -> bytes:

@@ -36,6 +36,26 @@ OPERATIONS = {
         "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
     ),
+    ("registry", "DocumentRegistry_UpdateDocumentSet"): (
+        "urn:ihe:iti:2010:UpdateDocumentSet",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
+    ),
+    ("registry", "DocumentRegistry_RegisterOnDemandDocumentEntry"): (
+        "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
+    ),
+    ("registry", "DocumentRegistry_DeleteDocumentSet"): (
+        "urn:ihe:iti:2010:DeleteDocumentSet",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}RemoveObjectsRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
+    ),
+    ("registry", "DocumentRegistry_RestrictedUpdateDocumentSet"): (
+        "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
+    ),
     ("repository", "DocumentRepository_ProvideAndRegisterDocumentSet-b"): (
         f"{IHE_2007}:ProvideAndRegisterDocumentSet-b",
         "{urn:ihe:iti:xds-b:2007}ProvideAndRegisterDocumentSetRequest",
@@ -51,6 +71,10 @@ OPERATIONS = {
         "{urn:ihe:iti:rmd:2017}RemoveDocumentsRequest",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
     ),
+}
+# The one answer that is not called after its request. ITI TF-2: 3.61.5
+ANSWERED_OTHERWISE = {
+    "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry": "urn:ihe:iti:2010:RegisterOnDemandDocumentResponse",
 }
 
 
@@ -124,7 +148,7 @@ def test_client_reads_the_actions_of_both_addressing_vocabularies() -> None:
         [found] = root.xpath(f"//wsdl:portType/wsdl:operation[@name='{operation}']", namespaces=NAMESPACES)
         for vocabulary in ("wsam", "wsaw"):
             actions = found.xpath(f"*/@{vocabulary}:Action", namespaces=NAMESPACES)
-            assert actions == [action, f"{action}Response"]
+            assert actions == [action, ANSWERED_OTHERWISE.get(action, f"{action}Response")]
 
 
 @pytest.mark.parametrize("name", ["registry", "repository"])
@@ -167,7 +191,16 @@ def test_client_writes_every_request_with_its_action(service: tuple[str, zeep.Cl
     identifiers = {"RepositoryUniqueId": "2.999.6", "DocumentUniqueId": "2.999.7"}
     bodies: dict[str, dict[str, object]] = {
         "RegistryStoredQuery": {"ResponseOption": {}, "AdhocQuery": {"id": "urn:uuid:q"}},
-        "RegisterDocumentSet-b": entries,
+        **dict.fromkeys(
+            (
+                "RegisterDocumentSet-b",
+                "UpdateDocumentSet",
+                "RegisterOnDemandDocumentEntry",
+                "RestrictedUpdateDocumentSet",
+            ),
+            entries,
+        ),
+        "DeleteDocumentSet": {"ObjectRefList": {"ObjectRef": [{"id": "urn:uuid:o"}]}},
         "ProvideAndRegisterDocumentSet-b": documents,
         "RetrieveDocumentSet": {"DocumentRequest": [identifiers]},
         "RemoveDocuments": {"DocumentRequest": [identifiers, identifiers]},
