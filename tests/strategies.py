@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from xds.datatypes import CX, DTM, XCN, XON, XTN, Code, CXi, escape
 from xds.ebrim.attributes import TABLES
-from xds.metadata import Association, Author, DocumentEntry, Folder, RegistryObject, Slot, SubmissionSet
+from xds.metadata import Association, Author, DocumentEntry, ExtraCode, Folder, RegistryObject, Slot, SubmissionSet
 from xds.vocabulary import AssociationType, AvailabilityStatus, DocumentAvailability, ObjectType
 
 # Text that XML can carry and that trimming and HL7 delimiters leave alone.
@@ -54,6 +54,9 @@ extra_slots = st.lists(
 ).map(tuple)
 
 
+extra_codes = st.lists(st.builds(ExtraCode, uuids, codes), max_size=2, unique_by=lambda extra: extra.scheme).map(tuple)
+
+
 def some(values: st.SearchStrategy[Any], at_most: int = 3) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(values, max_size=at_most).map(tuple)
 
@@ -77,6 +80,7 @@ identity = {
     "availability_status": maybe(st.sampled_from(AvailabilityStatus)),
     "home_community_id": maybe(oids.map(lambda oid: f"urn:oid:{oid}")),
     "extra_slots": extra_slots,
+    "extra_codes": extra_codes,
 }
 document_entries = st.builds(
     DocumentEntry,

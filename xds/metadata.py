@@ -18,6 +18,13 @@ class Slot(NamedTuple):
     values: tuple[str, ...]
 
 
+class ExtraCode(NamedTuple):
+    """Extra metadata: a Classification by a scheme of the sender's own, a `urn:uuid:`."""
+
+    scheme: str
+    code: Code
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
     """Who wrote: a person or a system, for an organisation. ITI TF-3: 4.2.3.1.4.1"""
@@ -66,6 +73,7 @@ class DocumentEntry:
     unique_id: str | None = None
     uri: str | None = None
     extra_slots: tuple[Slot, ...] = ()
+    extra_codes: tuple[ExtraCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,7 @@ class SubmissionSet:
     title: str | None = None
     unique_id: str | None = None
     extra_slots: tuple[Slot, ...] = ()
+    extra_codes: tuple[ExtraCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +114,7 @@ class Folder:
     title: str | None = None
     unique_id: str | None = None
     extra_slots: tuple[Slot, ...] = ()
+    extra_codes: tuple[ExtraCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +136,7 @@ class Association:
     new_status: str | None = None
     documentation: Code | None = None
     extra_slots: tuple[Slot, ...] = ()
+    extra_codes: tuple[ExtraCode, ...] = ()
 
 
 RegistryObject = DocumentEntry | SubmissionSet | Folder | Association

@@ -9,11 +9,12 @@ from typing import Any, TypeVar, cast
 import orjson
 
 from xds.datatypes import Code
-from xds.ebrim.attributes import AUTHOR_SLOTS, TABLES, Attribute, Carrier
-from xds.metadata import Author, RegistryObject, Slot
+from xds.ebrim.attributes import AUTHOR_SLOTS, CODE, TABLES, Attribute, Carrier
+from xds.metadata import Author, ExtraCode, RegistryObject, Slot
 
 T = TypeVar("T", bound=RegistryObject)
 _EXTRA = "extraSlots"
+_EXTRA_CODES = "extraCodes"
 
 
 def to_json(thing: RegistryObject) -> bytes:
@@ -25,6 +26,8 @@ def to_json(thing: RegistryObject) -> bytes:
             out[row.name] = [_plain(one) for one in value] if row.many else _plain(value)
     if thing.extra_slots:
         out[_EXTRA] = [[slot.name, *slot.values] for slot in thing.extra_slots]
+    if thing.extra_codes:
+        out[_EXTRA_CODES] = [[extra.scheme, *_plain(extra.code)] for extra in thing.extra_codes]
     return orjson.dumps(out)
 
 
@@ -37,7 +40,8 @@ def from_json(kind: type[T], text: bytes | str) -> T:
         if row.name in stored
     }
     extra = tuple(Slot(name, tuple(values)) for name, *values in stored.get(_EXTRA, ()))
-    return cast(T, cast(Any, kind)(**fields, extra_slots=extra))
+    codes = tuple(ExtraCode(scheme, CODE.restore(code)) for scheme, *code in stored.get(_EXTRA_CODES, ()))
+    return cast(T, cast(Any, kind)(**fields, extra_slots=extra, extra_codes=codes))
 
 
 def _plain(value: Any) -> Any:

@@ -329,6 +329,13 @@ AUTHOR_SLOTS: tuple[tuple[str, str, Datatype, bool], ...] = (
     ("authorTelecommunication", "author_telecommunication", XTN, True),
 )
 
+# Schemes that XDS gives a meaning, each on one kind of object; any other is the sender's own.
+XDS_SCHEMES = frozenset(
+    row.wire
+    for table in (DOCUMENT_ENTRY, SUBMISSION_SET, FOLDER, ASSOCIATION)
+    for row in table.of(Carrier.CODE, Carrier.AUTHOR)
+)
+
 TABLES: dict[type[RegistryObject], ObjectTable] = {
     DocumentEntry: DOCUMENT_ENTRY,
     SubmissionSet: SUBMISSION_SET,

@@ -14,15 +14,18 @@ from xds.datatypes import Code
 from xds.ebrim.attributes import (
     ASSOCIATION,
     AUTHOR_SLOTS,
+    CODE,
     DOCUMENT_ENTRY,
     FOLDER,
     SUBMISSION_SET,
+    XDS_SCHEMES,
     Attribute,
     Carrier,
     ObjectTable,
 )
 from xds.errors import RegistryError, metadata_error
-from xds.metadata import Association, Author, DocumentEntry, Folder, Slot, Submission, SubmissionSet
+from xds.identifiers import is_uuid_urn
+from xds.metadata import Association, Author, DocumentEntry, ExtraCode, Folder, Slot, Submission, SubmissionSet
 from xds.vocabulary import LCM, LIMITED_METADATA_NODES, RIM, AssociationType, AvailabilityStatus, ClassificationNode
 
 _SLOT, _VALUE, _VALUE_LIST = f"{{{RIM}}}Slot", f"{{{RIM}}}Value", f"{{{RIM}}}ValueList"
@@ -185,7 +188,7 @@ def _read(element: etree._Element, table: ObjectTable, make: Callable[..., Any],
         if text is not None and table is not ASSOCIATION:
             fields[name] = text
     fields["extra_slots"] = _read_slots(slots, table, fields, report)
-    _read_classifications(codes, table, fields, report)
+    fields["extra_codes"] = _read_classifications(codes, table, fields, report)
     _read_identifiers(identifiers, table, fields, report)
     return make(**fields)
 
@@ -275,16 +278,29 @@ def _read_slot(row: Attribute, values: tuple[str, ...], fields: dict[str, Any], 
 
 def _read_classifications(
     codes: dict[str, list[etree._Element]], table: ObjectTable, fields: dict[str, Any], report: _Report
-) -> None:
+) -> tuple[ExtraCode, ...]:
+    """Fill the coded attributes and the authors; what is left is extra metadata."""
     rows = table.by_wire(Carrier.CODE) | table.by_wire(Carrier.AUTHOR)
+    extra: list[ExtraCode] = []
     for scheme, elements in codes.items():
         for element in elements:
             _check_owner(element, "classifiedObject", "Classification", report)
         row = rows.get(scheme)
         if row is not None:
             _read_codes(row, elements, fields, report)
+        elif is_uuid_urn(scheme) and scheme not in XDS_SCHEMES:
+            extra.extend(_read_extra_codes(scheme, elements, report))
         elif scheme or not all(_is_node(element, table, report) for element in elements):
             report.add("classificationScheme", repr(scheme), f"expected a classification scheme of {table.name}")
+    return tuple(extra)
+
+
+def _read_extra_codes(scheme: str, elements: list[etree._Element], report: _Report) -> Iterator[ExtraCode]:
+    row = Attribute(name=f"Classification {scheme}", field="", carrier=Carrier.CODE, wire=scheme, datatype=CODE)
+    for element in elements:
+        code = _read_code(row, element, report)
+        if code is not None:
+            yield ExtraCode(scheme, code)
 
 
 def _is_node(element: etree._Element, table: ObjectTable, report: _Report) -> bool:

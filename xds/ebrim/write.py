@@ -99,12 +99,18 @@ def _classifications(thing: RegistryObject, table: ObjectTable) -> Iterator[str]
         value = getattr(thing, row.field)
         values = value if row.many else () if value is None else (value,)
         for number, one in enumerate(values):
-            attributes = _part_attributes(thing.entry_uuid, row.wire, number, RegistryObjectType.CLASSIFICATION)
-            head = f'<rim:Classification{attributes} classificationScheme="{row.wire}"'
-            head += f' classifiedObject="{_attribute(thing.entry_uuid)}"'
+            head = _classification(thing.entry_uuid, row.wire, number)
             yield from _author(head, one) if isinstance(one, Author) else _code(head, one)
+    for number, extra in enumerate(thing.extra_codes):
+        yield from _code(_classification(thing.entry_uuid, extra.scheme, number), extra.code)
     if table.node is not None:
         yield _node(thing.entry_uuid, table.node)
+
+
+def _classification(owner: str, scheme: str, number: int) -> str:
+    """The start of a Classification, up to its nodeRepresentation."""
+    attributes = _part_attributes(owner, scheme, number, RegistryObjectType.CLASSIFICATION)
+    return f'<rim:Classification{attributes} classificationScheme="{scheme}" classifiedObject="{_attribute(owner)}"'
 
 
 def _part_attributes(owner: str, scheme: str, number: int, kind: RegistryObjectType) -> str:

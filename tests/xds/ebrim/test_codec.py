@@ -71,7 +71,7 @@ def test_what_is_written_is_valid_against_the_schema(thing: RegistryObject) -> N
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_field_is_in_the_attribute_table(kind: type[RegistryObject]) -> None:
-    assert strategies.fields_of(kind) | {"extra_slots"} == set(kind.__slots__)
+    assert strategies.fields_of(kind) | {"extra_slots", "extra_codes"} == set(kind.__slots__)
 
 
 def test_parts_have_the_same_ids_in_every_answer() -> None:
@@ -112,7 +112,16 @@ def broken(old: str, new: str, *, count: int = 1) -> list[str]:
         ('registryObject="Document01"', 'registryObject="Document02"', "expected the id of the enclosing object"),
         ('nodeRepresentation="10"', 'nodeRepresentation=""', "classCode nodeRepresentation"),
         ('value="Compte rendu"', 'value=""', "classCode Name"),
-        ("urn:uuid:41a5887f", "urn:uuid:41a5887e", "expected a classification scheme of DocumentEntry"),
+        (
+            "urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a",
+            "urn:uuid:aa543740-bdda-424e-8c96-df4873be8500",
+            "expected a classification scheme of DocumentEntry",
+        ),
+        (
+            "urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a",
+            "classe",
+            "expected a classification scheme of DocumentEntry",
+        ),
         ("urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a", "urn:uuid:f0306f51-975f-434e-a61c-c59651d33983", "2 Classif"),
         ("urn:uuid:58a6f841", "urn:uuid:58a6f840", "expected an identification scheme of DocumentEntry"),
         ("urn:uuid:a54d6aa5", "urn:uuid:a54d6aa4", "0 kinds"),
