@@ -1,5 +1,7 @@
 """The affinity domains Carnet ships: the French DMP, and any other (`ihe`). ITI TF-1: 10."""
 
+from dataclasses import replace
+
 from carnet.settings import Settings
 from schemas.value_sets import value_set
 from xds.affinity_domain import AffinityDomain
@@ -26,7 +28,13 @@ _REPOSITORY_IDS = {
 
 def affinity_domain(settings: Settings) -> AffinityDomain:
     """The domain the settings name."""
-    return _dmp(check_codes=settings.check_codes) if settings.domain == "dmp" else AffinityDomain(name="ihe")
+    domain = _dmp(check_codes=settings.check_codes) if settings.domain == "dmp" else AffinityDomain(name="ihe")
+    return replace(
+        domain,
+        home_community_id=settings.home_community_id,
+        propagated_memberships_are_members=settings.propagated_memberships,
+        restricted_update_is_strict=settings.strict_restricted_update,
+    )
 
 
 def wire_name(settings: Settings) -> str:

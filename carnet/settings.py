@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from xds.identifiers import is_oid
+from xds.identifiers import is_oid, is_oid_urn
 
 ENVIRONMENT_PREFIX = "CARNET_"
 
@@ -44,6 +44,11 @@ class Settings:
     security: str = _setting("mtls", "how callers prove who they are", ("mtls", "open"))
     repository_id: str = _setting("", "OID of the repository; default 1.2.250.1.213.4.1.1.1.2 for dmp, 2.25… for ihe")
     check_codes: bool = _setting(True, "refuse codes outside the value sets of the domain")
+    home_community_id: str = _setting("", "home community of the registry, urn:oid:OID; default none")
+    propagated_memberships: bool = _setting(
+        True, "a folder membership carried to a new version is a member of the update's SubmissionSet"
+    )
+    strict_restricted_update: bool = _setting(False, "ITI-92 may not change hash, size and mimeType either")
     max_document_mb: int = _setting(500, "largest document accepted, in MB of 10^6 octets")
     workers: int = _setting(1, "server processes; only one with SQLite")
     threads: int = _setting(16, "requests answered at once by a process")
@@ -138,6 +143,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"setting workers: found {settings.workers}, SQLite has one writing process, expected 1")
     if settings.workers < 1 or settings.threads < 1 or settings.max_document_mb < 1 or not 0 <= settings.port < 65536:
         raise SettingsError("settings workers, threads, max_document_mb: expected at least 1; port: 0 to 65535")
+    if settings.home_community_id and not is_oid_urn(settings.home_community_id):
+        raise SettingsError(
+            f"setting home_community_id: found {settings.home_community_id!r}, expected urn:oid: and an OID"
+        )
     if settings.repository_id and not is_oid(settings.repository_id):
         raise SettingsError(f"setting repository_id: found {settings.repository_id!r}, expected an OID")
 
