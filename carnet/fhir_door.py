@@ -65,7 +65,7 @@ def fhir_blueprint(
         document = iti68.handle(registry, repository, fhir_id, caller_of(flask.request))
         return _document(fhir_id, document)
 
-    @door.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    @door.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], strict_slashes=False)
     @door.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def nothing_here(path: str) -> flask.Response:
         raise FhirProblem(404, "not-supported", "this interaction is not served")

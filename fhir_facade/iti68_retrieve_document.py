@@ -4,6 +4,8 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import orjson
+
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from fhir_facade.operation_outcome import not_found, unavailable
@@ -49,7 +51,8 @@ def handle(registry: Registry, repository: Repository, fhir_id: str, caller: Cal
 
 def binary_resource(fhir_id: str, document: RetrievedDocument) -> Iterator[bytes]:
     """The document as a FHIR Binary in JSON, streamed. FHIR R4 2.1.30"""
-    yield f'{{"resourceType":"Binary","id":"{fhir_id}","contentType":"{document.mime_type}","data":"'.encode()
+    head = orjson.dumps({"resourceType": "Binary", "id": fhir_id, "contentType": document.mime_type})
+    yield head.removesuffix(b"}") + b',"data":"'
     rest = b""
     for chunk in document.octets:
         octets = rest + chunk

@@ -16,6 +16,7 @@ MAX_VALUES = 100
 _SPLIT = {",": re.compile(r"(?<!\\),"), "|": re.compile(r"(?<!\\)\|")}
 _ESCAPED = re.compile(r"\\([\\,|$])")
 _PREFIX = re.compile(r"(eq|ne|gt|ge|lt|le|sa|eb|ap)(?=\d)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
 _STATUSES = {"current": AvailabilityStatus.APPROVED, "superseded": AvailabilityStatus.DEPRECATED}
 
@@ -266,6 +267,8 @@ def read_search(parameters: Iterable[tuple[str, str]], *, strict: bool) -> ReadS
             raise bad_request(f"{name}: found {len(values)} values, expected at most {MAX_VALUES}", code="too-costly")
         if any(not value for value in values):
             raise bad_request(f"{name}: found an empty value", expression=name)
+        if _CONTROL.search(text):
+            raise bad_request(f"{name}: found a control character", expression=name)
         criteria = parameter.narrow(criteria, parameter, values)
         applied.append((name, text))
     if not any(name in SCOPES for name, _ in applied):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from xds.datatypes import DTM
 
 _SEARCH = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?\Z")
-_DTM = "%Y%m%d%H%M%S"
+_END_OF_TIME = "99999999999999"  # later than every DTM
 
 
 def to_date_time(time: DTM) -> str:
@@ -38,8 +38,11 @@ def search_range(text: str) -> tuple[str, str]:
     year, month, day, hour, minute, second, zone = match.groups()
     parts = [int(part) for part in (year, month, day, hour, minute, second) if part]
     offset = "+00:00" if zone in (None, "Z") else zone
-    start = datetime.fromisoformat(f"{_first(parts).isoformat()}{offset}").astimezone(UTC)
-    return start.strftime(_DTM), _after(start, len(parts)).strftime(_DTM)
+    try:
+        start = datetime.fromisoformat(f"{_first(parts).isoformat()}{offset}").astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a date within the years 1 to 9999") from None
+    return _digits(start), _after(start, len(parts))
 
 
 def _first(parts: list[int]) -> datetime:
@@ -47,9 +50,20 @@ def _first(parts: list[int]) -> datetime:
     return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone is added as text
 
 
-def _after(start: datetime, precision: int) -> datetime:
+def _after(start: datetime, precision: int) -> str:
+    try:
+        return _digits(_next(start, precision))
+    except (OverflowError, ValueError):
+        return _END_OF_TIME
+
+
+def _next(start: datetime, precision: int) -> datetime:
     if precision == 1:
         return start.replace(year=start.year + 1)
     if precision == 2:
         return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
     return start + {3: timedelta(days=1), 5: timedelta(minutes=1)}.get(precision, timedelta(seconds=1))
+
+
+def _digits(moment: datetime) -> str:
+    return f"{moment.year:04}{moment:%m%d%H%M%S}"

@@ -18,7 +18,7 @@ _ESCAPE = re.compile(r"\\([FSRTE])\\")
 _ESCAPED = str.maketrans({char: f"\\{letter}\\" for letter, char in _ESCAPES.items()})
 _SHA1 = re.compile(r"[0-9a-fA-F]{40}\Z")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*\Z")
-_MIME_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;.*)?\Z", re.ASCII)
+_MIME_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+( *;[ -~]*)?\Z", re.ASCII)
 _UNIQUE_ID_MAX_LENGTH = 128
 
 
@@ -334,6 +334,7 @@ def parse_language(text: str) -> str:
 
 
 def parse_mime_type(text: str) -> str:
+    """Type and parameters in printable ASCII: the value becomes a header of MIME parts and HTTP answers."""
     if not _MIME_TYPE.match(text):
         raise ValueError("expected a MIME type such as text/xml")
     return text

@@ -183,6 +183,9 @@ def test_an_unknown_patient_has_an_empty_searchset(server: Server) -> None:
         f"patient.identifier={SYSTEM}%7C1&_sort=date",
         f"patient.identifier={SYSTEM}%7C1&_count=-1",
         f"patient.identifier={SYSTEM}%7C1&_count=many",
+        f"patient.identifier={SYSTEM}%7C1%00",
+        f"patient.identifier={SYSTEM}%7C1&type=a%00b",
+        f"patient.identifier={SYSTEM}%7C1&date=0001-01-01T00:00:00%2B14:00",
     ],
 )
 def test_a_search_that_cannot_be_served_is_refused_with_an_operation_outcome(server: Server, query: str) -> None:
@@ -204,6 +207,7 @@ def test_an_unknown_parameter_is_ignored_or_refused_as_preferred(server: Server)
         "/fhir/Binary/..%2f..%2fetc",
         "/fhir/Observation",
         "/fhir/",
+        "/fhir",
     ],
 )
 def test_what_is_not_there_is_404(server: Server, path: str) -> None:
@@ -232,6 +236,13 @@ def test_a_document_as_binary_resource_when_fhir_is_asked_for(server: Server) ->
     assert resource["resourceType"] == "Binary"
     assert resource["contentType"] == "text/xml"
     assert resource["data"] == "d3JhcHBlZCAA/w=="
+
+
+def test_a_binary_resource_is_json_whatever_the_mime_type_says(server: Server) -> None:
+    mime_type = 'text/xml; charset="utf-8"'
+    entry = pushed(server, b"quoted", mime_type=mime_type)
+    path = f"/fhir/Binary/{entry_uuid(server, str(entry.unique_id)).removeprefix('urn:uuid:')}"
+    assert json.loads(get(server, path, Accept="application/fhir+json").body)["contentType"] == mime_type
 
 
 def test_metadata_claims_only_what_is_served(server: Server) -> None:

@@ -122,6 +122,10 @@ def test_times_with_a_zone_or_of_another_script_are_refused() -> None:
         (parse_oid, "1." + "1" * 64),
         (parse_language, "fr_FR"),
         (parse_mime_type, "text"),
+        (parse_mime_type, "text/xml\r\n\r\n;x"),
+        (parse_mime_type, "text/xml; a=b\rc"),
+        (parse_mime_type, "text/xml; a=é"),
+        (parse_mime_type, "text/xml\n"),
         (parse_unique_id, ""),
         (parse_unique_id, "x" * 129),
         (parse_unique_id, "a\nb"),
@@ -147,3 +151,8 @@ def test_telephones_and_mail_are_told_apart() -> None:
     assert XTN.parse("^^Internet^a@example.org").address == "a@example.org"
     assert XTN.parse("^PRN^PH^^33^1^99001234").number == "+33 1 99001234"
     assert XTN.parse("^PRN^PH^^^^^^^^^0199001234").number == "0199001234"
+
+
+@pytest.mark.parametrize("text", ["text/xml", "application/hl7-v3+xml; charset=utf-8", 'text/xml ; charset="utf-8"'])
+def test_a_mime_type_may_have_parameters(text: str) -> None:
+    assert parse_mime_type(text) == text
