@@ -6,9 +6,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 _DEBIAN = Path("/usr/lib/postgresql")
 
@@ -23,22 +24,27 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """URL of a server with an empty database `postgres`; every setting that protects data stays on."""
+def running(*, keep_in: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """URL of a server with an empty database `postgres`; every setting that protects data stays on.
+
+    `keep_in` is a folder in which the databases outlive the server, and are found again.
+    """
     folder = binaries()
     if folder is None:
         raise RuntimeError("PostgreSQL is not installed")
     user = _ordinary_user()
-    home = Path(tempfile.mkdtemp(prefix="carnet-postgresql-"))
+    home = keep_in or Path(tempfile.mkdtemp(prefix="carnet-postgresql-"))
+    home.mkdir(parents=True, exist_ok=True)
     try:
         if user is not None:
             shutil.chown(home, user)
         data, port = home / "data", _free_port()
-        _run(
-            [folder / "initdb", "-D", data, "-U", "carnet", "--auth=trust", "--encoding=UTF8", "--locale=C"], user, home
-        )
+        if not data.exists():
+            command = [folder / "initdb", "-D", data, "-U", "carnet", "--auth=trust", "--encoding=UTF8", "--locale=C"]
+            _run(command, user, home)
         with (home / "log").open("wb") as log:
             options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(home), "-c", "max_connections=120"]
+            options += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
             server = subprocess.Popen(
                 [str(folder / "postgres"), "-D", str(data), *options], stdout=log, stderr=log, user=user, cwd=home
             )
@@ -49,7 +55,8 @@ def running() -> Iterator[str]:
             server.terminate()
             server.wait(timeout=30)
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        if keep_in is None:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _ordinary_user() -> str | None:

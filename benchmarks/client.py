@@ -1,0 +1,150 @@
+"""The client of the measurements, a process of its own: looks at answers first, then drives the closed loop."""
+
+import http.client
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from benchmarks.closed_loop import Call, Sample, WrongAnswer, drive
+from benchmarks.plan import Sizes
+from benchmarks.transactions import BY_KEY, Request, Transaction, Workload
+
+T = TypeVar("T")
+_TIMEOUT_SECONDS = 60
+_STOP_SECONDS = 10
+# Answers to writes are looked at this many times; the rest is held to the same length.
+_LOOKED_AT = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One run of the closed loop. `canned` is the path asked instead of the transaction's own, if any."""
+
+    key: str
+    port: int
+    connections: int
+    seconds: float
+    canned: str = ""
+    canned_length: int = 0
+
+
+class _Client:
+    """What runs in the process."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self._workload = Workload(sizes)
+        self._lengths: dict[str, list[int]] = {}
+        self._octets: dict[str, list[bytes]] = {}
+        self._numbers = itertools.count(time.time_ns())
+
+    def look(self, key: str, port: int) -> int:
+        """Check the answer to every different request; returns the median length of the answers."""
+        transaction = BY_KEY[key]
+        lengths = []
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+        for number in self._looked_at(transaction):
+            answer = _answer(connection, transaction.request(self._workload, number))
+            problem = transaction.problem(self._workload, number, answer)
+            if problem:
+                raise WrongAnswer(f"{transaction.title}: {problem}")
+            lengths.append(len(answer))
+        connection.close()
+        self._lengths[key] = lengths
+        return sorted(lengths)[len(lengths) // 2]
+
+    def run(self, load: Load) -> Sample:
+        calls = self._calls(BY_KEY[load.key], load)
+        try:
+            return drive("127.0.0.1", load.port, calls, connections=load.connections, seconds=load.seconds)
+        except WrongAnswer as problem:
+            raise WrongAnswer(f"{BY_KEY[load.key].title}: {problem}") from problem
+
+    def _looked_at(self, transaction: Transaction) -> Iterator[int]:
+        if transaction.writes:
+            return itertools.islice(self._numbers, _LOOKED_AT)
+        return iter(range(transaction.different(self._workload)))
+
+    def _calls(self, transaction: Transaction, load: Load) -> Iterator[Call]:
+        lengths = [load.canned_length] if load.canned else self._lengths[transaction.key]
+        if transaction.writes:
+            for number in self._numbers:
+                octets = transaction.request(self._workload, number).octets(path=load.canned)
+                yield Call(octets, lengths[0])
+        octets_of = self._prepared(transaction, load.canned)
+        for number in itertools.count():
+            yield Call(octets_of[number % len(octets_of)], lengths[number % len(lengths)])
+
+    def _prepared(self, transaction: Transaction, canned: str) -> list[bytes]:
+        """The requests of a transaction that changes nothing, made once."""
+        kept = f"{transaction.key} {canned}"
+        if kept not in self._octets:
+            requests = (
+                transaction.request(self._workload, number) for number in range(transaction.different(self._workload))
+            )
+            self._octets[kept] = [request.octets(path=canned) for request in requests]
+        return self._octets[kept]
+
+
+def _answer(connection: http.client.HTTPConnection, request: Request) -> bytes:
+    headers = {"Content-Type": request.content_type} if request.content_type else {}
+    if request.accept:
+        headers["Accept"] = request.accept
+    connection.request(request.method, request.path, body=request.body or None, headers=headers)
+    response = connection.getresponse()
+    body = response.read()
+    if response.status != 200:
+        raise WrongAnswer(f"{request.path}: found status {response.status}, expected 200: {body[:300]!r}")
+    return body
+
+
+def _serve(sizes: Sizes, connection: Connection) -> None:
+    client = _Client(sizes)
+    while (asked := connection.recv()) is not None:
+        name, arguments = asked
+        try:
+            connection.send((getattr(client, name)(*arguments), None))
+        except (WrongAnswer, OSError) as problem:
+            connection.send((None, str(problem)))
+
+
+class ClientProcess:
+    """The client, seen from the process that measures. Raises WrongAnswer."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        context = get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(sizes, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.is_alive():
+            self._connection.send(None)
+        self._process.join(_STOP_SECONDS)
+        if self._process.is_alive():
+            self._process.terminate()
+
+    def look(self, key: str, port: int) -> int:
+        """Check the answer to every different request; returns the median length of the answers."""
+        return int(self._asked(_Client.look, key, port))
+
+    def run(self, load: Load) -> Sample:
+        sample: Sample = self._asked(_Client.run, load)
+        return sample
+
+    def _asked(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        self._connection.send((method.__name__, arguments))
+        result, problem = self._connection.recv()
+        if problem is not None:
+            raise WrongAnswer(problem)
+        return result

@@ -1,0 +1,129 @@
+"""What a measurement found: rounds, ratios, and the shape in which they are kept and shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from benchmarks.closed_loop import Sample
+
+OPEN, EVERYTHING_ON = "open", "everything on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of the closed loop against one server, and the processor time it took there."""
+
+    sample: Sample
+    server_seconds: float | None = None
+    database_seconds: float | None = None
+
+    def server_ms(self) -> float | None:
+        """Milliseconds of the server's processor time per request; None where the system does not tell."""
+        return None if self.server_seconds is None else self.server_seconds * 1000 / self.sample.requests
+
+    def database_ms(self) -> float | None:
+        return None if self.database_seconds is None else self.database_seconds * 1000 / self.sample.requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Carnet and canned bytes, one directly after the other."""
+
+    carnet: Run
+    canned: Run
+
+    @property
+    def ratio(self) -> float:
+        return self.carnet.sample.per_second / self.canned.sample.per_second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One transaction on one database."""
+
+    key: str
+    title: str
+    target: float | None
+    answer_length: int
+    rounds: tuple[Round, ...]
+    profile: str = ""
+
+    @property
+    def ratios(self) -> list[float]:
+        return sorted(one.ratio for one in self.rounds)
+
+    @property
+    def ratio(self) -> float:
+        return median(self.ratios)
+
+    @property
+    def is_missed(self) -> bool:
+        return self.target is not None and self.ratio < self.target
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON: medians over the rounds, and every ratio."""
+        carnet, canned = [one.carnet for one in self.rounds], [one.canned for one in self.rounds]
+        return {
+            "title": self.title,
+            "answer_octets": self.answer_length,
+            "ratio": round(self.ratio, 3),
+            "ratios": [round(ratio, 3) for ratio in self.ratios],
+            "target": self.target,
+            "missed": self.is_missed,
+            "carnet": _medians(carnet),
+            "canned": _medians(canned),
+            "profile": self.profile,
+        }
+
+
+def _medians(runs: Sequence[Run]) -> dict[str, float | int | None]:
+    return {
+        "requests": sum(run.sample.requests for run in runs),
+        "per_second": round(median(run.sample.per_second for run in runs), 1),
+        "p50_ms": round(median(run.sample.p50 for run in runs), 2),
+        "p95_ms": round(median(run.sample.p95 for run in runs), 2),
+        "p99_ms": round(median(run.sample.p99 for run in runs), 2),
+        "server_cpu_ms": _median_of(run.server_ms() for run in runs),
+        "database_cpu_ms": _median_of(run.database_ms() for run in runs),
+    }
+
+
+def _median_of(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(median(known), 3) if known else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseOutcome:
+    """Everything measured on one database."""
+
+    name: str
+    version: str
+    measured: tuple[Measured, ...]
+
+    def plain(self) -> dict[str, Any]:
+        return {"version": self.version, "transactions": {one.key: one.plain() for one in self.measured}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One whole measurement: circumstances and figures."""
+
+    made: str
+    commit: str
+    circumstances: Mapping[str, Any]
+    machine: Mapping[str, str | int]
+    versions: Mapping[str, str]
+    databases: tuple[DatabaseOutcome, ...] = field(default=())
+
+    def plain(self) -> dict[str, Any]:
+        """The shape of the JSON file; the tables are made from it."""
+        return {
+            "made": self.made,
+            "commit": self.commit,
+            "circumstances": dict(self.circumstances),
+            "machine": dict(self.machine),
+            "versions": dict(self.versions),
+            "databases": {one.name: one.plain() for one in self.databases},
+        }

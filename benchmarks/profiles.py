@@ -1,0 +1,109 @@
+"""Where the time of one transaction goes: the application in this process, under cProfile, without HTTP.
+
+python -m benchmarks.profiles iti18-leaf-class --entries 100000 --data bench-data
+"""
+
+import cProfile
+import pstats
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import click
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from benchmarks.plan import Sizes
+from benchmarks.transactions import BY_KEY, Request, Workload
+from carnet.application import application
+from carnet.server import configure_log
+from carnet.settings import Settings, load
+from carnet.wiring import open_actors
+
+_REQUESTS, _WARM_UP = 300, 50
+_FUNCTIONS = 18
+_PACKAGE = re.compile(r"site-packages/([^/]+)/|/lib/python[\d.]+/([^/]+)")
+_Stats = dict[tuple[str, int, str], tuple[int, int, float, float, object]]
+
+
+def profile(key: str, sizes: Sizes, settings: Settings) -> str:
+    """Own time by package and by function, in microseconds per request. cProfile makes Python look slower than it is."""
+    transaction, workload = BY_KEY[key], Workload(sizes)
+    first = time.time_ns() if transaction.writes else 0
+    environments = [
+        _environment(transaction.request(workload, first + number)) for number in range(_REQUESTS + _WARM_UP)
+    ]
+    actors = open_actors(settings)
+    app, profiler = application(actors), cProfile.Profile()
+    try:
+        for number, environment in enumerate(environments):
+            if number == _WARM_UP:
+                profiler.enable()
+            chunks, _, _ = run_wsgi_app(app, environment)
+            b"".join(chunks)
+        profiler.disable()
+    finally:
+        actors.units.close()
+    return "\n".join(_shown(pstats.Stats(profiler).stats))  # type: ignore[attr-defined]
+
+
+def _environment(request: Request) -> dict[str, object]:
+    headers = {"Accept": request.accept} if request.accept else {}
+    path, _, query = request.path.partition("?")
+    builder = EnvironBuilder(
+        path=path,
+        query_string=query,
+        method=request.method,
+        content_type=request.content_type or None,
+        data=request.body or None,
+        headers=headers,
+    )
+    return builder.get_environ()
+
+
+def _shown(stats: _Stats) -> Iterator[str]:
+    own = {where: figures[2] * 1e6 / _REQUESTS for where, figures in stats.items()}
+    whole = sum(own.values())
+    packages: Counter[str] = Counter()
+    for where, microseconds in own.items():
+        packages[_package(where[0])] += microseconds  # type: ignore[assignment]
+    yield f"{whole:8.0f} us per request under the profiler"
+    for name, microseconds in packages.most_common(12):
+        yield f"{microseconds:8.0f} us {microseconds / whole:5.0%}  {name}"
+    yield ""
+    for where, microseconds in sorted(own.items(), key=lambda item: -item[1])[:_FUNCTIONS]:
+        calls = stats[where][0] / _REQUESTS
+        yield f"{microseconds:8.0f} us {calls:7.1f} calls  {_place(where)}"
+
+
+def _package(file: str) -> str:
+    if file == "~":
+        return "functions in C"
+    found = _PACKAGE.search(file)
+    if found:
+        return found[1] or "standard library"
+    return f"Carnet: {file.rpartition('/')[0].rpartition('/')[2]}"
+
+
+def _place(where: tuple[str, int, str]) -> str:
+    file, line, function = where
+    return function if file == "~" else f"{'/'.join(file.split('/')[-2:])}:{line} {function}"
+
+
+@click.command()
+@click.argument("transaction", type=click.Choice(list(BY_KEY)))
+@click.option("--entries", default=Sizes().entries, show_default=True)
+@click.option("--patients", default=0)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--data", required=True, help="Data folder that benchmarks.dataset filled with the same sizes.")
+@click.option("--database", default="", help="Its database, if it is not SQLite in that folder.")
+def main(transaction: str, entries: int, patients: int, seed: int, data: str, database: str) -> None:
+    """Show where the time of TRANSACTION goes."""
+    configure_log()
+    settings = load({"data": data, "database": database, "security": "open"})
+    click.echo(profile(transaction, Sizes(entries=entries, patients=patients, seed=seed), settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""A measurement as Markdown: from its JSON, so that a file kept is shown the same way."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_HEAD = (
+    "| Transaction | ratio to canned | everything on | target | req/s | canned req/s | p50 ms | p95 ms | p99 ms "
+    "| server CPU ms | database CPU ms | canned CPU ms |"
+)
+_RULE = "|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+
+
+def markdown(outcome: Mapping[str, Any]) -> str:
+    """Circumstances, one table per database, and the profiles of what missed its target."""
+    return "\n".join((*_circumstances(outcome), *_tables(outcome), *_profiles(outcome))) + "\n"
+
+
+def _circumstances(outcome: Mapping[str, Any]) -> Iterator[str]:
+    machine, versions, how = outcome["machine"], outcome["versions"], outcome["circumstances"]
+    yield f"Measured {outcome['made']}, commit `{outcome['commit'] or 'unknown'}`."
+    yield ""
+    yield f"- Machine: {', '.join(_machine(machine))}."
+    yield "- Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
+    yield f"- Data set: {how['entries']:,} entries of {how['patients']:,} patients, seed {how['seed']}; {_loading(how)}."
+    yield (
+        f"- Closed loop with {how['connections']} connections kept alive from one client process; "
+        f"{how['rounds']} rounds of {how['seconds']:g} s for each server, in turn; "
+        f"server with {how['workers']} process(es) of {how['threads']} threads."
+    )
+    yield f"- Load average before {how['load_before']:g}, after {how['load_after']:g}: {_remark(how, machine)}."
+    if not how["everything_on"]:
+        yield "- *everything on* is *open* in this version: there is nothing yet that could be switched on."
+
+
+def _loading(how: Mapping[str, Any]) -> str:
+    if how["load_seconds"] is None:
+        return "loaded before"
+    return f"loaded in {how['load_seconds']:.0f} s ({how['load_seconds'] * 100_000 / how['entries']:.0f} s per 100,000)"
+
+
+def _machine(machine: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{machine['cores']} cores"
+    if "processor" in machine:
+        yield str(machine["processor"])
+    if "memory_MB" in machine:
+        yield f"{machine['memory_MB'] / 1024:.0f} GB of memory"
+    yield str(machine["system"])
+
+
+def _remark(how: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
+    if how["load_before"] > 0.5:
+        return "other work ran beside the measurement, so only the ratios count"
+    return "the machine did nothing else"
+
+
+def _tables(outcome: Mapping[str, Any]) -> Iterator[str]:
+    for name, database in outcome["databases"].items():
+        yield from ("", f"**{name} {database['version']}**", "", _HEAD, _RULE)
+        for figures in database["transactions"].values():
+            yield _line(figures, outcome["circumstances"])
+
+
+def _line(figures: Mapping[str, Any], how: Mapping[str, Any]) -> str:
+    carnet, canned, ratios = figures["carnet"], figures["canned"], figures["ratios"]
+    cells = (
+        figures["title"],
+        f"**{figures['ratio']:.2f}** ({ratios[0]:.2f}–{ratios[-1]:.2f})",
+        "not measured" if how["everything_on"] else "as open",
+        _target(figures),
+        *(f"{value:,.0f}" for value in (carnet["per_second"], canned["per_second"])),
+        *(f"{carnet[name]:.1f}" for name in ("p50_ms", "p95_ms", "p99_ms")),
+        *(_milliseconds(value) for value in (carnet["server_cpu_ms"], carnet["database_cpu_ms"])),
+        _milliseconds(canned["server_cpu_ms"]),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _target(figures: Mapping[str, Any]) -> str:
+    if figures["target"] is None:
+        return "–"
+    return f"{figures['target']:.2f} {'**missed**' if figures['missed'] else 'met'}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _profiles(outcome: Mapping[str, Any]) -> Iterator[str]:
+    for name, database in outcome["databases"].items():
+        for figures in database["transactions"].values():
+            if figures["profile"]:
+                yield from ("", f"Where the time goes, {figures['title']} on {name}:", "", "```")
+                yield from (figures["profile"].rstrip("\n"), "```")
