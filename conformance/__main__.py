@@ -1,0 +1,43 @@
+"""`python -m conformance …`: one sub-command per kit. Exit code 0: all passed, 1: a step failed, 2: usage."""
+
+import sys
+from typing import NoReturn
+
+import click
+
+from conformance.failures import KitError, UnreachableServer
+from conformance.nist.command_line import nist
+
+USAGE = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def commands() -> None:
+    """Conformance kits for IHE XDS registries and repositories of any maker.
+
+    \b
+    python -m conformance nist --help
+    """
+
+
+commands.add_command(nist)
+
+
+def main() -> NoReturn:
+    """Entry point: known failures end in one sentence, never in a stack trace."""
+    try:
+        sys.exit(commands(standalone_mode=False) or 0)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(USAGE)
+    except (KitError, UnreachableServer) as problem:
+        click.echo(f"conformance: {problem}", err=True)
+        sys.exit(USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Every check on the answer of one step, in order."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from lxml import etree
+
+from conformance.nist import implicit_checks
+from conformance.nist.assertions import assertion_data, check_assertions
+from conformance.nist.error_context import check_context
+from conformance.nist.expected_contents import check_contents
+from conformance.nist.fidelity import check_fidelity
+from conformance.nist.findings import Finding
+from conformance.nist.kit import Section
+from conformance.nist.log_tree import SectionLog
+from conformance.nist.registry_objects import DOCUMENT_ENTRY, RegistryObject, read_registry_objects
+from conformance.nist.registry_response import read_registry_response
+from conformance.nist.retrieved_documents import check_against_metadata, check_octets, check_retrieved
+from conformance.nist.schema_check import SchemaCheck
+from conformance.nist.session import Session
+from conformance.nist.soap_client import Answer, Exchange
+from conformance.nist.testplan import Instructions, Step
+from conformance.nist.transactions import Kind
+from conformance.nist.verdict import judge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """What is checked beside the plan; `left_out` are names of checks. `is_strict`: remarks fail a step too."""
+
+    schemas: SchemaCheck | None
+    left_out: frozenset[str] = field(default_factory=frozenset)
+    is_strict: bool = False
+
+    def kept(self, findings: Iterable[Finding]) -> list[Finding]:
+        """The findings that count."""
+        kept = (one for one in findings if one.check not in self.left_out)
+        return [replace(one, is_remark=False) if self.is_strict else one for one in kept]
+
+
+def check_answer(
+    checks: Checks, session: Session, section: Section, step: Step, instructions: Instructions, exchange: Exchange
+) -> Iterator[Finding]:
+    """Verdict and implicit checks."""
+    answer, transaction = exchange.answer, instructions.transaction
+    if answer is None:
+        yield Finding(check="exchange", reason=exchange.problem)
+        return
+    is_mtom = transaction.is_mtom and instructions.is_mtom_wanted
+    yield from judge(step, transaction, answer)
+    yield from implicit_checks.check_addressing(exchange, answer, transaction)
+    yield from implicit_checks.check_packaging(answer, is_mtom=is_mtom)
+    yield from implicit_checks.check_schema(answer, checks.schemas)
+    yield from implicit_checks.check_errors(answer)
+    yield from implicit_checks.check_metadata(answer, transaction, session.codes)
+    if transaction.kind is Kind.QUERY:
+        yield from check_fidelity(answer.payload, session.submitted)
+    if transaction.kind is Kind.RETRIEVE and not answer.is_fault:
+        yield from _check_documents(session, section, step, instructions, answer)
+
+
+def check_request(checks: Checks, payload: etree._Element, answer: Answer | None) -> Iterator[Finding]:
+    """Remarks on the request: not valid against the schema; errors that do not name their value."""
+    for problem in () if checks.schemas is None else checks.schemas.problems(payload):
+        yield Finding(check="request-schema", reason=f"the request is not valid: {problem}", is_remark=True)
+    if answer is not None and not answer.is_fault:
+        yield from check_context(payload, read_registry_response(answer.payload).errors)
+
+
+def _check_documents(
+    session: Session, section: Section, step: Step, instructions: Instructions, answer: Answer
+) -> Iterator[Finding]:
+    request = session.logs.step(section.test, section.name, step.id).transaction.find("InputMetadata/*")
+    if request is not None:
+        yield from check_retrieved(
+            request, answer, expects_success=step.expects_success, mime_type=instructions.expected_mime_type
+        )
+    for testdir, step_id in instructions.reference_metadata:
+        yield from check_against_metadata(answer, _entries(session, section, testdir, step_id))
+    yield from check_octets(answer, session.documents)
+
+
+def _entries(session: Session, section: Section, testdir: str, step_id: str) -> list[RegistryObject]:
+    result = session.logs.step_of(section, testdir, step_id).transaction.find("Result")
+    return [] if result is None else list(read_registry_objects(result).of(DOCUMENT_ENTRY))
+
+
+def check_expectations(
+    session: Session,
+    section: Section,
+    instructions: Instructions,
+    answer: Answer | None,
+    log: SectionLog,
+    *,
+    symbols: Mapping[str, str],
+) -> Iterator[Finding]:
+    """ExpectedContents of a query answer, then the assertions. Raises StepFailed for a reference to nothing."""
+    if answer is not None and instructions.transaction.kind is Kind.QUERY and not answer.is_fault:
+        ids = {
+            entry: session.logs.resolve(section, entry.use_id)
+            for expectation in instructions.expected_contents
+            for entry in expectation.entries
+        }
+        objects, response = read_registry_objects(answer.payload), read_registry_response(answer.payload)
+        yield from check_contents(instructions.expected_contents, objects, response, entry_ids=ids)
+    if instructions.assertions:
+        data = assertion_data(log, instructions.data_references, section.folder)
+        yield from check_assertions(instructions.assertions, data, symbols, datetime.now(UTC).date())
