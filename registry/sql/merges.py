@@ -1,0 +1,113 @@
+"""Moving the objects of one patient to another: rows, identities and searchable values. ITI TF-2: 3.8.4.2.
+
+Rows are deleted and inserted, never updated in place: the patient key is what a sharded database
+distributes by. A batch is bounded in rows, so that a large record is never in memory at once.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+
+from registry.sql.one_of import one_of
+from registry.sql.tables import KINDS, identity, object_value, patient, registry_object
+from xds.metadata import Association
+
+_o = registry_object.c
+BATCH = 500
+
+
+def colliding_keys(connection: Connection, subsumed: int, surviving: int) -> list[int]:
+    """Object keys that both patients use; made by two processes in the same millisecond."""
+    theirs = registry_object.alias()
+    statement = select(_o.object_key).join(
+        theirs, and_(theirs.c.object_key == _o.object_key, theirs.c.patient_key == surviving)
+    )
+    return list(connection.execute(statement.where(_o.patient_key == subsumed)).scalars())
+
+
+def batches(connection: Connection, patient_key: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a patient, oldest first, while there are any: a batch is moved before the next is taken."""
+    statement = select(registry_object).where(_o.patient_key == patient_key).order_by(_o.object_key).limit(BATCH)
+    while rows := [dict(row) for row in connection.execute(statement).mappings()]:
+        yield rows
+
+
+def links_from(connection: Connection, patients: Collection[int], sources: Collection[str]) -> dict[str, list[str]]:
+    """entryUUID -> attributes JSON of the associations that start there, oldest first."""
+    found: dict[str, list[str]] = {}
+    if not sources:
+        return found
+    statement = (
+        select(_o.source, _o.attributes)
+        .where(_o.patient_key.in_(patients), _o.kind == KINDS[Association], one_of(_o.source, sorted(sources)))
+        .order_by(_o.object_key)
+    )
+    for source, attributes in connection.execute(statement):
+        found.setdefault(source, []).append(attributes)
+    return found
+
+
+def move(connection: Connection, rows: Sequence[Mapping[str, Any]], moved: Sequence[dict[str, Any]]) -> None:
+    """Put `moved`, which belong to another patient, in place of the rows of one batch."""
+    owner, first, last = rows[0]["patient_key"], rows[0]["object_key"], rows[-1]["object_key"]
+    target = moved[0]["patient_key"]
+    keys = {old["object_key"]: new["object_key"] for old, new in zip(rows, moved, strict=True)}
+    _move_values(connection, owner, target, keys)
+    _move_identities(connection, owner, target, keys, _names(rows))
+    in_batch = (_o.patient_key == owner, _o.object_key.between(first, last))
+    connection.execute(delete(registry_object).where(*in_batch))
+    connection.execute(insert(registry_object), list(moved))
+
+
+def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    columns = ("entry_uuid", "logical_id", "unique_id")
+    return sorted({row[column] for row in rows for column in columns if row[column] is not None})
+
+
+def _move_values(connection: Connection, owner: int, target: int, keys: Mapping[int, int]) -> None:
+    in_batch = (
+        object_value.c.patient_key == owner,
+        object_value.c.object_key.between(min(keys), max(keys)),
+    )
+    values = [dict(row) for row in connection.execute(select(object_value).where(*in_batch)).mappings()]
+    if not values:
+        return
+    connection.execute(delete(object_value).where(*in_batch))
+    moved = [value | {"patient_key": target, "object_key": keys[value["object_key"]]} for value in values]
+    connection.execute(insert(object_value), moved)
+
+
+def _move_identities(
+    connection: Connection, owner: int, target: int, keys: Mapping[int, int], names: Sequence[str]
+) -> None:
+    """The names of the batch. A document uniqueId that the target has too stays with the target's own entry."""
+    i = identity.c
+    owned: tuple[ColumnElement[bool], ...] = (i.patient_key == owner, one_of(i.value, names))
+    rows = [dict(row) for row in connection.execute(select(identity).where(*owned)).mappings()]
+    rows = [row for row in rows if row["object_key"] in keys]
+    taken = set(connection.execute(select(i.value).where(i.scope == target, one_of(i.value, names))).scalars())
+    connection.execute(delete(identity).where(*owned, i.object_key.between(min(keys), max(keys))))
+    moved = [
+        row
+        | {
+            "patient_key": target,
+            "object_key": keys[row["object_key"]],
+            "scope": target if row["scope"] == owner else row["scope"],
+        }
+        for row in rows
+        if not (row["scope"] == owner and row["value"] in taken)
+    ]
+    if moved:
+        connection.execute(insert(identity), moved)
+
+
+def mark_merged(connection: Connection, subsumed: int, surviving: int) -> None:
+    """The subsumed identifier is unknown from now on, for good."""
+    connection.execute(update(patient).where(patient.c.patient_key == subsumed).values(merged_into=surviving))
+
+
+def objects_by_kind(connection: Connection, patient_key: int) -> dict[int, int]:
+    """How many objects of each kind a patient has, versions included."""
+    statement = select(_o.kind, func.count()).where(_o.patient_key == patient_key).group_by(_o.kind)
+    return {row[0]: row[1] for row in connection.execute(statement)}
