@@ -7,7 +7,7 @@ distributes by. A batch is bounded in rows, so that a large record is never in m
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from registry.sql.one_of import one_of
 from registry.sql.tables import KINDS, identity, object_value, patient, registry_object
@@ -83,11 +83,15 @@ def _move_identities(
 ) -> None:
     """The names of the batch. A document uniqueId that the target has too stays with the target's own entry."""
     i = identity.c
-    owned: tuple[ColumnElement[bool], ...] = (i.patient_key == owner, one_of(i.value, names))
-    rows = [dict(row) for row in connection.execute(select(identity).where(*owned)).mappings()]
-    rows = [row for row in rows if row["object_key"] in keys]
-    taken = set(connection.execute(select(i.value).where(i.scope == target, one_of(i.value, names))).scalars())
-    connection.execute(delete(identity).where(*owned, i.object_key.between(min(keys), max(keys))))
+    rows, taken = [], set()
+    for some in _chunks(names):
+        owned = select(identity).where(i.value.in_(some), i.patient_key == owner)
+        rows += [dict(row) for row in connection.execute(owned).mappings() if row["object_key"] in keys]
+        taken |= set(connection.execute(select(i.value).where(i.value.in_(some), i.scope == target)).scalars())
+    if not rows:
+        return
+    one = delete(identity).where(i.value == bindparam("value_"), i.scope == bindparam("scope_"))
+    connection.execute(one, [{"value_": row["value"], "scope_": row["scope"]} for row in rows])
     moved = [
         row
         | {
@@ -100,6 +104,12 @@ def _move_identities(
     ]
     if moved:
         connection.execute(insert(identity), moved)
+
+
+def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Lists short enough for the planner to look each name up by the primary key."""
+    for start in range(0, len(names), BATCH):
+        yield names[start : start + BATCH]
 
 
 def mark_merged(connection: Connection, subsumed: int, surviving: int) -> None:
