@@ -7,12 +7,14 @@ from sqlalchemy import Connection, select, tuple_
 
 from registry.sql import identities
 from registry.sql.tables import KIND_OF, STATUS_OF, patient, registry_object
+from storage.unit_of_work import StorageFailed
 from xds.datatypes import CX
 from xds.metadata import DocumentEntry
 from xds.submission_rules import StoredFacts, StoredObject
 from xds.vocabulary import ObjectType
 
 _o = registry_object.c
+_ATTEMPTS = 5
 _COLUMNS = (
     _o.patient_key,
     _o.object_key,
@@ -50,12 +52,13 @@ def _keys_and_rows(
 
     Objects of a patient that is not locked may move between the two questions, by a merge: then both are asked again.
     """
-    while True:
+    for _ in range(_ATTEMPTS):
         keys = identities.object_keys_of(connection, values)
         wanted = {key for found in keys.values() for key in found}
         rows = _rows(connection, wanted)
         if len(rows) == len(wanted):
             return keys, rows
+    raise StorageFailed("an identity names an object that the registry does not hold")
 
 
 def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Any]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
+from registry.sql import identities
+from registry.sql.identities import IN_REGISTRY, NO_OBJECT
 from registry.sql.one_of import one_of
 from registry.sql.tables import KINDS, identity, object_value, patient, registry_object
 from xds.metadata import Association
@@ -81,29 +83,34 @@ def _move_values(connection: Connection, owner: int, target: int, keys: Mapping[
 def _move_identities(
     connection: Connection, owner: int, target: int, keys: Mapping[int, int], names: Sequence[str]
 ) -> None:
-    """The names of the batch. A document uniqueId that the target has too stays with the target's own entry."""
+    """The names of the batch. A name that both patients have stays with the newest row of the two."""
     i = identity.c
-    rows, taken = [], set()
+    rows: list[dict[str, Any]] = []
+    taken: dict[str, int] = {}
     for some in _chunks(names):
         owned = select(identity).where(i.value.in_(some), i.patient_key == owner)
-        rows += [dict(row) for row in connection.execute(owned).mappings() if row["object_key"] in keys]
-        taken |= set(connection.execute(select(i.value).where(i.value.in_(some), i.scope == target)).scalars())
+        rows += [dict(row) for row in connection.execute(owned).mappings()]
+        theirs = select(i.value, i.object_key).where(i.value.in_(some), i.scope == target)
+        taken |= {row.value: row.object_key for row in connection.execute(theirs)}
+    rows = [row for row in rows if row["object_key"] in keys or row["object_key"] == NO_OBJECT]
     if not rows:
         return
     one = delete(identity).where(i.value == bindparam("value_"), i.scope == bindparam("scope_"))
     connection.execute(one, [{"value_": row["value"], "scope_": row["scope"]} for row in rows])
-    moved = [
-        row
-        | {
-            "patient_key": target,
-            "object_key": keys[row["object_key"]],
-            "scope": target if row["scope"] == owner else row["scope"],
-        }
-        for row in rows
-        if not (row["scope"] == owner and row["value"] in taken)
-    ]
-    if moved:
-        connection.execute(insert(identity), moved)
+    moved = [_renamed(row, owner, target, keys) for row in rows]
+    identities.add(
+        connection,
+        [row for row in moved if row["scope"] == IN_REGISTRY or row["object_key"] > taken.get(row["value"], -1)],
+    )
+
+
+def _renamed(row: Mapping[str, Any], owner: int, target: int, keys: Mapping[int, int]) -> dict[str, Any]:
+    return {
+        "value": row["value"],
+        "scope": target if row["scope"] == owner else row["scope"],
+        "patient_key": target,
+        "object_key": keys.get(row["object_key"], NO_OBJECT),
+    }
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:

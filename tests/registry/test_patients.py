@@ -13,6 +13,7 @@ from carnet.domains import affinity_domain
 from carnet.settings import Settings
 from fhir_facade.document_reference import to_document_reference
 from registry import iti42_register_document_set_b as iti42
+from registry import iti57_update_document_set as iti57
 from registry import patients
 from registry.criteria import CodeCriterion, CodePattern, Criteria, Form, LikeCriterion
 from registry.patients import Source
@@ -211,6 +212,30 @@ def test_a_unique_id_that_only_the_subsumed_patient_had_is_still_guarded(registr
     with pytest.raises(Rejected) as caught:
         register(registry, a_submission(other_bytes, submission_set=a_submission_set(patient_id=PATIENT)))
     assert ErrorCode.NON_IDENTICAL_HASH in [error.code for error in caught.value.errors]
+
+
+def test_versions_move_with_their_document(registry: Registry) -> None:
+    """A later version names its first one; both names lead to the surviving patient."""
+    first = registered(registry)
+    owner = a_submission_set(patient_id=OTHER_PATIENT)
+    second = an_entry(
+        entry_uuid="Document02",
+        patient_id=OTHER_PATIENT,
+        logical_id=first.entry_uuid,
+        unique_id=first.unique_id,
+        title="v2",
+    )
+    member = an_association(
+        source=owner.entry_uuid, target="Document02", submission_set_status="Original", previous_version=1
+    )
+    update = Submission(submission_set=owner, document_entries=(second,), associations=(member,))
+    registry.units.write(lambda unit: iti57.handle(registry, unit, a_reading(update), OPEN_CALLER))
+    merge(registry)
+    all_versions = registry.find(Criteria(logical_ids=(first.entry_uuid,), all_versions=True), EVERYTHING)
+    assert len(all_versions) == 2
+    assert all(PATIENT.id.encode() in one.rendering for one in all_versions)
+    [current] = registry.find(Criteria(unique_ids=(str(first.unique_id),)), EVERYTHING)
+    assert b"v2" in current.rendering
 
 
 def test_keys_that_both_patients_use_are_given_anew(registry: Registry) -> None:
