@@ -65,7 +65,9 @@ def merge(registry: Registry, unit: UnitOfWork, *, subsumed: CX, surviving: CX, 
         *_domain_rules(registry, "surviving patient", surviving),
     ]
     if not errors and subsumed.key == surviving.key:
-        errors.append(_error(ErrorCode.REGISTRY, f"found {subsumed.key} as both patients, expected two"))
+        errors.append(
+            _error("subsumed patient", ErrorCode.REGISTRY, f"found {subsumed.key} twice, expected two patients")
+        )
     if errors:
         raise Rejected(errors)
     old, new = _locked(registry, unit, subsumed, surviving)
@@ -78,12 +80,12 @@ def merge(registry: Registry, unit: UnitOfWork, *, subsumed: CX, surviving: CX, 
 
 def _locked(registry: Registry, unit: UnitOfWork, subsumed: CX, surviving: CX) -> tuple[KnownPatient, KnownPatient]:
     """Both patients, known and not merged, with every submission for them waiting. Raises Rejected."""
-    wanted = {"subsumed": subsumed, "surviving": surviving}
+    wanted = {"subsumed patient": subsumed, "surviving patient": surviving}
     before = [identities.known_patient(unit.connection, one.key) for one in wanted.values()]
     identities.lock(unit.connection, [one.key for one in before if one is not None], ())
     found = {name: identities.known_patient(unit.connection, one.key) for name, one in wanted.items()}
     errors = [error for name, one in wanted.items() for error in _state_rules(name, one, found[name])]
-    old, new = found["subsumed"], found["surviving"]
+    old, new = found["subsumed patient"], found["surviving patient"]
     if errors or old is None or new is None:
         raise Rejected(errors)
     return old, new
@@ -93,23 +95,22 @@ def _domain_rules(registry: Registry, name: str, patient_id: CX) -> Iterator[Reg
     """An authority of ours, and a value that metadata can carry."""
     problem = registry.domain.patient_id_problem(patient_id)
     if problem:
-        yield _error(ErrorCode.REGISTRY, f"{name}: found {patient_id.text!r}, {problem}")
+        yield _error(name, ErrorCode.REGISTRY, f"found {patient_id.text!r}, {problem}")
     if len(patient_id.key) > LONGEST_IDENTIFIER or not patient_id.id.isprintable():
         yield _error(
+            name,
             ErrorCode.REGISTRY,
-            f"{name}: found an identifier of {len(patient_id.key)} characters, expected printable characters, "
+            f"found an identifier of {len(patient_id.key)} characters, expected printable characters, "
             f"at most {LONGEST_IDENTIFIER} with the assigning authority",
         )
 
 
 def _state_rules(name: str, patient_id: CX, known: KnownPatient | None) -> Iterator[RegistryError]:
     if known is None:
-        yield _error(ErrorCode.UNKNOWN_PATIENT_ID, f"{name} patient: found {patient_id.key}, expected a known one")
+        yield _error(name, ErrorCode.UNKNOWN_PATIENT_ID, f"found {patient_id.key}, expected a known patient")
     elif known.merged_into is not None:
-        yield _error(
-            ErrorCode.UNKNOWN_PATIENT_ID,
-            f"{name} patient: found {patient_id.key}, which was already merged into another",
-        )
+        context = f"found {patient_id.key}, which was already merged into another"
+        yield _error(name, ErrorCode.UNKNOWN_PATIENT_ID, context)
 
 
 def _record(registry: Registry, unit: UnitOfWork, patient: KnownPatient, source: Source, action: str) -> None:
@@ -123,8 +124,9 @@ def _record(registry: Registry, unit: UnitOfWork, patient: KnownPatient, source:
     )
 
 
-def _error(code: ErrorCode, context: str) -> RegistryError:
-    return RegistryError(code=code, context=context)
+def _error(name: str, code: ErrorCode, context: str) -> RegistryError:
+    """`location` says which of the patients, for the wire format that has a place for it."""
+    return RegistryError(code=code, context=f"{name}: {context}", location=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

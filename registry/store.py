@@ -98,7 +98,7 @@ class Registry:
         known = identities.known_patient(unit.connection, patient_id.key)
         if known is not None and known.merged_into is not None:
             context = f"patient {patient_id.key}: found one that was merged into another, which cannot be undone"
-            raise Rejected([RegistryError(code=ErrorCode.UNKNOWN_PATIENT_ID, context=context)])
+            raise Rejected([RegistryError(code=ErrorCode.UNKNOWN_PATIENT_ID, context=context, location="patient")])
         if known is not None:
             return False
         identities.add_patient(unit.connection, patient_id.key, self._keys.new())
