@@ -47,7 +47,7 @@ def _option(one: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option(f"--{name}", type=kind, default=None, help=meaning)
 
 
-STORE = ("data", "database", "documents", "domain", "check_codes", "repository_id")
+STORE = ("data", "database", "documents", "domain", "codes", "check_codes", "repository_id")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 url_option = click.option("--url", default=DEFAULT_URL, show_default=True, help="URL of the server.")
 authority_option = click.option(

@@ -12,7 +12,8 @@ from xds.datatypes import CX
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffinityDomain:
     """`code_tables` maps the name of an attribute to the (code, codingScheme) pairs it may take;
-    an attribute without a table is open. `assigning_authorities` empty means any authority.
+    an attribute without a table is open, and so is mimeType when `mime_types`, in lower case, are none.
+    `assigning_authorities` empty means any authority.
     `authority_names` are the OIDs of names that a feed may send instead (HD.1), `default_authority` stands
     in where it sends neither.
     `propagated_memberships_are_members`: a Folder membership carried over to a new version is itself a member of the
@@ -32,6 +33,7 @@ class AffinityDomain:
     home_community_id: str = ""
     restricted_update_is_strict: bool = False
     code_tables: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    mime_types: frozenset[str] = frozenset()
 
     def is_assigned_by(self, authority: str) -> bool:
         """Whether identifiers of this assigning authority (an OID) are patient identifiers of the domain."""

@@ -1,0 +1,155 @@
+"""The port of the identity feed: connections, time-outs and a graceful stop, one thread for each connection."""
+
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from access_policy.caller import OPEN_CALLER, Caller
+from carnet.mllp_framing import Framer, FramingError, frame
+from carnet.mllp_tls import NotAllowed, TlsPolicy
+
+_READ = 64 * 1024
+_STOP_SECONDS = 10.0
+_PAUSE_SECONDS = 0.05
+
+Receive = Callable[[bytes, Caller], bytes]
+Refuse = Callable[[bytes, str], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MllpLimits:
+    """Octets of a message, connections at once; seconds idle, and for a message, a handshake, an answer."""
+
+    message: int = 2**20
+    connections: int = 50
+    idle: float = 600.0
+    receiving: float = 60.0
+    handshake: float = 10.0
+    sending: float = 30.0
+
+
+class MllpListener:
+    """Answers every message on a listening socket until it is stopped."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        *,
+        receive: Receive,
+        refuse: Refuse,
+        limits: MllpLimits,
+        tls: TlsPolicy | None = None,
+    ) -> None:
+        """`receive` answers a message, `refuse` answers octets that are none, given a reason. Neither may raise."""
+        self._listening, self._receive, self._refuse = listening, receive, refuse
+        self._limits, self._tls, self._log = limits, tls, structlog.get_logger()
+        self._stopping = threading.Event()
+        self._wake, self._woken = socket.socketpair()
+        self._lock = threading.Lock()
+        self._open: dict[threading.Thread, socket.socket] = {}
+
+    def run(self) -> None:
+        """Accept connections until `stop`, called from another thread."""
+        self._listening.setblocking(False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listening, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                selector.select()
+                if not self._stopping.is_set():
+                    self._accept()
+
+    def stop(self) -> None:
+        """Take no more messages; those being answered are answered first."""
+        self._stopping.set()
+        self._wake.send(b"x")
+        with self._lock:
+            connections = dict(self._open)
+        for stream in connections.values():
+            _end_of_input(stream)
+        deadline = time.monotonic() + _STOP_SECONDS
+        for thread in connections:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:  # gone before it was taken, or no file descriptor is left for it
+            self._stopping.wait(_PAUSE_SECONDS)
+            return
+        thread = threading.Thread(target=self._attend, args=(connection,), name="mllp-connection", daemon=True)
+        with self._lock:
+            is_full = len(self._open) >= self._limits.connections
+            if not is_full:
+                self._open[thread] = connection
+        if is_full:
+            self._log.warning("mllp connection refused", reason=f"more than {self._limits.connections} connections")
+            connection.close()
+        else:
+            thread.start()
+
+    def _attend(self, connection: socket.socket) -> None:
+        try:
+            connection.settimeout(self._limits.handshake)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            stream, caller = (connection, OPEN_CALLER) if self._tls is None else self._tls.secured(connection)
+            with self._lock:
+                self._open[threading.current_thread()] = stream
+            with stream:
+                self._converse(stream, caller)
+        except NotAllowed as refused:
+            self._log.warning("mllp connection refused", reason="certificate not allowed", subject=str(refused))
+        except OSError as problem:
+            self._log.info("mllp connection lost", reason=type(problem).__name__)
+        finally:
+            connection.close()
+            with self._lock:
+                del self._open[threading.current_thread()]
+
+    def _converse(self, stream: socket.socket, caller: Caller) -> None:
+        """Messages and answers in turn, until the other side, the clock or `stop` ends it."""
+        framer = Framer(longest_message=self._limits.message)
+        deadline = time.monotonic() + self._limits.idle
+        while not self._stopping.is_set():
+            octets = self._next(stream, deadline, is_inside=framer.is_inside)
+            if not octets:
+                return
+            was_inside = framer.is_inside
+            try:
+                for message in framer.feed(octets):
+                    self._send(stream, self._receive(message, caller))
+                    was_inside = False
+                    if self._stopping.is_set():
+                        return
+            except FramingError as problem:
+                self._log.warning("mllp connection closed", reason=str(problem))
+                self._send(stream, self._refuse(problem.head, str(problem)))
+                return
+            if not (was_inside and framer.is_inside):
+                deadline = time.monotonic() + (self._limits.receiving if framer.is_inside else self._limits.idle)
+
+    def _next(self, stream: socket.socket, deadline: float, *, is_inside: bool) -> bytes:
+        """The next octets; empty when there are no more, or the deadline has passed."""
+        try:
+            stream.settimeout(max(_PAUSE_SECONDS, deadline - time.monotonic()))
+            return b"" if time.monotonic() > deadline else stream.recv(_READ)
+        except TimeoutError:
+            self._log.info("mllp connection closed", reason="a message did not end" if is_inside else "idle")
+            return b""
+
+    def _send(self, stream: socket.socket, answer: bytes) -> None:
+        stream.settimeout(self._limits.sending)
+        stream.sendall(frame(answer))
+
+
+def _end_of_input(connection: socket.socket) -> None:
+    """What waits for octets finds the end. Not the method of the TLS socket, which would drop its state."""
+    try:
+        socket.socket.shutdown(connection, socket.SHUT_RD)
+    except OSError:  # it has ended by itself
+        return
