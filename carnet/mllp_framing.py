@@ -56,7 +56,8 @@ class Framer:
         seen = max(0, len(block) - 1)
         block += octets
         end = block.find(END, seen)
-        if (len(block) if end < 0 else end) > self._longest:
+        so_far = len(block) - block.endswith(END[:1]) if end < 0 else end
+        if so_far > self._longest:
             raise FramingError(f"the message has more than {self._longest} octets", bytes(block[:_SHOWN]))
         if end < 0:
             return None, b""

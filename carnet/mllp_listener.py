@@ -2,9 +2,11 @@
 
 import selectors
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -16,6 +18,7 @@ from carnet.mllp_tls import NotAllowed, TlsPolicy
 _READ = 64 * 1024
 _STOP_SECONDS = 10.0
 _PAUSE_SECONDS = 0.05
+_LEAVE_SECONDS = 1.0
 
 Receive = Callable[[bytes, Caller], bytes]
 Refuse = Callable[[bytes, str], bytes]
@@ -48,13 +51,20 @@ class MllpListener:
         """`receive` answers a message, `refuse` answers octets that are none, given a reason. Neither may raise."""
         self._listening, self._receive, self._refuse = listening, receive, refuse
         self._limits, self._tls, self._log = limits, tls, structlog.get_logger()
-        self._stopping = threading.Event()
+        self._stopping, self._running, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._wake, self._woken = socket.socketpair()
         self._lock = threading.Lock()
-        self._open: dict[threading.Thread, socket.socket] = {}
+        self._open: set[threading.Thread] = set()
 
     def run(self) -> None:
         """Accept connections until `stop`, called from another thread."""
+        self._running.set()
+        try:
+            self._accept_until_stopped()
+        finally:
+            self._ended.set()
+
+    def _accept_until_stopped(self) -> None:
         self._listening.setblocking(False)
         with selectors.DefaultSelector() as selector:
             selector.register(self._listening, selectors.EVENT_READ)
@@ -66,15 +76,19 @@ class MllpListener:
 
     def stop(self) -> None:
         """Take no more messages; those being answered are answered first."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._wake.send(b"x")
         with self._lock:
-            connections = dict(self._open)
-        for stream in connections.values():
-            _end_of_input(stream)
+            connections = list(self._open)
         deadline = time.monotonic() + _STOP_SECONDS
         for thread in connections:
             thread.join(max(0.0, deadline - time.monotonic()))
+        if self._running.is_set():
+            self._ended.wait(_STOP_SECONDS)
+        self._wake.close()
+        self._woken.close()
 
     def _accept(self) -> None:
         try:
@@ -86,7 +100,7 @@ class MllpListener:
         with self._lock:
             is_full = len(self._open) >= self._limits.connections
             if not is_full:
-                self._open[thread] = connection
+                self._open.add(thread)
         if is_full:
             self._log.warning("mllp connection refused", reason=f"more than {self._limits.connections} connections")
             connection.close()
@@ -98,10 +112,11 @@ class MllpListener:
             connection.settimeout(self._limits.handshake)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             stream, caller = (connection, OPEN_CALLER) if self._tls is None else self._tls.secured(connection)
-            with self._lock:
-                self._open[threading.current_thread()] = stream
-            with stream:
-                self._converse(stream, caller)
+            with stream, selectors.DefaultSelector() as selector:
+                selector.register(stream, selectors.EVENT_READ)
+                selector.register(self._woken, selectors.EVENT_READ)
+                self._converse(stream, caller, selector)
+                _take_leave(stream)
         except NotAllowed as refused:
             self._log.warning("mllp connection refused", reason="certificate not allowed", subject=str(refused))
         except OSError as problem:
@@ -109,14 +124,16 @@ class MllpListener:
         finally:
             connection.close()
             with self._lock:
-                del self._open[threading.current_thread()]
+                self._open.discard(threading.current_thread())
 
-    def _converse(self, stream: socket.socket, caller: Caller) -> None:
+    def _converse(self, stream: socket.socket, caller: Caller, selector: selectors.BaseSelector) -> None:
         """Messages and answers in turn, until the other side, the clock or `stop` ends it."""
         framer = Framer(longest_message=self._limits.message)
         deadline = time.monotonic() + self._limits.idle
         while not self._stopping.is_set():
-            octets = self._next(stream, deadline, is_inside=framer.is_inside)
+            octets = self._next(stream, selector, deadline)
+            if octets is None:
+                self._log.info("mllp connection closed", reason="no end of message" if framer.is_inside else "idle")
             if not octets:
                 return
             was_inside = framer.is_inside
@@ -133,23 +150,29 @@ class MllpListener:
             if not (was_inside and framer.is_inside):
                 deadline = time.monotonic() + (self._limits.receiving if framer.is_inside else self._limits.idle)
 
-    def _next(self, stream: socket.socket, deadline: float, *, is_inside: bool) -> bytes:
-        """The next octets; empty when there are no more, or the deadline has passed."""
-        try:
-            stream.settimeout(max(_PAUSE_SECONDS, deadline - time.monotonic()))
-            return b"" if time.monotonic() > deadline else stream.recv(_READ)
-        except TimeoutError:
-            self._log.info("mllp connection closed", reason="a message did not end" if is_inside else "idle")
+    def _next(self, stream: socket.socket, selector: selectors.BaseSelector, deadline: float) -> bytes | None:
+        """The next octets: none when there are no more or `stop` was called, None when the deadline has passed."""
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            return None
+        if not (isinstance(stream, ssl.SSLSocket) and stream.pending()) and not selector.select(remaining):
+            return None
+        if self._stopping.is_set():
             return b""
+        stream.settimeout(max(_PAUSE_SECONDS, deadline - time.monotonic()))
+        try:
+            return stream.recv(_READ)
+        except TimeoutError:
+            return None
 
     def _send(self, stream: socket.socket, answer: bytes) -> None:
         stream.settimeout(self._limits.sending)
         stream.sendall(frame(answer))
 
 
-def _end_of_input(connection: socket.socket) -> None:
-    """What waits for octets finds the end. Not the method of the TLS socket, which would drop its state."""
-    try:
-        socket.socket.shutdown(connection, socket.SHUT_RD)
-    except OSError:  # it has ended by itself
-        return
+def _take_leave(stream: socket.socket) -> None:
+    """Tell a TLS client that this is the end and no attack. RFC 8446: 6.1"""
+    if isinstance(stream, ssl.SSLSocket):
+        stream.settimeout(_LEAVE_SECONDS)
+        with suppress(OSError):
+            stream.unwrap()

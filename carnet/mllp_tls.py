@@ -41,12 +41,19 @@ class TlsPolicy:
     def secured(self, connection: socket.socket) -> tuple[ssl.SSLSocket, Caller]:
         """The connection after its handshake, and who it is. Raises OSError, NotAllowed."""
         secured = self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        secured.do_handshake()
+        try:
+            secured.do_handshake()
+            return secured, self._caller(secured)
+        except BaseException:
+            secured.close()
+            raise
+
+    def _caller(self, secured: ssl.SSLSocket) -> Caller:
         certificate = secured.getpeercert(binary_form=True) or b""
         name = subject_of(secured.getpeercert() or {})
         if not self.clients & {hashlib.sha256(certificate).hexdigest(), name}:
             raise NotAllowed(name)
-        return secured, Caller(name=name)
+        return Caller(name=name)
 
 
 def tls_policy(*, certificate: str, key: str, trust: str, clients: frozenset[str]) -> TlsPolicy:
