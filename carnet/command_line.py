@@ -3,8 +3,7 @@
 import json
 import socket
 import sys
-from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,21 +11,20 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from carnet import settings as carnet_settings
-from carnet.domains import TEST_INS_AUTHORITY
 from carnet.fhir_client import FhirClient
+from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
+from carnet.patient_commands import patient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
-from carnet.wiring import open_registry, open_units
+from carnet.wiring import open_units
 from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
 from storage import migrate
 from storage.engine import UnsafeDatabase, open_engine
-from xds.datatypes import CX, Code
+from xds.datatypes import Code
 from xds.errors import RegistryError, Rejected
 
 REFUSED, USAGE = 1, 2
-DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 def main() -> NoReturn:
@@ -68,47 +66,11 @@ def commands() -> None:
     """
 
 
-def _settings_options(*only: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """One option per setting, and `--config`; the command gets a checked `Settings`."""
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        def run(config: str | None, **given: Any) -> None:
-            chosen = {name: given.pop(name) for name in names}
-            command(carnet_settings.load(chosen, config=config), **given)
-
-        names = [one.name for one in fields(Settings) if not only or one.name in only]
-        decorated: Callable[..., None] = run
-        for one in reversed(fields(Settings)):
-            if one.name in names:
-                decorated = _option(one)(decorated)
-        decorated = click.option("--config", metavar="FILE", help="TOML file with settings.")(decorated)
-        decorated.__doc__, decorated.__name__ = command.__doc__, command.__name__
-        for parameter in getattr(command, "__click_params__", []):
-            decorated.__click_params__.append(parameter)  # type: ignore[attr-defined]
-        return decorated
-
-    return decorate
-
-
-def _option(one: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    name, choices = one.name.replace("_", "-"), one.metadata["choices"]
-    meaning = f"{one.metadata['meaning'].capitalize()}." + (f" [default: {one.default}]" if one.default != "" else "")
-    if isinstance(one.default, bool):
-        return click.option(f"--{name}/--no-{name}", default=None, help=meaning)
-    kind = click.Choice(choices) if choices else type(one.default)
-    return click.option(f"--{name}", type=kind, default=None, help=meaning)
-
-
-_STORE = ("data", "database", "documents", "domain", "check_codes", "repository_id")
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-_url = click.option("--url", default=DEFAULT_URL, show_default=True, help="URL of the server.")
-_authority = click.option(
-    "--authority", default=TEST_INS_AUTHORITY, show_default=True, help="OID that assigned the identifier (test INS)."
-)
+commands.add_command(patient)
 
 
 @commands.command()
-@_settings_options()
+@settings_options()
 def serve(settings: Settings) -> None:
     """Run the server.
 
@@ -131,42 +93,6 @@ def with_port(settings: Settings) -> Settings:
         return replace(settings, port=probe.getsockname()[1])
 
 
-@commands.group()
-def patient() -> None:
-    """Patient identifiers known to the registry."""
-
-
-@patient.command("add")
-@click.argument("identifier")
-@_authority
-@_as_json
-@_settings_options(*_STORE)
-def patient_add(settings: Settings, identifier: str, authority: str, as_json: bool) -> None:
-    """Make a patient known: an INS, or a whole CX id^^^&OID&ISO.
-
-    \b
-    carnet patient add 258063523804186
-    carnet patient add 'TEST-42^^^&1.3.6.1.4.1.21367.13.20.1000&ISO' --domain ihe
-    """
-    patient_id = _patient_id(identifier, authority)
-    registry = open_registry(settings)
-    try:
-        problem = registry.domain.patient_id_problem(patient_id)
-        if problem:
-            raise click.UsageError(f"{identifier}: {problem}")
-        added = registry.units.write(lambda unit: registry.add_patient(unit, patient_id))
-    finally:
-        registry.units.close()
-    _print({"patient": patient_id.key, "added": added}, "patient added" if added else "patient was known", as_json)
-
-
-def _patient_id(identifier: str, authority: str) -> CX:
-    try:
-        return CX.parse(identifier) if "^" in identifier else CX.of(id=identifier, authority=authority)
-    except ValueError as problem:
-        raise click.UsageError(f"{identifier}: {problem}") from None
-
-
 def _code(text: str) -> Code:
     try:
         return Code.parse(text)
@@ -179,8 +105,8 @@ def _code(text: str) -> Code:
 @click.option(
     "--content-type", default="07^^1.2.250.1.213.2.2", show_default=True, help="contentTypeCode, code^^scheme."
 )
-@_url
-@_as_json
+@url_option
+@json_option
 def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) -> None:
     """Push CDA reports as one submission by Provide and Register [ITI-41]; metadata comes from their headers.
 
@@ -203,12 +129,12 @@ def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) ->
 
 @commands.command()
 @click.argument("identifier", metavar="INS")
-@_authority
+@authority_option
 @click.option("--fhir", is_flag=True, help="Ask by MHD [ITI-67] instead of a stored query [ITI-18].")
 @click.option("--type", "type_code", help="typeCode, code^^scheme, e.g. 11502-2^^2.16.840.1.113883.6.1.")
 @click.option("--all", "deprecated_too", is_flag=True, help="Replaced documents too.")
-@_url
-@_as_json
+@url_option
+@json_option
 def find(
     identifier: str, authority: str, fhir: bool, type_code: str | None, deprecated_too: bool, url: str, as_json: bool
 ) -> None:
@@ -218,7 +144,7 @@ def find(
     carnet find 258063523804186
     carnet find 258063523804186 --fhir --type '11502-2^^2.16.840.1.113883.6.1' --json
     """
-    patient_id, wanted = _patient_id(identifier, authority), _code(type_code) if type_code else None
+    patient_id, wanted = patient_id_of(identifier, authority), _code(type_code) if type_code else None
     if fhir:
         rows = FhirClient(url).find(patient_id, type_code=wanted, deprecated_too=deprecated_too)
     else:
@@ -248,7 +174,7 @@ def _row(entry: Any) -> dict[str, str]:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default standard output."
 )
 @click.option("--repository", default="", help="repositoryUniqueId; default the one the registry names.")
-@_url
+@url_option
 def get(unique_id: str, output: Path | None, repository: str, url: str) -> None:
     """Retrieve a document by its uniqueId [ITI-43], byte for byte.
 
@@ -271,7 +197,7 @@ def db() -> None:
 
 
 @db.command("upgrade")
-@_settings_options("data", "database")
+@settings_options("data", "database")
 def db_upgrade(settings: Settings) -> None:
     """Bring the database to the schema this version needs; harmless when it has it."""
     open_units(settings).close()
@@ -297,13 +223,9 @@ def _finish(answer: Answer, result: dict[str, Any], sentence: str, as_json: bool
     errors = [{"code": str(e.code), "context": e.context, "location": e.location} for e in answer.errors]
     if not answer.is_success and not as_json:
         raise Rejected(answer.errors)
-    _print({**result, "status": answer.status, "errors": errors}, sentence, as_json)
+    print_result({**result, "status": answer.status, "errors": errors}, sentence, as_json)
     if not answer.is_success:
         raise click.exceptions.Exit(REFUSED)
-
-
-def _print(result: dict[str, Any], sentence: str, as_json: bool) -> None:
-    click.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else sentence)
 
 
 def _print_errors(errors: tuple[RegistryError, ...]) -> None:

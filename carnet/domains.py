@@ -1,8 +1,10 @@
 """The affinity domains Carnet ships: the French DMP, and any other (`ihe`). ITI TF-1: 10."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
-from carnet.settings import Settings
+from carnet.codes_file import read_codes_file
+from carnet.settings import Settings, SettingsError
 from schemas.value_sets import value_set
 from xds.affinity_domain import AffinityDomain
 
@@ -27,14 +29,23 @@ _REPOSITORY_IDS = {
 
 
 def affinity_domain(settings: Settings) -> AffinityDomain:
-    """The domain the settings name."""
-    domain = _dmp(check_codes=settings.check_codes) if settings.domain == "dmp" else AffinityDomain(name="ihe")
+    """The domain the settings name. Raises SettingsError for a codes file that is wrong."""
+    domain = _dmp(check_codes=settings.check_codes) if settings.domain == "dmp" else _ihe(settings)
+    authority = settings.feed_authority or _only(domain.assigning_authorities)
+    if authority and not domain.is_assigned_by(authority):
+        expected = ", ".join(sorted(domain.assigning_authorities))
+        raise SettingsError(f"setting feed_authority: found {authority}, expected one of the domain: {expected}")
     return replace(
         domain,
+        default_authority=authority,
         home_community_id=settings.home_community_id,
         propagated_memberships_are_members=settings.propagated_memberships,
         restricted_update_is_strict=settings.strict_restricted_update,
     )
+
+
+def _only(authorities: Collection[str]) -> str:
+    return next(iter(authorities)) if len(authorities) == 1 else ""
 
 
 def wire_name(settings: Settings) -> str:
@@ -44,6 +55,20 @@ def wire_name(settings: Settings) -> str:
 
 def repository_unique_id(settings: Settings) -> str:
     return settings.repository_id or _REPOSITORY_IDS[settings.domain]
+
+
+def _ihe(settings: Settings) -> AffinityDomain:
+    """Any domain: open without a codes file, else closed by it."""
+    if not settings.codes:
+        return AffinityDomain(name="ihe")
+    found = read_codes_file(settings.codes)
+    return AffinityDomain(
+        name="ihe",
+        assigning_authorities=frozenset(found.authorities),
+        authority_names={name: oid for oid, name in found.authorities.items() if name},
+        code_tables=found.code_tables if settings.check_codes else {},
+        mime_types=found.mime_types if settings.check_codes else frozenset(),
+    )
 
 
 def _dmp(*, check_codes: bool) -> AffinityDomain:

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import flask
@@ -10,8 +11,10 @@ import structlog
 from gunicorn.app.base import BaseApplication
 
 from carnet.application import application
+from carnet.domains import affinity_domain
+from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.settings import Settings, check_security
-from carnet.wiring import open_actors, open_units
+from carnet.wiring import Actors, open_actors, open_units
 
 _KEEP_ALIVE_SECONDS = 60
 _STOP_SECONDS = 30
@@ -20,9 +23,9 @@ _STOP_SECONDS = 30
 class HttpServer(BaseApplication):  # type: ignore[misc]
     """Runs the application in `settings.workers` processes until SIGTERM or SIGINT, then finishes requests."""
 
-    def __init__(self, settings: Settings, on_ready: Callable[[str], None]) -> None:
-        """`on_ready` is told the URL once the server listens."""
-        self._settings, self._on_ready = settings, on_ready
+    def __init__(self, settings: Settings, on_ready: Callable[[str], None], *, feed: MllpPort | None = None) -> None:
+        """`on_ready` is told the URLs once the server listens."""
+        self._settings, self._on_ready, self._feed = settings, on_ready, feed
         super().__init__()
 
     def load_config(self) -> None:
@@ -51,19 +54,25 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         configure_log()
         actors = open_actors(self._settings)
         app = application(actors)
-        app.extensions["carnet"] = actors
+        attendant = None if self._feed is None else Attendant(self._feed, actors.registry)
+        app.extensions["carnet"] = _Opened(actors, attendant)
+        if attendant is not None:
+            attendant.start()
         return app
 
     def _announce(self, arbiter: Any) -> None:
         host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
-        self._on_ready(f"http://{host}:{port}")
+        urls = [f"http://{host}:{port}", *([] if self._feed is None else [self._feed.url])]
+        self._on_ready(" and ".join(urls))
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Serve until told to stop. Raises SettingsError before anything is opened when the settings forbid it."""
     check_security(settings)
+    affinity_domain(settings)
+    feed = open_port(settings)
     open_units(settings).close()
-    HttpServer(settings, on_ready).run()
+    HttpServer(settings, on_ready, feed=feed).run()
 
 
 def configure_log() -> None:
@@ -84,4 +93,18 @@ def configure_log() -> None:
 def _close(_arbiter: Any, worker: Any) -> None:
     app = getattr(worker, "wsgi", None)
     if app is not None:
-        app.extensions["carnet"].units.close()
+        app.extensions["carnet"].close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a worker has opened."""
+
+    actors: Actors
+    attendant: Attendant | None
+
+    def close(self) -> None:
+        """Finish what was accepted, the feed first: it writes to the database."""
+        if self.attendant is not None:
+            self.attendant.stop()
+        self.actors.units.close()

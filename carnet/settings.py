@@ -50,6 +50,23 @@ class Settings:
     )
     strict_restricted_update: bool = _setting(False, "ITI-92 may not change hash, size and mimeType either")
     max_document_mb: int = _setting(500, "largest document accepted, in MB of 10^6 octets")
+    codes: str = _setting(
+        "", "codes and assigning authorities of the domain ihe, a file as the NIST XDS test kit has it (codes.xml)"
+    )
+    limited_metadata: bool = _setting(False, "accept limited metadata at /xds/recipient (XDR)")
+    mllp: str = _setting("", "HOST:PORT of the patient identity feed, port 0 takes a free one; default no feed")
+    mllp_certificate: str = _setting("", "certificate of the feed's server, PEM, then its chain; makes the feed TLS")
+    mllp_key: str = _setting("", "private key of the feed's server, PEM; default in the file of the certificate")
+    mllp_trust: str = _setting("", "certificates, PEM, of those that issue client certificates for the feed")
+    mllp_clients: str = _setting(
+        "", "client certificates that may feed: SHA-256 fingerprints or subjects (CN=…,O=…), separated by ;"
+    )
+    mllp_senders: str = _setting("", "senders that may feed, MSH-3|MSH-4, separated by ;; default any that may connect")
+    mllp_connections: int = _setting(50, "connections of the feed at once")
+    mllp_idle_seconds: int = _setting(600, "seconds after which a silent connection of the feed is closed")
+    feed_authority: str = _setting(
+        "", "OID of identifiers that a feed sends without assigning authority; default the only one of the domain"
+    )
     workers: int = _setting(1, "server processes; only one with SQLite")
     threads: int = _setting(16, "requests answered at once by a process")
 
@@ -147,8 +164,14 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"setting home_community_id: found {settings.home_community_id!r}, expected urn:oid: and an OID"
         )
-    if settings.repository_id and not is_oid(settings.repository_id):
-        raise SettingsError(f"setting repository_id: found {settings.repository_id!r}, expected an OID")
+    for name in ("repository_id", "feed_authority"):
+        value = getattr(settings, name)
+        if value and not is_oid(value):
+            raise SettingsError(f"setting {name}: found {value!r}, expected an OID")
+    if settings.codes and settings.domain != "ihe":
+        raise SettingsError(f"setting codes: the domain {settings.domain} has its own codes, expected --domain ihe")
+    if settings.mllp_connections < 1 or settings.mllp_idle_seconds < 1:
+        raise SettingsError("settings mllp_connections, mllp_idle_seconds: expected at least 1")
 
 
 def check_security(settings: Settings) -> None:

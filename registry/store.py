@@ -3,22 +3,26 @@
 Every read takes a `Visibility`, every write a `UnitOfWork`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection
 
 from access_policy.caller import Caller
 from access_policy.visibility import Visibility
 from registry.criteria import ALL, Criteria, Form, Found, Page
-from registry.sql import facts, find, held, identities, objects
+from registry.sql import facts, find, held, identities, merges, objects
+from registry.sql.identities import KnownPatient
+from registry.sql.tables import KIND_OF
 from storage.keys import Keys
 from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork, Units
 from xds.affinity_domain import AffinityDomain
 from xds.datatypes import CX
 from xds.ebrim.write import write_object
+from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.metadata import Association, DocumentEntry, RegistryObject, SubmissionSet
 from xds.metadata_json import from_json, to_json
 from xds.metadata_update_rules import Held
@@ -41,6 +45,23 @@ class Snapshot:
 
     def count(self, criteria: Criteria) -> int:
         return find.count(self.connection, criteria, self.visibility)
+
+
+@dataclass(frozen=True, slots=True)
+class _NewOwner:
+    """The patient that objects move to, and the object keys that change on the way."""
+
+    subsumed: CX
+    patient: KnownPatient
+    renumbered: Mapping[int, int]
+
+    def given(self, thing: Any) -> Any:
+        """The object with the surviving identifier, in the form the subsumed one had."""
+        found = thing.patient_id
+        if found is None or found.key != self.subsumed.key:
+            return thing
+        shown = self.patient.patient_id
+        return replace(thing, patient_id=CX.of(id=shown.id, authority=shown.authority, type_code=found.type_code))
 
 
 class Registry:
@@ -70,17 +91,27 @@ class Registry:
             return snapshot.find(criteria, page, form)
 
     def add_patient(self, unit: UnitOfWork, patient_id: CX) -> bool:
-        """Make a patient identifier known; False when it was. ITI TF-2: 3.8.4.1.3"""
-        if identities.patient_key(unit.connection, patient_id.key) is not None:
+        """Make a patient identifier known; False when it was. ITI TF-2: 3.8.4.1.3
+
+        Raises Rejected when it was merged into another: a merge is not undone.
+        """
+        known = identities.known_patient(unit.connection, patient_id.key)
+        if known is not None and known.merged_into is not None:
+            context = f"patient {patient_id.key}: found one that was merged into another, which cannot be undone"
+            raise Rejected([RegistryError(code=ErrorCode.UNKNOWN_PATIENT_ID, context=context, location="patient")])
+        if known is not None:
             return False
         identities.add_patient(unit.connection, patient_id.key, self._keys.new())
         return True
 
     def lock(self, unit: UnitOfWork, patient_id: CX | None, unique_ids: Collection[str]) -> int | None:
-        """Key of the patient, None when unknown; other submissions for it wait until this unit ends."""
+        """Key of the patient, None when unknown; other submissions for it wait until this unit ends.
+
+        A merge may have subsumed the patient while this unit waited, so it is asked for again.
+        """
         key = None if patient_id is None else identities.patient_key(unit.connection, patient_id.key)
         identities.lock(unit.connection, [] if key is None else [key], unique_ids)
-        return key
+        return None if key is None or patient_id is None else identities.patient_key(unit.connection, patient_id.key)
 
     def lock_all(
         self,
@@ -94,11 +125,7 @@ class Registry:
 
         Repeats until no further patient owns a reference: a version may have moved while this waited.
         """
-        known = {
-            patient.key: key
-            for patient in patients
-            if (key := identities.patient_key(unit.connection, patient.key)) is not None
-        }
+        known = self._known(unit, patients)
         locked: set[int] = set()
         wanted = {*known.values(), *identities.patient_keys_of(unit.connection, sorted(references))}
         while True:
@@ -106,7 +133,11 @@ class Registry:
             locked |= wanted
             wanted = set(identities.patient_keys_of(unit.connection, sorted(references))) - locked
             if not wanted:
-                return known
+                return self._known(unit, patients)
+
+    def _known(self, unit: UnitOfWork, patients: Collection[CX]) -> dict[str, int]:
+        keys = {patient.key: identities.patient_key(unit.connection, patient.key) for patient in patients}
+        return {patient: key for patient, key in keys.items() if key is not None}
 
     def stored_facts(
         self, unit: UnitOfWork, *, patient_is_known: bool, entry_uuids: Collection[str], unique_ids: Collection[str]
@@ -176,9 +207,32 @@ class Registry:
         """The Approved relationships that the FHIR rendering of a document shows."""
         if not isinstance(thing, DocumentEntry):
             return []
-        sources = objects.associations_from(unit.connection, patient_key, thing.entry_uuid)
-        found = [from_json(Association, source) for source in sources]
-        return [one for one in found if one.availability_status is AvailabilityStatus.APPROVED]
+        return _approved(objects.associations_from(unit.connection, patient_key, thing.entry_uuid))
+
+    def move_objects(self, unit: UnitOfWork, *, subsumed: KnownPatient, surviving: KnownPatient) -> int:
+        """Give the surviving patient every object of the subsumed one, rendered again; returns how many.
+
+        Call it under the lock of both. sourcePatientId and sourcePatientInfo stay. ITI TF-2: 3.8.4.2.3
+        """
+        connection, moved = unit.connection, 0
+        colliding = merges.colliding_keys(connection, subsumed.key, surviving.key)
+        renumbered = {key: self._keys.new() for key in colliding}
+        for rows in merges.batches(connection, subsumed.key):
+            documents = [row["entry_uuid"] for row in rows if KIND_OF[row["kind"]] is DocumentEntry]
+            links = merges.links_from(connection, (subsumed.key, surviving.key), documents)
+            owner = _NewOwner(subsumed.patient_id, surviving, renumbered)
+            merges.move(connection, rows, [self._moved(row, owner, links.get(row["entry_uuid"], ())) for row in rows])
+            moved += len(rows)
+        return moved
+
+    def _moved(self, row: dict[str, Any], owner: "_NewOwner", links: Sequence[str]) -> dict[str, Any]:
+        keys = {name: owner.renumbered.get(row[name], row[name]) for name in ("object_key", "submission_key")}
+        moved = row | keys | {"patient_key": owner.patient.key}
+        kind = KIND_OF[row["kind"]]
+        if kind is Association:
+            return moved
+        thing = owner.given(from_json(kind, row["attributes"]))
+        return moved | self._renderings(thing, _approved(links))
 
     def sources_of(
         self, unit: UnitOfWork, patient_key: int, targets: Collection[str], association_types: Collection[str]
@@ -203,6 +257,16 @@ class Registry:
         for topic in Topic:
             post(unit.connection, topic, record_key=self._keys.new(), patient_key=patient_key, record=record)
 
+    def record(self, unit: UnitOfWork, patient_key: int, **told: str) -> None:
+        """Leave an audit record about a patient, who is named by the key alone."""
+        record = {"outcome": "success", "recorded": self.now(), **told}
+        post(unit.connection, Topic.AUDIT, record_key=self._keys.new(), patient_key=patient_key, record=record)
+
     def _renderings(self, thing: RegistryObject, links: Sequence[Association]) -> dict[str, str | bytes | None]:
         fhir = self._render_fhir(thing, links, self.now()) if isinstance(thing, DocumentEntry) else None
         return {"attributes": to_json(thing).decode(), "ebrim": write_object(thing), "fhir": fhir}
+
+
+def _approved(links: Iterable[str]) -> list[Association]:
+    found = [from_json(Association, link) for link in links]
+    return [one for one in found if one.availability_status is AvailabilityStatus.APPROVED]

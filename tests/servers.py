@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,12 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from carnet.application import application
+from carnet.mllp_door import Attendant, open_port
 from carnet.settings import Settings, load
 from carnet.wiring import open_actors, open_registry
 from tests.builders import OTHER_PATIENT, PATIENT
@@ -27,11 +29,12 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running server and its settings; `pid` 0 when it runs in this process."""
+    """A running server and its settings; `pid` 0 when it runs in this process, `feed` the port of its MLLP."""
 
     url: str
     settings: Settings
     pid: int = 0
+    feed: int = 0
 
     def post(self, path: str, body: bytes, content_type: str) -> "Response":
         return self.request("POST", path, body, {"Content-Type": content_type})
@@ -78,25 +81,32 @@ def settings_for(data: Path, database: str = "", **given: object) -> Settings:
 @contextmanager
 def in_process(settings: Settings) -> Iterator[Server]:
     """The application behind a threaded WSGI server of this process."""
+    port = open_port(settings)
     actors = open_actors(settings)
+    attendant = None if port is None else Attendant(port, actors.registry)
     listening = make_server(settings.host, settings.port, application(actors), threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
+    if attendant is not None:
+        attendant.start()
+    feed = 0 if port is None else port.listening.getsockname()[1]
     try:
-        yield Server(url=settings.public_url, settings=settings)
+        yield Server(url=settings.public_url, settings=settings, feed=feed)
     finally:
         listening.shutdown()
         thread.join()
         listening.server_close()
+        if attendant is not None:
+            attendant.stop()
+        if port is not None:
+            port.close()
         actors.units.close()
 
 
 @contextmanager
 def started(settings: Settings) -> Iterator[Server]:
     """`carnet serve` as a process of its own, stopped by SIGTERM."""
-    command = [sys.executable, "-m", "carnet", "serve", "--security", "open"]
-    for name in ("host", "port", "data", "database", "domain", "workers", "threads"):
-        command += [f"--{name}", str(getattr(settings, name))]
+    command = [sys.executable, "-m", "carnet", "serve", *_options(settings)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
     log = Path(settings.data) / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -104,10 +114,29 @@ def started(settings: Settings) -> Iterator[Server]:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=log.parent)
     try:
         _wait(settings, process, log)
-        yield Server(url=settings.public_url, settings=settings, pid=process.pid)
+        yield Server(url=settings.public_url, settings=settings, pid=process.pid, feed=_feed_port(log))
     finally:
         process.terminate()
         process.wait(timeout=40)
+
+
+def _options(settings: Settings) -> list[str]:
+    """The settings that are not the default, as options."""
+    words: list[str] = []
+    for one in fields(Settings):
+        value = getattr(settings, one.name)
+        option = one.name.replace("_", "-")
+        if isinstance(value, bool) and value != one.default:
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif value != one.default:
+            words += [f"--{option}", str(value)]
+    return words
+
+
+def _feed_port(log: Path) -> int:
+    """The port of the feed, as the server announced it; 0 without a feed."""
+    found = re.search(r"mllp://\S+:(\d+)", log.read_text())
+    return int(found[1]) if found else 0
 
 
 def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:

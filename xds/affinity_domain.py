@@ -12,7 +12,10 @@ from xds.datatypes import CX
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffinityDomain:
     """`code_tables` maps the name of an attribute to the (code, codingScheme) pairs it may take;
-    an attribute without a table is open. `assigning_authorities` empty means any authority.
+    an attribute without a table is open, and so is mimeType when `mime_types`, in lower case, are none.
+    `assigning_authorities` empty means any authority.
+    `authority_names` are the OIDs of names that a feed may send instead (HD.1), `default_authority` stands
+    in where it sends neither.
     `propagated_memberships_are_members`: a Folder membership carried over to a new version is itself a member of the
     SubmissionSet of the update; one test kit expects otherwise. `home_community_id` is a `urn:oid:`, empty when none.
     `restricted_update_is_strict`: hash, size and mimeType are no more modifiable by ITI-92 than identifiers are.
@@ -21,6 +24,8 @@ class AffinityDomain:
 
     name: str
     assigning_authorities: frozenset[str] = frozenset()
+    authority_names: Mapping[str, str] = field(default_factory=dict)
+    default_authority: str = ""
     identifier_types_allowed: bool = False
     unique_id_is_oid: bool = False
     signature_signs_submission_set: bool = False
@@ -28,11 +33,16 @@ class AffinityDomain:
     home_community_id: str = ""
     restricted_update_is_strict: bool = False
     code_tables: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    mime_types: frozenset[str] = frozenset()
+
+    def is_assigned_by(self, authority: str) -> bool:
+        """Whether identifiers of this assigning authority (an OID) are patient identifiers of the domain."""
+        return not self.assigning_authorities or authority in self.assigning_authorities
 
     def patient_id_problem(self, patient_id: CX) -> str:
         """Why this is no patient identifier of the domain; empty when it is one."""
         if not self.identifier_types_allowed and not patient_id.is_plain:
             return "expected id^^^&OID&ISO and no other component"
-        if self.assigning_authorities and patient_id.authority not in self.assigning_authorities:
+        if not self.is_assigned_by(patient_id.authority):
             return f"expected an assigning authority of the domain: {', '.join(sorted(self.assigning_authorities))}"
         return ""

@@ -75,6 +75,7 @@ def object_rules(
         yield from code_rules(thing, domain)
         if isinstance(thing, DocumentEntry):
             yield from document_entry_rules(thing, kind, domain)
+            yield from mime_type_rule(thing, domain)
     for association in submission.associations:
         yield from association_rules(association)
 
@@ -130,6 +131,16 @@ def code_rules(thing: RegistryObject, domain: AffinityDomain) -> Iterator[Regist
                 yield metadata_error(
                     f"{named(thing)}: {row.name}: found {str(code)!r}, expected a code of the affinity domain"
                 )
+
+
+def mime_type_rule(entry: DocumentEntry, domain: AffinityDomain) -> Iterator[RegistryError]:
+    """D2: a type of the domain's list, parameters and case apart."""
+    if not domain.mime_types or entry.mime_type is None:
+        return
+    if entry.mime_type.partition(";")[0].strip().lower() not in domain.mime_types:
+        yield metadata_error(
+            f"{named(entry)}: mimeType: found {entry.mime_type!r}, expected one of the affinity domain"
+        )
 
 
 def document_entry_rules(entry: DocumentEntry, kind: SubmissionKind, domain: AffinityDomain) -> Iterator[RegistryError]:

@@ -7,12 +7,14 @@ from sqlalchemy import Connection, select, tuple_
 
 from registry.sql import identities
 from registry.sql.tables import KIND_OF, STATUS_OF, patient, registry_object
+from storage.unit_of_work import StorageFailed
 from xds.datatypes import CX
 from xds.metadata import DocumentEntry
 from xds.submission_rules import StoredFacts, StoredObject
 from xds.vocabulary import ObjectType
 
 _o = registry_object.c
+_ATTEMPTS = 5
 _COLUMNS = (
     _o.patient_key,
     _o.object_key,
@@ -34,14 +36,29 @@ def stored_facts(
     connection: Connection, *, patient_is_known: bool, entry_uuids: Collection[str], unique_ids: Collection[str]
 ) -> StoredFacts:
     """What the registry holds under these entryUUIDs and uniqueIds. Call it under the lock of the patient."""
-    keys = identities.object_keys_of(connection, {*entry_uuids, *unique_ids})
-    rows = _rows(connection, {key for found in keys.values() for key in found})
+    keys, rows = _keys_and_rows(connection, {*entry_uuids, *unique_ids})
     stored = {key: _stored(row) for key, row in rows.items()}
     return StoredFacts(
         patient_is_known=patient_is_known,
         objects={uuid: stored[keys[uuid][0]] for uuid in entry_uuids if uuid in keys},
         by_unique_id={uid: tuple(stored[key] for key in keys[uid]) for uid in unique_ids if uid in keys},
     )
+
+
+def _keys_and_rows(
+    connection: Connection, values: Collection[str]
+) -> tuple[dict[str, list[tuple[int, int]]], dict[tuple[int, int], Any]]:
+    """Where the values are kept and what is kept there.
+
+    Objects of a patient that is not locked may move between the two questions, by a merge: then both are asked again.
+    """
+    for _ in range(_ATTEMPTS):
+        keys = identities.object_keys_of(connection, values)
+        wanted = {key for found in keys.values() for key in found}
+        rows = _rows(connection, wanted)
+        if len(rows) == len(wanted):
+            return keys, rows
+    raise StorageFailed("an identity names an object that the registry does not hold")
 
 
 def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Any]:

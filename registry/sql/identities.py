@@ -4,6 +4,7 @@ These are the only statements that do not know the patient beforehand.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -17,6 +18,32 @@ from xds.datatypes import CX
 IN_REGISTRY = 0
 NO_OBJECT = 0  # object key of a row that only says which patient an identifier concerns
 _UPSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPatient:
+    """A patient identifier that was made known; `merged_into` is the key of the patient that subsumed it."""
+
+    key: int
+    patient_id: CX
+    merged_into: int | None = None
+
+
+def known_patient(connection: Connection, patient_id: str) -> KnownPatient | None:
+    """The patient of this CX key, merged or not; None when it was never made known."""
+    cx = CX(patient_id)
+    statement = select(patient).where(patient.c.authority == cx.authority, patient.c.identifier == cx.id)
+    return next((_known(row) for row in connection.execute(statement)), None)
+
+
+def known_patients(connection: Connection) -> list[KnownPatient]:
+    """Every patient, in the order in which they became known."""
+    return [_known(row) for row in connection.execute(select(patient).order_by(patient.c.patient_key))]
+
+
+def _known(row: Any) -> KnownPatient:
+    patient_id = CX.of(id=row.identifier, authority=row.authority)
+    return KnownPatient(key=row.patient_key, patient_id=patient_id, merged_into=row.merged_into)
 
 
 def patient_key(connection: Connection, patient_id: str) -> int | None:

@@ -1,0 +1,176 @@
+"""The identity feed of a server: its settings checked, its port bound once, its messages answered by one process.
+
+The port is bound before worker processes are forked, so every worker inherits it; a lock on an inherited
+file lets exactly one of them accept connections. When that process ends, however it ends, the system
+frees the lock and the next worker goes on with the same port; connections that arrive meanwhile wait.
+"""
+
+import fcntl
+import os
+import socket
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+import structlog
+
+from access_policy.caller import Caller
+from carnet.mllp_listener import MllpLimits, MllpListener
+from carnet.mllp_tls import TlsPolicy, tls_policy
+from carnet.settings import Settings, SettingsError, is_loopback
+from registry import iti8_patient_identity_feed as iti8
+from registry.hl7v2 import AcknowledgementCode, Finding, Problem, read_header
+from registry.store import Registry
+
+_LONGEST_QUEUE = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MllpPort:
+    """A port that listens and whose connections nobody has accepted yet."""
+
+    settings: Settings
+    listening: socket.socket
+    turn: IO[bytes]
+    tls: TlsPolicy | None
+
+    @property
+    def url(self) -> str:
+        host, port = self.listening.getsockname()[:2]
+        return f"mllp://[{host}]:{port}" if ":" in host else f"mllp://{host}:{port}"
+
+    def close(self) -> None:
+        self.listening.close()
+        self.turn.close()
+
+
+def open_port(settings: Settings) -> MllpPort | None:
+    """Bind the port of the settings; None when there is to be no feed.
+
+    Raises SettingsError when the settings forbid it, or the port cannot be had.
+    """
+    if not settings.mllp:
+        return None
+    host, port = address_of(settings.mllp)
+    tls = _tls(settings, host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=_LONGEST_QUEUE)
+    except OSError as problem:
+        raise SettingsError(f"setting mllp: {settings.mllp} cannot be listened on: {problem.strerror}") from problem
+    return MllpPort(settings=settings, listening=listening, turn=tempfile.TemporaryFile(), tls=tls)
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """HOST:PORT, an IPv6 host in brackets; port 0 takes a free one. Raises SettingsError."""
+    host, separator, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise SettingsError(f"setting mllp: found {text!r}, expected HOST:PORT, such as 127.0.0.1:2575")
+    return host, int(port)
+
+
+def _tls(settings: Settings, host: str) -> TlsPolicy | None:
+    """How the feed is secured. Plain only where nobody else can reach it and nobody is asked who they are anyway."""
+    if not settings.mllp_certificate:
+        if settings.security != "open" or not is_loopback(host):
+            raise SettingsError(
+                f"setting mllp: a feed without TLS is served with --security open on loopback only, found {host}: "
+                "give --mllp-certificate, --mllp-key, --mllp-trust and --mllp-clients"
+            )
+        return None
+    clients = listed(settings.mllp_clients)
+    if not settings.mllp_trust or not clients:
+        raise SettingsError(
+            "settings mllp_trust and mllp_clients: expected the issuers of client certificates and the clients that "
+            "may send, beside mllp_certificate"
+        )
+    try:
+        return tls_policy(
+            certificate=settings.mllp_certificate,
+            key=settings.mllp_key,
+            trust=settings.mllp_trust,
+            clients=clients,
+        )
+    except OSError as problem:
+        raise SettingsError(f"settings mllp_certificate, mllp_key, mllp_trust: {problem}") from problem
+
+
+def listed(text: str) -> frozenset[str]:
+    """The parts of a setting that semicolons separate."""
+    return frozenset(one.strip() for one in text.split(";") if one.strip())
+
+
+class Attendant:
+    """In one process: waits for its turn at the port, then answers messages until stopped."""
+
+    def __init__(self, port: MllpPort, registry: Registry) -> None:
+        self._port = port
+        self._listener = MllpListener(
+            port.listening,
+            receive=_receiver(registry, port.settings),
+            refuse=_refuser(registry),
+            limits=MllpLimits(connections=port.settings.mllp_connections, idle=port.settings.mllp_idle_seconds),
+            tls=port.tls,
+        )
+        self._has_turn = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._attend, name="mllp", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _attend(self) -> None:
+        fcntl.lockf(self._port.turn, fcntl.LOCK_EX)
+        try:
+            if not self._stopped:
+                self._has_turn.set()
+                structlog.get_logger().info("mllp listens", url=self._port.url, pid=os.getpid())
+                self._listener.run()
+        finally:
+            fcntl.lockf(self._port.turn, fcntl.LOCK_UN)
+
+    def stop(self) -> None:
+        """Answer what is being answered and give the turn to the next process. A process without turn just leaves."""
+        self._stopped = True
+        self._listener.stop()
+        if self._has_turn.is_set():
+            self._thread.join()
+
+
+def _receiver(registry: Registry, settings: Settings) -> Callable[[bytes, Caller], bytes]:
+    log, senders = structlog.get_logger(), listed(settings.mllp_senders)
+
+    def is_allowed(application: str, facility: str) -> bool:
+        return not senders or f"{application}|{facility}" in senders
+
+    def receive(message: bytes, caller: Caller) -> bytes:
+        began = time.perf_counter()
+        try:
+            answer = iti8.hl7v2(registry, message, caller, is_allowed=is_allowed)
+        except Exception as problem:  # noqa: BLE001 - the sender gets a correlation id, the log the rest
+            return _unexpected(registry, message, problem)
+        milliseconds = round((time.perf_counter() - began) * 1000, 1)
+        log.info("mllp message", event_code=answer.event, code=answer.code, milliseconds=milliseconds)
+        return answer.octets
+
+    return receive
+
+
+def _refuser(registry: Registry) -> Callable[[bytes, str], bytes]:
+    def refuse(octets: bytes, reason: str) -> bytes:
+        finding = Finding(problem=Problem.SEGMENT_SEQUENCE, reason=reason)
+        return iti8.answer(registry, read_header(octets), AcknowledgementCode.REJECT, [finding]).octets
+
+    return refuse
+
+
+def _unexpected(registry: Registry, message: bytes, problem: BaseException) -> bytes:
+    correlation_id = str(uuid.uuid4())
+    structlog.get_logger().error("unexpected failure", correlation_id=correlation_id, exc_info=problem)
+    finding = Finding(problem=Problem.INTERNAL, reason=f"unexpected failure, reported as {correlation_id}")
+    return iti8.answer(registry, read_header(message), AcknowledgementCode.ERROR, [finding]).octets

@@ -1,0 +1,142 @@
+"""The settings of the feed: what is served plain, what needs TLS, and what is refused before anything listens."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from carnet.mllp_door import Attendant, MllpPort, address_of, open_port
+from carnet.settings import Settings, SettingsError
+from registry.store import Registry
+from tests.certificates import a_certificate, an_authority
+from tests.mllp import adt, connected
+from tests.servers import ROOT
+
+AUTHORITY = "1.2.250.1.213.1.4.10"
+
+
+def opened(**given: object) -> MllpPort:
+    port = open_port(Settings(security="open", **given))
+    assert port is not None
+    return port
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> dict[str, str]:
+    authority = an_authority(tmp_path)
+    return {
+        "mllp_certificate": str(a_certificate(tmp_path, "server", authority).file),
+        "mllp_trust": str(authority.file),
+        "mllp_clients": f"{a_certificate(tmp_path, 'ehr', authority).fingerprint}; CN=mpi, O=Tilleuls, C=FR",
+    }
+
+
+def test_without_the_setting_there_is_no_feed() -> None:
+    assert open_port(Settings()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("127.0.0.1:2575", ("127.0.0.1", 2575)), ("[::1]:0", ("::1", 0)), ("localhost:65535", ("localhost", 65535))],
+)
+def test_addresses_are_host_and_port(text: str, address: tuple[str, int]) -> None:
+    assert address_of(text) == address
+
+
+@pytest.mark.parametrize("text", ["2575", ":2575", "host", "host:", "host:x", "host:-1", "host:65536", "host:²"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="expected HOST:PORT"):
+        address_of(text)
+
+
+def test_port_0_takes_a_free_one_and_says_which() -> None:
+    port = opened(mllp="127.0.0.1:0")
+    assert port.url == f"mllp://127.0.0.1:{port.listening.getsockname()[1]}"
+    port.close()
+
+
+@pytest.mark.parametrize(("security", "host"), [("open", "0.0.0.0"), ("mtls", "127.0.0.1")])
+def test_plain_is_for_open_mode_on_loopback_only(security: str, host: str) -> None:
+    with pytest.raises(SettingsError, match="without TLS"):
+        open_port(Settings(security=security, mllp=f"{host}:0"))
+
+
+def test_tls_may_listen_anywhere(tls: dict[str, str]) -> None:
+    port = open_port(Settings(security="mtls", mllp="0.0.0.0:0", **tls))
+    assert port is not None
+    assert port.tls is not None
+    assert "CN=mpi,O=Tilleuls,C=FR" in port.tls.clients
+    port.close()
+
+
+@pytest.mark.parametrize("missing", ["mllp_trust", "mllp_clients"])
+def test_tls_without_issuers_or_clients_is_refused(tls: dict[str, str], missing: str) -> None:
+    with pytest.raises(SettingsError, match="mllp_clients"):
+        opened(mllp="127.0.0.1:0", **(tls | {missing: ""}))
+
+
+def test_a_file_that_is_no_certificate_is_refused(tls: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="mllp_certificate"):
+        opened(mllp="127.0.0.1:0", **(tls | {"mllp_certificate": str(ROOT / "README.md")}))
+
+
+def test_a_port_that_is_taken_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match="cannot be listened on"):
+        opened(mllp=f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_a_server_whose_feed_is_refused_does_not_start(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "carnet",
+        "serve",
+        "--security",
+        "open",
+        "--mllp",
+        "0.0.0.0:0",
+        "--data",
+        str(tmp_path),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
+    assert result.returncode == 2
+    assert result.stderr.startswith("carnet: setting mllp: a feed without TLS")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def attended(registry: Registry) -> Iterator[tuple[int, Registry]]:
+    port = opened(mllp="127.0.0.1:0", mllp_senders="EHR|CLINIC; MPI|HOSPITAL")
+    attendant = Attendant(port, registry)
+    attendant.start()
+    yield port.listening.getsockname()[1], registry
+    attendant.stop()
+    port.close()
+
+
+def test_only_named_senders_may_feed(attended: tuple[int, Registry]) -> None:
+    with connected(attended[0]) as feed:
+        pid = f"1^^^&{AUTHORITY}&ISO"
+        assert [feed.code(adt("A01", pid, sender=one)) for one in ("EHR|CLINIC", "EHR|OTHER", "MPI|HOSPITAL")] == [
+            "AA",
+            "AR",
+            "AA",
+        ]
+
+
+def test_a_failure_of_ours_is_an_error_with_a_number_and_no_detail(
+    attended: tuple[int, Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bool:
+        raise RuntimeError("SECRET")
+
+    with connected(attended[0]) as feed:
+        with monkeypatch.context() as patched:
+            patched.setattr(attended[1], "add_patient", fails)
+            segments = feed.send(adt("A01", f"1^^^&{AUTHORITY}&ISO", control="9"))
+        assert segments[1].startswith("MSA|AE|9|unexpected failure, reported as ")
+        assert "SECRET" not in "".join(segments)
+        assert feed.code(adt("A01", f"1^^^&{AUTHORITY}&ISO")) == "AA"

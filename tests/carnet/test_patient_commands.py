@@ -1,0 +1,56 @@
+"""`carnet patient`: add, merge, list, show."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from carnet.command_line import commands
+from xds.errors import ErrorCode, Rejected
+
+OLD, NEW = "258063523804187", "258063523804186"
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.delenv("CARNET_DATA", raising=False)
+    return str(tmp_path / "data")
+
+
+def run(data: str, *arguments: str) -> Result:
+    return CliRunner().invoke(commands, ["patient", *arguments, "--data", data])
+
+
+def cx(identifier: str) -> str:
+    return f"{identifier}^^^&1.2.250.1.213.1.4.10&ISO"
+
+
+def test_patients_are_added_merged_and_shown(data: str) -> None:
+    for identifier in (OLD, NEW):
+        assert run(data, "add", identifier).output == "patient added\n"
+    assert run(data, "show", OLD).output == "known: no objects\n"
+    merged = json.loads(run(data, "merge", OLD, NEW, "--json").output)
+    assert merged == {"subsumed": cx(OLD), "surviving": cx(NEW), "objects": 0}
+    assert run(data, "show", OLD).output == f"merged into {cx(NEW)}: no objects\n"
+    assert run(data, "list").output == f"{cx(OLD)}\t{cx(NEW)}\n{cx(NEW)}\t\n"
+    listed = json.loads(run(data, "list", "--json").output)
+    assert listed == [{"patient": cx(OLD), "mergedInto": cx(NEW)}, {"patient": cx(NEW), "mergedInto": None}]
+
+
+def test_a_merge_with_an_unknown_patient_is_refused(data: str) -> None:
+    run(data, "add", NEW)
+    refused = run(data, "merge", OLD, NEW)
+    assert isinstance(refused.exception, Rejected)
+    assert [error.code for error in refused.exception.errors] == [ErrorCode.UNKNOWN_PATIENT_ID]
+
+
+def test_an_identifier_of_another_domain_is_a_usage_error(data: str) -> None:
+    refused = run(data, "merge", OLD, "1^^^&1.2.3&ISO")
+    assert refused.exit_code == 2
+    assert "expected an assigning authority of the domain" in refused.output
+
+
+def test_showing_an_unknown_patient_is_exit_code_1(data: str) -> None:
+    shown = run(data, "show", OLD)
+    assert (shown.exit_code, shown.output) == (1, "patient unknown\n")
