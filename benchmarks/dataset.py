@@ -167,13 +167,13 @@ def _keep_documents(plan: Plan, target: Settings) -> None:
 @click.option("--entries", default=Sizes().entries, show_default=True, help="DocumentEntries.")
 @click.option("--patients", default=0, help="Patients.  [default: one for every 20 entries]")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same data set.")
-@click.option("--documents", default=Sizes().held, show_default=True, help="Documents of 140 kB kept with their octets.")
+@click.option(
+    "--documents", default=Sizes().held, show_default=True, help="Documents of 140 kB kept with their octets."
+)
 @click.option("--data", required=True, help="Data folder of the server, as in carnet serve.")
 @click.option("--database", default="", help="Database of the server, as in carnet serve.  [default: SQLite in --data]")
 @click.option("--processes", default=0, help="Processes that make rows.  [default: one for each processor]")
-def main(
-    entries: int, patients: int, seed: int, documents: int, data: str, database: str, processes: int
-) -> None:
+def main(entries: int, patients: int, seed: int, documents: int, data: str, database: str, processes: int) -> None:
     """Fill an empty registry and repository with invented patients and documents.
 
     \b

@@ -215,9 +215,7 @@ class Documents:
                 f"8999{structure:05d}{offset:03d}^ESSAI-{same.choice(FAMILY_NAMES)}^{given}^^^^^^"
                 f"&{_PROFESSIONALS}&ISO^D^^^IDNPS"
             ),
-            author_institution=(
-                XON(f"{name}^^^^^&{_STRUCTURES}&ISO^IDNST^^^1{offset // 10:02d}999{structure:04d}"),
-            ),
+            author_institution=(XON(f"{name}^^^^^&{_STRUCTURES}&ISO^IDNST^^^1{offset // 10:02d}999{structure:04d}"),),
             author_specialty=(f"{code}^{label}^{SPECIALTY_SYSTEM}",),
         )
         facility = _code("JDV_J61_HealthcareFacilityTypeCode_DMP", place.facility)

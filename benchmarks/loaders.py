@@ -45,9 +45,7 @@ class SqliteLoader:
 
     def add(self, table: Table, rows: Sequence[Row]) -> None:
         marks = ", ".join("?" * len(table.columns))
-        self._connection.executemany(
-            f"INSERT INTO {table.name} ({', '.join(columns(table))}) VALUES ({marks})", rows
-        )
+        self._connection.executemany(f"INSERT INTO {table.name} ({', '.join(columns(table))}) VALUES ({marks})", rows)
 
     def finish(self) -> None:
         self._connection.execute("COMMIT")

@@ -65,7 +65,9 @@ def free_port() -> int:
 def _running(module: Sequence[str], port: int, path: str, log: Path) -> Iterator[Server]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", *module], stdout=output, stderr=output, env=environment, cwd=ROOT)
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module], stdout=output, stderr=output, env=environment, cwd=ROOT
+        )
     try:
         _wait(process, port, path, log)
         yield Server(port=port, process=process.pid)

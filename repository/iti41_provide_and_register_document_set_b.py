@@ -158,7 +158,11 @@ def _octet_rules(reading: Reading, blobs: Mapping[str, IncomingBlob]) -> Iterato
             continue
         digest = blob.digest()
         for name, found, actual in (("hash", entry.hash, digest.sha1), ("size", entry.size, digest.size)):
-            if found is not None and found != actual:
+            if (entry.entry_uuid, name) in reading.unreadable:
+                yield _metadata_error(
+                    f"DocumentEntry {entry.entry_uuid}: {name}: expected {actual}, that of the document"
+                )
+            elif found is not None and found != actual:
                 yield _metadata_error(
                     f"DocumentEntry {entry.entry_uuid}: {name}: found {found}, expected {actual}, that of the document"
                 )

@@ -131,7 +131,7 @@ def operation_rules(operations: Operations) -> Iterator[RegistryError]:
 
 
 def _update_rules(update: MetadataUpdate) -> Iterator[RegistryError]:
-    """U2, U4, U19"""
+    """U2, U4, U19, A3"""
     thing, member = update.thing, update.member
     if update.is_initial:
         code = ErrorCode.INVALID_REQUEST if isinstance(thing, DocumentEntry) else ErrorCode.METADATA_UPDATE
@@ -150,6 +150,10 @@ def _update_rules(update: MetadataUpdate) -> Iterator[RegistryError]:
             yield error(
                 code, thing, f"{named(member)}: PreviousVersion: found {found}, expected one whole number from 1"
             )
+    if isinstance(thing, DocumentEntry) and member.submission_set_status != "Original":
+        found = member.submission_set_status or "none"
+        context = f"{named(member)}: SubmissionSetStatus: found {found}, expected Original"
+        yield error(ErrorCode.METADATA_UPDATE_OPERATION, thing, context)
     for name, value in (("NewStatus", member.new_status), ("OriginalStatus", member.original_status)):
         if value is not None:
             yield error(

@@ -76,6 +76,10 @@ def _request_rules(update: MetadataUpdate) -> Iterator[RegistryError]:
     if problem:
         for code in (ErrorCode.METADATA_ANNOTATION, ErrorCode.METADATA_VERSION):
             yield error(code, thing, f"{named(thing)}: {problem}: found none, expected exactly one")
+    if member is not None and member.submission_set_status != "Original":
+        found = member.submission_set_status or "none"
+        context = f"{named(thing)}: SubmissionSetStatus: found {found}, expected Original"
+        yield error(ErrorCode.METADATA_ANNOTATION, thing, context)
     if not update.propagates:
         context = f"{named(thing)}: AssociationPropagation: found no, expected yes or none"
         yield error(ErrorCode.METADATA_ANNOTATION, thing, context)

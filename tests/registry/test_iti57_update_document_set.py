@@ -140,6 +140,14 @@ def test_an_update_that_breaks_a_rule_names_it(
     assert refused_codes(registry, an_update(entry, **changes)) == expected
 
 
+def test_a_new_version_is_an_original_member_of_its_submission_set(registry: Registry) -> None:
+    request = an_update(a_stored_entry(registry))
+    [member] = request.associations
+    for status in (None, "Reference"):
+        changed = replace(request, associations=(replace(member, submission_set_status=status),))
+        assert refused_codes(registry, changed) == {"XDSMetadataUpdateOperationError"}
+
+
 def test_an_error_is_located_at_the_object_as_it_was_sent(registry: Registry) -> None:
     errors = refused(registry, an_update(a_stored_entry(registry), previous_version=7), iti57.handle)
     assert [error.location for error in errors] == ["Update01"]
