@@ -125,6 +125,14 @@ def test_a_wrong_hash_or_size_is_a_repository_metadata_error(server: Server, cha
 
 
 @pytest.mark.usefixtures("nothing_stored")
+def test_a_hash_that_is_no_hash_is_an_error_of_repository_and_registry(server: Server) -> None:
+    entry = an_entry(content=b"right", hash="123e2")
+    answer = messages.provide(server, a_submission(entry), {entry.entry_uuid: b"right"})
+    assert answer.status == "Failure"
+    assert set(answer.codes) == {"XDSRepositoryMetadataError", "XDSRegistryMetadataError"}
+
+
+@pytest.mark.usefixtures("nothing_stored")
 def test_an_unknown_patient_is_named(server: Server) -> None:
     stranger = CX("190000000000000^^^&1.2.250.1.213.1.4.10&ISO^NH")
     entry = an_entry(content=b"x", patient_id=stranger)
