@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 
 _PARAMETER = re.compile(r";\s*([\w!#$&^.+*-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^;\s]*)\s*")
 
@@ -18,11 +20,12 @@ class ContentType:
         return self.parameters.get(name, "")
 
 
+@lru_cache(maxsize=64)
 def parse_content_type(text: str) -> ContentType:
-    """Read a header value; parameters that cannot be read are left out."""
+    """Read a header value; parameters that cannot be read are left out. A client sends the same one each time."""
     media_type, separator, rest = text.partition(";")
     found = {match[1].lower(): _unquoted(match[2]) for match in _PARAMETER.finditer(separator + rest)}
-    return ContentType(media_type=media_type.strip().lower(), parameters=found)
+    return ContentType(media_type=media_type.strip().lower(), parameters=MappingProxyType(found))
 
 
 def _unquoted(text: str) -> str:

@@ -83,7 +83,7 @@ def write_envelope(body: bytes, *, action: str, relates_to: str = "", header: st
         f'<env:Envelope xmlns:env="{ENVELOPE}" xmlns:wsa="{ADDRESSING}"><env:Header>'
         f'<wsa:Action env:mustUnderstand="1">{escape(action)}</wsa:Action>{related}{header}</env:Header><env:Body>'
     )
-    return head.encode() + body + b"</env:Body></env:Envelope>"
+    return b"".join((head.encode(), body, b"</env:Body></env:Envelope>"))
 
 
 def write_fault(fault: SoapFault, *, relates_to: str = "") -> bytes:

@@ -1,10 +1,11 @@
-"""What spyne 2.14 needs on Python 3.12 and later.
+"""What spyne 2.14 needs to serve here, on Python 3.12 and later above all.
 
 spyne brings an old `six` whose lazy `six.moves` modules rest on an importer that newer Pythons do not
 call; the few of them that the parts of spyne used here ask for are put in place beforehand.
 """
 
 import collections.abc
+import importlib
 import logging
 import sys
 import types
@@ -14,8 +15,17 @@ _MOVES = "spyne.util.six.moves"
 
 
 def prepare() -> None:
-    """Make `import spyne` work, and keep its loggers silent: they print message contents. Harmless when repeated."""
+    """Make `import spyne` work, silent and without its garbage collections. Harmless when repeated.
+
+    Its loggers print message contents. Once a second a request of its would stop all others for a full
+    collection, a fifth of a second in a server of this size; nothing here waits for that to close a file.
+    """
     logging.getLogger("spyne").setLevel(logging.CRITICAL + 1)
+    _provide_moves()
+    importlib.import_module("spyne.const").MIN_GC_INTERVAL = float("inf")
+
+
+def _provide_moves() -> None:
     if sys.version_info < (3, 12) or _MOVES in sys.modules:
         return
     moves = types.ModuleType(_MOVES)

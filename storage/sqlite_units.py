@@ -51,11 +51,12 @@ class SqliteUnits:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+            driver = connection.connection.driver_connection
+            driver.execute("BEGIN")  # type: ignore[union-attr]
             try:
                 yield connection
             finally:
-                connection.exec_driver_sql("ROLLBACK")
+                driver.execute("ROLLBACK")  # type: ignore[union-attr]
 
     def close(self) -> None:
         self._closed = True

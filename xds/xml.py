@@ -13,6 +13,8 @@ from lxml import etree
 
 _DECLARATION = re.compile(rb"\A<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_UTF_16_MARKS = tuple(mark for mark, name in _BOMS if name == "utf-16")
+_SHORTEST_ELEMENT = len(b"<a/>")
 _ALIASES = {"utf8": "utf-8", "us-ascii": "utf-8", "ascii": "utf-8", "utf-16le": "utf-16", "utf-16be": "utf-16"}
 
 
@@ -79,7 +81,7 @@ def parse(
     except (etree.LxmlError, ValueError, RecursionError, MemoryError) as problem:
         raise BadXml(_not_well_formed(problem)) from None
     _check_document(root.getroottree())
-    if not processing_instructions and tools.instructions(root):
+    if not processing_instructions and _may_have_instructions(data) and tools.instructions(root):
         raise BadXml("the XML has a processing instruction, which is not allowed here")
     _check_counts(tools, root, data, limits)
     return root
@@ -129,11 +131,20 @@ def _check_document(tree: etree._ElementTree) -> None:
         raise BadXml("the XML is not of version 1.0")
 
 
+def _may_have_instructions(data: bytes) -> bool:
+    """Looked for in the octets first: the tree need not be searched for what is not there."""
+    declarations = 1 if data.startswith(b"<?xml ") else 0
+    return data.startswith(_UTF_16_MARKS) or data.count(b"<?") > declarations
+
+
 def _check_counts(tools: _Tools, root: etree._Element, data: bytes, limits: XmlLimits) -> None:
-    count = tools.elements(root)
-    if isinstance(count, float) and count > limits.elements:
-        raise BadXml(f"the XML has more than {limits.elements} elements")
-    if tools.most_attributes(root, limit=limits.attributes_per_element):
+    """The tree is searched only where the octets allow that a limit is passed."""
+    if len(data) > limits.elements * _SHORTEST_ELEMENT:
+        count = tools.elements(root)
+        if isinstance(count, float) and count > limits.elements:
+            raise BadXml(f"the XML has more than {limits.elements} elements")
+    most = limits.attributes_per_element
+    if data.count(b"=") > most and tools.most_attributes(root, limit=most):
         raise BadXml(f"an element has more than {limits.attributes_per_element} attributes")
     if data.count(b"xmlns") > limits.namespaces_per_element and _declares_too_many(root, limits.namespaces_per_element):
         raise BadXml(f"an element has more than {limits.namespaces_per_element} namespace declarations")

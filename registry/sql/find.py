@@ -1,9 +1,12 @@
 """Criteria -> SELECT. ITI TF-2: 3.18.4.1.2.3."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, or_, select
+from sqlalchemy.engine.interfaces import Dialect
 
 from access_policy.visibility import Visibility
 from registry.criteria import (
@@ -19,6 +22,7 @@ from registry.criteria import (
 )
 from registry.sql import identities
 from registry.sql.one_of import one_of
+from registry.sql.prepared import Prepared, prepare
 from registry.sql.tables import CODE_COLUMNS, KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
 from xds.datatypes import normalised
 from xds.metadata import DocumentEntry
@@ -32,11 +36,13 @@ def find(
     connection: Connection, criteria: Criteria, visibility: Visibility, page: Page, form: Form
 ) -> tuple[Found, ...]:
     """The objects that fit and may be seen, in the order of the page."""
-    condition = _condition(connection, criteria, visibility)
-    columns = [_o.patient_key, _o.object_key, _o.entry_uuid, _o.logical_id, _o.unique_id]
-    if form is not Form.REFERENCE:
-        columns.append(_RENDERING[form])
-    statement = _paged(select(*columns).where(condition), page)
+    patients = _patient_keys(connection, criteria)
+    plain = _plain(criteria)
+    if len(patients) == 1 and page.after is None and criteria == replace(plain, patient=criteria.patient):
+        rows = _prepared(connection.dialect, plain, visibility, page, form).rows(connection, patient_key=patients[0])
+    else:
+        condition = _condition(one_of(_o.patient_key, patients) if patients else false(), criteria, visibility)
+        rows = connection.execute(_selected(condition, page, form)).fetchall()
     return tuple(
         Found(
             patient_key=row[0],
@@ -46,13 +52,39 @@ def find(
             unique_id=row[4],
             rendering=row[5] if len(row) > 5 else b"",
         )
-        for row in connection.execute(statement)
+        for row in rows
     )
+
+
+def _selected(condition: ColumnElement[bool], page: Page, form: Form) -> Select[Any]:
+    columns = [_o.patient_key, _o.object_key, _o.entry_uuid, _o.logical_id, _o.unique_id]
+    if form is not Form.REFERENCE:
+        columns.append(_RENDERING[form])
+    return _paged(select(*columns).where(condition), page)
+
+
+def _plain(criteria: Criteria) -> Criteria:
+    """What is left of the criteria when they ask for nothing but kind and status, as most questions do."""
+    return Criteria(
+        kind=criteria.kind,
+        statuses=criteria.statuses,
+        stable=criteria.stable,
+        on_demand=criteria.on_demand,
+        all_versions=criteria.all_versions,
+    )
+
+
+@lru_cache(maxsize=256)
+def _prepared(dialect: Dialect, criteria: Criteria, visibility: Visibility, page: Page, form: Form) -> Prepared:
+    """The statement for plain criteria of any one patient."""
+    condition = _condition(_o.patient_key == bindparam("patient_key"), criteria, visibility)
+    return prepare(_selected(condition, page, form), dialect)
 
 
 def count(connection: Connection, criteria: Criteria, visibility: Visibility) -> int:
     """How many objects fit and may be seen."""
-    condition = _condition(connection, criteria, visibility)
+    patients = _patient_keys(connection, criteria)
+    condition = _condition(one_of(_o.patient_key, patients) if patients else false(), criteria, visibility)
     return connection.execute(select(func.count()).select_from(registry_object).where(condition)).scalar_one()
 
 
@@ -64,12 +96,13 @@ def _paged(statement: Select[Any], page: Page) -> Select[Any]:
     return statement if page.size is None else statement.limit(page.size)
 
 
-def _condition(connection: Connection, criteria: Criteria, visibility: Visibility) -> ColumnElement[bool]:
-    patients = _patient_keys(connection, criteria)
-    if not visibility.everything or not patients:
+def _condition(
+    of_patients: ColumnElement[bool], criteria: Criteria, visibility: Visibility
+) -> ColumnElement[bool]:
+    if not visibility.everything:
         return false()
     return and_(
-        one_of(_o.patient_key, patients),
+        of_patients,
         _o.kind == KINDS[criteria.kind],
         *_columns(criteria),
         *_document_columns(criteria),

@@ -5,13 +5,16 @@ These are the only statements that do not know the patient beforehand.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import Dialect
 
 from registry.sql.one_of import one_of
+from registry.sql.prepared import Prepared, prepare
 from registry.sql.tables import identity, patient
 from xds.datatypes import CX
 
@@ -49,10 +52,18 @@ def _known(row: Any) -> KnownPatient:
 def patient_key(connection: Connection, patient_id: str) -> int | None:
     """Key of the patient known by this CX key, None when unknown or merged into another."""
     cx = CX(patient_id)
+    rows = _patient_by_identifier(connection.dialect).rows(connection, authority=cx.authority, identifier=cx.id)
+    return rows[0][0] if rows else None
+
+
+@lru_cache(maxsize=16)
+def _patient_by_identifier(dialect: Dialect) -> Prepared:
     statement = select(patient.c.patient_key).where(
-        patient.c.authority == cx.authority, patient.c.identifier == cx.id, patient.c.merged_into.is_(None)
+        patient.c.authority == bindparam("authority"),
+        patient.c.identifier == bindparam("identifier"),
+        patient.c.merged_into.is_(None),
     )
-    return connection.execute(statement).scalar_one_or_none()
+    return prepare(statement, dialect)
 
 
 def add_patient(connection: Connection, patient_id: str, key: int) -> int:

@@ -31,8 +31,8 @@ def adhoc_query_response(
     """`query:AdhocQueryResponse` around fragments with the prefix `rim:`. ITI TF-2: 3.18.4.1.3"""
     status = status or _status(errors)
     namespaces = f'xmlns:query="{QUERY}" xmlns:rs="{RS}" xmlns:rim="{RIM}"'
-    body = _error_list(errors) + b"<rim:RegistryObjectList>" + b"".join(objects) + b"</rim:RegistryObjectList>"
-    return _element("query:AdhocQueryResponse", f'{namespaces} status="{status}"', body)
+    inside = (_error_list(errors), b"<rim:RegistryObjectList>", *objects, b"</rim:RegistryObjectList>")
+    return _element("query:AdhocQueryResponse", f'{namespaces} status="{status}"', *inside)
 
 
 def retrieve_document_set_response(
@@ -41,15 +41,16 @@ def retrieve_document_set_response(
     """`xds:RetrieveDocumentSetResponse` with an XOP include per document. ITI TF-2: 3.43.4.2.2"""
     response = registry_response(errors, status=status)
     parts = b"".join(_document_response(document) for document in documents)
-    return _element("xds:RetrieveDocumentSetResponse", f'xmlns:xds="{XDS_B}"', response + parts)
+    return _element("xds:RetrieveDocumentSetResponse", f'xmlns:xds="{XDS_B}"', response, parts)
 
 
 def _status(errors: Sequence[RegistryError]) -> ResponseStatus:
     return ResponseStatus.FAILURE if any(error.is_error for error in errors) else ResponseStatus.SUCCESS
 
 
-def _element(name: str, attributes: str, body: bytes) -> bytes:
-    return f"<{name} {attributes}>".encode() + body + f"</{name}>".encode()
+def _element(name: str, attributes: str, *inside: bytes) -> bytes:
+    """Joined once: what is inside may be large."""
+    return b"".join((f"<{name} {attributes}>".encode(), *inside, f"</{name}>".encode()))
 
 
 def _error_list(errors: Sequence[RegistryError]) -> bytes:
