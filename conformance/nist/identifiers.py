@@ -19,11 +19,11 @@ class Allocator:
     _unique_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def patient_id(self) -> str:
-        """A CX, `P<MMDDhhmmss>.<n>^^^&<OID>&ISO`."""
-        return f"P{self.started:%m%d%H%M%S}.{next(self._patients)}^^^&{self.authority}&ISO"
+        """A CX, `P<MMDDhhmmss and microseconds>.<n>^^^&<OID>&ISO`; no two runs meet."""
+        return f"P{self.started:%m%d%H%M%S%f}.{next(self._patients)}^^^&{self.authority}&ISO"
 
     def unique_id(self) -> str:
-        """An OID below 1.2.42; the arc of the time is to the microsecond, so that no two runs meet."""
+        """An OID below 1.2.42, from the same time."""
         return f"1.2.42.{self.started:%Y%m%d%H%M%S%f}.{next(self._unique_ids)}"
 
 

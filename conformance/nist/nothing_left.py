@@ -72,10 +72,20 @@ def _submission_probes(transaction: Transaction, payload: etree._Element) -> Ite
     own = {one.id for one in objects.objects}
     ends = {one.element.get(end, "") for one in objects.objects for end in ("sourceObject", "targetObject")}
     for reference in sorted(end for end in ends - own if end.startswith(UUID_PREFIX)):
+        yield from _reference_probes(reference, is_update=is_update)
+
+
+def _reference_probes(reference: str, *, is_update: bool) -> Iterator[Probe]:
+    """A stored object that is referred to, whatever it is, with its status."""
+    questions = (
+        ("DocumentEntry", GET_DOCUMENTS, "$XDSDocumentEntryEntryUUID"),
+        ("Folder", GET_FOLDERS, "$XDSFolderEntryUUID"),
+    )
+    for name, query, parameter in questions:
         yield Probe(
-            name=f"DocumentEntry {reference}",
-            query=GET_DOCUMENTS,
-            parameter="$XDSDocumentEntryEntryUUID",
+            name=f"{name} {reference}",
+            query=query,
+            parameter=parameter,
             values=(f"('{reference}')",),
             is_leaf_class=True,
             is_level_two=is_update,

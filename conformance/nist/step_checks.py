@@ -16,6 +16,7 @@ from conformance.nist.kit import Section
 from conformance.nist.log_tree import SectionLog
 from conformance.nist.registry_objects import DOCUMENT_ENTRY, RegistryObject, read_registry_objects
 from conformance.nist.registry_response import read_registry_response
+from conformance.nist.replacement import replaced
 from conformance.nist.retrieved_documents import check_against_metadata, check_octets, check_retrieved
 from conformance.nist.schema_check import SchemaCheck
 from conformance.nist.session import Session
@@ -39,25 +40,34 @@ class Checks:
         return [replace(one, is_remark=False) if self.is_strict else one for one in kept]
 
 
-def check_answer(
-    checks: Checks, session: Session, section: Section, step: Step, instructions: Instructions, exchange: Exchange
-) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """The step whose answer is checked, and what its symbols stand for."""
+
+    session: Session
+    section: Section
+    step: Step
+    instructions: Instructions
+    symbols: Mapping[str, str]
+
+
+def check_answer(checks: Checks, situation: Situation, exchange: Exchange) -> Iterator[Finding]:
     """Verdict and implicit checks."""
-    answer, transaction = exchange.answer, instructions.transaction
+    answer, instructions, session = exchange.answer, situation.instructions, situation.session
     if answer is None:
         yield Finding(check="exchange", reason=exchange.problem)
         return
-    is_mtom = transaction.is_mtom and instructions.is_mtom_wanted
-    yield from judge(step, transaction, answer)
+    transaction = instructions.transaction
+    yield from judge(situation.step, transaction, answer)
     yield from implicit_checks.check_addressing(exchange, answer, transaction)
-    yield from implicit_checks.check_packaging(answer, is_mtom=is_mtom)
+    yield from implicit_checks.check_packaging(answer, is_mtom=transaction.is_mtom and instructions.is_mtom_wanted)
     yield from implicit_checks.check_schema(answer, checks.schemas)
     yield from implicit_checks.check_errors(answer)
     yield from implicit_checks.check_metadata(answer, transaction, session.codes)
     if transaction.kind is Kind.QUERY:
         yield from check_fidelity(answer.payload, session.submitted)
     if transaction.kind is Kind.RETRIEVE and not answer.is_fault:
-        yield from _check_documents(session, section, step, instructions, answer)
+        yield from _check_documents(situation, answer)
 
 
 def check_request(checks: Checks, payload: etree._Element, answer: Answer | None) -> Iterator[Finding]:
@@ -68,17 +78,29 @@ def check_request(checks: Checks, payload: etree._Element, answer: Answer | None
         yield from check_context(payload, read_registry_response(answer.payload).errors)
 
 
-def _check_documents(
-    session: Session, section: Section, step: Step, instructions: Instructions, answer: Answer
-) -> Iterator[Finding]:
-    request = session.logs.step(section.test, section.name, step.id).transaction.find("InputMetadata/*")
+def _check_documents(situation: Situation, answer: Answer) -> Iterator[Finding]:
+    session, section, instructions = situation.session, situation.section, situation.instructions
+    log = session.logs.step(section.test, section.name, situation.step.id)
+    request = log.transaction.find("InputMetadata/*")
     if request is not None:
-        yield from check_retrieved(
-            request, answer, expects_success=step.expects_success, mime_type=instructions.expected_mime_type
-        )
+        expects_success = situation.step.expects_success
+        mime_type = instructions.expected_mime_type
+        yield from check_retrieved(request, answer, expects_success=expects_success, mime_type=mime_type)
     for testdir, step_id in instructions.reference_metadata:
         yield from check_against_metadata(answer, _entries(session, section, testdir, step_id))
-    yield from check_octets(answer, session.documents)
+    yield from check_octets(answer, dict(_reference_documents(situation)) | session.documents)
+
+
+def _reference_documents(situation: Situation) -> Iterator[tuple[str, bytes]]:
+    """uniqueId and octets of the files the plan names; they lie in the section or, more often, in the test.
+
+    What the run itself submitted counts before them: some plans name a file that they do not submit.
+    """
+    folder = situation.section.folder
+    for unique_id, file in situation.instructions.reference_documents:
+        path = next((one for one in (folder / file, folder.parent / file) if one.is_file()), None)
+        if path is not None:
+            yield replaced(unique_id, situation.symbols), path.read_bytes()
 
 
 def _entries(session: Session, section: Section, testdir: str, step_id: str) -> list[RegistryObject]:

@@ -22,7 +22,7 @@ from conformance.nist.registry_objects import DOCUMENT_ENTRY, read_registry_obje
 from conformance.nist.registry_response import read_registry_response
 from conformance.nist.session import Session
 from conformance.nist.soap_client import Answer, Exchange, SoapClient
-from conformance.nist.step_checks import Checks, check_answer, check_expectations, check_request
+from conformance.nist.step_checks import Checks, Situation, check_answer, check_expectations, check_request
 from conformance.nist.step_reports import automatic_reports, planned_reports
 from conformance.nist.testplan import Instructions, Step
 from conformance.nist.transactions import ITI18, XDR, Kind
@@ -150,8 +150,11 @@ class _StepRun:
         self.system.wait(instructions.wait_milliseconds / 1000)
         self.exchange = self._exchange(instructions, prepared)
         self._log_exchange(instructions, prepared.payload, self.exchange)
+        situation = Situation(
+            session=self.session, section=self.section, step=self.step, instructions=instructions, symbols=reports
+        )
         self._add(
-            *check_answer(self.system.checks, self.session, self.section, self.step, instructions, self.exchange),
+            *check_answer(self.system.checks, situation, self.exchange),
             *check_request(self.system.checks, prepared.payload, self.answer),
             *nothing_left.compare(before, nothing_left.take_snapshot(probes, self._ask)),
         )
