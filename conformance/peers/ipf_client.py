@@ -78,7 +78,7 @@ def is_built() -> bool:
 def build() -> Path:
     """The folder with the built peer, built first when the sources changed. Raises PeerError, PeerUnavailable."""
     if not (PROJECT / "pom.xml").is_file():
-        raise PeerUnavailable(f"the sources of the IPF peer are not in {PROJECT}: run it from a checkout of the sources")
+        raise PeerUnavailable(f"the sources of the IPF peer are not in {PROJECT}: run it from a checkout")
     lacking = missing_tools()
     if lacking:
         raise PeerUnavailable(lacking)
