@@ -6,7 +6,8 @@ from typing import NoReturn
 
 import click
 
-from conformance.peers import ipf_client
+from conformance.peers.ipf_build import CLIENT, SERVER, PeerError, is_built, java_command
+from conformance.peers.ipf_build import build as build_ipf
 
 USAGE = 2
 
@@ -22,12 +23,26 @@ def commands() -> None:
     """
 
 
-@commands.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+def _play(main_class: str, arguments: tuple[str, ...]) -> int:
+    _build()
+    return subprocess.run(java_command(main_class, *arguments), check=False).returncode
+
+
+_PASSED_ON = {"ignore_unknown_options": True}
+
+
+@commands.command(context_settings=_PASSED_ON, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def ipf(arguments: tuple[str, ...]) -> int:
-    """The IPF client (Java 17, Maven): `ipf --help` shows its options."""
-    _build()
-    return subprocess.run(ipf_client.java_command(ipf_client.CLIENT, *arguments), check=False).returncode
+    """The IPF client (Java 17, Maven); its options: ipf --help."""
+    return _play(CLIENT, arguments)
+
+
+@commands.command(name="ipf-server", context_settings=_PASSED_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def ipf_server(arguments: tuple[str, ...]) -> int:
+    """A small registry and repository made of IPF; its options: ipf-server --help."""
+    return _play(SERVER, arguments)
 
 
 @commands.command()
@@ -38,9 +53,9 @@ def build() -> None:
 
 
 def _build() -> None:
-    if not ipf_client.is_built():
-        click.echo("Building the IPF peer (once; the first time fetches 45 MB of libraries) ...", err=True)
-        ipf_client.build()
+    if not is_built():
+        click.echo("Building the IPF peer (once; the first time fetches 50 MB of libraries) ...", err=True)
+        build_ipf()
 
 
 def main() -> NoReturn:
@@ -52,7 +67,7 @@ def main() -> NoReturn:
     except click.ClickException as problem:
         problem.show()
         sys.exit(USAGE)
-    except ipf_client.PeerError as problem:
+    except PeerError as problem:
         click.echo(f"conformance.peers: {problem}", err=True)
         sys.exit(USAGE)
     except (click.Abort, KeyboardInterrupt):
