@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from conformance.failures import KitError
+
 PROJECT = Path(__file__).parent / "ipf"
 BUILD_SECONDS = 900
 CLIENT, SERVER = "peers.ipf.Client", "peers.ipf.Server"
@@ -21,7 +23,7 @@ JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfi
 _UNREACHED = ("Could not transfer", "Cannot access", "Could not find artifact", "Unknown host", "Connection refused")
 
 
-class PeerError(Exception):
+class PeerError(KitError):
     """The peer could not be built or run; the message is one sentence for the user."""
 
 
@@ -34,7 +36,7 @@ def missing_tools() -> str:
     lacking = [name for name, command in (("Java 17", "javac"), ("Maven", "mvn")) if shutil.which(command) is None]
     if not lacking:
         return ""
-    return f"the IPF peer needs {' and '.join(lacking)} (Debian: apt-get install openjdk-17-jdk-headless maven)"
+    return f"the IPF peer needs {' and '.join(lacking)} (Debian: apt-get install default-jdk-headless maven)"
 
 
 def is_built() -> bool:
