@@ -50,6 +50,7 @@ bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.bench
 
 clean:
+	rm -rf conformance/peers/*/target
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 .PHONY: docs

@@ -7,20 +7,23 @@ import click
 
 from conformance.failures import KitError, UnreachableServer
 from conformance.nist.command_line import nist
+from conformance.peers.command_line import build_peers, ipf, ipf_server
 
 USAGE = 2
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def commands() -> None:
-    """Conformance kits for IHE XDS registries and repositories of any maker.
+    """Conformance kits for IHE XDS registries and repositories of any maker, and programs of other makers beside them.
 
     \b
     python -m conformance nist --help
+    python -m conformance ipf --help
     """
 
 
-commands.add_command(nist)
+for command in (nist, ipf, ipf_server, build_peers):
+    commands.add_command(command)
 
 
 def main() -> NoReturn:

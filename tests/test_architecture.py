@@ -22,6 +22,7 @@ PACKAGES = (
     "repository",
     "fhir_facade",
     "carnet",
+    "conformance",
 )
 MODULES = sorted(
     path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts

@@ -44,6 +44,29 @@ def _assigner(namespace_and_id: str) -> str | None:
     return None
 
 
+class LocalizedString(str):
+    """A text with the language and charset it was sent with, and its wording in other languages. ebRIM: 2.7
+
+    Where one text is asked for, it is the first. Two texts are compared without their languages.
+    """
+
+    __slots__ = ("charset", "language", "others")
+    language: str
+    charset: str
+    others: tuple["LocalizedString", ...]
+
+    def __new__(
+        cls, text: str, *, language: str = "", charset: str = "", others: tuple["LocalizedString", ...] = ()
+    ) -> Self:
+        made = super().__new__(cls, text)
+        made.language, made.charset, made.others = language, charset, others
+        return made
+
+    @property
+    def wordings(self) -> tuple["LocalizedString", ...]:
+        return (self, *self.others)
+
+
 @dataclass(frozen=True)
 class Composite:
     """An HL7 v2 composite as it stands on the wire, components numbered from 1."""

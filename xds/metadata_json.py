@@ -1,14 +1,15 @@
 """Metadata objects as JSON: the truth that a registry row keeps, both directions.
 
 Values stand as their wire text; a Code is `[code, codingScheme, displayName]`, an author an object
-with its five Slots. Reading back restores without checking: what was accepted stays readable.
+with its five Slots, a text with a language `[text, language, charset]`, followed by its other
+wordings. Reading back restores without checking: what was accepted stays readable.
 """
 
 from typing import Any, TypeVar, cast
 
 import orjson
 
-from xds.datatypes import Code
+from xds.datatypes import Code, LocalizedString
 from xds.ebrim.attributes import AUTHOR_SLOTS, CODE, TABLES, Attribute, Carrier
 from xds.metadata import Author, ExtraCode, RegistryObject, Slot
 
@@ -46,10 +47,19 @@ def from_json(kind: type[T], text: bytes | str) -> T:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Code):
-        return [value.code, value.coding_scheme, value.display_name]
+        return [value.code, value.coding_scheme, _plain(value.display_name)]
+    if isinstance(value, LocalizedString):
+        return _plain_text(value)
     if isinstance(value, Author):
         return _plain_author(value)
     return value if isinstance(value, int) else str(value)
+
+
+def _plain_text(text: LocalizedString) -> Any:
+    """A plain string where nothing but the text was sent."""
+    if not (text.language or text.charset or text.others):
+        return str(text)
+    return [part for one in text.wordings for part in (str(one), one.language, one.charset)]
 
 
 def _plain_author(author: Author) -> dict[str, Any]:

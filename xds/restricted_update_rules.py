@@ -109,20 +109,23 @@ def _unmodifiable_rules(
 ) -> Iterator[RegistryError]:
     """R10, R11"""
     for field, name in UNMODIFIABLE.items():
-        if _differs(thing, existing, field):
+        if _differs(thing, existing, field, domain):
             yield _changed(ErrorCode.UNMODIFIABLE_METADATA, thing, existing, field, name)
             if field == "object_type":
                 yield _changed(ErrorCode.OBJECT_TYPE, thing, existing, field, name)
     for field, name in STRICTLY_UNMODIFIABLE.items() if domain.restricted_update_is_strict else ():
-        if _differs(thing, existing, field):
+        if _differs(thing, existing, field, domain):
             yield _changed(ErrorCode.LOCAL_POLICY_RESTRICTION, thing, existing, field, name)
 
 
-def _differs(thing: DocumentEntry, existing: DocumentEntry, field: str) -> bool:
-    """An absent homeCommunityId leaves it as it is; an absent documentAvailability means Online."""
+def _differs(thing: DocumentEntry, existing: DocumentEntry, field: str, domain: AffinityDomain) -> bool:
+    """An absent homeCommunityId leaves it as it is, and a stored entry without one belongs to ours.
+
+    An absent documentAvailability means Online.
+    """
     found, stored = getattr(thing, field), getattr(existing, field)
     if field == "home_community_id":
-        return found is not None and found != stored
+        return found is not None and found != (stored or domain.home_community_id)
     if field == "document_availability":
         return (found or DocumentAvailability.ONLINE) != (stored or DocumentAvailability.ONLINE)
     return bool(found != stored)

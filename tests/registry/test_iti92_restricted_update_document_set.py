@@ -56,6 +56,13 @@ def test_hash_size_and_type_of_the_document_may_change_unless_the_domain_is_stri
     assert only(DocumentEntry, submit(registry, an_update(entry, **changed), iti92.handle)).size == 3
 
 
+def test_an_entry_stored_without_home_community_belongs_to_the_registrys_own(registry: Registry) -> None:
+    registry.domain = replace(registry.domain, home_community_id="urn:oid:2.25.7")
+    entry = a_stored_entry(registry)
+    new = only(DocumentEntry, submit(registry, an_update(entry, home_community_id="urn:oid:2.25.7"), iti92.handle))
+    assert (new.version, new.home_community_id) == (2, "urn:oid:2.25.7")
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

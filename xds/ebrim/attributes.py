@@ -127,10 +127,22 @@ def _text(name: str, parse: Callable[[str], Any]) -> Datatype:
 
 
 def _restore_code(parts: list[str]) -> dt.Code:
-    return dt.Code(code=parts[0], coding_scheme=parts[1], display_name=parts[2])
+    return dt.Code(code=parts[0], coding_scheme=parts[1], display_name=_restore_text(parts[2]))
+
+
+def _restore_text(stored: str | list[str]) -> str:
+    """A text, or its wordings as text, language and charset in turn."""
+    if isinstance(stored, str):
+        return stored
+    first, *others = [
+        dt.LocalizedString(text, language=language, charset=charset)
+        for text, language, charset in zip(stored[::3], stored[1::3], stored[2::3], strict=True)
+    ]
+    return dt.LocalizedString(first, language=first.language, charset=first.charset, others=tuple(others))
 
 
 STRING = _text("String", dt.parse_string)
+TEXT = Datatype(name="String", parse=dt.parse_string, restore=_restore_text)
 CX = Datatype(name="CX", parse=dt.CX.parse, restore=dt.CX)
 CXI = Datatype(name="CXi", parse=dt.CXi.parse, restore=dt.CXi)
 XCN = Datatype(name="XCN", parse=dt.XCN.parse, restore=dt.XCN)
@@ -215,11 +227,11 @@ def _author(scheme: str) -> Attribute:
 
 
 def _name(*usage: Usage) -> Attribute:
-    return _row("title", "title", Carrier.NAME, "Name", STRING, usage)
+    return _row("title", "title", Carrier.NAME, "Name", TEXT, usage)
 
 
 def _description() -> Attribute:
-    return _row("comments", "comments", Carrier.DESCRIPTION, "Description", STRING, ())
+    return _row("comments", "comments", Carrier.DESCRIPTION, "Description", TEXT, ())
 
 
 DOCUMENT_ENTRY = ObjectTable(

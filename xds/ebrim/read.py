@@ -10,7 +10,7 @@ from typing import Any
 
 from lxml import etree
 
-from xds.datatypes import Code
+from xds.datatypes import Code, LocalizedString
 from xds.ebrim.attributes import (
     ASSOCIATION,
     AUTHOR_SLOTS,
@@ -29,6 +29,7 @@ from xds.metadata import Association, Author, DocumentEntry, ExtraCode, Folder, 
 from xds.vocabulary import LCM, LIMITED_METADATA_NODES, RIM, AssociationType, AvailabilityStatus, ClassificationNode
 
 _SLOT, _VALUE, _VALUE_LIST = f"{{{RIM}}}Slot", f"{{{RIM}}}Value", f"{{{RIM}}}ValueList"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _NAME, _DESCRIPTION, _LOCALIZED = f"{{{RIM}}}Name", f"{{{RIM}}}Description", f"{{{RIM}}}LocalizedString"
 _VERSION, _CLASSIFICATION = f"{{{RIM}}}VersionInfo", f"{{{RIM}}}Classification"
 _IDENTIFIER, _PACKAGE = f"{{{RIM}}}ExternalIdentifier", f"{{{RIM}}}RegistryPackage"
@@ -240,11 +241,19 @@ def _text(element: etree._Element, where: str, report: _Report) -> str:
 
 
 def _localized(element: etree._Element | None, name: str, report: _Report) -> str | None:
-    """The text of a Name or Description; the first string where there are several languages."""
+    """The text of a Name or Description: the first string, which keeps the others where there are several languages."""
     if element is None:
         return None
-    texts = [child.get("value") for child in element.iterchildren(_LOCALIZED)]
-    return texts[0] if texts and texts[0] else None
+    first, *others = [_wording(child) for child in element.iterchildren(_LOCALIZED)] or [LocalizedString("")]
+    if not first:
+        return None
+    return LocalizedString(first, language=first.language, charset=first.charset, others=tuple(others))
+
+
+def _wording(element: etree._Element) -> LocalizedString:
+    return LocalizedString(
+        element.get("value", ""), language=element.get(_LANGUAGE, ""), charset=element.get("charset", "")
+    )
 
 
 def _read_slots(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
-from xds.datatypes import Code
+from xds.datatypes import Code, LocalizedString
 from xds.ebrim.attributes import AUTHOR_SLOTS, TABLES, Attribute, Carrier, ObjectTable
 from xds.metadata import Association, Author, DocumentEntry, RegistryObject
 from xds.vocabulary import LCM, RIM, ClassificationNode, RegistryObjectType
@@ -96,7 +96,14 @@ def _slot(name: str, values: list[str]) -> Iterator[str]:
 def _localized(name: str, text: str | None) -> str:
     if not text:
         return ""
-    return f'<rim:{name}><rim:LocalizedString value="{_attribute(text)}"/></rim:{name}>'
+    wordings = text.wordings if isinstance(text, LocalizedString) else (LocalizedString(text),)
+    return f"<rim:{name}>{''.join(_wording(one) for one in wordings)}</rim:{name}>"
+
+
+def _wording(text: LocalizedString) -> str:
+    language = f' xml:lang="{_attribute(text.language)}"' if text.language else ""
+    charset = f' charset="{_attribute(text.charset)}"' if text.charset else ""
+    return f'<rim:LocalizedString{language}{charset} value="{_attribute(text)}"/>'
 
 
 def _classifications(thing: RegistryObject, table: ObjectTable) -> Iterator[str]:

@@ -9,6 +9,7 @@ from lxml import etree
 
 from tests import strategies
 from tests.builders import a_folder, a_submission, an_entry
+from xds.datatypes import Code, LocalizedString
 from xds.ebrim.read import Reading, read_submission
 from xds.ebrim.response import adhoc_query_response
 from xds.ebrim.schema import schema_findings
@@ -79,6 +80,28 @@ def test_parts_have_the_same_ids_in_every_answer() -> None:
     assert write_object(entry) == write_object(entry)
     ids = [part.get("id") for part in etree.fromstring(_alone(entry)).iter(f"{{{RIM}}}Classification")]
     assert len(ids) == len(set(ids))
+
+
+IN_FRENCH = LocalizedString("Compte rendu", language="fr-FR", charset="UTF-8")
+IN_TWO = LocalizedString("Compte rendu", language="fr", others=(LocalizedString("Befund", language="de-DE"),))
+
+
+@pytest.mark.parametrize("text", [IN_FRENCH, IN_TWO, LocalizedString("Compte rendu", charset="UTF8")])
+def test_texts_keep_their_languages_in_ebrim_and_in_json(text: LocalizedString) -> None:
+    entry = an_entry(title=text, comments=text, type_code=Code(code="1", coding_scheme="2.25.1", display_name=text))
+    [read_back] = read(*a_submission(entry).objects).submission.document_entries
+    for found in (read_back, from_json(DocumentEntry, to_json(read_back))):
+        for kept in (found.title, found.comments, found.type_code and found.type_code.display_name):
+            assert isinstance(kept, LocalizedString)
+            assert [(str(one), one.language, one.charset) for one in kept.wordings] == [
+                (str(one), one.language, one.charset) for one in text.wordings
+            ]
+
+
+def test_a_text_without_language_is_written_without_one() -> None:
+    assert b"xml:lang" not in write_object(an_entry())
+    assert b"charset" not in write_object(an_entry())
+    assert b'"title":"Compte rendu de consultation"' in to_json(an_entry())
 
 
 def _alone(thing: RegistryObject) -> bytes:

@@ -50,8 +50,18 @@ final class Wire {
             return;
         }
         httpStatus = text(event.getResponseCode());
-        contentType = text(event.getContentType());
-        answer = text(event.getContentType(), event.getPayload());
+        contentType = contentTypeOf(event);
+        answer = text(contentType, event.getPayload());
+    }
+
+    /** As it stood in the HTTP header: CXF takes the action parameter out of its own copy. */
+    private static String contentTypeOf(LogEvent event) {
+        for (var header : event.getHeaders().entrySet()) {
+            if (header.getKey().equalsIgnoreCase(Message.CONTENT_TYPE)) {
+                return text(header.getValue());
+            }
+        }
+        return text(event.getContentType());
     }
 
     private AbstractFeature addressing() {
