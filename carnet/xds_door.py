@@ -1,4 +1,4 @@
-"""The SOAP front door: `/xds/registry` and `/xds/repository`, with `?wsdl` and `?xsd=`. ITI TF-2x: V."""
+"""The SOAP front door: `/xds/registry`, `/xds/repository` and the rest, with `?wsdl` and `?xsd=`. ITI TF-2x: V."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,8 +8,11 @@ import structlog
 from access_policy.caller import Caller
 from carnet.domains import wire_name
 from carnet.wiring import Actors
+from hl7v3.identity_feed import Interaction
+from hl7v3.transmission import V3
 from registry import iti18_registry_stored_query as iti18
 from registry import iti42_register_document_set_b as iti42
+from registry import iti44_patient_identity_feed_hl7v3 as iti44
 from registry import iti57_update_document_set as iti57
 from registry import iti61_register_on_demand_document_entry as iti61
 from registry import iti62_remove_metadata as iti62
@@ -50,6 +53,19 @@ def registry_operations(actors: Actors) -> tuple[Operation, ...]:
         ),
         operation("ITI-62", "urn:ihe:iti:2010:DeleteDocumentSet", f"{{{LCM}}}RemoveObjectsRequest", iti62.soap),
         operation("ITI-92", "urn:ihe:iti:2018:RestrictedUpdateDocumentSet", submit, iti92.soap),
+    )
+
+
+def patient_operations(actors: Actors) -> tuple[Operation, ...]:
+    """The patient identity feed of the Document Registry; every interaction has the same answer. ITI TF-2: 3.44.5"""
+
+    def handler(message: Message) -> Reply:
+        return Reply(body=iti44.soap(actors.registry, message.body, message.caller))
+
+    answered = f"{V3}:MCCI_IN000002UV01"
+    return tuple(
+        _operation(f"ITI-44-{name}", f"{V3}:{name}", f"{{{V3}}}{name}", handler, response_action=answered)
+        for name in Interaction
     )
 
 
@@ -156,7 +172,8 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
     return {
         name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error)
         for name, operations in (
-            ("registry", registry_operations(actors)),
+            ("registry", (*registry_operations(actors), *patient_operations(actors))),
+            ("patients", patient_operations(actors)),
             ("repository", repository_operations(actors)),
         )
     }

@@ -56,6 +56,10 @@ class Answered:
         return [str(one.text) for one in self.envelope.iterfind(f".//{{{ENVELOPE}}}Code//{{{ENVELOPE}}}Value")]
 
     @property
+    def action(self) -> str:
+        return str(self.envelope.findtext(f"{{{ENVELOPE}}}Header/{{{ADDRESSING}}}Action"))
+
+    @property
     def body(self) -> etree._Element:
         body = self.envelope.find(f"{{{ENVELOPE}}}Body")
         assert body is not None

@@ -18,6 +18,7 @@ PACKAGES = (
     "access_policy",
     "storage",
     "cda",
+    "hl7v3",
     "registry",
     "repository",
     "fhir_facade",

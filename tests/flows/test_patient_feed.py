@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
+from schemas import resource
 from tests import messages, servers
 from tests.builders import a_submission, a_submission_set, an_entry
 from tests.flows.conftest import ARRANGEMENTS
+from tests.hl7v3.written import ii, v3_message
 from tests.mllp import adt, connected
 from tests.servers import ROOT, Server
 from xds.datatypes import CX, Code
@@ -142,6 +145,29 @@ def test_pushes_and_a_merge_at_once_lose_nothing(server: Server) -> None:
             thread.join()
     assert sorted(found(server, new)) == sorted(accepted)
     assert found(server, old) == []
+
+
+@pytest.mark.parametrize("path", ["/xds/patients", "/xds/registry"])
+def test_the_feed_in_xml_does_the_same(server: Server, path: str) -> None:
+    old, new = a_patient(), a_patient()
+
+    def send(name: str, patient: str, prior: str = "") -> str:
+        action = f"urn:hl7-org:v3:{name}"
+        message = messages.envelope(v3_message(name, patient, prior), action)
+        answer = messages.read(server.post(path, message, messages.simple_type(action)))
+        assert answer.action == "urn:hl7-org:v3:MCCI_IN000002UV01"
+        etree.XMLSchema(etree.parse(resource("xsd/hl7v3.xsd"))).assertValid(
+            etree.fromstring(etree.tostring(answer.body))
+        )
+        return str(answer.body.find("{*}acknowledgement/{*}typeCode").get("code"))
+
+    assert send("PRPA_IN201301UV02", ii(old.id)) == "CA"
+    assert send("PRPA_IN201302UV02", ii(new.id)) == "CA"
+    entry, answer = push(server, old)
+    assert answer.status == "Success", answer.contexts
+    assert send("PRPA_IN201304UV02", ii(new.id), ii(old.id)) == "CA"
+    assert (found(server, old), found(server, new)) == ([], [entry.unique_id])
+    assert send("PRPA_IN201304UV02", ii(new.id), ii(old.id)) == "CE"
 
 
 @pytest.mark.postgresql

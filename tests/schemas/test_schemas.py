@@ -71,7 +71,7 @@ def test_samples_are_valid(file: Path, messages: etree.XMLSchema, explained: xml
 def test_samples_use_every_declared_element() -> None:
     declared = {
         (root.get("targetNamespace"), element.get("name"))
-        for root in (etree.parse(resource(f"xsd/{name}")).getroot() for name in XSD)
+        for root in (etree.parse(resource(f"xsd/{name}")).getroot() for name in XSD if name != "hl7v3.xsd")
         for element in root.iter(f"{{{XS}}}element")
         if element.get("name") and element.get("abstract") != "true"
     }

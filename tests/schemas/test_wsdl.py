@@ -25,7 +25,17 @@ NAMESPACES = {
     "xs": "http://www.w3.org/2001/XMLSchema",
 }
 IHE_2007 = "urn:ihe:iti:2007"
+ACKNOWLEDGEMENT = "urn:hl7-org:v3:MCCI_IN000002UV01"
+FEED = ("PRPA_IN201301UV02", "PRPA_IN201302UV02", "PRPA_IN201304UV02")
 OPERATIONS = {
+    **{
+        ("patients", f"DocumentRegistry_{name}"): (
+            f"urn:hl7-org:v3:{name}",
+            f"{{urn:hl7-org:v3}}{name}",
+            "{urn:hl7-org:v3}MCCI_IN000002UV01",
+        )
+        for name in FEED
+    },
     ("registry", "DocumentRegistry_RegistryStoredQuery"): (
         f"{IHE_2007}:RegistryStoredQuery",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryRequest",
@@ -75,6 +85,7 @@ OPERATIONS = {
 # The one answer that is not called after its request. ITI TF-2: 3.61.5
 ANSWERED_OTHERWISE = {
     "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry": "urn:ihe:iti:2010:RegisterOnDemandDocumentResponse",
+    **{f"urn:hl7-org:v3:{name}": ACKNOWLEDGEMENT for name in FEED},
 }
 
 
@@ -111,7 +122,7 @@ def server() -> Iterator[str]:
         listening.shutdown()
 
 
-@pytest.fixture(scope="module", params=["registry", "repository"])
+@pytest.fixture(scope="module", params=["registry", "repository", "patients"])
 def service(request: pytest.FixtureRequest, server: str) -> tuple[str, zeep.Client]:
     client = zeep.Client(f"{server}/{request.param}?wsdl")
     client.transport.session.close()
@@ -151,7 +162,7 @@ def test_client_reads_the_actions_of_both_addressing_vocabularies() -> None:
             assert actions == [action, ANSWERED_OTHERWISE.get(action, f"{action}Response")]
 
 
-@pytest.mark.parametrize("name", ["registry", "repository"])
+@pytest.mark.parametrize("name", ["registry", "repository", "patients"])
 def test_description_can_be_read_from_the_folder(name: str) -> None:
     client = zeep.Client(str(resource(f"wsdl/{name}.wsdl")))
     assert set(bound_operations(client)) == {operation for owner, operation in OPERATIONS if owner == name}
@@ -184,6 +195,25 @@ def test_client_addresses_a_stored_query_by_its_action(registry: zeep.Client, se
     assert len(header.xpath("wsa:MessageID", namespaces=NAMESPACES)) == 1
 
 
+def a_registration() -> dict[str, object]:
+    """An interaction of the patient identity feed, for any of its names."""
+    device = {"typeCode": "RCV", "device": {"id": [{"root": "2.999.8"}]}}
+    patient = {"classCode": "PAT", "id": [{"root": "2.999.4", "extension": "p1"}]}
+    event = {"statusCode": {"code": "active"}, "subject1": {"patient": patient}}
+    return {
+        "ITSVersion": "XML_1.0",
+        "id": {"root": "2.999.9", "extension": "1"},
+        "creationTime": {"value": "20260310"},
+        "interactionId": {"root": "2.16.840.1.113883.1.6", "extension": "PRPA_IN201301UV02"},
+        "processingCode": {"code": "P"},
+        "processingModeCode": {"code": "T"},
+        "acceptAckCode": {"code": "AL"},
+        "receiver": [device],
+        "sender": device,
+        "controlActProcess": {"subject": [{"registrationEvent": event}]},
+    }
+
+
 def test_client_writes_every_request_with_its_action(service: tuple[str, zeep.Client]) -> None:
     name, client = service
     entries = {"RegistryObjectList": {}}
@@ -205,7 +235,9 @@ def test_client_writes_every_request_with_its_action(service: tuple[str, zeep.Cl
         "RetrieveDocumentSet": {"DocumentRequest": [identifiers]},
         "RemoveDocuments": {"DocumentRequest": [identifiers, identifiers]},
     }
-    messages = etree.XMLSchema(etree.parse(resource("xsd/messages.xsd")))
+    bodies |= dict.fromkeys(FEED, a_registration())
+    schema = "hl7v3" if name == "patients" else "messages"
+    messages = etree.XMLSchema(etree.parse(resource(f"xsd/{schema}.xsd")))
     for (owner, operation), (action, request, _) in OPERATIONS.items():
         if owner == name:
             envelope = client.create_message(client.service, operation, **bodies[action.rpartition(":")[2]])
@@ -226,7 +258,7 @@ def test_schemas_as_served_compile_to_the_message_schema(server: str) -> None:
     assert set(served.maps.elements) == set(on_disk.maps.elements)
 
 
-@pytest.mark.parametrize("name", ["registry", "repository"])
+@pytest.mark.parametrize("name", ["registry", "repository", "patients"])
 def test_description_refers_to_schemas_at_its_own_address(name: str) -> None:
     root = etree.fromstring(wsdl(name, address=ADDRESS))
     locations = root.xpath("//xs:import/@schemaLocation", namespaces=NAMESPACES)
