@@ -1,12 +1,14 @@
 """The SOAP front door: `/xds/registry`, `/xds/repository` and the rest, with `?wsdl` and `?xsd=`. ITI TF-2x: V."""
 
 from collections.abc import Callable, Mapping
+from typing import IO
 
 import flask
-import structlog
+from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import Caller
 from carnet.domains import wire_name
+from carnet.failures import log_unexpected
 from carnet.wiring import Actors
 from hl7v3.identity_feed import Interaction
 from hl7v3.transmission import V3
@@ -21,6 +23,7 @@ from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
 from schemas.wsdl import wsdl, xsd
+from soap.faults import HttpRefusal
 from soap.server import Endpoint, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
 from xds.vocabulary import LCM, QUERY, RMD, XDS_B
@@ -145,7 +148,7 @@ def xds_blueprint(actors: Actors, caller_of: Callable[[flask.Request], Caller]) 
                 content_type=request.headers.get("Content-Type", ""),
                 content_encoding=request.headers.get("Content-Encoding", ""),
                 content_length=request.content_length,
-                body=request.stream,
+                body=_Body(request.stream),
                 caller=caller_of(request),
             )
         )
@@ -161,11 +164,22 @@ def xds_blueprint(actors: Actors, caller_of: Callable[[flask.Request], Caller]) 
     return door
 
 
-def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
-    log = structlog.get_logger()
+class _Body:
+    """The body of a request; one that breaks off, or is not HTTP, is refused as such."""
 
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._stream.read(size)
+        except HTTPException as problem:
+            raise HttpRefusal(problem.code or 400, "the body of the request breaks off") from None
+
+
+def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
     def on_error(correlation_id: str, problem: BaseException) -> None:
-        log.error("unexpected failure", correlation_id=correlation_id, exc_info=problem)
+        log_unexpected(problem, correlation_id)
 
     wire = WIRES[wire_name(actors.settings)]
     limits = SoapLimits(document=actors.settings.max_document_mb * MEGABYTE)

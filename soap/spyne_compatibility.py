@@ -10,6 +10,7 @@ import logging
 import sys
 import types
 import urllib.parse
+from typing import Any
 
 _MOVES = "spyne.util.six.moves"
 
@@ -22,7 +23,8 @@ def prepare() -> None:
     """
     logging.getLogger("spyne").setLevel(logging.CRITICAL + 1)
     _provide_moves()
-    importlib.import_module("spyne.const").MIN_GC_INTERVAL = float("inf")
+    constants: Any = importlib.import_module("spyne.const")
+    constants.MIN_GC_INTERVAL = float("inf")
 
 
 def _provide_moves() -> None:

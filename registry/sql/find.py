@@ -96,9 +96,7 @@ def _paged(statement: Select[Any], page: Page) -> Select[Any]:
     return statement if page.size is None else statement.limit(page.size)
 
 
-def _condition(
-    of_patients: ColumnElement[bool], criteria: Criteria, visibility: Visibility
-) -> ColumnElement[bool]:
+def _condition(of_patients: ColumnElement[bool], criteria: Criteria, visibility: Visibility) -> ColumnElement[bool]:
     if not visibility.everything:
         return false()
     return and_(

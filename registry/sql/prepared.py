@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -42,7 +42,7 @@ class Prepared:
         return found
 
 
-def prepare(statement: Executable, dialect: Dialect) -> Prepared:
+def prepare(statement: Select[Any], dialect: Dialect) -> Prepared:
     """Compile a statement for a dialect; lists in it are part of its text from then on."""
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     assert isinstance(compiled, SQLCompiler)  # noqa: S101 - every statement that selects is compiled to one
