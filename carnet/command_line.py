@@ -14,6 +14,7 @@ from carnet.address import CannotListen, with_port
 from carnet.fhir_client import FhirClient
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
 from carnet.patient_commands import patient
+from carnet.recipient_commands import recipient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
 from carnet.wiring import open_units
@@ -78,6 +79,7 @@ def commands() -> None:
 
 
 commands.add_command(patient)
+commands.add_command(recipient)
 
 
 @commands.command()

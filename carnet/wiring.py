@@ -1,7 +1,7 @@
 """Everything a server is made of, put together: read this page as the architecture diagram."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -11,6 +11,7 @@ from access_policy.visibility import visibility
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.settings import Settings, SettingsError
 from fhir_facade.document_reference import to_document_reference
+from registry import document_recipient
 from registry import iti42_register_document_set_b as iti42
 from registry.criteria import Criteria, Form
 from registry.store import Registry
@@ -23,6 +24,7 @@ from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import UnitOfWork, Units
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
+from xds.errors import RegistryError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Actors:
     units: Units
     registry: Registry
     repository: Repository
+    recipient: Repository
 
 
 def open_actors(settings: Settings) -> Actors:
@@ -40,8 +43,13 @@ def open_actors(settings: Settings) -> Actors:
     registry = open_registry(settings)
     units = registry.units
 
-    def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> None:
+    def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
         iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.PROVIDE)
+        return ()
+
+    def receive(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
+        takes_limited = settings.limited_metadata
+        return document_recipient.receive(registry, unit, reading, caller, takes_limited=takes_limited)
 
     def readable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
         criteria = Criteria(unique_ids=tuple(sorted(unique_ids)), on_demand=True)
@@ -61,7 +69,8 @@ def open_actors(settings: Settings) -> Actors:
         now=now,
         on_leftover=_log_leftover,
     )
-    return Actors(settings=settings, units=units, registry=registry, repository=repository)
+    recipient = replace(repository, register=receive)
+    return Actors(settings=settings, units=units, registry=registry, repository=repository, recipient=recipient)
 
 
 def open_registry(settings: Settings) -> Registry:

@@ -22,6 +22,7 @@ from registry import iti92_restricted_update_document_set as iti92
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
+from repository.store import Repository
 from schemas.wsdl import wsdl, xsd
 from soap.faults import HttpRefusal
 from soap.server import Endpoint, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
@@ -75,9 +76,6 @@ def patient_operations(actors: Actors) -> tuple[Operation, ...]:
 def repository_operations(actors: Actors) -> tuple[Operation, ...]:
     """The transactions of the Document Repository."""
 
-    def provide(message: Message) -> Reply:
-        return Reply(body=iti41.soap(actors.repository, message.body, message.parts, message.caller))
-
     def retrieve(message: Message) -> Reply:
         answer = iti43.soap(actors.repository, message.body, message.caller)
         parts = tuple(
@@ -90,14 +88,7 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
         return Reply(body=iti86.soap(actors.repository, message.body, message.caller))
 
     return (
-        _operation(
-            "ITI-41",
-            "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
-            f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest",
-            provide,
-            mtom=True,
-            documents=f"{{{XDS_B}}}Document",
-        ),
+        _provide_and_register(actors.repository),
         _operation(
             "ITI-43",
             "urn:ihe:iti:2007:RetrieveDocumentSet",
@@ -106,6 +97,22 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
             mtom=True,
         ),
         _operation("ITI-86", "urn:ihe:iti:2017:RemoveDocuments", f"{{{RMD}}}RemoveDocumentsRequest", remove),
+    )
+
+
+def _provide_and_register(repository: Repository) -> Operation:
+    """ITI-41, which a Document Recipient takes as well. ITI TF-1: 15"""
+
+    def provide(message: Message) -> Reply:
+        return Reply(body=iti41.soap(repository, message.body, message.parts, message.caller))
+
+    return _operation(
+        "ITI-41",
+        "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
+        f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest",
+        provide,
+        mtom=True,
+        documents=f"{{{XDS_B}}}Document",
     )
 
 
@@ -188,6 +195,7 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
         for name, operations in (
             ("registry", (*registry_operations(actors), *patient_operations(actors))),
             ("patients", patient_operations(actors)),
+            ("recipient", (_provide_and_register(actors.recipient),)),
             ("repository", repository_operations(actors)),
         )
     }

@@ -101,8 +101,8 @@ class Registry:
             raise Rejected([RegistryError(code=ErrorCode.UNKNOWN_PATIENT_ID, context=context, location="patient")])
         if known is not None:
             return False
-        identities.add_patient(unit.connection, patient_id.key, self._keys.new())
-        return True
+        key = self._keys.new()
+        return identities.add_patient(unit.connection, patient_id.key, key) == key
 
     def lock(self, unit: UnitOfWork, patient_id: CX | None, unique_ids: Collection[str]) -> int | None:
         """Key of the patient, None when unknown; other submissions for it wait until this unit ends.

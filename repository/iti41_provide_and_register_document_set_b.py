@@ -58,12 +58,12 @@ def soap(repository: Repository, body: etree._Element, parts: Iterable[Part], ca
             raise Rejected(_metadata_error(str(finding)) for finding in findings)
         reading = read_submission(request)
         with _received(repository, provided, parts) as received:
-            handle(repository, reading, received, caller)
+            warnings = handle(repository, reading, received, caller)
     except Rejected as rejected:
         return registry_response(rejected.errors)
     except (OSError, StorageFailed) as problem:
         return registry_response([_storage_error(problem)])
-    return registry_response()
+    return registry_response(warnings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +74,10 @@ class Received:
     errors: tuple[RegistryError, ...] = ()
 
 
-def handle(repository: Repository, reading: Reading, received: Received, caller: Caller) -> None:
+def handle(repository: Repository, reading: Reading, received: Received, caller: Caller) -> tuple[RegistryError, ...]:
     """Store the documents, then register them: the steps of ITI TF-2: 3.41.4.1.3 in this order.
 
-    Raises Rejected with all errors of repository and registry, nothing stored.
+    Returns the warnings of the registry. Raises Rejected with all errors of repository and registry, nothing stored.
     """
     errors = [*received.errors, *_pairing_rules(reading, received.blobs), *_octet_rules(reading, received.blobs)]
     reading = _completed(repository, reading, received.blobs)
@@ -85,11 +85,12 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
         raise Rejected([*errors, *_findings_of_registry(repository, reading, caller)])
     keys = {identifier: blob.keep() for identifier, blob in received.blobs.items()}
     try:
-        unused = repository.units.write(lambda unit: _register(repository, unit, reading, keys, caller))
+        warnings, unused = repository.units.write(lambda unit: _register(repository, unit, reading, keys, caller))
     except BaseException:
         _delete(repository, keys.values())
         raise
     _delete(repository, unused)
+    return warnings
 
 
 def _provided(element: etree._Element) -> Provided:
@@ -198,9 +199,9 @@ def _findings_of_registry(repository: Repository, reading: Reading, caller: Call
 
 def _register(
     repository: Repository, unit: UnitOfWork, reading: Reading, keys: Mapping[str, str], caller: Caller
-) -> list[str]:
-    """Register and index in one unit; returns the keys of blobs that are not needed."""
-    repository.register(unit, reading, caller)
+) -> tuple[tuple[RegistryError, ...], list[str]]:
+    """Register and index in one unit; returns the warnings, and the keys of blobs that are not needed."""
+    warnings = tuple(repository.register(unit, reading, caller))
     entries = [entry for entry in reading.submission.document_entries if entry.entry_uuid in keys]
     known = index.held(unit.connection, [entry.unique_id or "" for entry in entries])
     new, unused = [], []
@@ -215,7 +216,7 @@ def _register(
             context = f"DocumentEntry {entry.entry_uuid}: uniqueId {entry.unique_id}: held here with other octets"
             raise Rejected([RegistryError(code=ErrorCode.NON_IDENTICAL_HASH, context=context)])
     index.add(unit.connection, new)
-    return unused
+    return warnings, unused
 
 
 def _stored(entry: DocumentEntry, key: str) -> StoredDocument:

@@ -82,9 +82,10 @@ def object_rules(
 
 def demands(thing: RegistryObject, kind: SubmissionKind, unreadable: Unreadable) -> Iterator[RegistryError]:
     """D4, D5, D9, D10, S1, F1: what the transaction requires or forbids. ITI TF-3: Table 4.2.3.1-1"""
+    limited = not isinstance(thing, Association) and bool(thing.limited_metadata)
     on_demand = kind.is_update and isinstance(thing, DocumentEntry) and thing.object_type is ObjectType.ON_DEMAND
     for row in TABLES[type(thing)].attributes:
-        usage, value = row.usage(kind, on_demand=on_demand), getattr(thing, row.field)
+        usage, value = row.usage(kind, on_demand=on_demand, limited=limited), getattr(thing, row.field)
         absent = value in (None, ())
         if usage is Usage.REQUIRED and absent and (thing.entry_uuid, row.field) not in unreadable:
             many = "at least one" if row.many else "exactly one"

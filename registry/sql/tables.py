@@ -100,6 +100,15 @@ object_value = Table(
     comment="Searchable attributes with several values: codes, author persons, reference ids",
 )
 
+queued_submission = Table(
+    "queued_submission",
+    metadata,
+    Column("unique_id", String, primary_key=True),
+    Column("received", String(14), nullable=False),
+    Column("objects", Text, nullable=False),
+    comment="Submissions that name no patient, by the uniqueId of their SubmissionSet. ITI TF-1: 15",
+)
+
 # Attributes of `object_value`, by the field they come from.
 VALUE_ATTRIBUTES = {
     "confidentiality_code": 1,
