@@ -81,6 +81,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     with only_server(settings.database_url):
         check_address(settings)
         feed = open_port(settings)
+        open_units(settings, whole=True).close()
         open_actors(settings).units.close()
         HttpServer(settings, on_ready, feed=feed).run()
 
