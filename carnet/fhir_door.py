@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
+from wsgiref.types import WSGIEnvironment
 
 import flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,7 +31,7 @@ _DOCUMENT_HEADERS = {
 
 
 def fhir_blueprint(
-    registry: Registry, repository: Repository, *, base_url: str, caller_of: Callable[[flask.Request], Caller]
+    registry: Registry, repository: Repository, *, base_url: str, caller_of: Callable[[WSGIEnvironment], Caller]
 ) -> flask.Blueprint:
     """The resources under the FHIR base; `base_url` stands in every URL, never the Host of a request."""
     door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
@@ -53,17 +54,17 @@ def fhir_blueprint(
     def _search(parameters: list[tuple[str, str]]) -> flask.Response:
         _check_json()
         strict = "handling=strict" in flask.request.headers.get("Prefer", "").replace(" ", "")
-        caller = caller_of(flask.request)
+        caller = caller_of(flask.request.environ)
         return _json(iti67.handle(registry, parameters, caller, base_url=base_url, strict=strict))
 
     @door.get("/DocumentReference/<fhir_id>")
     def read(fhir_id: str) -> flask.Response:
         _check_json()
-        return _json(iti67.read(registry, fhir_id, caller_of(flask.request), base_url=base_url))
+        return _json(iti67.read(registry, fhir_id, caller_of(flask.request.environ), base_url=base_url))
 
     @door.get("/Binary/<fhir_id>")
     def retrieve(fhir_id: str) -> flask.Response:
-        document = iti68.handle(registry, repository, fhir_id, caller_of(flask.request))
+        document = iti68.handle(registry, repository, fhir_id, caller_of(flask.request.environ))
         return _document(fhir_id, document)
 
     @door.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], strict_slashes=False)

@@ -17,7 +17,7 @@ from carnet.application import application
 from carnet.domains import affinity_domain
 from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.settings import Settings, check_security
-from carnet.wiring import Actors, open_actors
+from carnet.wiring import Actors, open_actors, open_units
 from storage.only_server import only_server
 
 _KEEP_ALIVE_SECONDS = 60
@@ -81,6 +81,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     with only_server(settings.database_url):
         check_address(settings)
         feed = open_port(settings)
+        open_units(settings, whole=True).close()
         open_actors(settings).units.close()
         HttpServer(settings, on_ready, feed=feed).run()
 

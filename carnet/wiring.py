@@ -17,7 +17,7 @@ from registry.criteria import Criteria, Form
 from registry.store import Registry
 from repository.filesystem_store import FilesystemStore
 from repository.store import Repository
-from storage.engine import open_engine
+from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
@@ -78,14 +78,16 @@ def open_registry(settings: Settings) -> Registry:
     return Registry(open_units(settings), domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
 
 
-def open_units(settings: Settings) -> Units:
-    """The database alone, at the newest schema."""
+def open_units(settings: Settings, *, whole: bool = False) -> Units:
+    """The database alone, at the newest schema; `whole`: after its file was read and found undamaged."""
     if settings.uses_sqlite:
         settings.data_folder.mkdir(parents=True, exist_ok=True)
     try:
         engine = open_engine(settings.database_url, connections=settings.threads)
     except ValueError as problem:
         raise SettingsError(f"setting database: {problem}") from problem
+    if whole:
+        check_undamaged(engine)
     upgrade(engine)
     return SqliteUnits(engine) if settings.uses_sqlite else PostgresqlUnits(engine)
 

@@ -1,10 +1,15 @@
 """The SOAP front door: `/xds/registry`, `/xds/repository` and the rest, with `?wsdl` and `?xsd=`. ITI TF-2x: V."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from typing import IO
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import flask
 from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.utils import get_content_length
+from werkzeug.wsgi import get_input_stream
 
 from access_policy.caller import Caller
 from carnet.domains import wire_name
@@ -25,11 +30,14 @@ from repository import iti86_remove_documents as iti86
 from repository.store import Repository
 from schemas.wsdl import wsdl, xsd
 from soap.faults import HttpRefusal
-from soap.server import Endpoint, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
+from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
 from xds.vocabulary import LCM, QUERY, RMD, XDS_B
 
 MEGABYTE = 10**6
+_PREFIX = "/xds"
+CallerOf = Callable[[WSGIEnvironment], Caller]
+LogRequest = Callable[[str, str, int, float], None]
 
 
 def registry_operations(actors: Actors) -> tuple[Operation, ...]:
@@ -141,31 +149,56 @@ def _operation(
     )
 
 
-def xds_blueprint(actors: Actors, caller_of: Callable[[flask.Request], Caller]) -> flask.Blueprint:
-    """`POST` runs transactions, `GET ?wsdl` and `?xsd=NAME` describe them."""
-    door = flask.Blueprint("xds", __name__, url_prefix="/xds")
-    endpoints = _endpoints(actors)
+class XdsDoor:
+    """`POST` on the SOAP paths, in front of the framework that serves everything else.
 
-    @door.post("/<name>")
-    def transact(name: str) -> flask.Response:
-        endpoint = endpoints.get(name) or flask.abort(404)
-        request = flask.request
-        answer = endpoint.answer(
-            HttpRequest(
-                content_type=request.headers.get("Content-Type", ""),
-                content_encoding=request.headers.get("Content-Encoding", ""),
-                content_length=request.content_length,
-                body=_Body(request.stream),
-                caller=caller_of(request),
-            )
-        )
-        return flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
+    Every stored query and every document comes through here, and a framework's request takes longer than
+    the question to the database.
+    """
 
-    @door.get("/<name>")
+    def __init__(self, behind: WSGIApplication, actors: Actors, caller_of: CallerOf, log: LogRequest) -> None:
+        """`behind` gets all other requests."""
+        self._behind, self._caller_of, self._log = behind, caller_of, log
+        self._endpoints = {f"{_PREFIX}/{name}": endpoint for name, endpoint in _endpoints(actors).items()}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        endpoint = self._endpoints.get(path) if environ["REQUEST_METHOD"] == "POST" else None
+        if endpoint is None:
+            return self._behind(environ, start_response)
+        began = time.perf_counter()
+        try:
+            answer = endpoint.answer(_request(environ, self._caller_of(environ)))
+        except Exception as problem:  # noqa: BLE001 - the client gets a correlation id, the log the rest
+            answer = _unexpected(problem)
+        self._log("POST", path, answer.status, began)
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers))
+        return answer.body
+
+
+def _request(environ: WSGIEnvironment, caller: Caller) -> HttpRequest:
+    return HttpRequest(
+        content_type=environ.get("CONTENT_TYPE", ""),
+        content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
+        content_length=get_content_length(environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")),
+        body=_Body(get_input_stream(environ)),
+        caller=caller,
+    )
+
+
+def _unexpected(problem: Exception) -> HttpAnswer:
+    body = f"unexpected failure, reported as {log_unexpected(problem)}\n".encode()
+    headers = (("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Retry-After", "5"))
+    return HttpAnswer(status=503, headers=headers, body=[body])
+
+
+def xds_blueprint(actors: Actors) -> flask.Blueprint:
+    """`GET ?wsdl` and `?xsd=NAME` describe what `XdsDoor` serves."""
+    door = flask.Blueprint("xds", __name__, url_prefix=_PREFIX)
+
+    @door.get("/<any(registry, repository):name>")
     def describe(name: str) -> flask.Response:
-        if name not in endpoints:
-            flask.abort(404)
-        address = f"{actors.settings.public_url}/xds/{name}"
+        address = f"{actors.settings.public_url}{_PREFIX}/{name}"
         return flask.Response(_description(name, address), content_type="text/xml; charset=utf-8")
 
     return door

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from xds.metadata import DocumentEntry, RegistryObject
 from xds.vocabulary import AvailabilityStatus
@@ -94,8 +95,7 @@ class Page:
 ALL = Page()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(NamedTuple):
     """One object found: its keys and, unless only references were wanted, its rendering."""
 
     patient_key: int

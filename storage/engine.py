@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 SQLITE_PRAGMAS: Mapping[str, str] = {
     "journal_mode": "wal",
@@ -72,7 +72,21 @@ def _check_pragmas(connection: Connection) -> None:
         found = str(connection.exec_driver_sql(f"PRAGMA {name}").scalar())
         if found != value:
             raise UnsafeDatabase(f"SQLite {name} is {found}, must be {value}")
-    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+
+
+def check_undamaged(engine: Engine) -> None:
+    """Read the whole file of a SQLite database, once before it is served: some seconds for each GB.
+
+    PostgreSQL has its own checksums. Raises UnsafeDatabase when something in the file does not fit.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        try:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        except DatabaseError:
+            found = "not readable"
+    if found != "ok":
         raise UnsafeDatabase("SQLite quick_check found the database file damaged")
 
 

@@ -8,6 +8,7 @@ from psycopg import errors
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from storage.idle_readers import IdleReaders
 from storage.unit_of_work import StorageFailed, UnitOfWork
 
 T = TypeVar("T")
@@ -20,7 +21,9 @@ class PostgresqlUnits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._readers = IdleReaders(
+            engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -36,8 +39,9 @@ class PostgresqlUnits:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._reader.connect() as connection:
+        with self._readers.lend() as connection:
             yield connection
 
     def close(self) -> None:
+        self._readers.close()
         self._engine.dispose()

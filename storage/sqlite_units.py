@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage.idle_readers import IdleReaders
 from storage.unit_of_work import StorageFailed, UnitOfWork
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class SqliteUnits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._readers = IdleReaders(engine)
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._closed = False
         self._writer = threading.Thread(target=self._write_groups, name="sqlite-writer", daemon=True)
@@ -50,18 +52,15 @@ class SqliteUnits:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            driver.execute("BEGIN")  # type: ignore[union-attr]
-            try:
-                yield connection
-            finally:
-                driver.execute("ROLLBACK")  # type: ignore[union-attr]
+        with self._readers.lend() as connection:
+            connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
+            yield connection
 
     def close(self) -> None:
         self._closed = True
         self._queue.put(None)
         self._writer.join()
+        self._readers.close()
         self._engine.dispose()
 
     def _write_groups(self) -> None:

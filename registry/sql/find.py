@@ -1,11 +1,13 @@
 """Criteria -> SELECT. ITI TF-2: 3.18.4.1.2.3."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields
 from functools import lru_cache
+from itertools import starmap
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
 from sqlalchemy.engine.interfaces import Dialect
 
 from access_policy.visibility import Visibility
@@ -24,36 +26,42 @@ from registry.sql import identities
 from registry.sql.one_of import one_of
 from registry.sql.prepared import Prepared, prepare
 from registry.sql.tables import CODE_COLUMNS, KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
-from xds.datatypes import normalised
+from xds.datatypes import CX, normalised
 from xds.metadata import DocumentEntry
 
 _o = registry_object.c
 _NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
 _RENDERING = {Form.EBRIM: _o.ebrim, Form.FHIR: _o.fhir}
+# Criteria that only few combinations of exist: a statement is kept for each.
+_PLAIN = ("kind", "statuses", "stable", "on_demand", "all_versions")
+_plain = attrgetter(*_PLAIN)
+_others = attrgetter(*(one.name for one in fields(Criteria) if one.name not in (*_PLAIN, "patient")))
+_nothing_else = _others(Criteria())
 
 
 def find(
     connection: Connection, criteria: Criteria, visibility: Visibility, page: Page, form: Form
 ) -> tuple[Found, ...]:
     """The objects that fit and may be seen, in the order of the page."""
-    patients = _patient_keys(connection, criteria)
-    plain = _plain(criteria)
-    if len(patients) == 1 and page.after is None and criteria == replace(plain, patient=criteria.patient):
-        rows = _prepared(connection.dialect, plain, visibility, page, form).rows(connection, patient_key=patients[0])
+    if criteria.patient is not None and page.after is None and _others(criteria) == _nothing_else:
+        cx = CX(criteria.patient)
+        prepared = _prepared(connection.dialect, _plain(criteria), visibility, page, form)
+        rows = prepared.rows(connection, authority=cx.authority, identifier=cx.id)
     else:
+        patients = _patient_keys(connection, criteria)
         condition = _condition(one_of(_o.patient_key, patients) if patients else false(), criteria, visibility)
         rows = connection.execute(_selected(condition, page, form)).fetchall()
-    return tuple(
-        Found(
-            patient_key=row[0],
-            object_key=row[1],
-            entry_uuid=row[2],
-            logical_id=row[3],
-            unique_id=row[4],
-            rendering=row[5] if len(row) > 5 else b"",
-        )
-        for row in rows
-    )
+    return tuple(starmap(Found, rows))
+
+
+@lru_cache(maxsize=256)
+def _prepared(
+    dialect: Dialect, plain: tuple[Any, ...], visibility: Visibility, page: Page, form: Form
+) -> Prepared:
+    """The statement that finds objects of any one patient by these values of `_PLAIN`, as most questions do."""
+    of_patient = _o.patient_key == identities.key_of_patient().scalar_subquery()
+    condition = _condition(of_patient, Criteria(**dict(zip(_PLAIN, plain, strict=True))), visibility)
+    return prepare(_selected(condition, page, form), dialect)
 
 
 def _selected(condition: ColumnElement[bool], page: Page, form: Form) -> Select[Any]:
@@ -61,24 +69,6 @@ def _selected(condition: ColumnElement[bool], page: Page, form: Form) -> Select[
     if form is not Form.REFERENCE:
         columns.append(_RENDERING[form])
     return _paged(select(*columns).where(condition), page)
-
-
-def _plain(criteria: Criteria) -> Criteria:
-    """What is left of the criteria when they ask for nothing but kind and status, as most questions do."""
-    return Criteria(
-        kind=criteria.kind,
-        statuses=criteria.statuses,
-        stable=criteria.stable,
-        on_demand=criteria.on_demand,
-        all_versions=criteria.all_versions,
-    )
-
-
-@lru_cache(maxsize=256)
-def _prepared(dialect: Dialect, criteria: Criteria, visibility: Visibility, page: Page, form: Form) -> Prepared:
-    """The statement for plain criteria of any one patient."""
-    condition = _condition(_o.patient_key == bindparam("patient_key"), criteria, visibility)
-    return prepare(_selected(condition, page, form), dialect)
 
 
 def count(connection: Connection, criteria: Criteria, visibility: Visibility) -> int:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
@@ -52,18 +52,22 @@ def _known(row: Any) -> KnownPatient:
 def patient_key(connection: Connection, patient_id: str) -> int | None:
     """Key of the patient known by this CX key, None when unknown or merged into another."""
     cx = CX(patient_id)
-    rows = _patient_by_identifier(connection.dialect).rows(connection, authority=cx.authority, identifier=cx.id)
+    rows = _key_of_patient(connection.dialect).rows(connection, authority=cx.authority, identifier=cx.id)
     return rows[0][0] if rows else None
 
 
-@lru_cache(maxsize=16)
-def _patient_by_identifier(dialect: Dialect) -> Prepared:
-    statement = select(patient.c.patient_key).where(
-        patient.c.authority == bindparam("authority"),
-        patient.c.identifier == bindparam("identifier"),
+def key_of_patient() -> Select[tuple[int]]:
+    """The key of the patient with the `authority` and `identifier` that the statement is run with."""
+    return select(patient.c.patient_key).where(
+        patient.c.authority == bindparam("authority", ""),
+        patient.c.identifier == bindparam("identifier", ""),
         patient.c.merged_into.is_(None),
     )
-    return prepare(statement, dialect)
+
+
+@lru_cache(maxsize=16)
+def _key_of_patient(dialect: Dialect) -> Prepared:
+    return prepare(key_of_patient(), dialect)
 
 
 def add_patient(connection: Connection, patient_id: str, key: int) -> int:

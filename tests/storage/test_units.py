@@ -7,13 +7,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 import registry.sql.tables
 import repository.index
 import storage.outbox
 from storage import engine as storage_engine
 from storage import migrate
-from storage.engine import UnsafeDatabase, open_engine
+from storage.engine import UnsafeDatabase, check_undamaged, open_engine
 from storage.keys import Keys
 from storage.outbox import Topic, post
 from storage.sqlite_units import SqliteUnits
@@ -118,6 +119,39 @@ def test_an_unsafe_sqlite_setting_is_refused(tmp_path: Path, monkeypatch: pytest
     )
     with pytest.raises(UnsafeDatabase, match="must be"):
         open_engine(f"sqlite:///{tmp_path / 'x.sqlite'}")
+
+
+def test_a_damaged_sqlite_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.sqlite"
+    engine = open_engine(f"sqlite:///{file}")
+    migrate.upgrade(engine)
+    check_undamaged(engine)
+    engine.dispose()
+    content = bytearray(file.read_bytes())
+    content[4096 * 3 : 4096 * 4] = b"\xff" * 4096
+    file.write_bytes(content)
+    engine = open_engine(f"sqlite:///{file}")
+    with pytest.raises(UnsafeDatabase, match="damaged"):
+        check_undamaged(engine)
+    engine.dispose()
+
+
+def test_a_reader_that_is_lent_again_sees_what_was_committed_since(units: Units) -> None:
+    assert kept(units) == []
+    units.write(lambda unit: keep(unit, 1))
+    assert kept(units) == [1]
+
+
+def test_a_reader_that_failed_is_not_lent_again(units: Units) -> None:
+    with pytest.raises(SQLAlchemyError), units.read() as connection:
+        connection.execute(text("SELECT nothing FROM nowhere"))
+    assert kept(units) == []
+
+
+def test_readers_inside_each_other_have_connections_of_their_own(units: Units) -> None:
+    with units.read() as outer, units.read() as inner:
+        assert outer is not inner
+        assert [list(one.execute(text("SELECT count(*) FROM outbox")).scalars()) for one in (outer, inner)] == [[0]] * 2
 
 
 def test_another_kind_of_database_is_refused() -> None:
