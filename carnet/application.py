@@ -1,7 +1,6 @@
 """The WSGI application: front doors, health, and nothing that knows a transaction."""
 
 import time
-import uuid
 
 import flask
 import structlog
@@ -9,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import OPEN_CALLER, Caller
+from carnet.failures import log_unexpected
 from carnet.fhir_door import fhir_blueprint
 from carnet.settings import check_security
 from carnet.wiring import Actors
@@ -81,7 +81,5 @@ def _unexpected(problem: Exception) -> flask.Response | HTTPException:
     """Anything not foreseen: a correlation id in log and answer, no detail."""
     if isinstance(problem, HTTPException):
         return problem
-    correlation_id = str(uuid.uuid4())
-    structlog.get_logger().error("unexpected failure", correlation_id=correlation_id, exc_info=problem)
-    text = f"unexpected failure, reported as {correlation_id}\n"
+    text = f"unexpected failure, reported as {log_unexpected(problem)}\n"
     return flask.Response(text, status=503, headers={"Retry-After": "5"}, content_type="text/plain")

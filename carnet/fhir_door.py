@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import Caller
+from carnet.failures import log_unexpected
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti68_retrieve_document as iti68
 from fhir_facade.capability_statement import capability_statement
@@ -74,6 +75,7 @@ def fhir_blueprint(
     door.register_error_handler(StorageFailed, lambda _: _refused(unavailable("transient")))
     door.register_error_handler(SQLAlchemyError, lambda _: _refused(unavailable("transient")))
     door.register_error_handler(HTTPException, _http_problem)
+    door.register_error_handler(Exception, _unexpected)
     return door
 
 
@@ -95,6 +97,12 @@ def _http_problem(problem: HTTPException) -> flask.Response:
     if allow:
         response.headers["Allow"] = allow
     return response
+
+
+def _unexpected(problem: Exception) -> flask.Response:
+    """Never 500, never a detail: 503 and the number under which the log tells more."""
+    diagnostics = f"unexpected failure, reported as {log_unexpected(problem)}"
+    return _refused(FhirProblem(503, "exception", diagnostics))
 
 
 def _check_json() -> None:

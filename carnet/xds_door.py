@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 
 import flask
-import structlog
 
 from access_policy.caller import Caller
 from carnet.domains import wire_name
+from carnet.failures import log_unexpected
 from carnet.wiring import Actors
 from registry import iti18_registry_stored_query as iti18
 from registry import iti42_register_document_set_b as iti42
@@ -146,10 +146,8 @@ def xds_blueprint(actors: Actors, caller_of: Callable[[flask.Request], Caller]) 
 
 
 def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
-    log = structlog.get_logger()
-
     def on_error(correlation_id: str, problem: BaseException) -> None:
-        log.error("unexpected failure", correlation_id=correlation_id, exc_info=problem)
+        log_unexpected(problem, correlation_id)
 
     wire = WIRES[wire_name(actors.settings)]
     limits = SoapLimits(document=actors.settings.max_document_mb * MEGABYTE)
