@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from access_policy.caller import OPEN_CALLER, Caller
 from carnet.failures import log_unexpected
 from carnet.fhir_door import fhir_blueprint
+from carnet.request_body import read_to_the_end
 from carnet.settings import check_security
 from carnet.wiring import Actors
 from carnet.xds_door import xds_blueprint
@@ -32,6 +33,7 @@ def application(actors: Actors) -> flask.Flask:
     _add_health(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
+    app.wsgi_app = read_to_the_end(app.wsgi_app)  # type: ignore[method-assign, assignment]  # as Flask documents it
     return app
 
 

@@ -1,8 +1,10 @@
 """The SOAP front door: `/xds/registry` and `/xds/repository`, with `?wsdl` and `?xsd=`. ITI TF-2x: V."""
 
 from collections.abc import Callable, Mapping
+from typing import IO
 
 import flask
+from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import Caller
 from carnet.domains import wire_name
@@ -18,6 +20,7 @@ from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
 from schemas.wsdl import wsdl, xsd
+from soap.faults import HttpRefusal
 from soap.server import Endpoint, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
 from xds.vocabulary import LCM, QUERY, RMD, XDS_B
@@ -129,7 +132,7 @@ def xds_blueprint(actors: Actors, caller_of: Callable[[flask.Request], Caller]) 
                 content_type=request.headers.get("Content-Type", ""),
                 content_encoding=request.headers.get("Content-Encoding", ""),
                 content_length=request.content_length,
-                body=request.stream,
+                body=_Body(request.stream),
                 caller=caller_of(request),
             )
         )
@@ -143,6 +146,19 @@ def xds_blueprint(actors: Actors, caller_of: Callable[[flask.Request], Caller]) 
         return flask.Response(_description(name, address), content_type="text/xml; charset=utf-8")
 
     return door
+
+
+class _Body:
+    """The body of a request; one that breaks off, or is not HTTP, is refused as such."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._stream.read(size)
+        except HTTPException as problem:
+            raise HttpRefusal(problem.code or 400, "the body of the request breaks off") from None
 
 
 def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
