@@ -1,16 +1,16 @@
 """The command `carnet`. Exit code 0: done, 1: refused or failed, 2: usage or settings."""
 
 import json
-import socket
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from carnet.address import CannotListen, with_port
 from carnet.fhir_client import FhirClient
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
 from carnet.patient_commands import patient
@@ -21,6 +21,7 @@ from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
 from storage import migrate
 from storage.engine import UnsafeDatabase, open_engine
+from storage.unit_of_work import StorageFailed
 from xds.datatypes import Code
 from xds.errors import RegistryError, Rejected
 
@@ -40,12 +41,22 @@ def main() -> NoReturn:
         _fail(str(problem), USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (ClientError, UnreadableDocument, OSError) as problem:
+    except (CannotListen, ClientError, UnreadableDocument, StorageFailed) as problem:
         _fail(str(problem), REFUSED)
+    except OSError as problem:
+        _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem), REFUSED)
+    except SQLAlchemyError as problem:
+        _fail(f"the database cannot be used: {_first_line(problem)}", REFUSED)
     except Rejected as rejected:
         _print_errors(rejected.errors)
         sys.exit(REFUSED)
     sys.exit(0)
+
+
+def _first_line(problem: SQLAlchemyError) -> str:
+    """What the database or its driver says; never the statement or its parameters."""
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    return str(cause).partition("\n")[0]
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
@@ -82,15 +93,6 @@ def serve(settings: Settings) -> None:
     from carnet.server import serve as run
 
     run(with_port(settings), lambda url: click.echo(f"Carnet listens on {url}, Ctrl-C stops it", err=True))
-
-
-def with_port(settings: Settings) -> Settings:
-    """Port 0 becomes a free port, so that the public URL is known before the server starts."""
-    if settings.port:
-        return settings
-    with socket.socket() as probe:
-        probe.bind((settings.host, 0))
-        return replace(settings, port=probe.getsockname()[1])
 
 
 def _code(text: str) -> Code:
@@ -199,7 +201,11 @@ def db() -> None:
 @db.command("upgrade")
 @settings_options("data", "database")
 def db_upgrade(settings: Settings) -> None:
-    """Bring the database to the schema this version needs; harmless when it has it."""
+    """Bring the database to the schema this version needs; harmless when it has it.
+
+    \b
+    carnet db upgrade --database postgresql+psycopg://carnet@localhost/carnet
+    """
     open_units(settings).close()
     engine = open_engine(settings.database_url)
     with engine.connect() as connection:
@@ -213,7 +219,12 @@ def db_upgrade(settings: Settings) -> None:
 @click.option("--data", default="./carnet-data/demo", show_default=True, help="Folder of its database and documents.")
 @click.option("--reports", default="examples/reports", show_default=True, help="Folder of the reports to push.")
 def demo(check: bool, port: int, data: str, reports: str) -> None:
-    """Start a server on loopback, push three reports, find and read them through both doors."""
+    """Start a server on loopback, push three reports, find and read them through both doors.
+
+    \b
+    carnet demo
+    carnet demo --check --port 0
+    """
     from carnet.demo import run
 
     sys.exit(run(port=port, data=Path(data), reports=Path(reports), keep_running=not check))

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
+from carnet.address import with_port
 from carnet.fhir_client import FhirClient
 from carnet.reports import Report, read_report, with_new_identity
 from carnet.settings import Settings, load
@@ -53,7 +54,7 @@ def run(*, port: int, data: Path, reports: Path, keep_running: bool) -> int:
     account = Account()
     try:
         settings = _settings(port, data)
-        with _server(settings) as process:
+        with _stopped_by_signals(), _server(settings) as process:
             _steps(account, settings, reports)
             _where_to_look(account, settings)
             if keep_running:
@@ -70,9 +71,22 @@ def run(*, port: int, data: Path, reports: Path, keep_running: bool) -> int:
     return 0
 
 
-def _settings(port: int, data: Path) -> Settings:
-    from carnet.command_line import with_port
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Whatever ends the demonstration, a closed terminal too, ends its server."""
 
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _settings(port: int, data: Path) -> Settings:
     data.mkdir(parents=True, exist_ok=True)
     return with_port(load({"port": port, "data": str(data), "security": "open"}))
 

@@ -59,8 +59,10 @@ class FhirClient:
             connection.request("GET", path, headers={"Accept": accept})
             response = connection.getresponse()
             body = response.read()
-        except OSError as problem:
-            raise ClientError(f"{self._url.geturl()} cannot be reached: {problem}") from problem
+        except (OSError, http.client.HTTPException) as problem:
+            raise ClientError(
+                f"{self._url.geturl()} cannot be reached: {problem or type(problem).__name__}"
+            ) from problem
         finally:
             connection.close()
         if response.status != 200:

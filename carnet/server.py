@@ -10,11 +10,12 @@ import flask
 import structlog
 from gunicorn.app.base import BaseApplication
 
+from carnet.address import check_address
 from carnet.application import application
-from carnet.domains import affinity_domain
 from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.settings import Settings, check_security
-from carnet.wiring import Actors, open_actors, open_units
+from carnet.wiring import Actors, open_actors
+from storage.only_server import only_server
 
 _KEEP_ALIVE_SECONDS = 60
 _STOP_SECONDS = 30
@@ -31,7 +32,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         settings = self._settings
         for name, value in {
-            "bind": f"{settings.host}:{settings.port}",
+            "bind": settings.address,
             "workers": settings.workers,
             "worker_class": "gthread",
             "threads": settings.threads,
@@ -60,19 +61,23 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
             attendant.start()
         return app
 
-    def _announce(self, arbiter: Any) -> None:
-        host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
-        urls = [f"http://{host}:{port}", *([] if self._feed is None else [self._feed.url])]
+    def _announce(self, _arbiter: Any) -> None:
+        urls = [f"http://{self._settings.address}", *([] if self._feed is None else [self._feed.url])]
         self._on_ready(" and ".join(urls))
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Serve until told to stop. Raises SettingsError before anything is opened when the settings forbid it."""
+    """Serve until told to stop. Raises SettingsError before anything is opened when the settings forbid it.
+
+    What a worker opens is opened and closed here first: what is wrong with it ends in an exception of this
+    process, not in the death of a worker.
+    """
     check_security(settings)
-    affinity_domain(settings)
-    feed = open_port(settings)
-    open_units(settings).close()
-    HttpServer(settings, on_ready, feed=feed).run()
+    with only_server(settings.database_url):
+        check_address(settings)
+        feed = open_port(settings)
+        open_actors(settings).units.close()
+        HttpServer(settings, on_ready, feed=feed).run()
 
 
 def configure_log() -> None:

@@ -33,9 +33,11 @@ class Settings:
     port: int = _setting(8080, "TCP port to listen on; 0 takes a free one")
     data: str = _setting("./carnet-data", "folder of the embedded database and documents")
     database: str = _setting(
-        "", "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME; default carnet.sqlite in the data folder"
+        "",
+        "URL of the database: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
+        "default carnet.sqlite in the data folder",
     )
-    documents: str = _setting("", "file:///FOLDER; default documents/ in the data folder")
+    documents: str = _setting("", "where documents are kept: file:///FOLDER; default documents/ in the data folder")
     domain: str = _setting("dmp", "affinity domain: the French DMP, or any other", ("dmp", "ihe"))
     wire: str = _setting(
         "", "tolerance for known sender quirks; default strict for ihe, dmp for dmp", ("strict", "dmp")
@@ -85,8 +87,13 @@ class Settings:
         return Path(self.documents.removeprefix("file://"))
 
     @property
+    def address(self) -> str:
+        """HOST:PORT, an IPv6 host in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def public_url(self) -> str:
-        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+        return (self.base_url or f"http://{self.address}").rstrip("/")
 
     @property
     def uses_sqlite(self) -> bool:
@@ -114,7 +121,9 @@ def _from_file(config: str | None) -> dict[str, Any]:
         return {}
     try:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as problem:
+    except OSError as problem:
+        raise SettingsError(f"settings file {path}: {problem.strerror}") from problem
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise SettingsError(f"settings file {path}: {problem}") from problem
     return {_known(key.replace("-", "_"), f"settings file {path}"): value for key, value in found.items()}
 
@@ -135,11 +144,17 @@ def _typed(name: str, value: Any) -> Any:
     if isinstance(default, bool):
         return _boolean(name, value)
     if isinstance(default, int):
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            raise SettingsError(f"setting {name}: found {value!r}, expected a whole number") from None
-    return str(value)
+        return _whole_number(name, value)
+    if not isinstance(value, str):
+        raise SettingsError(f"setting {name}: found {value!r}, expected text")
+    return value
+
+
+def _whole_number(name: str, value: Any) -> int:
+    text = str(value).strip()
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise SettingsError(f"setting {name}: found {value!r}, expected a whole number")
+    return int(text)
 
 
 def _boolean(name: str, value: Any) -> bool:

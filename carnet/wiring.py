@@ -9,7 +9,7 @@ import structlog
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from carnet.domains import affinity_domain, repository_unique_id
-from carnet.settings import Settings
+from carnet.settings import Settings, SettingsError
 from fhir_facade.document_reference import to_document_reference
 from registry import iti42_register_document_set_b as iti42
 from registry.criteria import Criteria, Form
@@ -73,7 +73,10 @@ def open_units(settings: Settings) -> Units:
     """The database alone, at the newest schema."""
     if settings.uses_sqlite:
         settings.data_folder.mkdir(parents=True, exist_ok=True)
-    engine = open_engine(settings.database_url, connections=settings.threads)
+    try:
+        engine = open_engine(settings.database_url, connections=settings.threads)
+    except ValueError as problem:
+        raise SettingsError(f"setting database: {problem}") from problem
     upgrade(engine)
     return SqliteUnits(engine) if settings.uses_sqlite else PostgresqlUnits(engine)
 

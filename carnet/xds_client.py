@@ -150,8 +150,10 @@ class XdsClient:
             connection.request("POST", path, body=message, headers={"Content-Type": content_type})
             response = connection.getresponse()
             return response.getheader("Content-Type", ""), response.read()
-        except OSError as problem:
-            raise ClientError(f"{self._url.geturl()} cannot be reached: {problem}") from problem
+        except (OSError, http.client.HTTPException) as problem:
+            raise ClientError(
+                f"{self._url.geturl()} cannot be reached: {problem or type(problem).__name__}"
+            ) from problem
         finally:
             connection.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 
 SQLITE_PRAGMAS: Mapping[str, str] = {
     "journal_mode": "wal",
@@ -30,12 +31,18 @@ def open_engine(url: str, *, connections: int = 16) -> Engine:
 
     Raises UnsafeDatabase for unsafe settings, ValueError for another kind of database.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed, connections)
-    if parsed.get_backend_name() == "postgresql":
-        return _open_postgresql(parsed, connections)
-    raise ValueError(f"database {parsed.drivername}: expected sqlite:///FILE or postgresql+psycopg://…")
+    opener = _OPENERS.get(database_kind(url))
+    if opener is None or not make_url(url).database:
+        raise ValueError("expected sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+    return opener(make_url(url), connections)
+
+
+def database_kind(url: str) -> str:
+    """`sqlite`, `postgresql` or another name; empty for what is no database URL."""
+    try:
+        return make_url(url).get_backend_name()
+    except ArgumentError:
+        return ""
 
 
 def _open_sqlite(url: URL, connections: int) -> Engine:
@@ -79,3 +86,6 @@ def _open_postgresql(url: URL, connections: int) -> Engine:
             if found != safe:
                 raise UnsafeDatabase(f"PostgreSQL {name} is {found}, must be {safe}")
     return engine
+
+
+_OPENERS = {"sqlite": _open_sqlite, "postgresql": _open_postgresql}

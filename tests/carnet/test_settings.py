@@ -26,6 +26,10 @@ def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         {"workers": 0},
         {"repository_id": "x"},
         {"check_codes": "perhaps"},
+        {"port": 80.5},
+        {"threads": True},
+        {"host": 127},
+        {"data": ["a", "b"]},
     ],
 )
 def test_a_bad_value_names_the_setting(given: dict[str, object]) -> None:
@@ -53,3 +57,8 @@ def test_open_security_is_for_loopback_only(host: str, *, expected: bool) -> Non
     else:
         with pytest.raises(SettingsError):
             check_security(Settings(security="open", host=host))
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    assert Settings(host="::1", port=80).public_url == "http://[::1]:80"
+    assert Settings(host="localhost", port=80).public_url == "http://localhost:80"
