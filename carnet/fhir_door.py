@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 import flask
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import Caller
@@ -73,7 +72,6 @@ def fhir_blueprint(
 
     door.register_error_handler(FhirProblem, _refused)
     door.register_error_handler(StorageFailed, lambda _: _refused(unavailable("transient")))
-    door.register_error_handler(SQLAlchemyError, lambda _: _refused(unavailable("transient")))
     door.register_error_handler(HTTPException, _http_problem)
     door.register_error_handler(Exception, _unexpected)
     return door
