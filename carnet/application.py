@@ -5,7 +5,6 @@ from wsgiref.types import WSGIEnvironment
 
 import flask
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import OPEN_CALLER, Caller
@@ -16,6 +15,7 @@ from carnet.settings import check_security
 from carnet.wiring import Actors
 from carnet.xds_door import XdsDoor, xds_blueprint
 from storage import migrate
+from storage.unit_of_work import StorageFailed
 
 
 def application(actors: Actors) -> flask.Flask:
@@ -54,7 +54,7 @@ def _add_health(app: flask.Flask, actors: Actors) -> None:
         try:
             with actors.units.read() as connection:
                 is_ready = migrate.revision(connection) == migrate.newest()
-        except SQLAlchemyError:
+        except StorageFailed:
             is_ready = False
         text, status = ("ready\n", 200) if is_ready else ("database not ready\n", 503)
         return flask.Response(text, status=status, content_type="text/plain")

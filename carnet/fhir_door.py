@@ -6,7 +6,6 @@ from importlib.metadata import version
 from wsgiref.types import WSGIEnvironment
 
 import flask
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import Caller
@@ -74,7 +73,6 @@ def fhir_blueprint(
 
     door.register_error_handler(FhirProblem, _refused)
     door.register_error_handler(StorageFailed, lambda _: _refused(unavailable("transient")))
-    door.register_error_handler(SQLAlchemyError, lambda _: _refused(unavailable("transient")))
     door.register_error_handler(HTTPException, _http_problem)
     door.register_error_handler(Exception, _unexpected)
     return door

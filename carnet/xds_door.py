@@ -24,6 +24,7 @@ from registry import iti57_update_document_set as iti57
 from registry import iti61_register_on_demand_document_entry as iti61
 from registry import iti62_remove_metadata as iti62
 from registry import iti92_restricted_update_document_set as iti92
+from registry.answers import storage_error
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
@@ -32,7 +33,10 @@ from schemas.wsdl import wsdl, xsd
 from soap.faults import HttpRefusal
 from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
-from xds.vocabulary import LCM, QUERY, RMD, XDS_B
+from storage.unit_of_work import StorageFailed
+from xds.ebrim.response import adhoc_query_response, registry_response, retrieve_document_set_response
+from xds.errors import RegistryError
+from xds.vocabulary import LCM, QUERY, RMD, XDS_B, ResponseStatus
 
 MEGABYTE = 10**6
 _PREFIX = "/xds"
@@ -40,20 +44,48 @@ CallerOf = Callable[[WSGIEnvironment], Caller]
 LogRequest = Callable[[str, str, int, float], None]
 
 
+# The answer of a transaction to a database that cannot be used now.
+Failure = Callable[[RegistryError], bytes]
+
+
+def _submission_failure(error: RegistryError) -> bytes:
+    return registry_response([error])
+
+
+def _query_failure(error: RegistryError) -> bytes:
+    return adhoc_query_response((), [error])
+
+
+def _retrieve_failure(error: RegistryError) -> bytes:
+    return retrieve_document_set_response((), [error], status=ResponseStatus.FAILURE)
+
+
 def registry_operations(actors: Actors) -> tuple[Operation, ...]:
     """The transactions of the Document Registry."""
 
     def operation(
-        name: str, action: str, body: str, answer: Callable[..., bytes], *, response_action: str = ""
+        name: str,
+        action: str,
+        body: str,
+        answer: Callable[..., bytes],
+        *,
+        response_action: str = "",
+        failure: Failure = _submission_failure,
     ) -> Operation:
         def handler(message: Message) -> Reply:
             return Reply(body=answer(actors.registry, message.body, message.caller))
 
-        return _operation(name, action, body, handler, response_action=response_action)
+        return _operation(name, action, body, handler, response_action=response_action, failure=failure)
 
     submit = f"{{{LCM}}}SubmitObjectsRequest"
     return (
-        operation("ITI-18", "urn:ihe:iti:2007:RegistryStoredQuery", f"{{{QUERY}}}AdhocQueryRequest", iti18.soap),
+        operation(
+            "ITI-18",
+            "urn:ihe:iti:2007:RegistryStoredQuery",
+            f"{{{QUERY}}}AdhocQueryRequest",
+            iti18.soap,
+            failure=_query_failure,
+        ),
         operation("ITI-42", "urn:ihe:iti:2007:RegisterDocumentSet-b", submit, iti42.soap),
         operation("ITI-57", "urn:ihe:iti:2010:UpdateDocumentSet", submit, iti57.soap),
         operation(
@@ -103,6 +135,7 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
             f"{{{XDS_B}}}RetrieveDocumentSetRequest",
             retrieve,
             mtom=True,
+            failure=_retrieve_failure,
         ),
         _operation("ITI-86", "urn:ihe:iti:2017:RemoveDocuments", f"{{{RMD}}}RemoveDocumentsRequest", remove),
     )
@@ -133,11 +166,19 @@ def _operation(
     mtom: bool = False,
     documents: str = "",
     response_action: str = "",
+    failure: Failure = _submission_failure,
 ) -> Operation:
     """A transaction answers with its action and `Response`, where the standard does not name another.
 
     ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5
     """
+
+    def answered(message: Message) -> Reply:
+        try:
+            return handler(message)
+        except StorageFailed as problem:
+            return Reply(body=failure(storage_error(problem)))
+
     return Operation(
         name=name,
         action=action,
@@ -145,7 +186,7 @@ def _operation(
         body=body,
         mtom=mtom,
         documents=documents,
-        handler=handler,
+        handler=answered,
     )
 
 

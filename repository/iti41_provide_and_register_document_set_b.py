@@ -256,7 +256,8 @@ def _missing_part(document: Provided) -> RegistryError:
 
 def _storage_error(problem: Exception) -> RegistryError:
     if isinstance(problem, StorageFailed):
-        return RegistryError(code=ErrorCode.REGISTRY, context="the registry could not store the metadata; try again")
+        code = ErrorCode.REGISTRY_OUT_OF_RESOURCES if problem.is_full else ErrorCode.REGISTRY
+        return RegistryError(code=code, context="the registry could not store the metadata; try again later")
     full = isinstance(problem, OSError) and problem.errno in _OUT_OF_SPACE
     code = ErrorCode.REPOSITORY_OUT_OF_RESOURCES if full else ErrorCode.REPOSITORY
     return RegistryError(code=code, context="the repository could not store the document; try again later")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage.engine import said_goodbye
 from storage.unit_of_work import StorageFailed
 
 
@@ -37,7 +38,10 @@ class IdleReaders:
 
     def _take(self) -> Connection:
         try:
-            return self._idle.pop()
+            while said_goodbye((connection := self._idle.pop()).connection.driver_connection):
+                connection.invalidate()
+                connection.close()
+            return connection
         except IndexError:
             return self._engine.connect()
 

@@ -55,9 +55,7 @@ def find(
 
 
 @lru_cache(maxsize=256)
-def _prepared(
-    dialect: Dialect, plain: tuple[Any, ...], visibility: Visibility, page: Page, form: Form
-) -> Prepared:
+def _prepared(dialect: Dialect, plain: tuple[Any, ...], visibility: Visibility, page: Page, form: Form) -> Prepared:
     """The statement that finds objects of any one patient by these values of `_PLAIN`, as most questions do."""
     of_patient = _o.patient_key == identities.key_of_patient().scalar_subquery()
     condition = _condition(of_patient, Criteria(**dict(zip(_PLAIN, plain, strict=True))), visibility)

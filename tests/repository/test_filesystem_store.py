@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import resource
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,23 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
             store.read(key, sha256="0" * 64)
     after = len(list(Path("/proc/self/fd").iterdir())) if before else 0
     assert after == before
+
+
+@pytest.fixture
+def no_file_over_100_kb() -> Iterator[None]:
+    """Longer writes fail as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("no_file_over_100_kb")
+def test_octets_that_no_longer_fit_leave_nothing(tmp_path: Path) -> None:
+    """What is still in memory cannot be written either when the file is closed."""
+    incoming = FilesystemStore(tmp_path).receive()
+    with pytest.raises(OSError):
+        for _ in range(100):
+            incoming.write(b"x" * 5_000)
+    incoming.discard()
+    assert files(tmp_path) == []
