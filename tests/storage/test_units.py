@@ -9,7 +9,6 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import SQLAlchemyError
 
 import registry.sql.tables
 import repository.index
@@ -306,7 +305,7 @@ def test_a_reader_that_is_lent_again_sees_what_was_committed_since(units: Units)
 
 
 def test_a_reader_that_failed_is_not_lent_again(units: Units) -> None:
-    with pytest.raises(SQLAlchemyError), units.read() as connection:
+    with pytest.raises(StorageFailed), units.read() as connection:
         connection.execute(text("SELECT nothing FROM nowhere"))
     assert kept(units) == []
 
