@@ -31,7 +31,8 @@ from xds.ebrim.read import read_document_entries
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.metadata import DocumentEntry
-from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS, ReturnType
+from xds.query_grammar import ReturnType
+from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS
 from xds.vocabulary import QUERY, RIM, RS, XDS_B, AvailabilityStatus, ResponseStatus
 from xds.xml import BadXml, parse
 

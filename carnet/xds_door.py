@@ -20,6 +20,7 @@ from hl7v3.transmission import V3
 from registry import iti18_registry_stored_query as iti18
 from registry import iti42_register_document_set_b as iti42
 from registry import iti44_patient_identity_feed_hl7v3 as iti44
+from registry import iti51_multi_patient_stored_query as iti51
 from registry import iti57_update_document_set as iti57
 from registry import iti61_register_on_demand_document_entry as iti61
 from registry import iti62_remove_metadata as iti62
@@ -77,16 +78,11 @@ def registry_operations(actors: Actors) -> tuple[Operation, ...]:
 
         return _operation(name, action, body, handler, response_action=response_action, failure=failure)
 
-    submit = f"{{{LCM}}}SubmitObjectsRequest"
+    submit, ask = f"{{{LCM}}}SubmitObjectsRequest", f"{{{QUERY}}}AdhocQueryRequest"
     return (
-        operation(
-            "ITI-18",
-            "urn:ihe:iti:2007:RegistryStoredQuery",
-            f"{{{QUERY}}}AdhocQueryRequest",
-            iti18.soap,
-            failure=_query_failure,
-        ),
+        operation("ITI-18", "urn:ihe:iti:2007:RegistryStoredQuery", ask, iti18.soap, failure=_query_failure),
         operation("ITI-42", "urn:ihe:iti:2007:RegisterDocumentSet-b", submit, iti42.soap),
+        operation("ITI-51", "urn:ihe:iti:2009:MultiPatientStoredQuery", ask, iti51.soap, failure=_query_failure),
         operation("ITI-57", "urn:ihe:iti:2010:UpdateDocumentSet", submit, iti57.soap),
         operation(
             "ITI-61",

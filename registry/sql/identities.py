@@ -70,6 +70,22 @@ def _key_of_patient(dialect: Dialect) -> Prepared:
     return prepare(key_of_patient(), dialect)
 
 
+def patient_keys(connection: Connection, patient_ids: Collection[str]) -> dict[str, int]:
+    """CX key -> key of each of these patients that is known and not merged into another."""
+    if len(patient_ids) == 1:
+        (one,) = patient_ids
+        key = patient_key(connection, one)
+        return {} if key is None else {one: key}
+    by_parts = {(cx.authority, cx.id): text for text in patient_ids for cx in (CX(text),)}
+    statement = select(patient.c.authority, patient.c.identifier, patient.c.patient_key).where(
+        one_of(patient.c.authority, sorted({authority for authority, _ in by_parts})),
+        one_of(patient.c.identifier, sorted({identifier for _, identifier in by_parts})),
+        patient.c.merged_into.is_(None),
+    )
+    rows = ((by_parts.get((row[0], row[1])), row[2]) for row in connection.execute(statement))
+    return {text: key for text, key in rows if text is not None}
+
+
 def add_patient(connection: Connection, patient_id: str, key: int) -> int:
     """Make a patient known; returns the key it has, old or new."""
     known = patient_key(connection, patient_id)
@@ -90,10 +106,17 @@ def patient_keys_of(connection: Connection, values: Sequence[str]) -> list[int]:
 
 def object_keys_of(connection: Connection, values: Collection[str]) -> dict[str, list[tuple[int, int]]]:
     """(patient key, object key) of every object that has one of these entryUUIDs or uniqueIds."""
+    rows = rows_of(connection, values)
+    objects = {value: [key for key in keys if key[1] != NO_OBJECT] for value, keys in rows.items()}
+    return {value: keys for value, keys in objects.items() if keys}
+
+
+def rows_of(connection: Connection, values: Collection[str]) -> dict[str, list[tuple[int, int]]]:
+    """The same with the rows that only say which patient an identifier concerns, under the object key NO_OBJECT."""
     if not values:
         return {}
     statement = select(identity.c.value, identity.c.patient_key, identity.c.object_key).where(
-        one_of(identity.c.value, sorted(values)), identity.c.object_key != NO_OBJECT
+        one_of(identity.c.value, sorted(values))
     )
     found: dict[str, list[tuple[int, int]]] = {}
     for value, owner, key in connection.execute(statement):

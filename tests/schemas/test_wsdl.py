@@ -51,6 +51,11 @@ OPERATIONS = {
         "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
     ),
+    ("registry", "DocumentRegistry_MultiPatientStoredQuery"): (
+        "urn:ihe:iti:2009:MultiPatientStoredQuery",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse",
+    ),
     ("registry", "DocumentRegistry_UpdateDocumentSet"): (
         "urn:ihe:iti:2010:UpdateDocumentSet",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
@@ -226,6 +231,7 @@ def test_client_writes_every_request_with_its_action(service: tuple[str, zeep.Cl
     identifiers = {"RepositoryUniqueId": "2.999.6", "DocumentUniqueId": "2.999.7"}
     bodies: dict[str, dict[str, object]] = {
         "RegistryStoredQuery": {"ResponseOption": {}, "AdhocQuery": {"id": "urn:uuid:q"}},
+        "MultiPatientStoredQuery": {"ResponseOption": {}, "AdhocQuery": {"id": "urn:uuid:q"}},
         **dict.fromkeys(
             (
                 "RegisterDocumentSet-b",

@@ -7,19 +7,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xds.errors import ErrorCode, Rejected
-from xds.stored_queries import (
-    FIND_DOCUMENTS,
-    GET_DOCUMENTS,
+from xds.query_grammar import (
     MAX_PARAMETERS,
     MAX_VALUES,
+    MAX_WILDCARDS,
     AdhocQuery,
     ReadQuery,
     ReturnType,
     read_query,
 )
+from xds.stored_queries import (
+    FIND_DOCUMENTS,
+    FIND_DOCUMENTS_EXCLUDE,
+    FIND_DOCUMENTS_FOR_MULTIPLE_PATIENTS,
+    GET_DOCUMENTS,
+    GET_RELATED_DOCUMENTS,
+    MULTI_PATIENT_STORED_QUERIES,
+    REGISTRY_STORED_QUERIES,
+    ParameterType,
+    StoredQuery,
+)
+from xds.vocabulary import AvailabilityStatus
 
 PATIENT = ("$XDSDocumentEntryPatientId", ("'1^^^&1.2.3&ISO'",))
-STATUS = ("$XDSDocumentEntryStatus", ("('urn:a')",))
+STATUS = ("$XDSDocumentEntryStatus", (f"('{AvailabilityStatus.APPROVED}')",))
 EVENTS, TYPES, AUTHOR = "$XDSDocumentEntryEventCodeList", "$XDSDocumentEntryTypeCode", "$XDSDocumentEntryAuthorPerson"
 
 
