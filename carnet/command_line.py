@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from carnet.address import CannotListen, with_port
 from carnet.fhir_client import FhirClient
+from carnet.media_commands import export, import_
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
 from carnet.patient_commands import patient
 from carnet.recipient_commands import recipient
@@ -20,6 +21,8 @@ from carnet.settings import Settings, SettingsError
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
+from portable_media.iti32_distribute_document_set_on_media import ExportFailed
+from portable_media.medium import MediumRefused
 from storage import migrate
 from storage.engine import UnsafeDatabase, open_engine
 from storage.unit_of_work import StorageFailed
@@ -32,9 +35,7 @@ REFUSED, USAGE = 1, 2
 def main() -> NoReturn:
     """Entry point: known failures end in one sentence, never in a stack trace."""
     try:
-        commands(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        code = commands(standalone_mode=False)
     except click.ClickException as problem:
         problem.show()
         sys.exit(USAGE)
@@ -42,7 +43,7 @@ def main() -> NoReturn:
         _fail(str(problem), USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (CannotListen, ClientError, UnreadableDocument, StorageFailed) as problem:
+    except (CannotListen, ClientError, UnreadableDocument, ExportFailed, MediumRefused, StorageFailed) as problem:
         _fail(str(problem), REFUSED)
     except OSError as problem:
         _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem), REFUSED)
@@ -51,7 +52,8 @@ def main() -> NoReturn:
     except Rejected as rejected:
         _print_errors(rejected.errors)
         sys.exit(REFUSED)
-    sys.exit(0)
+    # click hands over the code of an Exit instead of raising it
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _first_line(problem: SQLAlchemyError) -> str:
@@ -80,6 +82,8 @@ def commands() -> None:
 
 commands.add_command(patient)
 commands.add_command(recipient)
+commands.add_command(export)
+commands.add_command(import_)
 
 
 @commands.command()

@@ -25,7 +25,17 @@ from xds.ebrim.attributes import (
 )
 from xds.errors import RegistryError, metadata_error
 from xds.identifiers import is_uuid_urn
-from xds.metadata import Association, Author, DocumentEntry, ExtraCode, Folder, Slot, Submission, SubmissionSet
+from xds.metadata import (
+    Association,
+    Author,
+    DocumentEntry,
+    ExtraCode,
+    Folder,
+    RegistryObject,
+    Slot,
+    Submission,
+    SubmissionSet,
+)
 from xds.vocabulary import LCM, LIMITED_METADATA_NODES, RIM, AssociationType, AvailabilityStatus, ClassificationNode
 
 _SLOT, _VALUE, _VALUE_LIST = f"{{{RIM}}}Slot", f"{{{RIM}}}Value", f"{{{RIM}}}ValueList"
@@ -119,6 +129,26 @@ def read_document_entries(response: etree._Element) -> tuple[DocumentEntry, ...]
         )
         for element in response.iter(_EXTRINSIC)
     )
+
+
+def read_registry_objects(answer: etree._Element) -> Iterator[RegistryObject]:
+    """Every object of a query answer, in its order, as a consumer reads it; statuses are kept."""
+    report = _Report()
+    for element in answer.iter(_EXTRINSIC, _PACKAGE, _ASSOCIATION):
+        status = _STATUS_OF.get(element.get("status", ""))
+        for thing in _read_object(element, report):
+            yield replace(thing, availability_status=status)
+
+
+def _read_object(element: etree._Element, report: _Report) -> Iterator[RegistryObject]:
+    if element.tag == _EXTRINSIC:
+        yield _read(element, DOCUMENT_ENTRY, DocumentEntry, report)
+    elif element.tag == _ASSOCIATION:
+        yield from _read_association(element, report)
+    elif _package_node(element, {}, report) is ClassificationNode.FOLDER:
+        yield _read(element, FOLDER, Folder, report)
+    else:
+        yield _read(element, SUBMISSION_SET, SubmissionSet, report)
 
 
 def submit_objects_request(body: etree._Element) -> etree._Element | None:
