@@ -74,13 +74,13 @@ def read_query(request: AdhocQuery, queries: Mapping[str, StoredQuery] = REGISTR
     given: set[str] = set()
     for name, slots in _by_name(request.slots).items():
         if name not in known:
-            errors.extend(_obsolete(name))
             continue
         groups, problems = _read_parameter(known[name], slots)
         errors.extend(problems)
         if groups or problems:
             given.add(name)
             values[name] = groups
+    errors.extend(_obsolete(request, values))
     errors.extend(_missing(query, given))
     errors.extend(_contradictions(query, given))
     errors.extend(_excess(query, values))
@@ -115,9 +115,14 @@ def _by_name(slots: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, list[tup
     return grouped
 
 
-def _obsolete(name: str) -> Iterator[RegistryError]:
-    """A parameter the query does not have is ignored, but for the names that once held the coding scheme. ebRS 6.3.2"""
-    if len(name) <= MAX_ITEM_LENGTH and _OBSOLETE.match(name):
+def _obsolete(request: AdhocQuery, values: Mapping[str, Groups]) -> Iterator[RegistryError]:
+    """A parameter the query does not have is ignored, but not a coding scheme apart from its code. ebRS 6.3.2.
+
+    Beside codes that have their scheme, the name that once held it says nothing and is ignored too.
+    """
+    for name in dict.fromkeys(name for name, _ in request.slots):
+        if len(name) > MAX_ITEM_LENGTH or not _OBSOLETE.match(name) or values.get(name.removesuffix("Scheme")):
+            continue
         yield _error(ErrorCode.REGISTRY, f"{name}: obsolete, give the scheme with the code as 'code^^codingScheme'")
 
 

@@ -134,6 +134,12 @@ def test_unknown_parameters_are_ignored_but_obsolete_ones_refused() -> None:
     assert codes(PATIENT, STATUS, ("$XDSDocumentEntryClassCodeScheme", ("'x'",))) == [ErrorCode.REGISTRY]
 
 
+def test_an_obsolete_scheme_says_nothing_beside_codes_that_have_theirs() -> None:
+    scheme = ("$XDSDocumentEntryTypeCodeScheme", ("('x')",))
+    assert find((TYPES, ("('11488-4^^1.2.3')",)), scheme).groups(TYPES) == (("11488-4^^1.2.3",),)
+    assert set(codes(PATIENT, STATUS, (TYPES, ("('11488-4')",)), scheme)) == {ErrorCode.REGISTRY}
+
+
 def test_an_unknown_query_and_return_type_have_their_codes() -> None:
     assert codes(query="urn:uuid:14D4DEBF-8F97-4251-9A74-A90016B0AF0D") == [ErrorCode.UNKNOWN_STORED_QUERY]
     assert codes(PATIENT, STATUS, kind="Everything") == [ErrorCode.REGISTRY]
