@@ -12,16 +12,6 @@ from tests.servers import in_process, started
 
 pytestmark = pytest.mark.corpus
 
-# Tests that fail because the server does not serve yet what they need: most of the stored queries, [ITI-51], and
-# obsolete parameters that are to be ignored (11897). A test that passes has to leave this list.
-AWAITED = frozenset(
-    (
-        *("11897", "11902", "11903", "11904", "11906", "11909", "11966", "11979", "11991", "11993", "11994", "11998"),
-        *("11999", "12000", "12001", "12002", "12022", "12323", "12327", "12364", "12370", "15805", "20000b", "20000d"),
-        *("20000e", "21003", "21004", "30001", "30002", "30003", "30005", "30006", "30007"),
-    )
-)
-
 
 @pytest.fixture(scope="module", params=BOTH_DATABASES)
 def outcome(
@@ -38,8 +28,7 @@ def outcome(
 
 def test_every_test_of_the_kit_passes(outcome: RunOutcome) -> None:
     failed = {step.test: f"{step.place}: {step.failures[0]}" for step in outcome.steps if step.status is Status.FAILED}
-    assert {test: reason for test, reason in failed.items() if test not in AWAITED} == {}
-    assert set(failed) == AWAITED, f"these pass now: {sorted(AWAITED - set(failed))}"
+    assert failed == {}
 
 
 def test_every_test_of_the_kit_is_run(outcome: RunOutcome) -> None:
@@ -49,5 +38,4 @@ def test_every_test_of_the_kit_is_run(outcome: RunOutcome) -> None:
 
 def test_the_kit_and_the_standard_disagree_on_one_section_only(outcome: RunOutcome) -> None:
     found = {(step.test, step.section) for step in outcome.steps if step.status is Status.DISAGREEMENT}
-    assert found <= {("20000d", "query_for_ss_assoc")}
-    assert ("20000d", "query_for_ss_assoc") in found or "20000d" in AWAITED
+    assert found == {("20000d", "query_for_ss_assoc")}

@@ -10,7 +10,6 @@ from xds.errors import ErrorCode, Rejected
 from xds.query_grammar import (
     MAX_PARAMETERS,
     MAX_VALUES,
-    MAX_WILDCARDS,
     AdhocQuery,
     ReadQuery,
     ReturnType,
@@ -18,14 +17,7 @@ from xds.query_grammar import (
 )
 from xds.stored_queries import (
     FIND_DOCUMENTS,
-    FIND_DOCUMENTS_EXCLUDE,
-    FIND_DOCUMENTS_FOR_MULTIPLE_PATIENTS,
     GET_DOCUMENTS,
-    GET_RELATED_DOCUMENTS,
-    MULTI_PATIENT_STORED_QUERIES,
-    REGISTRY_STORED_QUERIES,
-    ParameterType,
-    StoredQuery,
 )
 from xds.vocabulary import AvailabilityStatus
 
