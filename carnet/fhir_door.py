@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from wsgiref.types import WSGIEnvironment
 
 import flask
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_accept_header
 
 from access_policy.caller import Caller
 from carnet.failures import log_unexpected
@@ -110,10 +113,16 @@ def _check_json() -> None:
     if wanted:
         acceptable = wanted.partition(";")[0] in _FORMATS
     else:
-        accept = flask.request.accept_mimetypes
-        acceptable = not accept or any(accept[kind] > 0 for kind in _JSON_TYPES)
+        acceptable = _accepts_json(flask.request.headers.get("Accept", ""))
     if not acceptable:
         raise FhirProblem(406, "not-supported", f"only {FHIR_JSON} is served")
+
+
+@lru_cache(maxsize=64)
+def _accepts_json(accept: str) -> bool:
+    """A client sends the same header each time."""
+    kinds = parse_accept_header(accept, MIMEAccept)
+    return not kinds or any(kinds[kind] > 0 for kind in _JSON_TYPES)
 
 
 def _document(fhir_id: str, document: iti68.RetrievedDocument) -> flask.Response:

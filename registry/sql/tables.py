@@ -1,7 +1,8 @@
 """The registry's tables.
 
-One row per registry object: narrow indexed columns first, then the attributes as JSON (the truth)
-and the rendered ebRIM and FHIR bytes (derived, rewritten in the same transaction). Every row carries
+One row per registry object: narrow indexed columns first, then the rendered ebRIM and FHIR bytes
+(derived, rewritten in the same transaction), last the attributes as JSON (the truth): SQLite reads a
+row from its beginning, and questions want the renderings. Every row carries
 the patient key, and every uniqueness that matters is in `identity`, so the schema distributes by
 patient unchanged.
 """
@@ -90,10 +91,10 @@ registry_object = Table(
     Column("healthcare_facility_type_code", String),
     Column("content_type_code", String),
     Column("source_id", String),
-    Column("attributes", Text, nullable=False),
     Column("ebrim", LargeBinary, nullable=False),
     Column("fhir", LargeBinary),
-    Index("ix_registry_object_kind", "patient_key", "kind", "status"),
+    Column("attributes", Text, nullable=False),
+    Index("ix_registry_object_kind", "patient_key", "kind", "object_key"),
     _partial_index("ix_registry_object_source", "patient_key", "source", where="source IS NOT NULL"),
     _partial_index("ix_registry_object_target", "patient_key", "target", where="target IS NOT NULL"),
     _partial_index("ix_registry_object_later_version", "patient_key", "logical_id", where="version > 1"),

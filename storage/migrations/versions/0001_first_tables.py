@@ -62,12 +62,12 @@ def upgrade() -> None:
                 "source_id",
             )
         ),
-        sa.Column("attributes", sa.Text, nullable=False),
         sa.Column("ebrim", sa.LargeBinary, nullable=False),
         sa.Column("fhir", sa.LargeBinary),
+        sa.Column("attributes", sa.Text, nullable=False),
         comment="DocumentEntry, SubmissionSet, Folder, Association. ITI TF-3: 4.2.1",
     )
-    op.create_index("ix_registry_object_kind", "registry_object", ["patient_key", "kind", "status"])
+    op.create_index("ix_registry_object_kind", "registry_object", ["patient_key", "kind", "object_key"])
     op.create_table(
         "object_value",
         sa.Column("patient_key", sa.BigInteger, primary_key=True, autoincrement=False),
