@@ -12,15 +12,8 @@ from tests.servers import in_process, started
 
 pytestmark = pytest.mark.corpus
 
-# Tests that fail because the server does not serve yet what they need: most of the stored queries, [ITI-51], and
-# obsolete parameters that are to be ignored (11897). A test that passes has to leave this list.
-AWAITED = frozenset(
-    (
-        *("11897", "11902", "11903", "11904", "11906", "11909", "11966", "11979", "11991", "11993", "11994", "11998"),
-        *("11999", "12000", "12001", "12002", "12022", "12323", "12327", "12364", "12370", "15805", "20000b", "20000d"),
-        *("20000e", "21003", "21004", "30001", "30002", "30003", "30005", "30006", "30007"),
-    )
-)
+# Tests that fail because the server does not serve yet what they need. One that passes has to leave this list.
+AWAITED = frozenset[str]()
 
 
 @pytest.fixture(scope="module", params=BOTH_DATABASES)
