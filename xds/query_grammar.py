@@ -72,15 +72,14 @@ def read_query(request: AdhocQuery, queries: Mapping[str, StoredQuery] = REGISTR
     known = {parameter.name: parameter for parameter in query.parameters}
     values: dict[str, Groups] = {}
     given: set[str] = set()
-    for name, slots in _by_name(request.slots).items():
-        if name not in known:
-            continue
-        groups, problems = _read_parameter(known[name], slots)
+    by_name = _by_name(request.slots)
+    for name in (name for name in known if name in by_name):
+        groups, problems = _read_parameter(known[name], by_name[name])
         errors.extend(problems)
         if groups or problems:
             given.add(name)
             values[name] = groups
-    errors.extend(_obsolete(request, values))
+    errors.extend(_obsolete(by_name.keys() - known.keys(), values))
     errors.extend(_missing(query, given))
     errors.extend(_contradictions(query, given))
     errors.extend(_excess(query, values))
@@ -115,15 +114,13 @@ def _by_name(slots: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, list[tup
     return grouped
 
 
-def _obsolete(request: AdhocQuery, values: Mapping[str, Groups]) -> Iterator[RegistryError]:
-    """A parameter the query does not have is ignored, but not a coding scheme apart from its code. ebRS 6.3.2.
-
-    Beside codes that have their scheme, the name that once held it says nothing and is ignored too.
+def _obsolete(unknown: Iterable[str], values: Mapping[str, Groups]) -> Iterator[RegistryError]:
+    """Parameters the query does not have are ignored, ebRS 6.3.2.1, and so are the names that once held a coding
+    scheme, beside codes that have theirs. Elsewhere ignoring them would widen the question.
     """
-    for name in dict.fromkeys(name for name, _ in request.slots):
-        if len(name) > MAX_ITEM_LENGTH or not _OBSOLETE.match(name) or values.get(name.removesuffix("Scheme")):
-            continue
-        yield _error(ErrorCode.REGISTRY, f"{name}: obsolete, give the scheme with the code as 'code^^codingScheme'")
+    for name in sorted(one for one in unknown if len(one) <= MAX_ITEM_LENGTH and _OBSOLETE.match(one)):
+        if not values.get(name.removesuffix("Scheme")):
+            yield _error(ErrorCode.REGISTRY, f"{name}: obsolete, give the scheme with the code as 'code^^codingScheme'")
 
 
 def _read_parameter(parameter: Parameter, slots: Sequence[tuple[str, ...]]) -> tuple[Groups, list[RegistryError]]:
