@@ -26,7 +26,7 @@ from xds.vocabulary import XDS_B, ObjectType
 from xds.xml import text_of
 
 _DOCUMENT = f"{{{XDS_B}}}Document"
-_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Part(Protocol):

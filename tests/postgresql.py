@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -24,10 +25,13 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def running(*, keep_in: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+def running(
+    *, keep_in: Path | None = None, settings: Mapping[str, str] = MappingProxyType({}), port: int = 0
+) -> Iterator[str]:
     """URL of a server with an empty database `postgres`; every setting that protects data stays on.
 
-    `keep_in` is a folder in which the databases outlive the server, and are found again.
+    `keep_in` is a folder in which the databases outlive the server, and are found again; `port` 0 takes a free one.
+    It is stopped at the end whoever is connected (SIGINT).
     """
     folder = binaries()
     if folder is None:
@@ -38,7 +42,7 @@ def running(*, keep_in: Path | None = None, settings: Mapping[str, str] = Mappin
     try:
         if user is not None:
             shutil.chown(home, user)
-        data, port = home / "data", _free_port()
+        data, port = home / "data", port or _free_port()
         if not data.exists():
             command = [folder / "initdb", "-D", data, "-U", "carnet", "--auth=trust", "--encoding=UTF8", "--locale=C"]
             _run(command, user, home)
@@ -52,7 +56,7 @@ def running(*, keep_in: Path | None = None, settings: Mapping[str, str] = Mappin
             _wait(folder, port, server, home / "log")
             yield f"postgresql+psycopg://carnet@127.0.0.1:{port}/postgres"
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)
             server.wait(timeout=30)
     finally:
         if keep_in is None:
