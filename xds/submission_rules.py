@@ -25,6 +25,10 @@ from xds.vocabulary import (
 )
 
 TITLE_MAX_LENGTH = 128
+_MEMBERS: Mapping[type[RegistryObject], tuple[type[RegistryObject], ...]] = {
+    SubmissionSet: (DocumentEntry, Folder, Association),
+    Folder: (DocumentEntry,),
+}
 
 Unreadable = frozenset[tuple[str, str]]
 
@@ -338,6 +342,8 @@ def _relationship_rules(
     must_be_stored = kind in REPLACEMENTS or kind is AssociationType.IS_SNAPSHOT_OF
     if must_be_stored and association.target in own:
         yield _unresolved(association, "targetObject", association.target, "a DocumentEntry of the registry")
+    elif isinstance(own.get(association.target), Folder | Association):
+        yield _unresolved(association, "targetObject", association.target, "a DocumentEntry")
     if target is None:
         return
     if target.kind is not DocumentEntry:
@@ -365,6 +371,7 @@ def _member_rules(
     for stored in (source, target):
         if stored is not None and stored.kind is SubmissionSet:
             yield metadata_error(f"{named(association)}: found a stored SubmissionSet as an end, expected none")
+    yield from _member_kinds_rule(association, own, outside)
     if source is not None and source.kind is Folder and source.status is not AvailabilityStatus.APPROVED:
         yield metadata_error(f"{named(association)}: sourceObject: found a Folder that is not Approved")
     if target is None or target.kind is not DocumentEntry:
@@ -377,6 +384,30 @@ def _member_rules(
         yield _deprecated(association)
 
 
+def _member_kinds_rule(
+    association: Association, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]
+) -> Iterator[RegistryError]:
+    """A SubmissionSet holds documents, folders and memberships, a Folder holds documents. ITI TF-3: 4.2.2.1
+
+    A SubmissionSet at the wrong end has its own rule.
+    """
+    source, target = (_kind_of(end, own, outside) for end in (association.source, association.target))
+    if source is None or target is None or target is SubmissionSet or target in _MEMBERS.get(source, ()):
+        return
+    yield metadata_error(
+        f"{named(association)}: found {TABLES[target].name} {association.target} as a member of "
+        f"{TABLES[source].name} {association.source}"
+    )
+
+
+def _kind_of(
+    identifier: str, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]
+) -> type[RegistryObject] | None:
+    if identifier in own:
+        return type(own[identifier])
+    return outside[identifier].kind if identifier in outside else None
+
+
 def _is_reference_member(association: Association, own: Mapping[str, RegistryObject]) -> bool:
     """A SubmissionSet may refer to a document of another patient."""
     return association.association_type is AssociationType.HAS_MEMBER and isinstance(
@@ -387,14 +418,15 @@ def _is_reference_member(association: Association, own: Mapping[str, RegistryObj
 def _same_patient_rule(
     association: Association, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]
 ) -> Iterator[RegistryError]:
-    """T14: what is linked to a stored object belongs to its patient."""
+    """T14; two objects of the request are compared with their SubmissionSet already."""
+    if association.source in own and association.target in own:
+        return
     source, target = (_patient_of(end, own, outside) for end in (association.source, association.target))
-    is_of_request = association.source in own and association.target in own
-    if source and target and source != target and not is_of_request:
+    if source and target and source != target:
         yield RegistryError(
             code=ErrorCode.PATIENT_ID_DOES_NOT_MATCH,
-            context=f"{named(association)}: patientId {source!r} of sourceObject {association.source} "
-            f"is not {target!r}, that of targetObject {association.target}",
+            context=f"{named(association)}: the patientId of sourceObject {association.source} "
+            f"is not that of targetObject {association.target}",
         )
 
 

@@ -320,3 +320,56 @@ def test_a_folder_takes_approved_documents_while_it_is_approved() -> None:
         }
         errors = of_state(a_submission(associations=(member,)), objects=facts)
         assert [error.code for error in errors] == ([] if code is None else [code])
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [(UUID, "Document01"), ("Folder01", OTHER_UUID), (UUID, OTHER_UUID)],
+    ids=["a stored folder", "a stored document", "both stored"],
+)
+def test_a_folder_and_its_document_are_of_one_patient_whichever_is_stored(source: str, target: str) -> None:
+    """The SubmissionSet, Document01 and Folder01 are of PATIENT."""
+    member = an_association(source=source, target=target)
+    submission = a_submission(folders=(a_folder(),), associations=(member,))
+    for patients, expected in (
+        ((PATIENT.key, PATIENT.key), []),
+        ((OTHER_PATIENT.key, PATIENT.key), [] if source != UUID else [ErrorCode.PATIENT_ID_DOES_NOT_MATCH]),
+    ):
+        facts = {
+            UUID: stored(kind=Folder, object_type=None, patient=patients[0]),
+            OTHER_UUID: stored(entry_uuid=OTHER_UUID, patient=patients[1]),
+        }
+        assert [error.code for error in of_state(submission, objects=facts)] == expected
+    if target == OTHER_UUID:
+        facts = {UUID: stored(kind=Folder, object_type=None), OTHER_UUID: stored(patient=OTHER_PATIENT.key)}
+        assert [error.code for error in of_state(submission, objects=facts)] == [ErrorCode.PATIENT_ID_DOES_NOT_MATCH]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("Document01", "Folder01"),
+        ("Document01", UUID),
+        ("Folder01", "Folder02"),
+        ("Folder01", "Association01"),
+        (UUID, OTHER_UUID),
+    ],
+)
+def test_a_folder_holds_documents_and_nothing_else_has_members(source: str, target: str) -> None:
+    member = an_association(entry_uuid="Association01", source=source, target=target)
+    other = a_folder(entry_uuid="Folder02", unique_id="2.25.2")
+    submission = a_submission(folders=(a_folder(), other), associations=(member,))
+    facts = {
+        UUID: stored(),
+        OTHER_UUID: stored(entry_uuid=OTHER_UUID, kind=Folder, object_type=None),
+    }
+    context = one_context(of_state(submission, objects=facts))
+    assert "Association01" in context
+    assert "member" in context
+
+
+@pytest.mark.parametrize("kind", [AssociationType.APND, AssociationType.XFRM, AssociationType.SIGNS])
+def test_a_relationship_points_at_no_folder_of_the_request(kind: AssociationType) -> None:
+    link = an_association(association_type=kind, source="Document01", target="Folder01")
+    errors = of_state(a_submission(folders=(a_folder(),), associations=(link,)))
+    assert "Folder01" in one_context(errors, ErrorCode.UNRESOLVED_REFERENCE)

@@ -7,6 +7,7 @@ import org.openehealth.ipf.commons.ihe.xds.core.metadata.AssociationType;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.AvailabilityStatus;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Folder;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Identifiable;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Timestamp;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Version;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.XDSMetaClass;
@@ -14,11 +15,13 @@ import org.openehealth.ipf.commons.ihe.xds.core.requests.RegisterDocumentSet;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorCode;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.Severity;
 
+import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -75,6 +78,7 @@ final class Registration {
                 ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY, "SubmissionSet uniqueId " + request.getSubmissionSet().getUniqueId() + " is already held");
         request.getDocumentEntries().forEach(this::checkOctets);
         request.getAssociations().forEach(this::checkEnds);
+        request.getAssociations().forEach(this::checkPatient);
     }
 
     private void checkOctets(DocumentEntry entry) {
@@ -93,6 +97,20 @@ final class Registration {
         demand(target == null || association.getLabel() == AssociationLabel.REFERENCE
                         || target.getAvailabilityStatus() == AvailabilityStatus.APPROVED,
                 ErrorCode.REGISTRY_DEPRECATED_DOCUMENT_ERROR, association.getTargetUuid() + " is deprecated");
+    }
+
+    /** A membership and a relationship stay within one patient; a reference may leave it. ITI TF-2: 3.42.4.1.3.3 */
+    private void checkPatient(Association association) {
+        var source = patientOf(association.getSourceUuid());
+        var target = patientOf(association.getTargetUuid());
+        demand(association.getLabel() == AssociationLabel.REFERENCE || source == null || target == null || source.equals(target),
+                ErrorCode.PATIENT_ID_DOES_NOT_MATCH, "the ends of " + association.getEntryUuid() + " belong to different patients");
+    }
+
+    private Identifiable patientOf(String uuid) {
+        var held = Stream.of(store.sets, store.entries, store.folders).map(one -> (XDSMetaClass) one.get(uuid));
+        return Stream.concat(objects().stream().filter(one -> one.getEntryUuid().equals(uuid)), held)
+                .filter(Objects::nonNull).map(XDSMetaClass::getPatientId).findFirst().orElse(null);
     }
 
     static void demand(boolean holds, ErrorCode code, String context) {
@@ -151,7 +169,7 @@ final class Registration {
 
     /** lastUpdateTime is now, and later than before even within one second. ITI TF-3: 4.2.3.4.7 */
     private static void touch(Folder folder) {
-        var now = ZonedDateTime.now(java.time.ZoneOffset.UTC).withNano(0);
+        var now = ZonedDateTime.now(ZoneOffset.UTC).withNano(0);
         var before = folder.getLastUpdateTime() == null || folder.getVersion() == null ? null : folder.getLastUpdateTime().getDateTime();
         var moment = before == null || now.isAfter(before) ? now : before.plusSeconds(1);
         folder.setLastUpdateTime(new Timestamp(moment, Timestamp.Precision.SECOND));
