@@ -79,7 +79,8 @@ def find(
         condition = _condition(_place(places, criteria), criteria, visibility)
         rows = connection.execute(_selected(condition, criteria, page, form)).fetchall()
     found = tuple(starmap(Found, rows))
-    places.learn(found)
+    if criteria.kind is not DocumentEntry:  # what refers to a document may belong to another patient
+        places.learn(found)
     return found
 
 

@@ -116,6 +116,7 @@ def add(connection: Connection, things: Sequence[RegistryObject], rows: Sequence
     """Insert rendered rows, their identities and searchable values."""
     connection.execute(insert(registry_object), list(rows))
     names = [one for thing, row in zip(things, rows, strict=True) for one in identities_of(thing, row)]
+    names += _references_across_patients(connection, things, rows[0]["patient_key"])
     identities.add(connection, names)
     values = [
         {"patient_key": row["patient_key"], "object_key": row["object_key"], "attribute": attribute, "value": value}
@@ -147,6 +148,23 @@ def associations_from(connection: Connection, patient_key: int, source: str) -> 
         .order_by(_o.object_key)
     )
     return list(connection.execute(statement).scalars())
+
+
+def _references_across_patients(
+    connection: Connection, things: Sequence[RegistryObject], patient_key: int
+) -> list[dict[str, Any]]:
+    """A SubmissionSet may refer to a document of another patient: the document then concerns this patient too."""
+    targets = {
+        thing.target
+        for thing in things
+        if isinstance(thing, Association) and thing.submission_set_status == "Reference"
+    }
+    places = identities.rows_of(connection, targets)
+    return [
+        {"value": target, "scope": patient_key, "patient_key": patient_key, "object_key": NO_OBJECT}
+        for target, rows in sorted(places.items())
+        if patient_key not in {patient for patient, _ in rows}
+    ]
 
 
 def columns_of(thing: RegistryObject, *, is_current: bool) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from access_policy.caller import OPEN_CALLER
+from registry import iti18_registry_stored_query as iti18
 from registry import iti57_update_document_set as iti57
 from registry.store import Registry
 from tests.builders import (
@@ -36,6 +38,8 @@ from tests.registry.registries import (
 )
 from xds.datatypes import CX, DTM
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission
+from xds.query_grammar import AdhocQuery, read_query
+from xds.stored_queries import GET_DOCUMENTS_AND_ASSOCIATIONS
 from xds.vocabulary import AssociationType, ObjectType
 
 HAS_MEMBER, APND, RPLC = AssociationType.HAS_MEMBER, AssociationType.APND, AssociationType.RPLC
@@ -431,3 +435,20 @@ def test_last_update_time_moves_on_within_one_second(registry: Registry) -> None
         update(registry, a_submitted_association(folder.entry_uuid, other.entry_uuid, HAS_MEMBER))
         times.append(str(now_held(registry, folder).last_update_time))
     assert times == [str(DTM(f"2026031010000{n}")) for n in range(4)]
+
+
+def test_a_reference_from_another_patient_is_found_from_the_document(registry: Registry) -> None:
+    entry = a_stored_entry(registry)
+    reference = an_association(target=entry.entry_uuid, submission_set_status="Reference")
+    other = a_submission(an_entry(patient_id=OTHER_PATIENT), patient_id=OTHER_PATIENT, associations=(reference,))
+    things = submit(registry, other)
+    assert owner_of(things).entry_uuid in [one.source for one in links(registry, entry.entry_uuid)]
+    for name, value in (
+        ("$XDSDocumentEntryEntryUUID", entry.entry_uuid),
+        ("$XDSDocumentEntryUniqueId", entry.unique_id),
+    ):
+        request = AdhocQuery(
+            id=GET_DOCUMENTS_AND_ASSOCIATIONS.id, return_type="ObjectRef", slots=((name, (f"('{value}')",)),)
+        )
+        found = iti18.handle(registry, read_query(request), OPEN_CALLER)
+        assert {one.source for one in found if one.source} == {one.source for one in links(registry, entry.entry_uuid)}
