@@ -37,7 +37,11 @@ class Settings:
         "URL of the database: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
         "default carnet.sqlite in the data folder",
     )
-    documents: str = _setting("", "where documents are kept: file:///FOLDER; default documents/ in the data folder")
+    documents: str = _setting("", "where documents are kept: file:///FOLDER or s3://BUCKET/PREFIX; default documents/ in the data folder")
+    documents_former: str = _setting("", "store that documents are moved from; read where documents lacks one")
+    s3_endpoint: str = _setting("", "URL of the object store; default that of AWS for the region")
+    s3_region: str = _setting("", "region of the bucket; default AWS_REGION, us-east-1 with an endpoint")
+    s3_plain_http: bool = _setting(False, "allow an http:// endpoint beyond loopback")
     domain: str = _setting("dmp", "affinity domain: the French DMP, or any other", ("dmp", "ihe"))
     wire: str = _setting(
         "", "tolerance for known sender quirks; default strict for ihe, dmp for dmp", ("strict", "dmp")
@@ -81,10 +85,8 @@ class Settings:
         return Path(self.data)
 
     @property
-    def documents_folder(self) -> Path:
-        if not self.documents:
-            return Path(self.data) / "documents"
-        return Path(self.documents.removeprefix("file://"))
+    def documents_url(self) -> str:
+        return self.documents or (Path(self.data).absolute() / "documents").as_uri()
 
     @property
     def address(self) -> str:
@@ -169,8 +171,10 @@ def _check(settings: Settings) -> None:
         choices, value = one.metadata["choices"], getattr(settings, one.name)
         if choices and value and value not in choices:
             raise SettingsError(f"setting {one.name}: found {value!r}, expected {' or '.join(choices)}")
-    if settings.documents and not settings.documents.startswith("file:///"):
-        raise SettingsError(f"setting documents: found {settings.documents!r}, expected file:///FOLDER")
+    for name in ("documents", "documents_former"):
+        value = getattr(settings, name)
+        if value and not value.startswith(("file:///", "s3://")):
+            raise SettingsError(f"setting {name}: found {value!r}, expected file:///FOLDER or s3://BUCKET/PREFIX")
     if settings.uses_sqlite and settings.workers != 1:
         raise SettingsError(f"setting workers: found {settings.workers}, SQLite has one writing process, expected 1")
     if settings.workers < 1 or settings.threads < 1 or settings.max_document_mb < 1 or not 0 <= settings.port < 65536:

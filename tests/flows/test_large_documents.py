@@ -112,6 +112,6 @@ def test_a_document_over_the_limit_is_413_and_the_server_goes_on(tmp_path: Path)
         body = messages.provide_body(a_submission(entry), {entry.entry_uuid: messages.include("big@test")})
         message = messages.multipart(messages.envelope(body, messages.PROVIDE), [("big@test", b"x" * (MEGABYTE + 1))])
         assert server.post("/xds/repository", message, messages.multipart_type()).status == 413
-        assert not [file for _, _, files in os.walk(settings.documents_folder) for file in files]
+        assert not [file for _, _, files in os.walk(tmp_path / "documents") for file in files]
         small = an_entry(content=b"small")
         assert messages.provide(server, a_submission(small), {"Document01": b"small"}).status == "Success"
