@@ -16,6 +16,7 @@ from carnet.options import authority_option, json_option, patient_id_of, print_r
 from carnet.patient_commands import patient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
+from carnet.storage_commands import fsck, gc
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
@@ -31,9 +32,7 @@ REFUSED, USAGE = 1, 2
 def main() -> NoReturn:
     """Entry point: known failures end in one sentence, never in a stack trace."""
     try:
-        commands(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        code = commands(standalone_mode=False)
     except click.ClickException as problem:
         problem.show()
         sys.exit(USAGE)
@@ -50,7 +49,8 @@ def main() -> NoReturn:
     except Rejected as rejected:
         _print_errors(rejected.errors)
         sys.exit(REFUSED)
-    sys.exit(0)
+    # click hands over the code of an Exit instead of raising it
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _first_line(problem: SQLAlchemyError) -> str:
@@ -77,7 +77,8 @@ def commands() -> None:
     """
 
 
-commands.add_command(patient)
+for command in (patient, fsck, gc):
+    commands.add_command(command)
 
 
 @commands.command()

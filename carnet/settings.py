@@ -74,6 +74,7 @@ class Settings:
         "", "OID of identifiers that a feed sends without assigning authority; default the only one of the domain"
     )
     workers: int = _setting(1, "server processes; only one with SQLite")
+    scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
     threads: int = _setting(16, "requests answered at once by a process")
 
     @property

@@ -65,12 +65,7 @@ class FilesystemStore:
                 yield from _blobs_in(folder)
 
     def clear_leftovers(self, *, before: float) -> int:
-        cleared = 0
-        for leftover in self._incoming.iterdir():
-            if leftover.stat().st_mtime < before:
-                leftover.unlink(missing_ok=True)
-                cleared += 1
-        return cleared
+        return sum(_cleared(leftover, before) for leftover in self._incoming.iterdir())
 
 
 class _State:
@@ -175,14 +170,26 @@ def _problem(key: str, problem: OSError) -> Exception:
 
 
 def _blobs_in(folder: Path) -> Iterator[KeptBlob]:
-    for file in os.scandir(folder):
-        key = file.name.replace("-", "/", 1)
-        if is_key(key) and file.is_file(follow_symlinks=False):
-            try:
-                found = file.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            yield KeptBlob(key=key, size=found.st_size, kept_at=found.st_mtime)
+    with os.scandir(folder) as files:
+        for file in files:
+            key = file.name.replace("-", "/", 1)
+            if is_key(key) and file.is_file(follow_symlinks=False):
+                try:
+                    found = file.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                yield KeptBlob(key=key, size=found.st_size, kept_at=found.st_mtime)
+
+
+def _cleared(leftover: Path, before: float) -> bool:
+    """Whether a file was old and is gone; one that became a blob meanwhile is not there any more."""
+    try:
+        if leftover.stat().st_mtime >= before:
+            return False
+    except FileNotFoundError:
+        return False
+    leftover.unlink(missing_ok=True)
+    return True
 
 
 def _make_folder(folder: Path) -> None:

@@ -3,16 +3,17 @@
 One row per DocumentUniqueId: several entries with one uniqueId have identical octets and are one
 document. ITI TF-2: 3.43.4.2.2
 
-One row per blob that is referred to or being deleted. Its primary key decides between a submission that
-commits and a collection that found the blob unreferred: only one of them can have the key.
+One row per blob that is referred to or discarded. Its primary key decides between a submission that
+commits and a collection that found the blob unreferred: only one of them can have the key. A discarded
+key stays for a day, longer than any submission takes between keeping a blob and its commit.
 """
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Connection,
     LargeBinary,
@@ -47,9 +48,17 @@ blob = Table(
     "blob",
     metadata,
     Column("blob_key", String, primary_key=True),
-    Column("is_discarded", Boolean, nullable=False),
+    Column("discarded", BigInteger),
     Column("blocks", LargeBinary),
-    comment="Blobs referred to by a document, or discarded and about to be deleted; digests per MiB of large ones",
+    comment="Blobs referred to by a document, or discarded (seconds since 1970); digests per MiB of large ones",
+)
+
+removed_document = Table(
+    "removed_document",
+    metadata,
+    Column("unique_id", String, primary_key=True),
+    Column("removed", String(14), nullable=False),
+    comment="Documents that were removed by ITI-86 and not submitted again, with the time in UTC",
 )
 
 
@@ -102,22 +111,42 @@ def add(connection: Connection, documents: Sequence[StoredDocument]) -> None:
     columns = document.c.keys()
     connection.execute(insert(document), [{name: getattr(one, name) for name in columns} for one in documents])
     rows = [
-        {"blob_key": one.blob_key, "is_discarded": False, "blocks": one.blocks if one.size > HASHED_WHOLE else None}
+        {"blob_key": one.blob_key, "discarded": None, "blocks": one.blocks if one.size > HASHED_WHOLE else None}
         for one in documents
     ]
     connection.execute(insert(blob), rows)
+    brought_back = removed_document.c.unique_id.in_([one.unique_id for one in documents])
+    connection.execute(delete(removed_document).where(brought_back))
 
 
-def remove(connection: Connection, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
-    """Take documents out; returns those that were held. Their blobs are discarded once this commits."""
+def remove(connection: Connection, unique_ids: Collection[str], *, now: str) -> dict[str, StoredDocument]:
+    """Take documents out; returns those that were held. Their blobs are discarded once this commits.
+
+    That they were removed stays known: `now` is the time as DTM of 14 digits, UTC.
+    """
     if not unique_ids:
         return {}
     chosen = document.c.unique_id.in_(sorted(unique_ids))
     rows = connection.execute(delete(document).where(chosen).returning(*document.c)).mappings()
     removed = {row["unique_id"]: StoredDocument(**row) for row in rows}
     keys = [one.blob_key for one in removed.values()]
-    connection.execute(update(blob).where(blob.c.blob_key.in_(keys)).values(is_discarded=True))
+    connection.execute(update(blob).where(blob.c.blob_key.in_(keys)).values(discarded=int(time.time())))
+    if removed:
+        connection.execute(insert(removed_document), [{"unique_id": one, "removed": now} for one in removed])
     return removed
+
+
+def removed_among(connection: Connection, unique_ids: Collection[str]) -> set[str]:
+    """Those of the documents that were removed by ITI-86 and not submitted again."""
+    chosen = removed_document.c.unique_id.in_(unique_ids)
+    return set(connection.execute(select(removed_document.c.unique_id).where(chosen)).scalars())
+
+
+def replace_blob(connection: Connection, held_now: StoredDocument, new_key: str) -> None:
+    """Let a document refer to another blob with the same octets; the former one is discarded."""
+    connection.execute(insert(blob).values(blob_key=new_key, blocks=held_now.blocks or None))
+    connection.execute(update(document).where(document.c.unique_id == held_now.unique_id).values(blob_key=new_key))
+    connection.execute(update(blob).where(blob.c.blob_key == held_now.blob_key).values(discarded=int(time.time())))
 
 
 def known_blobs(connection: Connection, keys: Collection[str]) -> set[str]:
@@ -136,7 +165,7 @@ def discard(connection: Connection, keys: Collection[str]) -> list[str]:
     statement = dialect.insert(blob).on_conflict_do_nothing().returning(blob.c.blob_key)
     claimed: list[str] = []
     for key in sorted(keys):
-        row = {"blob_key": key, "is_discarded": True, "blocks": None}
+        row = {"blob_key": key, "discarded": int(time.time()), "blocks": None}
         claimed.extend(connection.execute(statement.values(row)).scalars())
     return claimed
 
@@ -145,7 +174,7 @@ def discarded(connection: Connection, *, after: str, size: int) -> list[str]:
     """The next blobs that are to be deleted, in the order of their keys."""
     statement = (
         select(blob.c.blob_key)
-        .where(blob.c.is_discarded, blob.c.blob_key > after)
+        .where(blob.c.discarded.is_not(None), blob.c.blob_key > after)
         .order_by(blob.c.blob_key)
         .limit(size)
     )
@@ -153,5 +182,10 @@ def discarded(connection: Connection, *, after: str, size: int) -> list[str]:
 
 
 def forget(connection: Connection, keys: Collection[str]) -> None:
-    """Drop the rows of discarded blobs whose octets are gone."""
-    connection.execute(delete(blob).where(blob.c.blob_key.in_(keys), blob.c.is_discarded))
+    """Drop the rows of blobs that were referred to until they were discarded, and whose octets are gone."""
+    connection.execute(delete(blob).where(blob.c.blob_key.in_(keys), blob.c.discarded.is_not(None)))
+
+
+def forget_discarded(connection: Connection, *, before: float) -> None:
+    """Drop the rows of blobs discarded before that time (seconds since 1970), whose octets are gone."""
+    connection.execute(delete(blob).where(blob.c.discarded < int(before)))

@@ -66,7 +66,7 @@ def _remove(
     repository: Repository, unit: UnitOfWork, unique_ids: Collection[str], caller: Caller
 ) -> dict[str, StoredDocument]:
     """Take the documents out of the index and leave an audit record, in one unit."""
-    removed = index.remove(unit.connection, unique_ids)
+    removed = index.remove(unit.connection, unique_ids, now=repository.now())
     if removed:
         repository.record(unit, transaction=TRANSACTION, caller=caller, documents=sorted(removed))
     return removed

@@ -54,11 +54,11 @@ class Repository:
         """
         try:
             return checked_octets(
-                self.blobs, document.expected, allowance=allowance or Allowance(), on_damage=self._damaged
+                self.blobs, document.expected, allowance=allowance or Allowance(), on_damage=self.report_damage
             )
         except DamagedBlob:
             if self._is_held(document):
-                self._damaged(document.blob_key)
+                self.report_damage(document.blob_key)
             raise
 
     def delete_blobs(self, keys: Iterable[str]) -> None:
@@ -87,7 +87,7 @@ class Repository:
             now = index.held(connection, [document.unique_id]).get(document.unique_id)
         return now is not None and now.blob_key == document.blob_key
 
-    def _damaged(self, key: str) -> None:
+    def report_damage(self, key: str) -> None:
         """Tell the log, and leave an audit record where the database takes one."""
         self.on_damage(key)
         try:

@@ -1,4 +1,4 @@
-"""A row per blob: what decides between a submission and a collection, and the digests of large documents.
+"""A row per blob: what decides between a submission and a collection, digests of large documents; removals.
 
 Revision ID: 0002_documents
 """
@@ -16,12 +16,19 @@ def upgrade() -> None:
     op.create_table(
         "blob",
         sa.Column("blob_key", sa.String, primary_key=True),
-        sa.Column("is_discarded", sa.Boolean, nullable=False),
+        sa.Column("discarded", sa.BigInteger),
         sa.Column("blocks", sa.LargeBinary),
-        comment="Blobs referred to by a document, or discarded and about to be deleted; digests per MiB of large ones",
+        comment="Blobs referred to by a document, or discarded (seconds since 1970); digests per MiB of large ones",
     )
-    op.execute("INSERT INTO blob (blob_key, is_discarded) SELECT DISTINCT blob_key, false FROM document")
+    op.create_table(
+        "removed_document",
+        sa.Column("unique_id", sa.String, primary_key=True),
+        sa.Column("removed", sa.String(14), nullable=False),
+        comment="Documents that were removed by ITI-86 and not submitted again, with the time in UTC",
+    )
+    op.execute("INSERT INTO blob (blob_key) SELECT DISTINCT blob_key FROM document")
 
 
 def downgrade() -> None:
+    op.drop_table("removed_document")
     op.drop_table("blob")
