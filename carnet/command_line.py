@@ -16,7 +16,7 @@ from carnet.options import authority_option, json_option, patient_id_of, print_r
 from carnet.patient_commands import patient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
-from carnet.storage_commands import fsck, gc
+from carnet.storage_commands import documents, fsck, gc
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
@@ -77,7 +77,7 @@ def commands() -> None:
     """
 
 
-for command in (patient, fsck, gc):
+for command in (patient, documents, fsck, gc):
     commands.add_command(command)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from xds.identifiers import is_oid, is_oid_urn
 
 ENVIRONMENT_PREFIX = "CARNET_"
+_AT_LEAST_ONE = ("max_document_mb", "max_message_mb", "max_root_mb", "max_parts", "max_part_header_kb")
 
 
 class SettingsError(ValueError):
@@ -56,6 +57,13 @@ class Settings:
     )
     strict_restricted_update: bool = _setting(False, "ITI-92 may not change hash, size and mimeType either")
     max_document_mb: int = _setting(500, "largest document accepted, in MB of 10^6 octets")
+    max_message_mb: int = _setting(
+        1100,
+        "largest message accepted, in MB; never less than one document and one root part: two documents at most size",
+    )
+    max_root_mb: int = _setting(8, "largest root part or simple SOAP message, in MB: it is kept in memory")
+    max_parts: int = _setting(512, "MIME parts of a message: ten times the documents a submission usually has")
+    max_part_header_kb: int = _setting(8, "longest header line of a MIME part, in kB; a part has 16 at most")
     codes: str = _setting(
         "", "codes and assigning authorities of the domain ihe, a file as the NIST XDS test kit has it (codes.xml)"
     )
@@ -178,6 +186,9 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"setting {name}: found {value!r}, expected file:///FOLDER or s3://BUCKET/PREFIX")
     if settings.uses_sqlite and settings.workers != 1:
         raise SettingsError(f"setting workers: found {settings.workers}, SQLite has one writing process, expected 1")
+    for name in _AT_LEAST_ONE:
+        if getattr(settings, name) < 1:
+            raise SettingsError(f"setting {name}: found {getattr(settings, name)}, expected at least 1")
     if settings.workers < 1 or settings.threads < 1 or settings.max_document_mb < 1 or not 0 <= settings.port < 65536:
         raise SettingsError("settings workers, threads, max_document_mb: expected at least 1; port: 0 to 65535")
     if settings.home_community_id and not is_oid_urn(settings.home_community_id):

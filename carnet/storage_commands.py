@@ -1,4 +1,4 @@
-"""Commands that look after stored documents: fsck, gc."""
+"""Commands that look after stored documents: fsck, gc, documents move."""
 
 import json
 import time
@@ -11,16 +11,17 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from carnet.document_stores import open_documents
+from carnet.document_stores import open_documents, open_store
 from carnet.domains import repository_unique_id
 from carnet.options import json_option, print_result, settings_options
-from carnet.settings import Settings
+from carnet.settings import Settings, SettingsError
 from carnet.wiring import open_units
 from registry.sql.stored_entries import StoredEntry, stable_entries
 from repository import collection, index
 from repository.blob_store import BlobStore
 from repository.collection import GRACE_SECONDS, Refused, collect
 from repository.consistency import Finding, Kind, document_findings, repaired, unreferenced_findings
+from repository.moving import move
 from storage.unit_of_work import Units
 
 DOCUMENTS = ("data", "database", "documents", "documents_former", "s3_endpoint", "s3_region", "s3_plain_http")
@@ -167,3 +168,52 @@ def _collected(units: Units, store: BlobStore, *, before: float, force: bool) ->
 def _said(sentence: str) -> int:
     click.echo(f"carnet: {sentence}", err=True)
     return REFUSED
+
+
+@click.group()
+def documents() -> None:
+    """Stored documents."""
+
+
+@documents.command("move")
+@click.option(
+    "--to", "target", required=True, metavar="URL", help="Store to move to: file:///FOLDER or s3://BUCKET/PREFIX."
+)
+@click.option("--from", "source", metavar="URL", help="Store to move from. [default: documents_former, else documents]")
+@click.option("--delete", is_flag=True, help="Delete each document from the former store once its copy is verified.")
+@json_option
+@settings_options(*DOCUMENTS)
+def documents_move(settings: Settings, *, target: str, source: str | None, delete: bool, as_json: bool) -> None:
+    """Move stored documents to another store while the server runs; every octet of every copy is read back.
+
+    Run it once while the server still uses the former store, restart the server with the new one and
+    the former one behind it, and run it again for what came meanwhile. A move that was interrupted goes on
+    where it was.
+
+    \b
+    carnet documents move --to s3://carnet/prod
+    carnet serve … --documents s3://carnet/prod --documents-former file:///srv/carnet/documents
+    carnet documents move --to s3://carnet/prod --documents s3://carnet/prod --from file:///srv/documents --delete
+    """
+    former = source or settings.documents_former or settings.documents_url
+    if former.rstrip("/") == target.rstrip("/"):
+        raise SettingsError(f"documents move: found {target} as both stores, expected two")
+    if delete and settings.documents_url.rstrip("/") != target.rstrip("/"):
+        raise SettingsError(
+            f"documents move --delete: found documents {settings.documents_url}, expected {target}: "
+            "a server that still reads from the former store would lose its documents"
+        )
+    units = open_units(settings)
+    try:
+        with units.read() as connection:
+            octets = index.count(connection)[1]
+        with progress_bar("moved", octets) as advance:
+            moved = move(
+                units, open_store(settings, former), open_store(settings, target), delete=delete, on_progress=advance
+            )
+    finally:
+        units.close()
+    sentence = f"{moved.copied} documents copied, {moved.present} were there, {moved.deleted} deleted from {former}"
+    print_result(asdict(moved), "\n".join([sentence, *(f"not moved, damaged: {one}" for one in moved.failed)]), as_json)
+    if moved.failed:
+        raise click.exceptions.Exit(REFUSED)

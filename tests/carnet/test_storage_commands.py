@@ -146,3 +146,25 @@ def test_gc_beside_the_wrong_database_refuses(server: Server, store: FilesystemS
     assert run.code == 1
     assert "unknown to this database" in run.err
     assert len(keys(store)) == 21
+
+
+def test_a_move_while_the_server_runs_loses_nothing(tmp_path: Path) -> None:
+    settings = servers.settings_for(tmp_path)
+    target = f"file://{tmp_path / 'new'}"
+    with servers.in_process(settings) as server:
+        servers.know_patients(settings)
+        ids = [pushed(server, b"before")]
+        first = carnet(server, "documents", "move", "--to", target, "--json")
+        assert (first.code, first.json["copied"]) == (0, 1), first.err
+        ids.append(pushed(server, b"meanwhile"))
+        assert carnet(server, "documents", "move", "--to", target, "--delete").code == 2
+    former = f"file://{tmp_path / 'documents'}"
+    with servers.in_process(servers.settings_for(tmp_path, documents=target, documents_former=former)) as server:
+        ids.append(pushed(server, b"after"))
+        wanted = [(REPOSITORY, one) for one in ids]
+        assert messages.contents(messages.retrieve(server, *wanted)) == [b"before", b"meanwhile", b"after"]
+        arguments = ("--to", target, "--from", former, "--documents", target, "--delete", "--json")
+        second = carnet(server, "documents", "move", *arguments).json
+        assert (second["copied"], second["present"], second["deleted"]) == (1, 2, 2)
+        assert messages.contents(messages.retrieve(server, *wanted)) == [b"before", b"meanwhile", b"after"]
+    assert not keys(FilesystemStore(tmp_path / "documents"))
