@@ -108,12 +108,14 @@ def _code(text: str) -> Code:
 @click.option(
     "--content-type", default="07^^1.2.250.1.213.2.2", show_default=True, help="contentTypeCode, code^^scheme."
 )
+@click.option("--submission", default="", help="uniqueId of the submission: that of an attempt whose answer was lost.")
 @url_option
 @json_option
-def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) -> None:
+def push(files: tuple[Path, ...], content_type: str, submission: str, url: str, as_json: bool) -> None:
     """Push CDA reports as one submission by Provide and Register [ITI-41]; metadata comes from their headers.
 
-    A report whose header says that it replaces another one is linked to it.
+    A report whose header says that it replaces another one is linked to it. An attempt whose answer is lost is
+    repeated; a submission that turns out to be stored already is done.
 
     \b
     carnet push examples/reports/cr-consultation.xml
@@ -124,10 +126,13 @@ def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) ->
         read_report(file.read_bytes(), entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)
     ]
     answer = XdsClient(url).push(
-        reports, content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code)
+        reports,
+        content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code),
+        submission_unique_id=submission,
     )
     documents = [{"file": str(f), "uniqueId": r.entry.unique_id} for f, r in zip(files, reports, strict=True)]
-    _finish(answer, {"documents": documents}, f"pushed {len(files)} document(s)", as_json)
+    sentence = f"pushed {len(files)} document(s)" + (", stored by an earlier attempt" * answer.was_stored_before)
+    _finish(answer, {"documents": documents}, sentence, as_json)
 
 
 @commands.command()
