@@ -11,6 +11,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from carnet.address import CannotListen, with_port
+from carnet.backup_commands import backup_command, restore_command
 from carnet.fhir_client import FhirClient
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
 from carnet.patient_commands import patient
@@ -77,7 +78,7 @@ def commands() -> None:
     """
 
 
-for command in (patient, documents, fsck, gc):
+for command in (patient, documents, fsck, gc, backup_command, restore_command):
     commands.add_command(command)
 
 
