@@ -38,7 +38,9 @@ class Settings:
         "URL of the database: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
         "default carnet.sqlite in the data folder",
     )
-    documents: str = _setting("", "where documents are kept: file:///FOLDER or s3://BUCKET/PREFIX; default documents/ in the data folder")
+    documents: str = _setting(
+        "", "where documents are kept: file:///FOLDER or s3://BUCKET/PREFIX; default documents/ in the data folder"
+    )
     documents_former: str = _setting("", "store that documents are moved from; read where documents lacks one")
     s3_endpoint: str = _setting("", "URL of the object store; default that of AWS for the region")
     s3_region: str = _setting("", "region of the bucket; default AWS_REGION, us-east-1 with an endpoint")

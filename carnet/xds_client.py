@@ -202,9 +202,7 @@ class XdsClient:
             response = connection.getresponse()
             return response.getheader("Content-Type", ""), response.read()
         except (OSError, http.client.HTTPException) as problem:
-            raise AnswerLost(
-                f"{self._url.geturl()} gave no answer: {problem or type(problem).__name__}"
-            ) from problem
+            raise AnswerLost(f"{self._url.geturl()} gave no answer: {problem or type(problem).__name__}") from problem
         finally:
             connection.close()
 

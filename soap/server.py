@@ -161,7 +161,7 @@ def _and_linger(body: Iterable[bytes], unread: Readable) -> Iterator[bytes]:
     try:
         while left > 0 and time.monotonic() < deadline and (chunk := unread.read(_READ)):
             left -= len(chunk)
-    except OSError:
+    except (OSError, HttpRefusal):
         return
 
 

@@ -37,11 +37,11 @@ def told(data: Path) -> checker.Acknowledged:
 
 
 @pytest.mark.parametrize("kills", RANDOM_KILLS)
-def test_a_kill_at_any_moment_loses_nothing(server: Forks, tmp_path: Path, kills: int) -> None:
+def test_a_kill_at_any_moment_loses_nothing(server: Forks, memory: Path, kills: int) -> None:
     chance = random.Random(SEED)
     acknowledged = 0
     for number in range(kills):
-        data = tmp_path / str(number // KILLS_PER_FOLDER)
+        data = memory / str(number // KILLS_PER_FOLDER)
         if not data.exists():
             scenario.prepare(data)
         before = len(told(data).stored)
@@ -64,15 +64,15 @@ def test_a_kill_at_any_moment_loses_nothing(server: Forks, tmp_path: Path, kills
 @pytest.mark.skipif(bool(NO_STRACE), reason=NO_STRACE)
 @pytest.mark.parametrize("most", ENUMERATED)
 @pytest.mark.parametrize("call", CALLS)
-def test_a_kill_at_each_system_call_loses_nothing(server: Forks, tmp_path: Path, call: str, most: int) -> None:
-    prepared = tmp_path / "prepared"
+def test_a_kill_at_each_system_call_loses_nothing(server: Forks, memory: Path, call: str, most: int) -> None:
+    prepared = memory / "prepared"
     scenario.prepare(prepared)
     killed = 0
     for number in range(1, most + 1):
-        data = tmp_path / str(number)
+        data = memory / str(number)
         shutil.copytree(prepared, data)
         pid = server.begin(data, name=str(number), steps=4, waits=True)
-        with followed(pid, tmp_path / "log", f"{call}:signal=SIGKILL:when={number}"):
+        with followed(pid, memory / "log", f"{call}:signal=SIGKILL:when={number}"):
             (data / "go").touch()
             ended = server.end()
         assert list(checker.violations(data, told(data))) == [], f"{call} {number}"

@@ -6,7 +6,6 @@ missing by chance, and read with plain SQL and plain files.
 
 import random
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,14 +29,6 @@ FAILING_FSYNC = "fsync:error=EIO:when=3"
 def server() -> Iterator[Forks]:
     with forks() as running:
         yield running
-
-
-@pytest.fixture
-def memory() -> Iterator[Path]:
-    """A folder in memory where there is one: hundreds of disks are built in it."""
-    place = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        yield Path(folder)
 
 
 def recorded(server: Forks, folder: Path, *, bug: str = "", inject: tuple[str, ...] = ()) -> tuple[Path, list[Call]]:
