@@ -28,7 +28,7 @@ _Stats = dict[tuple[str, int, str], tuple[int, int, float, float, object]]
 
 
 def profile(key: str, sizes: Sizes, settings: Settings) -> str:
-    """Own time by package and by function, in microseconds per request; cProfile makes Python look slower."""
+    """Own time by package and by function, in microseconds per request. cProfile makes Python look slow."""
     transaction, workload = BY_KEY[key], Workload(sizes)
     first = time.time_ns() if transaction.writes else 0
     environments = [

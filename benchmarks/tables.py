@@ -21,8 +21,8 @@ def _circumstances(outcome: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"- Machine: {', '.join(_machine(machine))}."
     yield "- Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
-    size = f"{how['entries']:,} entries of {how['patients']:,} patients"
-    yield f"- Data set: {size}, seed {how['seed']}; {_loading(how)}."
+    entries = f"{how['entries']:,} entries of {how['patients']:,} patients"
+    yield f"- Data set: {entries}, seed {how['seed']}; {_loading(how)}."
     yield (
         f"- Closed loop with {how['connections']} connections kept alive from one client process; "
         f"{how['rounds']} rounds of {how['seconds']:g} s for each server, in turn; "

@@ -1,10 +1,10 @@
 """The WSGI application: front doors, health, and nothing that knows a transaction."""
 
 import time
+from wsgiref.types import WSGIEnvironment
 
 import flask
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import OPEN_CALLER, Caller
@@ -13,15 +13,16 @@ from carnet.fhir_door import fhir_blueprint
 from carnet.request_body import read_to_the_end
 from carnet.settings import check_security
 from carnet.wiring import Actors
-from carnet.xds_door import xds_blueprint
+from carnet.xds_door import XdsDoor, xds_blueprint
 from storage import migrate
+from storage.unit_of_work import StorageFailed
 
 
 def application(actors: Actors) -> flask.Flask:
     """The application of one process. Raises SettingsError when callers could not be told apart."""
     check_security(actors.settings)
     app = flask.Flask("carnet", static_folder=None)
-    app.register_blueprint(xds_blueprint(actors, _caller_of))
+    app.register_blueprint(xds_blueprint(actors))
     app.register_blueprint(
         fhir_blueprint(
             actors.registry,
@@ -33,11 +34,12 @@ def application(actors: Actors) -> flask.Flask:
     _add_health(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
-    app.wsgi_app = read_to_the_end(app.wsgi_app)  # type: ignore[method-assign, assignment]  # as Flask documents it
+    posts = XdsDoor(app.wsgi_app, actors, _caller_of, _log_request)
+    app.wsgi_app = read_to_the_end(posts)  # type: ignore[method-assign, assignment]  # as Flask documents it
     return app
 
 
-def _caller_of(_request: flask.Request) -> Caller:
+def _caller_of(_environ: WSGIEnvironment) -> Caller:
     """With `--security open` on loopback nobody is asked; `check_security` refuses any other way to start."""
     return OPEN_CALLER
 
@@ -52,15 +54,14 @@ def _add_health(app: flask.Flask, actors: Actors) -> None:
         try:
             with actors.units.read() as connection:
                 is_ready = migrate.revision(connection) == migrate.newest()
-        except SQLAlchemyError:
+        except StorageFailed:
             is_ready = False
         text, status = ("ready\n", 200) if is_ready else ("database not ready\n", 503)
         return flask.Response(text, status=status, content_type="text/plain")
 
 
 def _add_log(app: flask.Flask) -> None:
-    """One line per request: method, path, status, milliseconds. Never the query, which may name a patient."""
-    log = structlog.get_logger()
+    """Every request that Flask serves is logged."""
 
     @app.before_request
     def begin() -> None:
@@ -68,15 +69,14 @@ def _add_log(app: flask.Flask) -> None:
 
     @app.after_request
     def end(response: flask.Response) -> flask.Response:
-        milliseconds = round((time.perf_counter() - flask.g.began) * 1000, 1)
-        log.info(
-            "request",
-            method=flask.request.method,
-            route=str(flask.request.url_rule),
-            status=response.status_code,
-            milliseconds=milliseconds,
-        )
+        _log_request(flask.request.method, str(flask.request.url_rule), response.status_code, flask.g.began)
         return response
+
+
+def _log_request(method: str, route: str, status: int, began: float) -> None:
+    """One line per request: method, path, status, milliseconds. Never the query, which may name a patient."""
+    milliseconds = round((time.perf_counter() - began) * 1000, 1)
+    structlog.get_logger().info("request", method=method, route=route, status=status, milliseconds=milliseconds)
 
 
 def _unexpected(problem: Exception) -> flask.Response | HTTPException:

@@ -13,14 +13,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from carnet.address import CannotListen, with_port
 from carnet.backup_commands import backup_command, restore_command
 from carnet.fhir_client import FhirClient
+from carnet.media_commands import export, import_
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
 from carnet.patient_commands import patient
+from carnet.recipient_commands import recipient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
 from carnet.storage_commands import documents, fsck, gc
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
+from portable_media.iti32_distribute_document_set_on_media import ExportFailed
+from portable_media.medium import MediumRefused
 from storage import migrate
 from storage.engine import UnsafeDatabase, open_engine
 from storage.unit_of_work import StorageFailed
@@ -41,7 +45,7 @@ def main() -> NoReturn:
         _fail(str(problem), USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (CannotListen, ClientError, UnreadableDocument, StorageFailed) as problem:
+    except (CannotListen, ClientError, UnreadableDocument, ExportFailed, MediumRefused, StorageFailed) as problem:
         _fail(str(problem), REFUSED)
     except OSError as problem:
         _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem), REFUSED)
@@ -78,7 +82,17 @@ def commands() -> None:
     """
 
 
-for command in (patient, documents, fsck, gc, backup_command, restore_command):
+for command in (
+    patient,
+    recipient,
+    export,
+    import_,
+    documents,
+    fsck,
+    gc,
+    backup_command,
+    restore_command,
+):
     commands.add_command(command)
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
+from wsgiref.types import WSGIEnvironment
 
 import flask
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import Caller
@@ -30,7 +30,7 @@ _DOCUMENT_HEADERS = {
 
 
 def fhir_blueprint(
-    registry: Registry, repository: Repository, *, base_url: str, caller_of: Callable[[flask.Request], Caller]
+    registry: Registry, repository: Repository, *, base_url: str, caller_of: Callable[[WSGIEnvironment], Caller]
 ) -> flask.Blueprint:
     """The resources under the FHIR base; `base_url` stands in every URL, never the Host of a request."""
     door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
@@ -53,17 +53,17 @@ def fhir_blueprint(
     def _search(parameters: list[tuple[str, str]]) -> flask.Response:
         _check_json()
         strict = "handling=strict" in flask.request.headers.get("Prefer", "").replace(" ", "")
-        caller = caller_of(flask.request)
+        caller = caller_of(flask.request.environ)
         return _json(iti67.handle(registry, parameters, caller, base_url=base_url, strict=strict))
 
     @door.get("/DocumentReference/<fhir_id>")
     def read(fhir_id: str) -> flask.Response:
         _check_json()
-        return _json(iti67.read(registry, fhir_id, caller_of(flask.request), base_url=base_url))
+        return _json(iti67.read(registry, fhir_id, caller_of(flask.request.environ), base_url=base_url))
 
     @door.get("/Binary/<fhir_id>")
     def retrieve(fhir_id: str) -> flask.Response:
-        document = iti68.handle(registry, repository, fhir_id, caller_of(flask.request))
+        document = iti68.handle(registry, repository, fhir_id, caller_of(flask.request.environ))
         return _document(fhir_id, document)
 
     @door.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], strict_slashes=False)
@@ -73,7 +73,6 @@ def fhir_blueprint(
 
     door.register_error_handler(FhirProblem, _refused)
     door.register_error_handler(StorageFailed, lambda _: _refused(unavailable("transient")))
-    door.register_error_handler(SQLAlchemyError, lambda _: _refused(unavailable("transient")))
     door.register_error_handler(HTTPException, _http_problem)
     door.register_error_handler(Exception, _unexpected)
     return door

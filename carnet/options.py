@@ -10,7 +10,7 @@ import click
 from carnet import settings as carnet_settings
 from carnet.domains import TEST_INS_AUTHORITY
 from carnet.settings import Settings
-from xds.datatypes import CX
+from xds.datatypes import CX, Code
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 
@@ -53,6 +53,20 @@ url_option = click.option("--url", default=DEFAULT_URL, show_default=True, help=
 authority_option = click.option(
     "--authority", default=TEST_INS_AUTHORITY, show_default=True, help="OID that assigned the identifier (test INS)."
 )
+
+
+content_type_option = click.option(
+    "--content-type", default="07^^1.2.250.1.213.2.2", show_default=True, help="contentTypeCode, code^^scheme."
+)
+
+
+def code_of(text: str) -> Code:
+    """A code given as code^^scheme; where it says no display name, the code itself stands for it."""
+    try:
+        code = Code.parse(text)
+    except ValueError as problem:
+        raise click.UsageError(f"{text}: {problem}") from None
+    return Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.display_name or code.code)
 
 
 def patient_id_of(identifier: str, authority: str) -> CX:

@@ -14,11 +14,10 @@ from gunicorn.app.base import BaseApplication
 
 from carnet.address import check_address
 from carnet.application import application
-from carnet.domains import affinity_domain
 from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.settings import Settings, check_security
-from carnet.wiring import Actors, open_actors
+from carnet.wiring import Actors, open_actors, open_units
 from storage.only_server import only_server
 
 _KEEP_ALIVE_SECONDS = 60
@@ -67,8 +66,8 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         return app
 
     def _announce(self, _arbiter: Any) -> None:
-        feed = [] if self._feed is None else [self._feed.url]
-        self._on_ready(" and ".join([f"http://{self._settings.address}", *feed]))
+        urls = [f"http://{self._settings.address}", *([] if self._feed is None else [self._feed.url])]
+        self._on_ready(" and ".join(urls))
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
@@ -78,10 +77,10 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     process, not in the death of a worker.
     """
     check_security(settings)
-    affinity_domain(settings)
     with only_server(settings.database_url):
         check_address(settings)
         feed = open_port(settings)
+        open_units(settings, whole=True).close()
         open_actors(settings).units.close()
         HttpServer(settings, on_ready, feed=feed).run()
 

@@ -75,9 +75,9 @@ class Settings:
     mllp_key: str = _setting("", "private key of the feed's server, PEM; default in the file of the certificate")
     mllp_trust: str = _setting("", "certificates, PEM, of those that issue client certificates for the feed")
     mllp_clients: str = _setting(
-        "", "client certificates that may feed: SHA-256 fingerprints or subjects (CN=…,O=…), separated by ;"
+        "", "client certificates that may feed: SHA-256 fingerprints or subjects (CN=…,O=…), separated by semicolons"
     )
-    mllp_senders: str = _setting("", "senders that may feed, MSH-3|MSH-4, separated by ;; default any that may connect")
+    mllp_senders: str = _setting("", "senders that may feed, as MSH-3|MSH-4, separated by semicolons; default any")
     mllp_connections: int = _setting(50, "connections of the feed at once")
     mllp_idle_seconds: int = _setting(600, "seconds after which a silent connection of the feed is closed")
     feed_authority: str = _setting(

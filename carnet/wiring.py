@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -13,17 +13,19 @@ from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.settings import Settings, SettingsError
 from fhir_facade.document_reference import to_document_reference
+from registry import document_recipient
 from registry import iti42_register_document_set_b as iti42
 from registry.criteria import Criteria, Form
 from registry.store import Registry
 from repository.store import Repository
-from storage.engine import open_engine
+from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import UnitOfWork, Units
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
+from xds.errors import RegistryError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Actors:
     units: Units
     registry: Registry
     repository: Repository
+    recipient: Repository
 
 
 def open_actors(settings: Settings) -> Actors:
@@ -41,8 +44,13 @@ def open_actors(settings: Settings) -> Actors:
     registry = open_registry(settings)
     units = registry.units
 
-    def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> None:
+    def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
         iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.PROVIDE)
+        return ()
+
+    def receive(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
+        takes_limited = settings.limited_metadata
+        return document_recipient.receive(registry, unit, reading, caller, takes_limited=takes_limited)
 
     def readable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
         criteria = Criteria(unique_ids=tuple(sorted(unique_ids)), on_demand=True)
@@ -63,7 +71,8 @@ def open_actors(settings: Settings) -> Actors:
         on_leftover=_log_leftover,
         on_damage=_DamageLog(),
     )
-    return Actors(settings=settings, units=units, registry=registry, repository=repository)
+    recipient = replace(repository, register=receive)
+    return Actors(settings=settings, units=units, registry=registry, repository=repository, recipient=recipient)
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -71,14 +80,16 @@ def open_registry(settings: Settings) -> Registry:
     return Registry(open_units(settings), domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
 
 
-def open_units(settings: Settings) -> Units:
-    """The database alone, at the newest schema."""
+def open_units(settings: Settings, *, whole: bool = False) -> Units:
+    """The database alone, at the newest schema; `whole`: after its file was read and found undamaged."""
     if settings.uses_sqlite:
         settings.data_folder.mkdir(parents=True, exist_ok=True)
     try:
         engine = open_engine(settings.database_url, connections=settings.threads)
     except ValueError as problem:
         raise SettingsError(f"setting database: {problem}") from problem
+    if whole:
+        check_undamaged(engine)
     upgrade(engine)
     return SqliteUnits(engine) if settings.uses_sqlite else PostgresqlUnits(engine)
 

@@ -7,10 +7,10 @@ import hashlib
 import http.client
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
@@ -24,6 +24,7 @@ from soap.mtom import (
     MultipartReader,
     PartStart,
     content_type_of,
+    multipart_length,
     new_boundary,
     write_multipart,
 )
@@ -33,14 +34,16 @@ from xds.ebrim.read import read_document_entries
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.identifiers import new_oid
-from xds.metadata import DocumentEntry
-from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS, ReturnType
+from xds.metadata import DocumentEntry, Submission
+from xds.query_grammar import ReturnType
+from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS
 from xds.vocabulary import QUERY, RIM, RS, XDS_B, AvailabilityStatus, ResponseStatus
 from xds.xml import BadXml, parse
 
 _TIMEOUT_SECONDS = 60
 _ATTEMPTS, _PAUSE_SECONDS = 3, 0.5
 _PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+_UPDATE = "urn:ihe:iti:2010:UpdateDocumentSet"
 _QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
 _RETRIEVE = "urn:ihe:iti:2007:RetrieveDocumentSet"
 _STATUSES = (AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED)
@@ -120,16 +123,16 @@ class XdsClient:
         submission = submission_of(
             reports, content_type=content_type, replaced=replaced, unique_id=submission_unique_id
         )
-        request = write_submit_objects_request(submission.objects)
-        parts = [_part(report) for report in reports]
-        documents = "".join(
-            f'<xds:Document id="{escape(report.entry.entry_uuid)}">'
-            f'<xop:Include xmlns:xop="{XOP}" href="cid:{part.content_id}"/></xds:Document>'
-            for report, part in zip(reports, parts, strict=True)
-        )
-        body = b'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="%s">' % XDS_B.encode()
-        body += request + documents.encode() + b"</xds:ProvideAndRegisterDocumentSetRequest>"
-        return self._send("repository", _PROVIDE, body, parts)
+        parts = {report.entry.entry_uuid: _part(report) for report in reports}
+        return self.provide(submission, parts)
+
+    def provide(self, submission: Submission, parts: Mapping[str, MtomPart]) -> Answer:
+        """Provide and Register [ITI-41]; `parts` are the documents by their entry id, streamed once."""
+        return self._send("repository", _PROVIDE, provide_request(submission, parts), list(parts.values()))
+
+    def update(self, submission: Submission) -> Answer:
+        """Update Document Set [ITI-57]."""
+        return self._send("registry", _UPDATE, write_submit_objects_request(submission.objects), None)
 
     def find_documents(self, patient_id: CX, *, type_code: Code | None = None, deprecated_too: bool = False) -> Answer:
         """FindDocuments, LeafClass [ITI-18]."""
@@ -139,9 +142,10 @@ class XdsClient:
             slots["$XDSDocumentEntryTypeCode"] = f"({_quoted(str(type_code))})"
         return self._query(FIND_DOCUMENTS.id, slots)
 
-    def get_documents(self, unique_id: str, return_type: ReturnType = ReturnType.LEAF_CLASS) -> Answer:
+    def get_documents(self, *unique_ids: str, return_type: ReturnType = ReturnType.LEAF_CLASS) -> Answer:
         """GetDocuments by uniqueId [ITI-18]."""
-        return self._query(GET_DOCUMENTS.id, {"$XDSDocumentEntryUniqueId": f"({_quoted(unique_id)})"}, return_type)
+        wanted = ",".join(_quoted(unique_id) for unique_id in unique_ids)
+        return self._query(GET_DOCUMENTS.id, {"$XDSDocumentEntryUniqueId": f"({wanted})"}, return_type)
 
     def retrieve(self, unique_ids: Sequence[str], *, repository: str) -> Answer:
         """Retrieve Document Set [ITI-43]."""
@@ -161,7 +165,7 @@ class XdsClient:
         return documents[0].repository_unique_id or ""
 
     def _entry_uuid(self, unique_id: str) -> str:
-        references = self.get_documents(unique_id, ReturnType.OBJECT_REF).references
+        references = self.get_documents(unique_id, return_type=ReturnType.OBJECT_REF).references
         if not references:
             raise _unknown(unique_id)
         return references[0]
@@ -182,14 +186,15 @@ class XdsClient:
         """One exchange; `parts` None sends simple SOAP, anything else MTOM."""
         envelope = _request_envelope(body, action, f"{self._url.geturl()}/xds/{service}")
         if parts is None:
-            content_type, message = f'application/soap+xml; charset=UTF-8; action="{action}"', envelope
-        else:
-            boundary, root_id = new_boundary(), "root@carnet"
-            content_type = content_type_of(boundary, root_id)
-            message = b"".join(write_multipart(envelope, parts, boundary=boundary, root_id=root_id))
-        return _read_answer(*self._post(f"/xds/{service}", content_type, message))
+            content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
+            return _read_answer(*self._post(f"/xds/{service}", content_type, (envelope,), length=len(envelope)))
+        boundary, root_id = new_boundary(), "root@carnet"
+        message = write_multipart(envelope, parts, boundary=boundary, root_id=root_id)
+        length = multipart_length(envelope, parts, boundary=boundary, root_id=root_id)
+        content_type = content_type_of(boundary, root_id)
+        return _read_answer(*self._post(f"/xds/{service}", content_type, message, length=length))
 
-    def _post(self, path: str, content_type: str, message: bytes) -> tuple[str, bytes]:
+    def _post(self, path: str, content_type: str, message: Iterable[bytes], *, length: int | None) -> tuple[str, bytes]:
         connection = http.client.HTTPConnection(
             self._url.hostname or "", self._url.port or 80, timeout=_TIMEOUT_SECONDS
         )
@@ -198,13 +203,26 @@ class XdsClient:
         except OSError as problem:
             raise ClientError(f"{self._url.geturl()} cannot be reached: {problem}") from problem
         try:
-            connection.request("POST", path, body=message, headers={"Content-Type": content_type})
+            headers = {"Content-Type": content_type} | ({} if length is None else {"Content-Length": str(length)})
+            connection.request("POST", path, body=message, headers=headers, encode_chunked=length is None)
             response = connection.getresponse()
             return response.getheader("Content-Type", ""), response.read()
         except (OSError, http.client.HTTPException) as problem:
             raise AnswerLost(f"{self._url.geturl()} gave no answer: {problem or type(problem).__name__}") from problem
         finally:
             connection.close()
+
+
+def provide_request(submission: Submission, parts: Mapping[str, MtomPart]) -> bytes:
+    """`xds:ProvideAndRegisterDocumentSetRequest`, one XOP Include per document. ITI TF-2: 3.41.4.1.2"""
+    documents = "".join(
+        f"<xds:Document id={quoteattr(identifier)}>"
+        f'<xop:Include xmlns:xop="{XOP}" href="cid:{part.content_id}"/></xds:Document>'
+        for identifier, part in parts.items()
+    )
+    head = f'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="{XDS_B}">'.encode()
+    request = write_submit_objects_request(submission.objects)
+    return head + request + documents.encode() + b"</xds:ProvideAndRegisterDocumentSetRequest>"
 
 
 def _part(report: Report) -> MtomPart:
@@ -233,6 +251,12 @@ def _request_envelope(body: bytes, action: str, to: str) -> bytes:
     return write_envelope(body, action=action, header=header)
 
 
+def read_answer(response: etree._Element) -> Answer:
+    """A registry response that came without documents."""
+    errors = tuple(_error(one) for one in response.iter(f"{{{RS}}}RegistryError"))
+    return Answer(status=response.get("status", ""), errors=errors, documents=read_document_entries(response))
+
+
 def _read_answer(content_type: str, message: bytes) -> Answer:
     root, parts = _unpacked(content_type, message)
     try:
@@ -243,10 +267,8 @@ def _read_answer(content_type: str, message: bytes) -> Answer:
     response = next(envelope.iter(f"{{{RS}}}RegistryResponse", f"{{{QUERY}}}AdhocQueryResponse"), None)
     if response is None:
         raise ClientError(f"the server answered a fault: {'' if reason is None else reason.text}")
-    return Answer(
-        status=response.get("status", ""),
-        errors=tuple(_error(one) for one in response.iter(f"{{{RS}}}RegistryError")),
-        documents=read_document_entries(response),
+    return replace(
+        read_answer(response),
         references=tuple(one.get("id", "") for one in response.iter(f"{{{RIM}}}ObjectRef")),
         contents=tuple(_content(one, parts) for one in envelope.iter(f"{{{XDS_B}}}Document")),
     )

@@ -1,10 +1,15 @@
 """The SOAP front door: `/xds/registry`, `/xds/repository` and the rest, with `?wsdl` and `?xsd=`. ITI TF-2x: V."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from typing import IO
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import flask
 from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.utils import get_content_length
+from werkzeug.wsgi import get_input_stream
 
 from access_policy.caller import Caller
 from carnet.domains import wire_name
@@ -16,37 +21,69 @@ from hl7v3.transmission import V3
 from registry import iti18_registry_stored_query as iti18
 from registry import iti42_register_document_set_b as iti42
 from registry import iti44_patient_identity_feed_hl7v3 as iti44
+from registry import iti51_multi_patient_stored_query as iti51
 from registry import iti57_update_document_set as iti57
 from registry import iti61_register_on_demand_document_entry as iti61
 from registry import iti62_remove_metadata as iti62
 from registry import iti92_restricted_update_document_set as iti92
+from registry.answers import storage_error
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
+from repository.store import Repository
 from schemas.wsdl import wsdl, xsd
 from soap.faults import HttpRefusal
-from soap.server import Endpoint, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
+from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
-from xds.vocabulary import LCM, QUERY, RMD, XDS_B
+from storage.unit_of_work import StorageFailed
+from xds.ebrim.response import adhoc_query_response, registry_response, retrieve_document_set_response
+from xds.errors import RegistryError
+from xds.vocabulary import LCM, QUERY, RMD, XDS_B, ResponseStatus
 
 MEGABYTE = 10**6
+_PREFIX = "/xds"
+CallerOf = Callable[[WSGIEnvironment], Caller]
+LogRequest = Callable[[str, str, int, float], None]
+
+
+# The answer of a transaction to a database that cannot be used now.
+Failure = Callable[[RegistryError], bytes]
+
+
+def _submission_failure(error: RegistryError) -> bytes:
+    return registry_response([error])
+
+
+def _query_failure(error: RegistryError) -> bytes:
+    return adhoc_query_response((), [error])
+
+
+def _retrieve_failure(error: RegistryError) -> bytes:
+    return retrieve_document_set_response((), [error], status=ResponseStatus.FAILURE)
 
 
 def registry_operations(actors: Actors) -> tuple[Operation, ...]:
     """The transactions of the Document Registry."""
 
     def operation(
-        name: str, action: str, body: str, answer: Callable[..., bytes], *, response_action: str = ""
+        name: str,
+        action: str,
+        body: str,
+        answer: Callable[..., bytes],
+        *,
+        response_action: str = "",
+        failure: Failure = _submission_failure,
     ) -> Operation:
         def handler(message: Message) -> Reply:
             return Reply(body=answer(actors.registry, message.body, message.caller))
 
-        return _operation(name, action, body, handler, response_action=response_action)
+        return _operation(name, action, body, handler, response_action=response_action, failure=failure)
 
-    submit = f"{{{LCM}}}SubmitObjectsRequest"
+    submit, ask = f"{{{LCM}}}SubmitObjectsRequest", f"{{{QUERY}}}AdhocQueryRequest"
     return (
-        operation("ITI-18", "urn:ihe:iti:2007:RegistryStoredQuery", f"{{{QUERY}}}AdhocQueryRequest", iti18.soap),
+        operation("ITI-18", "urn:ihe:iti:2007:RegistryStoredQuery", ask, iti18.soap, failure=_query_failure),
         operation("ITI-42", "urn:ihe:iti:2007:RegisterDocumentSet-b", submit, iti42.soap),
+        operation("ITI-51", "urn:ihe:iti:2009:MultiPatientStoredQuery", ask, iti51.soap, failure=_query_failure),
         operation("ITI-57", "urn:ihe:iti:2010:UpdateDocumentSet", submit, iti57.soap),
         operation(
             "ITI-61",
@@ -76,9 +113,6 @@ def patient_operations(actors: Actors) -> tuple[Operation, ...]:
 def repository_operations(actors: Actors) -> tuple[Operation, ...]:
     """The transactions of the Document Repository."""
 
-    def provide(message: Message) -> Reply:
-        return Reply(body=iti41.soap(actors.repository, message.body, message.parts, message.caller))
-
     def retrieve(message: Message) -> Reply:
         answer = iti43.soap(actors.repository, message.body, message.caller)
         parts = tuple(
@@ -91,22 +125,32 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
         return Reply(body=iti86.soap(actors.repository, message.body, message.caller))
 
     return (
-        _operation(
-            "ITI-41",
-            "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
-            f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest",
-            provide,
-            mtom=True,
-            documents=f"{{{XDS_B}}}Document",
-        ),
+        _provide_and_register(actors.repository),
         _operation(
             "ITI-43",
             "urn:ihe:iti:2007:RetrieveDocumentSet",
             f"{{{XDS_B}}}RetrieveDocumentSetRequest",
             retrieve,
             mtom=True,
+            failure=_retrieve_failure,
         ),
         _operation("ITI-86", "urn:ihe:iti:2017:RemoveDocuments", f"{{{RMD}}}RemoveDocumentsRequest", remove),
+    )
+
+
+def _provide_and_register(repository: Repository) -> Operation:
+    """ITI-41, which a Document Recipient takes as well. ITI TF-1: 15"""
+
+    def provide(message: Message) -> Reply:
+        return Reply(body=iti41.soap(repository, message.body, message.parts, message.caller))
+
+    return _operation(
+        "ITI-41",
+        "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
+        f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest",
+        provide,
+        mtom=True,
+        documents=f"{{{XDS_B}}}Document",
     )
 
 
@@ -119,11 +163,19 @@ def _operation(
     mtom: bool = False,
     documents: str = "",
     response_action: str = "",
+    failure: Failure = _submission_failure,
 ) -> Operation:
     """A transaction answers with its action and `Response`, where the standard does not name another.
 
     ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5
     """
+
+    def answered(message: Message) -> Reply:
+        try:
+            return handler(message)
+        except StorageFailed as problem:
+            return Reply(body=failure(storage_error(problem)))
+
     return Operation(
         name=name,
         action=action,
@@ -131,35 +183,60 @@ def _operation(
         body=body,
         mtom=mtom,
         documents=documents,
-        handler=handler,
+        handler=answered,
     )
 
 
-def xds_blueprint(actors: Actors, caller_of: Callable[[flask.Request], Caller]) -> flask.Blueprint:
-    """`POST` runs transactions, `GET ?wsdl` and `?xsd=NAME` describe them."""
-    door = flask.Blueprint("xds", __name__, url_prefix="/xds")
-    endpoints = _endpoints(actors)
+class XdsDoor:
+    """`POST` on the SOAP paths, in front of the framework that serves everything else.
 
-    @door.post("/<name>")
-    def transact(name: str) -> flask.Response:
-        endpoint = endpoints.get(name) or flask.abort(404)
-        request = flask.request
-        answer = endpoint.answer(
-            HttpRequest(
-                content_type=request.headers.get("Content-Type", ""),
-                content_encoding=request.headers.get("Content-Encoding", ""),
-                content_length=request.content_length,
-                body=_Body(request.stream),
-                caller=caller_of(request),
-            )
-        )
-        return flask.Response(answer.body, status=answer.status, headers=list(answer.headers))
+    Every stored query and every document comes through here, and a framework's request takes longer than
+    the question to the database.
+    """
 
-    @door.get("/<name>")
+    def __init__(self, behind: WSGIApplication, actors: Actors, caller_of: CallerOf, log: LogRequest) -> None:
+        """`behind` gets all other requests."""
+        self._behind, self._caller_of, self._log = behind, caller_of, log
+        self._endpoints = {f"{_PREFIX}/{name}": endpoint for name, endpoint in _endpoints(actors).items()}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        endpoint = self._endpoints.get(path) if environ["REQUEST_METHOD"] == "POST" else None
+        if endpoint is None:
+            return self._behind(environ, start_response)
+        began = time.perf_counter()
+        try:
+            answer = endpoint.answer(_request(environ, self._caller_of(environ)))
+        except Exception as problem:  # noqa: BLE001 - the client gets a correlation id, the log the rest
+            answer = _unexpected(problem)
+        self._log("POST", path, answer.status, began)
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers))
+        return answer.body
+
+
+def _request(environ: WSGIEnvironment, caller: Caller) -> HttpRequest:
+    return HttpRequest(
+        content_type=environ.get("CONTENT_TYPE", ""),
+        content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
+        content_length=get_content_length(environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")),
+        body=_Body(get_input_stream(environ)),
+        caller=caller,
+    )
+
+
+def _unexpected(problem: Exception) -> HttpAnswer:
+    body = f"unexpected failure, reported as {log_unexpected(problem)}\n".encode()
+    headers = (("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Retry-After", "5"))
+    return HttpAnswer(status=503, headers=headers, body=[body])
+
+
+def xds_blueprint(actors: Actors) -> flask.Blueprint:
+    """`GET ?wsdl` and `?xsd=NAME` describe what `XdsDoor` serves."""
+    door = flask.Blueprint("xds", __name__, url_prefix=_PREFIX)
+
+    @door.get("/<any(registry, repository):name>")
     def describe(name: str) -> flask.Response:
-        if name not in endpoints:
-            flask.abort(404)
-        address = f"{actors.settings.public_url}/xds/{name}"
+        address = f"{actors.settings.public_url}{_PREFIX}/{name}"
         return flask.Response(_description(name, address), content_type="text/xml; charset=utf-8")
 
     return door
@@ -189,6 +266,7 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
         for name, operations in (
             ("registry", (*registry_operations(actors), *patient_operations(actors))),
             ("patients", patient_operations(actors)),
+            ("recipient", (_provide_and_register(actors.recipient),)),
             ("repository", repository_operations(actors)),
         )
     }

@@ -44,10 +44,12 @@ def attributes() -> str:
                 row.provide,
                 row.register,
                 row.on_demand,
+                row.limited,
             )
             for row in table.attributes
         )
-        head = ("attribute", "carrier", "name on the wire", "type", "values", "ITI-41", "ITI-42", "ITI-61")
+        demands = ("ITI-41", "ITI-42", "ITI-61", "XDR limited")
+        head = ("attribute", "carrier", "name on the wire", "type", "values", *demands)
         text += f"\n## {table.name}\n\n{_table(head, rows)}"
     return text
 

@@ -24,7 +24,14 @@ def registry_answer(
         work()
     except Rejected as rejected:
         return registry_response(rejected.errors)
-    except StorageFailed:
-        context = "the registry could not store the metadata; try again"
-        return registry_response([RegistryError(code=ErrorCode.REGISTRY, context=context)])
+    except StorageFailed as problem:
+        return registry_response([storage_error(problem)])
     return registry_response()
+
+
+def storage_error(problem: StorageFailed) -> RegistryError:
+    """What a requester is told of a database that cannot be used now. ITI TF-3: Table 4.2.4.1-2"""
+    if problem.is_full:
+        context = "no space is left for metadata; nothing was stored, try again later"
+        return RegistryError(code=ErrorCode.REGISTRY_OUT_OF_RESOURCES, context=context)
+    return RegistryError(code=ErrorCode.REGISTRY, context="the registry's database cannot be used now; try again later")

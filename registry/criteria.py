@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from xds.metadata import DocumentEntry, RegistryObject
-from xds.vocabulary import AvailabilityStatus
+from xds.vocabulary import AssociationType, AvailabilityStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class CodeCriterion:
 class TimeCriterion:
     """`start` <= time < `stop`, 14 digits each, None for an open end. ITI TF-2: 3.18.4.1.2.3.3
 
-    An object without the time passes.
+    `attribute` is the field name of `xds.metadata`. An object without the time passes.
     """
 
     attribute: str
@@ -47,23 +48,36 @@ class LikeCriterion:
 class Criteria:
     """All given conditions hold; an empty tuple or None asks nothing.
 
-    `patient` is the key of a CX (`xds.datatypes.CX.key`). `touching` takes associations with an end
-    among these entryUUIDs. `all_versions` is MetadataLevel 2.
+    `patient` and `patients` are keys of a CX (`xds.datatypes.CX.key`); `across_patients` asks about
+    every patient at once, and nothing else does: criteria that name neither a patient nor an id find
+    nothing. `sources`, `targets` and `touching` take associations by the entryUUIDs at their ends.
+    An object of which a whole group of `excluded` holds is left out. The last six say what is shown
+    at all: documents by objectType and availability, Deprecated objects, versions that are not the
+    newest.
     """
 
     kind: type[RegistryObject] = DocumentEntry
     patient: str | None = None
+    patients: tuple[str, ...] = ()
+    across_patients: bool = False
     statuses: tuple[AvailabilityStatus, ...] = ()
     entry_uuids: tuple[str, ...] = ()
     logical_ids: tuple[str, ...] = ()
     unique_ids: tuple[str, ...] = ()
     source_ids: tuple[str, ...] = ()
+    association_types: tuple[AssociationType, ...] = ()
+    sources: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
     touching: tuple[str, ...] = ()
     codes: tuple[CodeCriterion, ...] = ()
     times: tuple[TimeCriterion, ...] = ()
     likes: tuple[LikeCriterion, ...] = ()
+    excluded: tuple[tuple[CodeCriterion | LikeCriterion, ...], ...] = ()
     stable: bool = True
     on_demand: bool = False
+    online: bool = True
+    offline: bool = True
+    deprecated: bool = True
     all_versions: bool = False
 
 
@@ -94,13 +108,14 @@ class Page:
 ALL = Page()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One object found: its keys and, unless only references were wanted, its rendering."""
+class Found(NamedTuple):
+    """One object found: its keys, the entryUUIDs at the ends of an association, and a rendering if one was wanted."""
 
     patient_key: int
     object_key: int
     entry_uuid: str
     logical_id: str = ""
     unique_id: str | None = None
+    source: str | None = None
+    target: str | None = None
     rendering: bytes = b""

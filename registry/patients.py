@@ -124,6 +124,13 @@ def _record(registry: Registry, unit: UnitOfWork, patient: KnownPatient, source:
     )
 
 
+def record_about(registry: Registry, unit: UnitOfWork, patient_id: CX, source: Source, *, action: str) -> None:
+    """Leave an audit record of something done with a patient's record; an unknown patient has none."""
+    known = identities.known_patient(unit.connection, patient_id.key)
+    if known is not None:
+        _record(registry, unit, known, source, action)
+
+
 def _error(name: str, code: ErrorCode, context: str) -> RegistryError:
     """`location` says which of the patients, for the wire format that has a place for it."""
     return RegistryError(code=code, context=f"{name}: {context}", location=name)

@@ -15,6 +15,7 @@ from access_policy.visibility import Visibility
 from registry.criteria import ALL, Criteria, Form, Found, Page
 from registry.sql import facts, find, held, identities, merges, objects
 from registry.sql.identities import KnownPatient
+from registry.sql.places import Places
 from registry.sql.tables import KIND_OF
 from storage.keys import Keys
 from storage.outbox import Topic, post
@@ -33,18 +34,18 @@ _REMOVED_AT_ONCE = 200
 RenderFhir = Callable[[DocumentEntry, Sequence[Association], str], bytes]
 
 
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The registry at one instant, as far as it may be seen."""
 
-    connection: Connection
-    visibility: Visibility
+    def __init__(self, connection: Connection, visibility: Visibility) -> None:
+        self.connection, self.visibility = connection, visibility
+        self._places = Places(connection)
 
     def find(self, criteria: Criteria, page: Page = ALL, form: Form = Form.EBRIM) -> tuple[Found, ...]:
-        return find.find(self.connection, criteria, self.visibility, page, form)
+        return find.find(self.connection, self._places, criteria, self.visibility, page, form)
 
     def count(self, criteria: Criteria) -> int:
-        return find.count(self.connection, criteria, self.visibility)
+        return find.count(self.connection, self._places, criteria, self.visibility)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ class Registry:
             raise Rejected([RegistryError(code=ErrorCode.UNKNOWN_PATIENT_ID, context=context, location="patient")])
         if known is not None:
             return False
-        identities.add_patient(unit.connection, patient_id.key, self._keys.new())
-        return True
+        key = self._keys.new()
+        return identities.add_patient(unit.connection, patient_id.key, key) == key
 
     def lock(self, unit: UnitOfWork, patient_id: CX | None, unique_ids: Collection[str]) -> int | None:
         """Key of the patient, None when unknown; other submissions for it wait until this unit ends.

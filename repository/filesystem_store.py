@@ -3,6 +3,7 @@
 A key `<sha256>/<uuid>` lives at `<first 3 digits>/<sha256>-<uuid>`: 4,096 folders keep each small.
 """
 
+import contextlib
 import errno
 import os
 import tempfile
@@ -118,10 +119,10 @@ class IncomingFile:
         return key
 
     def discard(self) -> None:
-        try:
+        """On a full disk closing fails too, for it writes what is still in memory; the file goes all the same."""
+        with contextlib.suppress(OSError):
             self._file.close()
-        finally:
-            self._path.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
 
 
 class FileReader:

@@ -58,12 +58,12 @@ def soap(repository: Repository, body: etree._Element, parts: Iterable[Part], ca
             raise Rejected(_metadata_error(str(finding)) for finding in findings)
         reading = read_submission(request)
         with _received(repository, provided, parts) as received:
-            handle(repository, reading, received, caller)
+            warnings = handle(repository, reading, received, caller)
     except Rejected as rejected:
         return registry_response(rejected.errors)
     except (OSError, StorageFailed) as problem:
         return registry_response([_storage_error(problem)])
-    return registry_response()
+    return registry_response(warnings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +74,10 @@ class Received:
     errors: tuple[RegistryError, ...] = ()
 
 
-def handle(repository: Repository, reading: Reading, received: Received, caller: Caller) -> None:
+def handle(repository: Repository, reading: Reading, received: Received, caller: Caller) -> tuple[RegistryError, ...]:
     """Store the documents, then register them: the steps of ITI TF-2: 3.41.4.1.3 in this order.
 
-    Raises Rejected with all errors of repository and registry, nothing stored.
+    Returns the warnings of the registry. Raises Rejected with all errors of repository and registry, nothing stored.
     """
     errors = [*received.errors, *_pairing_rules(reading, received.blobs), *_octet_rules(reading, received.blobs)]
     reading = _completed(repository, reading, received.blobs)
@@ -87,16 +87,19 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
     try:
         for identifier, blob in received.blobs.items():
             keys[identifier] = blob.keep()
-        unused = repository.units.write(lambda unit: _register(repository, unit, reading, received, keys, caller))
+        warnings, unused = repository.units.write(
+            lambda unit: _register(repository, unit, reading, received, keys, caller)
+        )
     except StorageFailed:
         # The commit may have happened without an answer, so its blobs stay: what nothing refers to is collected.
         if not repository.has_committed(keys.values()):
             raise
-        return
+        return ()
     except (Rejected, OSError):
         repository.delete_blobs(keys.values())
         raise
     repository.delete_blobs(unused)
+    return warnings
 
 
 def _provided(element: etree._Element) -> Provided:
@@ -211,9 +214,9 @@ def _register(
     received: Received,
     keys: Mapping[str, str],
     caller: Caller,
-) -> list[str]:
-    """Register and index in one unit; returns the keys of blobs that are not needed."""
-    repository.register(unit, reading, caller)
+) -> tuple[tuple[RegistryError, ...], list[str]]:
+    """Register and index in one unit; returns the warnings, and the keys of blobs that are not needed."""
+    warnings = tuple(repository.register(unit, reading, caller))
     entries = [entry for entry in reading.submission.document_entries if entry.entry_uuid in keys]
     known = index.held(unit.connection, [entry.unique_id or "" for entry in entries])
     new, unused = [], []
@@ -228,7 +231,7 @@ def _register(
             context = f"DocumentEntry {entry.entry_uuid}: uniqueId {entry.unique_id}: held here with other octets"
             raise Rejected([RegistryError(code=ErrorCode.NON_IDENTICAL_HASH, context=context)])
     index.add(unit.connection, new)
-    return unused
+    return warnings, unused
 
 
 def _stored(entry: DocumentEntry, key: str, blob: IncomingBlob) -> StoredDocument:
@@ -264,7 +267,8 @@ def _missing_part(document: Provided) -> RegistryError:
 
 def _storage_error(problem: Exception) -> RegistryError:
     if isinstance(problem, StorageFailed):
-        return RegistryError(code=ErrorCode.REGISTRY, context="the registry could not store the metadata; try again")
+        code = ErrorCode.REGISTRY_OUT_OF_RESOURCES if problem.is_full else ErrorCode.REGISTRY
+        return RegistryError(code=code, context="the registry could not store the metadata; try again later")
     full = isinstance(problem, OSError) and problem.errno in _OUT_OF_SPACE
     code = ErrorCode.REPOSITORY_OUT_OF_RESOURCES if full else ErrorCode.REPOSITORY
     return RegistryError(code=code, context="the repository could not store the document; try again later")

@@ -1,6 +1,6 @@
 """The repository's store: index and blobs, and the two ways it reaches the registry."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from access_policy.caller import Caller
@@ -12,8 +12,9 @@ from storage.keys import Keys
 from storage.outbox import Topic, post
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 from xds.ebrim.read import Reading
+from xds.errors import RegistryError
 
-Register = Callable[[UnitOfWork, Reading, Caller], None]
+Register = Callable[[UnitOfWork, Reading, Caller], Sequence[RegistryError]]
 Readable = Callable[[Caller, Collection[str]], frozenset[str]]
 OnLeftover = Callable[[str, Exception], None]
 # Documents of a repository belong to no patient it knows of.
@@ -24,9 +25,9 @@ _NO_PATIENT = 0
 class Repository:
     """The Document Repository. ITI TF-1: 10.1.1.4
 
-    `register` is Register Document Set-b [ITI-42] and raises Rejected; `readable` and `removable` tell
-    which of some DocumentUniqueIds the caller may read or remove; `now` gives the time as DTM of 14
-    digits, UTC; `on_leftover` is told of a blob that nothing refers to and that could not be deleted,
+    `register` is Register Document Set-b [ITI-42], returns warnings and raises Rejected; `readable` and
+    `removable` tell which of some DocumentUniqueIds the caller may read or remove; `now` gives the time as
+    DTM of 14 digits, UTC; `on_leftover` is told of a blob that nothing refers to and could not be deleted,
     `on_damage` of one that is missing or has other octets than were stored.
     """
 

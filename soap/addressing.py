@@ -9,6 +9,8 @@ from xds.xml import text_of
 
 ANONYMOUS = f"{ADDRESSING}/anonymous"
 _SINGLE = ("Action", "MessageID", "To", "From", "ReplyTo", "FaultTo")
+_BLOCK, _ADDRESS = f"{{{ADDRESSING}}}*", f"{{{ADDRESSING}}}Address"
+_NAME = len(f"{{{ADDRESSING}}}")
 _LONGEST_MESSAGE_ID = 1024
 
 
@@ -22,27 +24,26 @@ class Addressing:
 
 def read_addressing(header: etree._Element | None, *, action_may_lack: bool) -> Addressing:
     """Read and check the headers. Raises SoapFault for a repeated, malformed or missing one."""
-    blocks: dict[str, list[etree._Element]] = {name: [] for name in _SINGLE}
-    for block in () if header is None else header.iterchildren(f"{{{ADDRESSING}}}*"):
-        blocks.setdefault(etree.QName(block).localname, []).append(block)
-    for name in _SINGLE:
-        if len(blocks[name]) > 1:
+    blocks: dict[str, etree._Element] = {}
+    for block in () if header is None else header.iterchildren(_BLOCK):
+        name = str(block.tag)[_NAME:]
+        if name in blocks and name in _SINGLE:
             raise invalid_header(f"the header wsa:{name} stands more than once", "InvalidCardinality")
+        blocks[name] = block
     for name in ("ReplyTo", "FaultTo"):
-        _check_anonymous(blocks[name])
-    action = _text(blocks["Action"])
+        _check_anonymous(blocks.get(name))
+    action = _text(blocks.get("Action"))
     if not action and not action_may_lack:
         raise header_required("Action")
-    return Addressing(action=action, message_id=_text(blocks["MessageID"])[:_LONGEST_MESSAGE_ID])
+    return Addressing(action=action, message_id=_text(blocks.get("MessageID"))[:_LONGEST_MESSAGE_ID])
 
 
-def _text(blocks: list[etree._Element]) -> str:
-    return text_of(blocks[0]) if blocks else ""
+def _text(block: etree._Element | None) -> str:
+    return "" if block is None else text_of(block)
 
 
-def _check_anonymous(blocks: list[etree._Element]) -> None:
+def _check_anonymous(block: etree._Element | None) -> None:
     """Answers go back on the connection, nowhere else: a foreign address is never called."""
-    for block in blocks:
-        address = block.find(f"{{{ADDRESSING}}}Address")
-        if address is not None and text_of(address) not in ("", ANONYMOUS):
-            raise invalid_header("only the anonymous reply address is served", "OnlyAnonymousAddressSupported")
+    address = None if block is None else block.find(_ADDRESS)
+    if address is not None and text_of(address) not in ("", ANONYMOUS):
+        raise invalid_header("only the anonymous reply address is served", "OnlyAnonymousAddressSupported")

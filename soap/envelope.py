@@ -12,6 +12,7 @@ from xds.xml import BadXml, XmlLimits, parse
 
 SOAP_1_1 = "http://schemas.xmlsoap.org/soap/envelope/"
 WS_SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+_ENVELOPE = f"{{{ENVELOPE}}}Envelope"
 _UNDERSTOOD = (ADDRESSING, WS_SECURITY)
 _TRUE = ("1", "true")
 _OURS = ("", f"{ENVELOPE}/role/next", f"{ENVELOPE}/role/ultimateReceiver")
@@ -42,20 +43,21 @@ def read_envelope(
 
 
 def _envelope_namespace(root: etree._Element, *, allow_1_1: bool) -> str:
-    name = etree.QName(root)
-    if name.localname != "Envelope":
+    if root.tag == _ENVELOPE:
+        return ENVELOPE
+    if allow_1_1 and root.tag == f"{{{SOAP_1_1}}}Envelope":
+        return SOAP_1_1
+    if str(root.tag).rpartition("}")[2] != "Envelope":
         raise sender("expected a SOAP envelope")
-    if name.namespace == ENVELOPE or (allow_1_1 and name.namespace == SOAP_1_1):
-        return str(name.namespace)
     raise version_mismatch()
 
 
 def _header_and_body(root: etree._Element, namespace: str) -> tuple[etree._Element | None, etree._Element]:
-    names = [child.tag for child in root.iterchildren(etree.Element)]
+    children = list(root.iterchildren(etree.Element))
     header, body = f"{{{namespace}}}Header", f"{{{namespace}}}Body"
-    if names not in ([header, body], [body]):
+    if [child.tag for child in children] not in ([header, body], [body]):
         raise sender("expected at most one Header, first, and one Body in the envelope")
-    return root.find(header), root.find(body)  # type: ignore[return-value]
+    return (children[0] if len(children) > 1 else None), children[-1]
 
 
 def _only_child(body: etree._Element) -> etree._Element:

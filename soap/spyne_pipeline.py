@@ -180,6 +180,8 @@ def _method(operation: Operation, on_error: OnError) -> Any:
             parts=exchange.parts,
         )
         try:
+            if not operation.documents:
+                _read_to_the_end(exchange.parts)
             exchange.reply = operation.handler(message)
         except (SoapFault, HttpRefusal) as problem:
             raise _Carrier(problem) from None
@@ -188,6 +190,13 @@ def _method(operation: Operation, on_error: OnError) -> Any:
 
     call.__name__ = _method_name(operation)
     return rpc(AnyXml, _returns=AnyXml, _body_style="bare")(call)
+
+
+def _read_to_the_end(parts: Iterable[IncomingPart]) -> None:
+    """A message that turns out broken is refused before its transaction changes anything, not after."""
+    for part in parts:
+        for _ in part:
+            continue
 
 
 def _failure(problem: BaseException, on_error: OnError) -> SoapFault:

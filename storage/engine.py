@@ -4,11 +4,12 @@ SQLite: WAL and synchronous=FULL; NORMAL lost acknowledged rows in a third of si
 PostgreSQL: refuses fsync=off and full_page_writes=off.
 """
 
+import select
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError
 
 SQLITE_PRAGMAS: Mapping[str, str] = {
     "journal_mode": "wal",
@@ -72,7 +73,21 @@ def _check_pragmas(connection: Connection) -> None:
         found = str(connection.exec_driver_sql(f"PRAGMA {name}").scalar())
         if found != value:
             raise UnsafeDatabase(f"SQLite {name} is {found}, must be {value}")
-    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+
+
+def check_undamaged(engine: Engine) -> None:
+    """Read the whole file of a SQLite database, once before it is served: some seconds for each GB.
+
+    PostgreSQL has its own checksums. Raises UnsafeDatabase when something in the file does not fit.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        try:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        except DatabaseError:
+            found = "not readable"
+    if found != "ok":
         raise UnsafeDatabase("SQLite quick_check found the database file damaged")
 
 
@@ -80,12 +95,31 @@ def _open_postgresql(url: URL, connections: int) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"), pool_size=connections, max_overflow=connections, hide_parameters=True
     )
+    event.listen(engine, "checkout", _check_connection)
     with engine.connect() as connection:
         for name, safe in _POSTGRESQL_SAFE.items():
             found = connection.exec_driver_sql(f"SHOW {name}").scalar()
             if found != safe:
                 raise UnsafeDatabase(f"PostgreSQL {name} is {found}, must be {safe}")
     return engine
+
+
+def _check_connection(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Before it is used: a server that was restarted has said good-bye on its connections, unasked.
+
+    Looking costs some microseconds, asking would cost a round trip.
+    """
+    if said_goodbye(connection):
+        raise DisconnectionError("the connection was closed by the server")
+
+
+def said_goodbye(connection: Any) -> bool:
+    """Whether the server of a driver's connection that waits has closed it; an embedded database never does."""
+    if not hasattr(connection, "fileno"):
+        return False
+    watched = select.poll()
+    watched.register(connection.fileno(), select.POLLIN)
+    return bool(watched.poll(0))
 
 
 _OPENERS = {"sqlite": _open_sqlite, "postgresql": _open_postgresql}

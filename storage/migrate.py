@@ -12,20 +12,28 @@ _LOCK = 7_236_318_441  # any number; two processes that start at once must use t
 
 
 def upgrade(engine: Engine) -> str:
-    """Run the migrations that are missing; returns the revision the database now has.
+    """Run the migrations that are missing, all or none; returns the revision the database now has.
 
     Several processes may call it at once: one runs, the others wait and find nothing to do.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
-        try:
-            config = _config(connection)
-            command.upgrade(config, "head")
-        finally:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            command.upgrade(_config(connection), "head")
+        elif revision(connection) != newest():
+            _upgrade_sqlite(connection)
         return revision(connection)
+
+
+def _upgrade_sqlite(connection: Connection) -> None:
+    """Under the write lock. The engine leaves transactions to who opens them."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        command.upgrade(_config(connection), "head")
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
 
 
 def revision(connection: Connection) -> str:

@@ -18,10 +18,10 @@ def only_server(url: str) -> Iterator[None]:
     The lock belongs to the open file, which forked workers share, and ends with the last of them, however
     they end. Raises UnsafeDatabase when another server holds it.
     """
-    if database_kind(url) != "sqlite":
+    database = make_url(url).database if database_kind(url) == "sqlite" else None
+    if not database:
         yield
         return
-    database = make_url(url).database or ""
     file = Path(f"{database}.lock")
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,14 +1,16 @@
-"""Units of work on PostgreSQL: a pooled connection each, run again after a conflict."""
+"""Units of work on PostgreSQL: a pooled connection each, run again after a conflict or a lost connection."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from psycopg import errors
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from storage.unit_of_work import StorageFailed, UnitOfWork
+from storage.failures import as_storage_failed, storage_failed
+from storage.idle_readers import IdleReaders
+from storage.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 _ATTEMPTS = 5
@@ -20,24 +22,43 @@ class PostgresqlUnits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._readers = IdleReaders(
+            engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        for attempt in range(1, _ATTEMPTS + 1):
+        for _ in range(_ATTEMPTS - 1):
+            attempt = _Attempt(work)
             try:
-                with self._engine.begin() as connection:
-                    return work(UnitOfWork(connection=connection))
+                return attempt.run(self._engine)
             except DBAPIError as problem:
-                if not isinstance(problem.orig, _CONFLICTS) or attempt == _ATTEMPTS:
-                    raise StorageFailed(
-                        f"the database could not be written: {type(problem.orig).__name__}"
-                    ) from problem
-        raise StorageFailed("the database could not be written")
+                if not attempt.may_be_repeated_after(problem):
+                    raise storage_failed(problem) from problem
+        with as_storage_failed():
+            return _Attempt(work).run(self._engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._reader.connect() as connection:
+        with as_storage_failed(), self._readers.lend() as connection:
             yield connection
 
     def close(self) -> None:
+        self._readers.close()
         self._engine.dispose()
+
+
+class _Attempt(Generic[T]):
+    """One run of a unit of work."""
+
+    def __init__(self, work: Callable[[UnitOfWork], T]) -> None:
+        self._work, self._is_done = work, False
+
+    def run(self, engine: Engine) -> T:
+        with engine.begin() as connection:
+            result = self._work(UnitOfWork(connection=connection))
+            self._is_done = True
+        return result
+
+    def may_be_repeated_after(self, problem: DBAPIError) -> bool:
+        """A connection lost in the commit leaves open whether it happened: that is never run again."""
+        return isinstance(problem.orig, _CONFLICTS) or (problem.connection_invalidated and not self._is_done)

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage.failures import as_storage_failed, storage_failed
+from storage.idle_readers import IdleReaders
 from storage.unit_of_work import StorageFailed, UnitOfWork
 
 T = TypeVar("T")
@@ -35,39 +37,49 @@ class SqliteUnits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._readers = IdleReaders(engine)
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
-        self._closed = False
+        self._gate, self._closed = threading.Lock(), False
+        self._connection = engine.connect()
         self._writer = threading.Thread(target=self._write_groups, name="sqlite-writer", daemon=True)
         self._writer.start()
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        if self._closed:
-            raise StorageFailed("the database is closed")
         unit = _Unit(work)
-        self._queue.put(unit)
+        with self._gate:
+            if self._closed:
+                raise StorageFailed("the database is closed")
+            self._queue.put(unit)
         result: T = unit.future.result()
         return result
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            driver.execute("BEGIN")  # type: ignore[union-attr]
-            try:
-                yield connection
-            finally:
-                driver.execute("ROLLBACK")  # type: ignore[union-attr]
+        with as_storage_failed(), self._readers.lend() as connection:
+            connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
+            yield connection
 
     def close(self) -> None:
-        self._closed = True
-        self._queue.put(None)
+        """Commit what was accepted before; nothing is accepted after."""
+        with self._gate:
+            if not self._closed:
+                self._queue.put(None)
+            self._closed = True
         self._writer.join()
+        self._readers.close()
+        self._connection.close()
         self._engine.dispose()
 
     def _write_groups(self) -> None:
-        with self._engine.connect() as connection:
-            while group := self._next_group():
-                _commit_group(connection, group)
+        """Whatever happens, every unit gets an answer: nobody waits for a writer that has died."""
+        while group := self._next_group():
+            try:
+                _commit_group(self._connection, group)
+            except Exception as problem:  # noqa: BLE001 - belongs to the threads that wait
+                for unit in group:
+                    unit.failure = _failure(problem)
+            for unit in group:
+                _answer(unit)
 
     def _next_group(self) -> list[_Unit]:
         """The next units that wait, at most 64; empty when closing."""
@@ -88,43 +100,41 @@ class SqliteUnits:
 
 
 def _commit_group(connection: Connection, group: list[_Unit]) -> None:
-    """Run every unit behind its savepoint, commit once, then answer all of them."""
+    """Run every unit behind its savepoint, commit once."""
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         for unit in group:
             _run(connection, unit)
         connection.exec_driver_sql("COMMIT")
-    except SQLAlchemyError as problem:
+    except BaseException:
         _roll_back(connection)
-        for unit in group:
-            unit.failure = _storage_failed(problem)
-    for unit in group:
-        _answer(unit)
+        raise
 
 
 def _run(connection: Connection, unit: _Unit) -> None:
     connection.exec_driver_sql("SAVEPOINT unit")
     try:
         unit.result = unit.work(UnitOfWork(connection=connection))
-    except SQLAlchemyError as problem:
-        unit.failure = _storage_failed(problem)
-        connection.exec_driver_sql("ROLLBACK TO unit")
-    except Exception as failure:  # noqa: BLE001 - belongs to the thread that asked, which raises it
-        unit.failure = failure
+    except Exception as problem:
+        if not _is_in_transaction(connection):
+            raise  # SQLite has ended it for all units of the group (disk full)
+        unit.failure = _failure(problem)
         connection.exec_driver_sql("ROLLBACK TO unit")
     connection.exec_driver_sql("RELEASE unit")
 
 
-def _storage_failed(problem: SQLAlchemyError) -> StorageFailed:
-    failure = StorageFailed(f"the database could not be written: {type(problem).__name__}")
-    failure.__cause__ = problem
-    return failure
+def _failure(problem: Exception) -> Exception:
+    return storage_failed(problem) if isinstance(problem, SQLAlchemyError) else problem
 
 
 def _roll_back(connection: Connection) -> None:
     """End the transaction if one is still open; SQLite may have ended it itself (disk full)."""
-    if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+    if _is_in_transaction(connection):
         connection.exec_driver_sql("ROLLBACK")
+
+
+def _is_in_transaction(connection: Connection) -> bool:
+    return bool(connection.connection.driver_connection.in_transaction)  # type: ignore[union-attr]
 
 
 def _answer(unit: _Unit) -> None:

@@ -16,7 +16,14 @@ T = TypeVar("T")
 
 
 class StorageFailed(Exception):
-    """The database cannot be written or read now (disk full, connection lost, shut down)."""
+    """The database cannot be written or read now (disk full, connection lost, shut down).
+
+    `is_full`: no space is left for it.
+    """
+
+    def __init__(self, text: str, *, is_full: bool = False) -> None:
+        super().__init__(text)
+        self.is_full = is_full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

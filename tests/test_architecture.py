@@ -21,6 +21,7 @@ PACKAGES = (
     "hl7v3",
     "registry",
     "repository",
+    "portable_media",
     "fhir_facade",
     "carnet",
     "conformance",

@@ -12,6 +12,13 @@ class ErrorCode(StrEnum):
 
     INVALID_DOCUMENT_CONTENT = "InvalidDocumentContent"
     UNRESOLVED_REFERENCE = "UnresolvedReferenceException"
+    DOCUMENT_QUEUED = "DocumentQueued"
+    PARTIAL_APPEND_CONTENT_NOT_PROCESSED = "PartialAppendContentNotProcessed"
+    PARTIAL_FOLDER_CONTENT_NOT_PROCESSED = "PartialFolderContentNotProcessed"
+    PARTIAL_RELATIONSHIP_CONTENT_NOT_PROCESSED = "PartialRelationshipContentNotProcessed"
+    PARTIAL_REPLACE_CONTENT_NOT_PROCESSED = "PartialReplaceContentNotProcessed"
+    PARTIAL_TRANSFORM_NOT_PROCESSED = "PartialTransformNotProcessed"
+    PARTIAL_TRANSFORM_REPLACE_NOT_PROCESSED = "PartialTransformReplaceNotProcessed"
     DOCUMENT_UNIQUE_ID = "XDSDocumentUniqueIdError"
     DUPLICATE_UNIQUE_ID_IN_REGISTRY = "XDSDuplicateUniqueIdInRegistry"
     EXTRA_METADATA_NOT_SAVED = "XDSExtraMetadataNotSaved"

@@ -72,6 +72,7 @@ class DocumentEntry:
     type_code: Code | None = None
     unique_id: str | None = None
     uri: str | None = None
+    limited_metadata: bool | None = None
     extra_slots: tuple[Slot, ...] = ()
     extra_codes: tuple[ExtraCode, ...] = ()
 
@@ -94,6 +95,7 @@ class SubmissionSet:
     submission_time: DTM | None = None
     title: str | None = None
     unique_id: str | None = None
+    limited_metadata: bool | None = None
     extra_slots: tuple[Slot, ...] = ()
     extra_codes: tuple[ExtraCode, ...] = ()
 
@@ -113,6 +115,7 @@ class Folder:
     patient_id: CX | None = None
     title: str | None = None
     unique_id: str | None = None
+    limited_metadata: bool | None = None
     extra_slots: tuple[Slot, ...] = ()
     extra_codes: tuple[ExtraCode, ...] = ()
 

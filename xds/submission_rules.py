@@ -82,9 +82,10 @@ def object_rules(
 
 def demands(thing: RegistryObject, kind: SubmissionKind, unreadable: Unreadable) -> Iterator[RegistryError]:
     """D4, D5, D9, D10, S1, F1: what the transaction requires or forbids. ITI TF-3: Table 4.2.3.1-1"""
+    limited = not isinstance(thing, Association) and bool(thing.limited_metadata)
     on_demand = kind.is_update and isinstance(thing, DocumentEntry) and thing.object_type is ObjectType.ON_DEMAND
     for row in TABLES[type(thing)].attributes:
-        usage, value = row.usage(kind, on_demand=on_demand), getattr(thing, row.field)
+        usage, value = row.usage(kind, on_demand=on_demand, limited=limited), getattr(thing, row.field)
         absent = value in (None, ())
         if usage is Usage.REQUIRED and absent and (thing.entry_uuid, row.field) not in unreadable:
             many = "at least one" if row.many else "exactly one"
@@ -319,9 +320,8 @@ def _end_rules(
         yield from _relationship_rules(association, own, outside)
     else:
         yield from _member_rules(association, own, outside)
-    target = outside.get(association.target)
-    if target is not None and not _is_reference_member(association, own):
-        yield from _same_patient_rule(association, own, target)
+    if not _is_reference_member(association, own):
+        yield from _same_patient_rule(association, own, outside)
 
 
 def _relationship_rules(
@@ -385,18 +385,27 @@ def _is_reference_member(association: Association, own: Mapping[str, RegistryObj
 
 
 def _same_patient_rule(
-    association: Association, own: Mapping[str, RegistryObject], target: StoredObject
+    association: Association, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]
 ) -> Iterator[RegistryError]:
-    """T14"""
-    source = own.get(association.source)
-    if source is None or isinstance(source, Association) or source.patient_id is None or not target.patient:
-        return
-    if source.patient_id.key != target.patient:
+    """T14: what is linked to a stored object belongs to its patient."""
+    source, target = (_patient_of(end, own, outside) for end in (association.source, association.target))
+    is_of_request = association.source in own and association.target in own
+    if source and target and source != target and not is_of_request:
         yield RegistryError(
             code=ErrorCode.PATIENT_ID_DOES_NOT_MATCH,
-            context=f"{named(association)}: patientId {str(source.patient_id)!r} of sourceObject {association.source} "
-            f"is not that of targetObject {association.target}",
+            context=f"{named(association)}: patientId {source!r} of sourceObject {association.source} "
+            f"is not {target!r}, that of targetObject {association.target}",
         )
+
+
+def _patient_of(identifier: str, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]) -> str:
+    """The key of the patient an object belongs to, empty for associations and unknown objects."""
+    stored, thing = outside.get(identifier), own.get(identifier)
+    if stored is not None:
+        return "" if stored.kind is Association else stored.patient
+    if thing is None or isinstance(thing, Association) or thing.patient_id is None:
+        return ""
+    return thing.patient_id.key
 
 
 def _unresolved(association: Association, end: str, identifier: str, expected: str) -> RegistryError:

@@ -96,6 +96,8 @@ def simple_text(element: etree._Element) -> str:
 
 def text_of(element: etree._Element) -> str:
     """All text inside an element, comments left out, blanks around it trimmed."""
+    if not len(element):
+        return (element.text or "").strip()
     return "".join(str(text) for text in element.itertext(etree.Element)).strip()
 
 

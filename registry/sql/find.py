@@ -1,11 +1,26 @@
 """Criteria -> SELECT. ITI TF-2: 3.18.4.1.2.3."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from functools import lru_cache
+from itertools import starmap
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.engine.interfaces import Dialect
 
 from access_policy.visibility import Visibility
@@ -22,171 +37,234 @@ from registry.criteria import (
 )
 from registry.sql import identities
 from registry.sql.one_of import one_of
+from registry.sql.places import Places
 from registry.sql.prepared import Prepared, prepare
-from registry.sql.tables import CODE_COLUMNS, KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
-from xds.datatypes import normalised
+from registry.sql.tables import (
+    ACROSS_PATIENTS,
+    CODE_COLUMNS,
+    KINDS,
+    STATUSES,
+    TIME_COLUMNS,
+    VALUE_ATTRIBUTES,
+    object_value,
+    registry_object,
+)
+from xds.datatypes import CX, normalised
 from xds.metadata import DocumentEntry
+from xds.query_grammar import has_wildcard
+from xds.vocabulary import AvailabilityStatus
 
-_o = registry_object.c
+_o, _v = registry_object.c, object_value.c
 _NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
+_MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
+_MOST_PLACES = 500  # of more objects than this, all rows of their patients are looked through
 _RENDERING = {Form.EBRIM: _o.ebrim, Form.FHIR: _o.fhir}
+_FOUND = (_o.patient_key, _o.object_key, _o.entry_uuid, _o.logical_id, _o.unique_id, _o.source, _o.target)
+# Criteria that only few combinations of exist: a statement is kept for each.
+_PLAIN = ("kind", "statuses", "stable", "on_demand", "online", "offline", "deprecated", "all_versions")
+_plain = attrgetter(*_PLAIN)
+_others = attrgetter(*(one.name for one in fields(Criteria) if one.name not in (*_PLAIN, "patient")))
+_nothing_else = _others(Criteria())
 
 
 def find(
-    connection: Connection, criteria: Criteria, visibility: Visibility, page: Page, form: Form
+    connection: Connection, places: Places, criteria: Criteria, visibility: Visibility, page: Page, form: Form
 ) -> tuple[Found, ...]:
     """The objects that fit and may be seen, in the order of the page."""
-    patients = _patient_keys(connection, criteria)
-    plain = _plain(criteria)
-    if len(patients) == 1 and page.after is None and criteria == replace(plain, patient=criteria.patient):
-        rows = _prepared(connection.dialect, plain, visibility, page, form).rows(connection, patient_key=patients[0])
+    if criteria.patient is not None and page.after is None and _others(criteria) == _nothing_else:
+        cx = CX(criteria.patient)
+        prepared = _prepared(connection.dialect, _plain(criteria), visibility, page, form)
+        rows = prepared.rows(connection, authority=cx.authority, identifier=cx.id)
     else:
-        condition = _condition(one_of(_o.patient_key, patients) if patients else false(), criteria, visibility)
-        rows = connection.execute(_selected(condition, page, form)).fetchall()
-    return tuple(
-        Found(
-            patient_key=row[0],
-            object_key=row[1],
-            entry_uuid=row[2],
-            logical_id=row[3],
-            unique_id=row[4],
-            rendering=row[5] if len(row) > 5 else b"",
-        )
-        for row in rows
-    )
-
-
-def _selected(condition: ColumnElement[bool], page: Page, form: Form) -> Select[Any]:
-    columns = [_o.patient_key, _o.object_key, _o.entry_uuid, _o.logical_id, _o.unique_id]
-    if form is not Form.REFERENCE:
-        columns.append(_RENDERING[form])
-    return _paged(select(*columns).where(condition), page)
-
-
-def _plain(criteria: Criteria) -> Criteria:
-    """What is left of the criteria when they ask for nothing but kind and status, as most questions do."""
-    return Criteria(
-        kind=criteria.kind,
-        statuses=criteria.statuses,
-        stable=criteria.stable,
-        on_demand=criteria.on_demand,
-        all_versions=criteria.all_versions,
-    )
+        condition = _condition(_place(places, criteria), criteria, visibility)
+        rows = connection.execute(_selected(condition, criteria, page, form)).fetchall()
+    found = tuple(starmap(Found, rows))
+    places.learn(found)
+    return found
 
 
 @lru_cache(maxsize=256)
-def _prepared(dialect: Dialect, criteria: Criteria, visibility: Visibility, page: Page, form: Form) -> Prepared:
-    """The statement for plain criteria of any one patient."""
-    condition = _condition(_o.patient_key == bindparam("patient_key"), criteria, visibility)
-    return prepare(_selected(condition, page, form), dialect)
+def _prepared(dialect: Dialect, plain: tuple[Any, ...], visibility: Visibility, page: Page, form: Form) -> Prepared:
+    """The statement that finds objects of any one patient by these values of `_PLAIN`, as most questions do."""
+    of_patient = _o.patient_key == identities.key_of_patient().scalar_subquery()
+    criteria = Criteria(**dict(zip(_PLAIN, plain, strict=True)))
+    return prepare(_selected(_condition(of_patient, criteria, visibility), criteria, page, form), dialect)
 
 
-def count(connection: Connection, criteria: Criteria, visibility: Visibility) -> int:
+def _selected(condition: ColumnElement[bool], criteria: Criteria, page: Page, form: Form) -> Select[Any]:
+    columns = _FOUND if form is Form.REFERENCE else (*_FOUND, _RENDERING[form])
+    return _paged(select(*columns).where(condition), page, criteria)
+
+
+def count(connection: Connection, places: Places, criteria: Criteria, visibility: Visibility) -> int:
     """How many objects fit and may be seen."""
-    patients = _patient_keys(connection, criteria)
-    condition = _condition(one_of(_o.patient_key, patients) if patients else false(), criteria, visibility)
+    condition = _condition(_place(places, criteria), criteria, visibility)
     return connection.execute(select(func.count()).select_from(registry_object).where(condition)).scalar_one()
 
 
-def _paged(statement: Select[Any], page: Page) -> Select[Any]:
+def _paged(statement: Select[Any], page: Page, criteria: Criteria) -> Select[Any]:
+    """Rows of all patients come patient by patient, the order they lie in: a full page needs no sorting."""
     newest = page.order is Order.NEWEST
     if page.after is not None:
         statement = statement.where(_o.object_key < page.after if newest else _o.object_key > page.after)
-    statement = statement.order_by(_o.object_key.desc() if newest else _o.object_key)
+    order = [_o.object_key.desc() if newest else _o.object_key]
+    statement = statement.order_by(*([_o.patient_key] if criteria.across_patients else []), *order)
     return statement if page.size is None else statement.limit(page.size)
 
 
-def _condition(of_patients: ColumnElement[bool], criteria: Criteria, visibility: Visibility) -> ColumnElement[bool]:
+def _condition(place: ColumnElement[bool], criteria: Criteria, visibility: Visibility) -> ColumnElement[bool]:
+    """What the WHERE says. What may be seen is part of it, so that nothing else is counted or gone on from."""
     if not visibility.everything:
         return false()
+    having, wanted = _Having(criteria), _wanted(criteria)
     return and_(
-        of_patients,
+        place,
         _o.kind == KINDS[criteria.kind],
         *_columns(criteria),
         *_document_columns(criteria),
-        *(_code(criterion) for criterion in criteria.codes),
         *(part for criterion in criteria.times for part in _time(criterion)),
-        *(_like(criterion) for criterion in criteria.likes),
+        *(having(criterion) for criterion in wanted),
+        *(_not_all(having(criterion) for criterion in group) for group in criteria.excluded),
     )
 
 
-def _patient_keys(connection: Connection, criteria: Criteria) -> Sequence[int]:
+def _wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion, ...]:
+    return (*criteria.codes, *criteria.likes)
+
+
+def _not_all(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """An object without the attribute is not excluded."""
+    return not_(and_(true(), *(func.coalesce(condition, false()) for condition in conditions)))
+
+
+def _place(places: Places, criteria: Criteria) -> ColumnElement[bool]:
     """The shards the question concerns: by patient, or by the identities it names."""
-    if criteria.patient is not None:
-        key = identities.patient_key(connection, criteria.patient)
-        return [] if key is None else [key]
-    named = {*criteria.entry_uuids, *criteria.unique_ids, *criteria.logical_ids, *criteria.touching}
-    return identities.patient_keys_of(connection, sorted(named))
+    if criteria.across_patients:
+        return true()
+    if criteria.patient is not None or criteria.patients:
+        named = criteria.patients if criteria.patient is None else (*criteria.patients, criteria.patient)
+        return _of_patients(places.patients(named))
+    if criteria.entry_uuids:
+        return _at(places.objects(criteria.entry_uuids))
+    if criteria.logical_ids:
+        return _versions(places, criteria.logical_ids)
+    return _of_patients(places.shards({*criteria.unique_ids, *criteria.sources, *criteria.targets, *criteria.touching}))
 
 
-def _columns(criteria: Criteria) -> list[ColumnElement[bool]]:
-    parts: list[ColumnElement[bool]] = []
+def _versions(places: Places, logical_ids: Sequence[str]) -> ColumnElement[bool]:
+    """The first version has the logicalID for its entryUUID; the few later ones have an index."""
+    first, shards = _at(places.objects(logical_ids)), _of_patients(places.shards(logical_ids))
+    return or_(first, and_(shards, _o.version > literal_column("1"), one_of(_o.logical_id, logical_ids)))
+
+
+def _of_patients(keys: Sequence[int]) -> ColumnElement[bool]:
+    return one_of(_o.patient_key, keys) if keys else false()
+
+
+def _at(objects: Sequence[tuple[int, int]]) -> ColumnElement[bool]:
+    """Rows by their primary key."""
+    patients = sorted({patient for patient, _ in objects})
+    if not objects or len(objects) > _MOST_PLACES:
+        return _of_patients(patients)
+    if len(patients) == 1:
+        return and_(_o.patient_key == patients[0], one_of(_o.object_key, [key for _, key in objects]))
+    return tuple_(_o.patient_key, _o.object_key).in_(objects)
+
+
+def _columns(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
     if criteria.statuses:
-        parts.append(one_of(_o.status, [STATUSES[status] for status in criteria.statuses]))
+        yield one_of(_o.status, [STATUSES[status] for status in criteria.statuses])
     for column, values in (
         (_o.entry_uuid, criteria.entry_uuids),
         (_o.logical_id, criteria.logical_ids),
         (_o.unique_id, criteria.unique_ids),
         (_o.source_id, criteria.source_ids),
+        (_o.association_type, criteria.association_types),
+        (_o.source, criteria.sources),
+        (_o.target, criteria.targets),
     ):
         if values:
-            parts.append(one_of(column, values))
+            yield one_of(column, values)
     if criteria.touching:
-        parts.append(or_(one_of(_o.source, criteria.touching), one_of(_o.target, criteria.touching)))
+        yield or_(one_of(_o.source, criteria.touching), one_of(_o.target, criteria.touching))
+    if not criteria.deprecated:
+        yield _o.status != STATUSES[AvailabilityStatus.DEPRECATED]
     if not criteria.all_versions:
-        parts.append(_o.is_current)
-    return parts
+        yield _o.is_current
 
 
-def _document_columns(criteria: Criteria) -> list[ColumnElement[bool]]:
-    """Stable, on-demand or both. ITI TF-2: 3.18.4.1.2.3.6.2"""
-    if criteria.kind is not DocumentEntry or (criteria.stable and criteria.on_demand):
-        return []
-    if not (criteria.stable or criteria.on_demand):
-        return [false()]
-    return [_o.is_on_demand if criteria.on_demand else ~_o.is_on_demand]
+def _document_columns(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
+    """Stable or on-demand, online or offline. ITI TF-2: 3.18.4.1.2.3.6.2"""
+    if criteria.kind is not DocumentEntry:
+        return
+    for column, shows_others, shows_these in (
+        (_o.is_on_demand, criteria.stable, criteria.on_demand),
+        (_o.is_offline, criteria.online, criteria.offline),
+    ):
+        if not (shows_others or shows_these):
+            yield false()
+        elif not (shows_others and shows_these):
+            yield column if shows_these else ~column
 
 
-def _code(criterion: CodeCriterion) -> ColumnElement[bool]:
-    if criterion.attribute in CODE_COLUMNS:
-        return or_(*(_matches(_o[criterion.attribute], pattern) for pattern in criterion.any_of))
-    return _has_value(criterion.attribute, *(_matches(object_value.c.value, pattern) for pattern in criterion.any_of))
+class _Having:
+    """Conditions on codes, author persons and reference ids of one question.
+
+    Attributes with several values are looked up for each object. A question across patients starts
+    from the values instead, where they have an index: they are fewer than the objects.
+    """
+
+    def __init__(self, criteria: Criteria) -> None:
+        groups = (*_wanted(criteria), *(one for group in criteria.excluded for one in group))
+        self._apart = sum(one.attribute in VALUE_ATTRIBUTES for one in groups) > _MOST_JOINS
+        indexed = (one for one in _wanted(criteria) if one.attribute in ACROSS_PATIENTS)
+        self._start = next(indexed, None) if criteria.across_patients else None
+
+    def __call__(self, criterion: CodeCriterion | LikeCriterion) -> ColumnElement[bool]:
+        if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
+            return or_(*_codes(_o[criterion.attribute], criterion.any_of))
+        attribute: ColumnElement[int] = literal_column(
+            str(VALUE_ATTRIBUTES[criterion.attribute])
+        )  # as the partial index has it
+        values = select(_v.patient_key, _v.object_key).where(_v.attribute == attribute, or_(*_values(criterion)))
+        if criterion is self._start:
+            return tuple_(_o.patient_key, _o.object_key).in_(values)
+        of_object = values.where(_v.patient_key == _o.patient_key, _v.object_key == _o.object_key)
+        return (of_object.offset(0) if self._apart else of_object).exists()
 
 
-def _matches(column: ColumnElement[str], pattern: CodePattern) -> ColumnElement[bool]:
-    if pattern.code is not None and pattern.coding_scheme is not None:
-        return column == f"{pattern.code}^^{pattern.coding_scheme}"
-    if pattern.code is not None:
-        return column.startswith(f"{pattern.code}^^", autoescape=True)
-    return column.endswith(f"^^{pattern.coding_scheme}", autoescape=True)
+def _values(criterion: CodeCriterion | LikeCriterion) -> Iterator[ColumnElement[bool]]:
+    if isinstance(criterion, LikeCriterion):
+        return _like(_v.value, criterion.any_of)
+    return _codes(_v.value, criterion.any_of)
 
 
-def _time(criterion: TimeCriterion) -> list[ColumnElement[bool]]:
+def _codes(column: ColumnElement[str], patterns: Sequence[CodePattern]) -> Iterator[ColumnElement[bool]]:
+    """Whole codes as one list, which an index can serve; the rest one by one."""
+    whole = [one for one in patterns if one.code is not None and one.coding_scheme is not None]
+    if whole:
+        yield one_of(column, [normalised(f"{one.code}^^{one.coding_scheme}") for one in whole])
+    for pattern in patterns:
+        if pattern.coding_scheme is None:
+            yield column.startswith(normalised(f"{pattern.code}^^"), autoescape=True)
+        elif pattern.code is None:
+            yield column.endswith(normalised(f"^^{pattern.coding_scheme}"), autoescape=True)
+
+
+def _like(column: ColumnElement[str], patterns: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    """`%` any string, `_` one character; what has neither is compared as it is, which an index can serve."""
+    plain = [normalised(pattern) for pattern in patterns if not has_wildcard(pattern)]
+    if plain:
+        yield one_of(column, plain)
+    for pattern in patterns:
+        if has_wildcard(pattern):
+            yield column.like(normalised(pattern), escape=_NO_ESCAPE)
+
+
+def _time(criterion: TimeCriterion) -> Iterator[ColumnElement[bool]]:
     """From <= time < To; an object without the time is not excluded."""
-    column = _o[criterion.attribute]
-    parts = []
+    column = _o[TIME_COLUMNS.get(criterion.attribute, criterion.attribute)]
     if criterion.start is not None:
-        parts.append(or_(column.is_(None), column >= criterion.start))
+        yield or_(column.is_(None), column >= criterion.start)
     if criterion.stop is not None:
-        parts.append(or_(column.is_(None), column < criterion.stop))
-    return parts
-
-
-def _like(criterion: LikeCriterion) -> ColumnElement[bool]:
-    patterns = (normalised(pattern) for pattern in criterion.any_of)
-    return _has_value(
-        criterion.attribute, *(object_value.c.value.like(pattern, escape=_NO_ESCAPE) for pattern in patterns)
-    )
-
-
-def _has_value(attribute: str, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    return (
-        select(object_value.c.object_key)
-        .where(
-            object_value.c.patient_key == _o.patient_key,
-            object_value.c.object_key == _o.object_key,
-            object_value.c.attribute == VALUE_ATTRIBUTES[attribute],
-            or_(*conditions),
-        )
-        .exists()
-    )
+        yield or_(column.is_(None), column < criterion.stop)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
@@ -52,18 +52,38 @@ def _known(row: Any) -> KnownPatient:
 def patient_key(connection: Connection, patient_id: str) -> int | None:
     """Key of the patient known by this CX key, None when unknown or merged into another."""
     cx = CX(patient_id)
-    rows = _patient_by_identifier(connection.dialect).rows(connection, authority=cx.authority, identifier=cx.id)
+    rows = _key_of_patient(connection.dialect).rows(connection, authority=cx.authority, identifier=cx.id)
     return rows[0][0] if rows else None
 
 
-@lru_cache(maxsize=16)
-def _patient_by_identifier(dialect: Dialect) -> Prepared:
-    statement = select(patient.c.patient_key).where(
-        patient.c.authority == bindparam("authority"),
-        patient.c.identifier == bindparam("identifier"),
+def key_of_patient() -> Select[tuple[int]]:
+    """The key of the patient with the `authority` and `identifier` that the statement is run with."""
+    return select(patient.c.patient_key).where(
+        patient.c.authority == bindparam("authority", ""),
+        patient.c.identifier == bindparam("identifier", ""),
         patient.c.merged_into.is_(None),
     )
-    return prepare(statement, dialect)
+
+
+@lru_cache(maxsize=16)
+def _key_of_patient(dialect: Dialect) -> Prepared:
+    return prepare(key_of_patient(), dialect)
+
+
+def patient_keys(connection: Connection, patient_ids: Collection[str]) -> dict[str, int]:
+    """CX key -> key of each of these patients that is known and not merged into another."""
+    if len(patient_ids) == 1:
+        (one,) = patient_ids
+        key = patient_key(connection, one)
+        return {} if key is None else {one: key}
+    by_parts = {(cx.authority, cx.id): text for text in patient_ids for cx in (CX(text),)}
+    statement = select(patient.c.authority, patient.c.identifier, patient.c.patient_key).where(
+        one_of(patient.c.authority, sorted({authority for authority, _ in by_parts})),
+        one_of(patient.c.identifier, sorted({identifier for _, identifier in by_parts})),
+        patient.c.merged_into.is_(None),
+    )
+    rows = ((by_parts.get((row[0], row[1])), row[2]) for row in connection.execute(statement))
+    return {text: key for text, key in rows if text is not None}
 
 
 def add_patient(connection: Connection, patient_id: str, key: int) -> int:
@@ -86,10 +106,17 @@ def patient_keys_of(connection: Connection, values: Sequence[str]) -> list[int]:
 
 def object_keys_of(connection: Connection, values: Collection[str]) -> dict[str, list[tuple[int, int]]]:
     """(patient key, object key) of every object that has one of these entryUUIDs or uniqueIds."""
+    rows = rows_of(connection, values)
+    objects = {value: [key for key in keys if key[1] != NO_OBJECT] for value, keys in rows.items()}
+    return {value: keys for value, keys in objects.items() if keys}
+
+
+def rows_of(connection: Connection, values: Collection[str]) -> dict[str, list[tuple[int, int]]]:
+    """The same with the rows that only say which patient an identifier concerns, under the object key NO_OBJECT."""
     if not values:
         return {}
     statement = select(identity.c.value, identity.c.patient_key, identity.c.object_key).where(
-        one_of(identity.c.value, sorted(values)), identity.c.object_key != NO_OBJECT
+        one_of(identity.c.value, sorted(values))
     )
     found: dict[str, list[tuple[int, int]]] = {}
     for value, owner, key in connection.execute(statement):

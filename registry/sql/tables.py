@@ -18,12 +18,19 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import AvailabilityStatus
 
 metadata = MetaData()
+
+
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    """An index of the few rows that have something in it: the others cost nothing when they are written."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
 
 KINDS: dict[type[RegistryObject], int] = {DocumentEntry: 1, SubmissionSet: 2, Folder: 3, Association: 4}
 KIND_OF = {number: kind for kind, number in KINDS.items()}
@@ -87,17 +94,16 @@ registry_object = Table(
     Column("ebrim", LargeBinary, nullable=False),
     Column("fhir", LargeBinary),
     Index("ix_registry_object_kind", "patient_key", "kind", "status"),
+    _partial_index("ix_registry_object_source", "patient_key", "source", where="source IS NOT NULL"),
+    _partial_index("ix_registry_object_target", "patient_key", "target", where="target IS NOT NULL"),
+    _partial_index("ix_registry_object_later_version", "patient_key", "logical_id", where="version > 1"),
+    _partial_index("ix_registry_object_class_code", "class_code", where="class_code IS NOT NULL"),
+    _partial_index(
+        "ix_registry_object_facility",
+        "healthcare_facility_type_code",
+        where="healthcare_facility_type_code IS NOT NULL",
+    ),
     comment="DocumentEntry, SubmissionSet, Folder, Association. ITI TF-3: 4.2.1",
-)
-
-object_value = Table(
-    "object_value",
-    metadata,
-    Column("patient_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("object_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("attribute", SmallInteger, primary_key=True, autoincrement=False),
-    Column("value", String, primary_key=True),
-    comment="Searchable attributes with several values: codes, author persons, reference ids",
 )
 
 # Attributes of `object_value`, by the field they come from.
@@ -108,6 +114,34 @@ VALUE_ATTRIBUTES = {
     "author_person": 4,
     "reference_id_list": 5,
 }
+# Those that a question across patients may start from, and that have an index for it.
+ACROSS_PATIENTS = ("event_code_list", "code_list", "reference_id_list")
+
+object_value = Table(
+    "object_value",
+    metadata,
+    Column("patient_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("object_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("attribute", SmallInteger, primary_key=True, autoincrement=False),
+    Column("value", String, primary_key=True),
+    _partial_index(
+        "ix_object_value_value",
+        "attribute",
+        "value",
+        where=f"attribute IN ({', '.join(str(VALUE_ATTRIBUTES[name]) for name in ACROSS_PATIENTS)})",
+    ),
+    comment="Searchable attributes with several values: codes, author persons, reference ids",
+)
+
+queued_submission = Table(
+    "queued_submission",
+    metadata,
+    Column("unique_id", String, primary_key=True),
+    Column("received", String(14), nullable=False),
+    Column("objects", Text, nullable=False),
+    comment="Submissions that name no patient, by the uniqueId of their SubmissionSet. ITI TF-1: 15",
+)
+
 CODE_COLUMNS = (
     "class_code",
     "type_code",
@@ -116,3 +150,5 @@ CODE_COLUMNS = (
     "healthcare_facility_type_code",
     "content_type_code",
 )
+# Columns of the times whose attribute has another name.
+TIME_COLUMNS = {"submission_time": "update_time", "last_update_time": "update_time"}

@@ -4,9 +4,11 @@ import itertools
 import json
 import os
 import signal
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from lxml import etree
 from schemas import resource
 from tests import messages, servers
 from tests.builders import a_submission, a_submission_set, an_entry
+from tests.certificates import a_certificate, an_authority
 from tests.flows.conftest import ARRANGEMENTS
 from tests.hl7v3.written import ii, v3_message
 from tests.mllp import adt, connected
@@ -186,6 +189,32 @@ def test_another_process_takes_over_when_the_one_that_listens_dies(shared_postgr
                 assert feed.code(adt("A01", str(patient))) == "AA"
             assert len(listeners()) == number, "exactly one process listens at a time"
             os.kill(listeners()[-1], signal.SIGKILL)
+
+
+def test_a_started_server_takes_the_feed_over_tls_from_an_allowed_client_only(tmp_path: Path) -> None:
+    authority = an_authority(tmp_path)
+    certificates = {name: a_certificate(tmp_path, name, authority) for name in ("server", "mpi", "guest")}
+    tls = {
+        "mllp_certificate": str(certificates["server"].file),
+        "mllp_trust": str(authority.file),
+        "mllp_clients": f"CN=nobody,O=Tilleuls,C=FR; {certificates['mpi'].fingerprint}",
+    }
+    settings = servers.settings_for(tmp_path / "data", domain="ihe", mllp="127.0.0.1:0", **tls)
+
+    def context(name: str) -> ssl.SSLContext:
+        made = ssl.create_default_context(cafile=str(authority.file))
+        made.load_cert_chain(str(certificates[name].file))
+        return made
+
+    patient = a_patient()
+    with servers.started(settings) as server:
+        with connected(server.feed, context("mpi")) as feed:
+            assert feed.code(adt("A01", str(patient))) == "AA"
+        with suppress(OSError), connected(server.feed, context("guest")) as feed:
+            assert feed.send(adt("A40", str(patient), str(a_patient()))) == []
+        log = (tmp_path / "data" / "server.log").read_text()
+    assert "certificate not allowed" in log
+    assert patient.id not in log
 
 
 def test_a_server_stops_with_its_feed_and_answers_first(tmp_path: Path) -> None:

@@ -405,6 +405,15 @@ def test_a_replacing_document_enters_the_folders_of_the_replaced_one(registry: R
     assert str(now_held(registry, folder).last_update_time) > str(folder.last_update_time)
 
 
+def test_a_document_does_not_enter_the_folder_of_another_patient(registry: Registry) -> None:
+    folder, _ = a_filled_folder(registry, a_folder(), an_entry())
+    new = an_entry(entry_uuid="Document02", patient_id=OTHER_PATIENT)
+    membership = an_association(source=folder.entry_uuid, target="Document02")
+    own = (membership, an_association(target=membership.entry_uuid))
+    errors = refused(registry, a_submission(new, patient_id=OTHER_PATIENT, associations=own))
+    assert codes(errors) == {"XDSPatientIdDoesNotMatch"}
+
+
 def test_a_membership_that_the_submission_makes_is_not_made_again(registry: Registry) -> None:
     folder, entry = a_filled_folder(registry, a_folder(), an_entry())
     new = an_entry(entry_uuid="Document02")

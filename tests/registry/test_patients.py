@@ -103,6 +103,12 @@ def test_an_identifier_becomes_known_once(registry: Registry) -> None:
         )
 
 
+def test_an_identifier_fed_by_several_at_once_becomes_known_once(registry: Registry) -> None:
+    for number in range(20):
+        new = CX(f"3{number:014}^^^&{TEST_INS}&ISO")
+        assert sorted(map(str, race([lambda new=new: known(registry, new)] * 3))) == ["0", "0", "1"]
+
+
 def test_identifiers_of_another_domain_are_refused_together(registry: Registry) -> None:
     good, foreign, long = CX(f"1^^^&{TEST_INS}&ISO"), CX("2^^^&1.2.3&ISO"), CX(f"{'9' * 250}^^^&{TEST_INS}&ISO")
     with pytest.raises(Rejected) as caught:

@@ -30,7 +30,8 @@ from tests.builders import (
 from xds.datatypes import CX, DTM, XCN, Code
 from xds.errors import ErrorCode, Rejected
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
-from xds.stored_queries import FIND_DOCUMENTS, GET_ALL, GET_DOCUMENTS, AdhocQuery, read_query
+from xds.query_grammar import AdhocQuery, read_query
+from xds.stored_queries import FIND_DOCUMENTS, GET_ALL, GET_DOCUMENTS
 from xds.vocabulary import AssociationType, AvailabilityStatus
 
 APPROVED = "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')"

@@ -171,7 +171,7 @@ def test_documents_stored_before_blobs_had_rows_get_them(database_url: str) -> N
 
     engine = open_engine(database_url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        command.upgrade(_config(connection), "0001")
+        command.upgrade(_config(connection), "0003")
         columns = "unique_id, size, sha1, sha256, blob_key, mime_type"
         for number in (1, 2):
             connection.execute(
@@ -179,7 +179,7 @@ def test_documents_stored_before_blobs_had_rows_get_them(database_url: str) -> N
                     f"INSERT INTO document ({columns}) VALUES ('2.25.{number}', 1, 'a', 'b', 'key-{number}', 'text/xml')"
                 )
             )
-        command.upgrade(_config(connection), "0002_documents")
+        command.upgrade(_config(connection), "0004_documents")
         found = connection.execute(text("SELECT blob_key, discarded, blocks FROM blob ORDER BY 1")).all()
     engine.dispose()
     assert [tuple(row) for row in found] == [

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import resource
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,23 @@ def test_a_full_disk_is_no_reason_to_stop_for_good(tmp_path: Path, monkeypatch: 
             blob.keep()
     blob.discard()
     assert store.receive().keep()
+
+
+@pytest.fixture
+def no_file_over_100_kb() -> Iterator[None]:
+    """Longer writes fail as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("no_file_over_100_kb")
+def test_octets_that_no_longer_fit_leave_nothing(tmp_path: Path) -> None:
+    """What is still in memory cannot be written either when the file is closed."""
+    incoming = FilesystemStore(tmp_path).receive()
+    with pytest.raises(OSError):
+        for _ in range(100):
+            incoming.write(b"x" * 5_000)
+    incoming.discard()
+    assert files(tmp_path) == []

@@ -28,6 +28,11 @@ IHE_2007 = "urn:ihe:iti:2007"
 ACKNOWLEDGEMENT = "urn:hl7-org:v3:MCCI_IN000002UV01"
 FEED = ("PRPA_IN201301UV02", "PRPA_IN201302UV02", "PRPA_IN201304UV02")
 OPERATIONS = {
+    ("recipient", "DocumentRecipient_ProvideAndRegisterDocumentSet-b"): (
+        f"{IHE_2007}:ProvideAndRegisterDocumentSet-b",
+        "{urn:ihe:iti:xds-b:2007}ProvideAndRegisterDocumentSetRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
+    ),
     **{
         ("patients", f"DocumentRegistry_{name}"): (
             f"urn:hl7-org:v3:{name}",
@@ -45,6 +50,11 @@ OPERATIONS = {
         f"{IHE_2007}:RegisterDocumentSet-b",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0}SubmitObjectsRequest",
         "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
+    ),
+    ("registry", "DocumentRegistry_MultiPatientStoredQuery"): (
+        "urn:ihe:iti:2009:MultiPatientStoredQuery",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryRequest",
+        "{urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0}AdhocQueryResponse",
     ),
     ("registry", "DocumentRegistry_UpdateDocumentSet"): (
         "urn:ihe:iti:2010:UpdateDocumentSet",
@@ -122,7 +132,7 @@ def server() -> Iterator[str]:
         listening.shutdown()
 
 
-@pytest.fixture(scope="module", params=["registry", "repository", "patients"])
+@pytest.fixture(scope="module", params=["registry", "repository", "patients", "recipient"])
 def service(request: pytest.FixtureRequest, server: str) -> tuple[str, zeep.Client]:
     client = zeep.Client(f"{server}/{request.param}?wsdl")
     client.transport.session.close()
@@ -162,7 +172,7 @@ def test_client_reads_the_actions_of_both_addressing_vocabularies() -> None:
             assert actions == [action, ANSWERED_OTHERWISE.get(action, f"{action}Response")]
 
 
-@pytest.mark.parametrize("name", ["registry", "repository", "patients"])
+@pytest.mark.parametrize("name", ["registry", "repository", "patients", "recipient"])
 def test_description_can_be_read_from_the_folder(name: str) -> None:
     client = zeep.Client(str(resource(f"wsdl/{name}.wsdl")))
     assert set(bound_operations(client)) == {operation for owner, operation in OPERATIONS if owner == name}
@@ -221,6 +231,7 @@ def test_client_writes_every_request_with_its_action(service: tuple[str, zeep.Cl
     identifiers = {"RepositoryUniqueId": "2.999.6", "DocumentUniqueId": "2.999.7"}
     bodies: dict[str, dict[str, object]] = {
         "RegistryStoredQuery": {"ResponseOption": {}, "AdhocQuery": {"id": "urn:uuid:q"}},
+        "MultiPatientStoredQuery": {"ResponseOption": {}, "AdhocQuery": {"id": "urn:uuid:q"}},
         **dict.fromkeys(
             (
                 "RegisterDocumentSet-b",
@@ -258,7 +269,7 @@ def test_schemas_as_served_compile_to_the_message_schema(server: str) -> None:
     assert set(served.maps.elements) == set(on_disk.maps.elements)
 
 
-@pytest.mark.parametrize("name", ["registry", "repository", "patients"])
+@pytest.mark.parametrize("name", ["registry", "repository", "patients", "recipient"])
 def test_description_refers_to_schemas_at_its_own_address(name: str) -> None:
     root = etree.fromstring(wsdl(name, address=ADDRESS))
     locations = root.xpath("//xs:import/@schemaLocation", namespaces=NAMESPACES)

@@ -350,6 +350,26 @@ def test_an_mtom_request_to_a_simple_transaction_is_answered_in_mtom() -> None:
     assert dict(answer.headers)["Content-Type"].startswith("multipart/related")
 
 
+def test_a_broken_end_is_found_before_a_transaction_without_documents_runs() -> None:
+    ran = []
+
+    def change(_message: Message) -> Reply:
+        ran.append(1)
+        return Reply(body=b"<changed/>")
+
+    changing = Endpoint(
+        (operation("CHANGE-1", ECHO, "{urn:t}echo", change),),
+        wire=STRICT,
+        limits=SoapLimits(),
+        on_error=lambda *_: None,
+    )
+    whole = messages.multipart(messages.envelope(b'<x:echo xmlns:x="urn:t"/>', ECHO), [("a@b", b"x" * 100_000)])
+    for message, status in ((whole, 200), (whole[:-10], 400)):
+        request = HttpRequest(content_type=messages.multipart_type(), body=io.BytesIO(message), caller=None)
+        assert changing.answer(request).status == status
+    assert ran == [1]
+
+
 def test_soap_1_1_in_mtom_is_for_the_dmp_wire() -> None:
     old = messages.multipart(sent(namespace="http://schemas.xmlsoap.org/soap/envelope/"))
     assert mtom(old, wire=DMP).status == 200

@@ -1,21 +1,24 @@
 """Units of work, engines, keys, migrations."""
 
+import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 import registry.sql.tables
 import repository.index
 import storage.outbox
 from storage import engine as storage_engine
 from storage import migrate
-from storage.engine import UnsafeDatabase, open_engine
+from storage.engine import UnsafeDatabase, check_undamaged, open_engine
 from storage.keys import Keys
 from storage.outbox import Topic, post
+from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
@@ -93,6 +96,166 @@ def test_a_closed_sqlite_database_takes_nothing_more(tmp_path: Path) -> None:
         units.write(lambda unit: keep(unit, 1))
 
 
+def test_closing_answers_every_unit_that_waits(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.sqlite'}")
+    migrate.upgrade(engine)
+    units, outcomes = SqliteUnits(engine), []
+    started = threading.Barrier(9)
+
+    def work(first: int) -> None:
+        started.wait()
+        for number in range(first, first + 50):
+            try:
+                outcomes.append(units.write(lambda unit, number=number: keep(unit, number)))
+            except StorageFailed:
+                outcomes.append(None)
+
+    threads = [threading.Thread(target=work, args=(first * 50,), daemon=True) for first in range(8)]
+    for thread in threads:
+        thread.start()
+    started.wait()
+    units.close()
+    for thread in threads:
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+    assert len(outcomes) == 400
+    units = SqliteUnits(open_engine(f"sqlite:///{tmp_path / 'x.sqlite'}"))
+    assert kept(units) == sorted(number for number in outcomes if number is not None)
+    units.close()
+
+
+def fill(unit: UnitOfWork) -> None:
+    """The database's own word for a full disk."""
+    if unit.connection.dialect.name == "postgresql":
+        unit.connection.execute(text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$"))
+    pages = unit.connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    unit.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    try:
+        post(unit.connection, Topic.AUDIT, record_key=1, patient_key=1, record={"big": "x" * 10**6})
+    finally:
+        unit.connection.exec_driver_sql("PRAGMA max_page_count=1000000000")
+
+
+def test_a_full_disk_is_told_apart_and_forgotten_when_there_is_space(units: Units) -> None:
+    with pytest.raises(StorageFailed) as caught:
+        units.write(fill)
+    assert caught.value.is_full
+    assert units.write(lambda unit: keep(unit, 2)) == 2
+    assert kept(units) == [2]
+
+
+def test_a_broken_question_is_a_failure_of_storage(units: Units) -> None:
+    with pytest.raises(StorageFailed) as caught, units.read() as connection:
+        connection.execute(text("SELECT 'secret' FROM nowhere"))
+    assert "secret" not in str(caught.value)
+    assert not caught.value.is_full
+
+
+@pytest.fixture
+def postgresql_units(postgresql_url: str) -> Iterator[PostgresqlUnits]:
+    engine = open_engine(postgresql_url, connections=4)
+    migrate.upgrade(engine)
+    units = PostgresqlUnits(engine)
+    yield units
+    units.close()
+
+
+def end_all_connections(url: str) -> None:
+    """What a restart of the server does to the connections that wait in the pool."""
+    other = open_engine(url)
+    with other.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    other.dispose()
+
+
+@pytest.mark.postgresql
+def test_a_restarted_postgresql_is_not_noticed(postgresql_units: PostgresqlUnits, postgresql_url: str) -> None:
+    for number in range(1, 4):
+        assert postgresql_units.write(lambda unit, number=number: keep(unit, number)) == number
+        end_all_connections(postgresql_url)
+        assert kept(postgresql_units) == list(range(1, number + 1))
+        end_all_connections(postgresql_url)
+
+
+@pytest.mark.postgresql
+def test_a_unit_whose_connection_is_lost_runs_again(postgresql_units: PostgresqlUnits) -> None:
+    runs = []
+
+    def work(unit: UnitOfWork) -> int:
+        runs.append(1)
+        if len(runs) == 1:
+            unit.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return keep(unit, 1)
+
+    assert postgresql_units.write(work) == 1
+    assert (len(runs), kept(postgresql_units)) == (2, [1])
+
+
+@pytest.mark.postgresql
+def test_a_unit_whose_connection_is_lost_in_the_commit_never_runs_again(postgresql_units: PostgresqlUnits) -> None:
+    """Whether it was committed is not known."""
+    postgresql_units.write(
+        lambda unit: unit.connection.execute(
+            text(
+                "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$; "
+                "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON outbox DEFERRABLE INITIALLY DEFERRED "
+                "FOR EACH ROW EXECUTE FUNCTION die()"
+            )
+        )
+    )
+    runs = []
+
+    def work(unit: UnitOfWork) -> None:
+        runs.append(1)
+        keep(unit, 1)
+
+    with pytest.raises(StorageFailed):
+        postgresql_units.write(work)
+    assert (len(runs), kept(postgresql_units)) == (1, [])
+
+
+def test_upgrades_at_the_same_time_wait_for_each_other(database_url: str) -> None:
+    found, started = [], threading.Barrier(4)
+
+    def upgrade() -> None:
+        engine = open_engine(database_url)
+        started.wait()
+        found.append(migrate.upgrade(engine))
+        engine.dispose()
+
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [migrate.newest()] * 4
+
+
+def test_an_upgrade_that_fails_changes_nothing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(Path(migrate.__file__).parent / "migrations", folder)
+    (folder / "versions" / "9999_broken.py").write_text(
+        f'revision, down_revision = "9999", "{migrate.newest()}"\n\ndef upgrade():\n    raise LookupError("broken")\n'
+    )
+    engine = open_engine(database_url)
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "_folder", lambda: folder)
+        with pytest.raises(LookupError):
+            migrate.upgrade(engine)
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    assert migrate.upgrade(engine) == migrate.newest()
+    engine.dispose()
+
+
 def test_migrations_make_exactly_the_declared_tables(database_url: str) -> None:
     engine = open_engine(database_url)
     assert migrate.upgrade(engine) == migrate.newest()
@@ -118,6 +281,39 @@ def test_an_unsafe_sqlite_setting_is_refused(tmp_path: Path, monkeypatch: pytest
     )
     with pytest.raises(UnsafeDatabase, match="must be"):
         open_engine(f"sqlite:///{tmp_path / 'x.sqlite'}")
+
+
+def test_a_damaged_sqlite_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.sqlite"
+    engine = open_engine(f"sqlite:///{file}")
+    migrate.upgrade(engine)
+    check_undamaged(engine)
+    engine.dispose()
+    content = bytearray(file.read_bytes())
+    content[4096 * 3 : 4096 * 4] = b"\xff" * 4096
+    file.write_bytes(content)
+    engine = open_engine(f"sqlite:///{file}")
+    with pytest.raises(UnsafeDatabase, match="damaged"):
+        check_undamaged(engine)
+    engine.dispose()
+
+
+def test_a_reader_that_is_lent_again_sees_what_was_committed_since(units: Units) -> None:
+    assert kept(units) == []
+    units.write(lambda unit: keep(unit, 1))
+    assert kept(units) == [1]
+
+
+def test_a_reader_that_failed_is_not_lent_again(units: Units) -> None:
+    with pytest.raises(StorageFailed), units.read() as connection:
+        connection.execute(text("SELECT nothing FROM nowhere"))
+    assert kept(units) == []
+
+
+def test_readers_inside_each_other_have_connections_of_their_own(units: Units) -> None:
+    with units.read() as outer, units.read() as inner:
+        assert outer is not inner
+        assert [list(one.execute(text("SELECT count(*) FROM outbox")).scalars()) for one in (outer, inner)] == [[0]] * 2
 
 
 def test_another_kind_of_database_is_refused() -> None:

@@ -25,6 +25,7 @@ class Carrier(Enum):
     CODE = "Classification"
     AUTHOR = "author Classification"
     IDENTIFIER = "ExternalIdentifier"
+    NODE = "Classification node"
 
 
 class Usage(StrEnum):
@@ -49,6 +50,7 @@ class SubmissionKind(StrEnum):
     ON_DEMAND = "ITI-61"
     UPDATE = "ITI-57"
     RESTRICTED_UPDATE = "ITI-92"
+    RECEIVE = "ITI-41 to a Document Recipient"
 
     @property
     def is_update(self) -> bool:
@@ -78,11 +80,17 @@ class Attribute:
     provide: Usage = O
     register: Usage = O
     on_demand: Usage = O
+    limited: Usage = O
     label: str = ""
 
-    def usage(self, kind: SubmissionKind, *, on_demand: bool = False) -> Usage:
-        """An update demands what the registration of the same kind of document demanded."""
-        if kind is SubmissionKind.PROVIDE:
+    def usage(self, kind: SubmissionKind, *, on_demand: bool = False, limited: bool = False) -> Usage:
+        """An update demands what the registration of the same kind of document demanded.
+
+        `limited`: the object is flagged as limited, which only a Document Recipient looks at. ITI TF-3: Table 4.3.1-3
+        """
+        if limited and kind is SubmissionKind.RECEIVE:
+            return self.limited
+        if kind in (SubmissionKind.PROVIDE, SubmissionKind.RECEIVE):
             return self.provide
         return self.on_demand if on_demand or kind is SubmissionKind.ON_DEMAND else self.register
 
@@ -150,6 +158,7 @@ XON = Datatype(name="XON", parse=dt.XON.parse, restore=dt.XON)
 XTN = Datatype(name="XTN", parse=dt.XTN.parse, restore=dt.XTN)
 DTM = Datatype(name="DTM", parse=dt.DTM.parse, restore=dt.DTM)
 CODE = Datatype(name="Code", parse=dt.Code.parse, restore=_restore_code)
+FLAG = Datatype(name="-", parse=bool, restore=bool)
 AUTHOR = Datatype(name="author", parse=dt.parse_string, restore=dict)
 SHA1 = _text("SHA1", dt.parse_sha1)
 SIZE = Datatype(name="Integer", parse=dt.parse_size, restore=int)
@@ -207,8 +216,30 @@ def _row(
         provide=provide,
         register=register,
         on_demand=on_demand,
+        limited=_limited(name, provide),
         label=label,
     )
+
+
+# What limited metadata must have all the same. ITI TF-3: Table 4.3.1-3, column XDR MS
+_REQUIRED_WHEN_LIMITED = frozenset(
+    {
+        *("entryUUID", "limitedMetadata", "mimeType", "objectType", "uniqueId", "sourceId", "submissionTime"),
+        *("associationType", "sourceObject", "targetObject"),
+    }
+)
+
+
+def _limited(name: str, provide: Usage) -> Usage:
+    """What is required of full metadata is required if known of limited."""
+    if name in _REQUIRED_WHEN_LIMITED:
+        return R
+    return R2 if provide is R else provide
+
+
+def _limited_metadata(node: ClassificationNode) -> Attribute:
+    """The flag, which only XDR allows and no answer shows. ITI TF-3: 4.2.3.2.29"""
+    return _row("limitedMetadata", "limited_metadata", Carrier.NODE, str(node), FLAG, (X, X, X))
 
 
 def _owned_by_registry() -> tuple[Attribute, ...]:
@@ -279,6 +310,7 @@ DOCUMENT_ENTRY = ObjectTable(
         _identifier(
             "uniqueId", "unique_id", "2e82c1f6-a085-4c72-9da3-8640a32e42ab", IDENTIFIER, "XDSDocumentEntry.uniqueId"
         ),
+        _limited_metadata(ClassificationNode.LIMITED_DOCUMENT_ENTRY),
     ),
 )
 
@@ -298,6 +330,7 @@ SUBMISSION_SET = ObjectTable(
         ),
         _identifier("sourceId", "source_id", "554ac39e-e3fe-47fe-b233-965d2a147832", OID, "XDSSubmissionSet.sourceId"),
         _identifier("uniqueId", "unique_id", "96fdda7c-d067-4183-912e-bf5ee74998a8", OID, "XDSSubmissionSet.uniqueId"),
+        _limited_metadata(ClassificationNode.LIMITED_SUBMISSION_SET),
     ),
 )
 
@@ -312,6 +345,7 @@ FOLDER = ObjectTable(
         _code("codeList", "code_list", "1ba97051-7806-41a8-a48b-8fce7af683c5", R, R, R, many=True),
         _identifier("patientId", "patient_id", "f64ffdf0-4b97-4e06-b79f-a52b38ec2f8a", CX, "XDSFolder.patientId"),
         _identifier("uniqueId", "unique_id", "75df8f67-9973-4fbe-a900-df66cefecc5a", OID, "XDSFolder.uniqueId"),
+        _limited_metadata(ClassificationNode.LIMITED_FOLDER),
     ),
 )
 

@@ -6,7 +6,7 @@ because of the report, so a half-valid object is never stored.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from lxml import etree
 
@@ -25,7 +25,17 @@ from xds.ebrim.attributes import (
 )
 from xds.errors import RegistryError, metadata_error
 from xds.identifiers import is_uuid_urn
-from xds.metadata import Association, Author, DocumentEntry, ExtraCode, Folder, Slot, Submission, SubmissionSet
+from xds.metadata import (
+    Association,
+    Author,
+    DocumentEntry,
+    ExtraCode,
+    Folder,
+    RegistryObject,
+    Slot,
+    Submission,
+    SubmissionSet,
+)
 from xds.vocabulary import LCM, LIMITED_METADATA_NODES, RIM, AssociationType, AvailabilityStatus, ClassificationNode
 
 _SLOT, _VALUE, _VALUE_LIST = f"{{{RIM}}}Slot", f"{{{RIM}}}Value", f"{{{RIM}}}ValueList"
@@ -37,6 +47,7 @@ _EXTRINSIC, _ASSOCIATION = f"{{{RIM}}}ExtrinsicObject", f"{{{RIM}}}Association"
 _OBJECT_LIST = f"{{{RIM}}}RegistryObjectList"
 _OBJECT_REF = f"{{{RIM}}}ObjectRef"
 CODING_SCHEME = "codingScheme"
+T = TypeVar("T", SubmissionSet, Folder)
 _STATUS_OF = {str(status): status for status in AvailabilityStatus}
 
 
@@ -84,10 +95,13 @@ def read_submission(request: etree._Element) -> Reading:
             associations.extend(_read_association(element, report))
         elif element.tag == _PACKAGE:
             node = _package_node(element, nodes, report)
+            beside = nodes.get(element.get("id", ""), set())
             if node is ClassificationNode.SUBMISSION_SET:
-                sets.append(_read(element, SUBMISSION_SET, SubmissionSet, report))
+                owner = _read(element, SUBMISSION_SET, SubmissionSet, report)
+                sets.append(_limited_by(beside, ClassificationNode.LIMITED_SUBMISSION_SET, owner))
             elif node is ClassificationNode.FOLDER:
-                folders.append(_read(element, FOLDER, Folder, report))
+                folder = _read(element, FOLDER, Folder, report)
+                folders.append(_limited_by(beside, ClassificationNode.LIMITED_FOLDER, folder))
         elif element.tag not in (_CLASSIFICATION, _OBJECT_REF):
             report.about(etree.QName(element).localname, element.get("id", ""))
             report.add(
@@ -117,6 +131,26 @@ def read_document_entries(response: etree._Element) -> tuple[DocumentEntry, ...]
     )
 
 
+def read_registry_objects(answer: etree._Element) -> Iterator[RegistryObject]:
+    """Every object of a query answer, in its order, as a consumer reads it; statuses are kept."""
+    report = _Report()
+    for element in answer.iter(_EXTRINSIC, _PACKAGE, _ASSOCIATION):
+        status = _STATUS_OF.get(element.get("status", ""))
+        for thing in _read_object(element, report):
+            yield replace(thing, availability_status=status)
+
+
+def _read_object(element: etree._Element, report: _Report) -> Iterator[RegistryObject]:
+    if element.tag == _EXTRINSIC:
+        yield _read(element, DOCUMENT_ENTRY, DocumentEntry, report)
+    elif element.tag == _ASSOCIATION:
+        yield from _read_association(element, report)
+    elif _package_node(element, {}, report) is ClassificationNode.FOLDER:
+        yield _read(element, FOLDER, Folder, report)
+    else:
+        yield _read(element, SUBMISSION_SET, SubmissionSet, report)
+
+
 def submit_objects_request(body: etree._Element) -> etree._Element | None:
     """The `lcm:SubmitObjectsRequest` itself or inside a Provide and Register request."""
     tag = f"{{{LCM}}}SubmitObjectsRequest"
@@ -136,6 +170,11 @@ def _nodes_beside(elements: list[etree._Element], report: _Report) -> dict[str, 
             report.add("classifiedObject", repr(owner), "expected the id of a RegistryPackage of the request")
         nodes.setdefault(owner, set()).add(element.get("classificationNode", ""))
     return nodes
+
+
+def _limited_by(beside: set[str], node: ClassificationNode, package: T) -> T:
+    """The flag of limited metadata may stand beside its package, as any node may."""
+    return cast(T, replace(cast(Any, package), limited_metadata=True)) if node in beside else package
 
 
 def _package_node(element: etree._Element, beside: dict[str, set[str]], report: _Report) -> ClassificationNode | None:
@@ -299,7 +338,7 @@ def _read_classifications(
             _read_codes(row, elements, fields, report)
         elif is_uuid_urn(scheme) and scheme not in XDS_SCHEMES:
             extra.extend(_read_extra_codes(scheme, elements, report))
-        elif scheme or not all(_is_node(element, table, report) for element in elements):
+        elif scheme or not all(_is_node(element, table, fields, report) for element in elements):
             report.add("classificationScheme", repr(scheme), f"expected a classification scheme of {table.name}")
     return tuple(extra)
 
@@ -312,11 +351,18 @@ def _read_extra_codes(scheme: str, elements: list[etree._Element], report: _Repo
             yield ExtraCode(scheme, code)
 
 
-def _is_node(element: etree._Element, table: ObjectTable, report: _Report) -> bool:
-    """A Classification that names a node instead of a scheme; limited metadata is refused here."""
+def _is_node(element: etree._Element, table: ObjectTable, fields: dict[str, Any], report: _Report) -> bool:
+    """A Classification that names a node instead of a scheme: what a package is, or that metadata is limited.
+
+    Where the flag is allowed is a column of the attribute table, as for any attribute.
+    """
     node = element.get("classificationNode", "")
+    flag = table.by_wire(Carrier.NODE).get(node)
+    if flag is not None:
+        fields[flag.field] = True
+        return True
     if node in LIMITED_METADATA_NODES:
-        report.add("limitedMetadata", "the limited metadata flag", "expected complete metadata in this transaction")
+        report.add("limitedMetadata", repr(node), f"expected the node of limited metadata for {table.name}")
         return True
     return node != "" and table.node is not None
 

@@ -2,7 +2,7 @@
 
 from lxml import etree
 
-from xds.stored_queries import AdhocQuery
+from xds.query_grammar import AdhocQuery
 from xds.vocabulary import QUERY, RIM
 from xds.xml import text_of
 

@@ -1,13 +1,13 @@
 """A row per blob: what decides between a submission and a collection, digests of large documents; removals.
 
-Revision ID: 0002_documents
+Revision ID: 0004_documents
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002_documents"
-down_revision = "0001"
+revision = "0004_documents"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

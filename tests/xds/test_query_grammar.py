@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xds.errors import ErrorCode, Rejected
-from xds.stored_queries import (
-    FIND_DOCUMENTS,
-    GET_DOCUMENTS,
+from xds.query_grammar import (
     MAX_PARAMETERS,
     MAX_VALUES,
     AdhocQuery,
@@ -17,9 +15,14 @@ from xds.stored_queries import (
     ReturnType,
     read_query,
 )
+from xds.stored_queries import (
+    FIND_DOCUMENTS,
+    GET_DOCUMENTS,
+)
+from xds.vocabulary import AvailabilityStatus
 
 PATIENT = ("$XDSDocumentEntryPatientId", ("'1^^^&1.2.3&ISO'",))
-STATUS = ("$XDSDocumentEntryStatus", ("('urn:a')",))
+STATUS = ("$XDSDocumentEntryStatus", (f"('{AvailabilityStatus.APPROVED}')",))
 EVENTS, TYPES, AUTHOR = "$XDSDocumentEntryEventCodeList", "$XDSDocumentEntryTypeCode", "$XDSDocumentEntryAuthorPerson"
 
 
@@ -121,6 +124,12 @@ def test_exactly_one_of_the_alternatives_is_given() -> None:
 def test_unknown_parameters_are_ignored_but_obsolete_ones_refused() -> None:
     assert find(("$XDSDocumentEntryColour", ("'blue'",)), ("$xdsdocumententrytypecode", ("x",))).groups(TYPES) == ()
     assert codes(PATIENT, STATUS, ("$XDSDocumentEntryClassCodeScheme", ("'x'",))) == [ErrorCode.REGISTRY]
+
+
+def test_an_obsolete_scheme_says_nothing_beside_codes_that_have_theirs() -> None:
+    scheme = ("$XDSDocumentEntryTypeCodeScheme", ("('x')",))
+    assert find((TYPES, ("('11488-4^^1.2.3')",)), scheme).groups(TYPES) == (("11488-4^^1.2.3",),)
+    assert set(codes(PATIENT, STATUS, (TYPES, ("('11488-4')",)), scheme)) == {ErrorCode.REGISTRY}
 
 
 def test_an_unknown_query_and_return_type_have_their_codes() -> None:

@@ -1,0 +1,49 @@
+"""Where objects lie: patient identifiers and ids resolved to keys, each once for one state of the registry.
+
+Rows are found by their patient key, so what is known by entryUUID, uniqueId or logicalID alone goes
+through `identity` first. A query that goes on from what it found does not ask for it again.
+"""
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection
+
+from registry.criteria import Found
+from registry.sql import identities
+
+
+class Places:
+    """The keys resolved so far in one snapshot."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._patients: dict[str, int | None] = {}
+        self._rows: dict[str, list[tuple[int, int]]] = {}
+
+    def patients(self, patient_ids: Collection[str]) -> list[int]:
+        """Keys of the patients known by these CX keys."""
+        unknown = [one for one in patient_ids if one not in self._patients]
+        if unknown:
+            found = identities.patient_keys(self._connection, unknown)
+            self._patients.update((one, found.get(one)) for one in unknown)
+        return sorted({key for one in patient_ids if (key := self._patients[one]) is not None})
+
+    def objects(self, values: Collection[str]) -> list[tuple[int, int]]:
+        """(patient key, object key) by entryUUID; by uniqueId one object of each patient that has any."""
+        return sorted(row for row in self._identities(values) if row[1] != identities.NO_OBJECT)
+
+    def shards(self, values: Collection[str]) -> list[int]:
+        """Keys of the patients that own these ids."""
+        return sorted({patient for patient, _ in self._identities(values)})
+
+    def _identities(self, values: Collection[str]) -> set[tuple[int, int]]:
+        unknown = [value for value in values if value not in self._rows]
+        if unknown:
+            found = identities.rows_of(self._connection, unknown)
+            self._rows.update((value, found.get(value, [])) for value in unknown)
+        return {row for value in values for row in self._rows[value]}
+
+    def learn(self, found: Iterable[Found]) -> None:
+        """Remember objects that were found, for the steps that go on from them."""
+        for one in found:
+            self._rows.setdefault(one.entry_uuid, [(one.patient_key, one.object_key)])

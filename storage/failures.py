@@ -1,0 +1,36 @@
+"""Failures of the database driver as `StorageFailed`, told to the log by their kind alone."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from storage.unit_of_work import StorageFailed
+
+
+def storage_failed(problem: SQLAlchemyError) -> StorageFailed:
+    """The failure to raise. The driver's words stay out of the log: they may hold values of a row."""
+    cause = problem.orig if isinstance(problem, DBAPIError) and problem.orig is not None else problem
+    kind = getattr(cause, "sqlite_errorname", "") or type(cause).__name__
+    failure = StorageFailed(f"the database could not be used: {kind}", is_full=_is_full(cause))
+    failure.__cause__ = problem
+    structlog.get_logger().error("storage failed", problem=kind)
+    return failure
+
+
+@contextmanager
+def as_storage_failed() -> Iterator[None]:
+    """Whatever the database raises inside comes out as StorageFailed."""
+    try:
+        yield
+    except SQLAlchemyError as problem:
+        raise storage_failed(problem) from problem
+
+
+def _is_full(cause: BaseException) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return isinstance(cause, errors.DiskFull)

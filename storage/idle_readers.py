@@ -1,0 +1,59 @@
+"""Connections for reading that stay open between questions: opening one takes as long as a question does."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.engine import said_goodbye
+from storage.unit_of_work import StorageFailed
+
+
+class IdleReaders:
+    """Lends connections of an engine, each to one thread at a time; a transaction never outlives a loan."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._idle: deque[Connection] = deque()
+        self._closed = False
+
+    @contextmanager
+    def lend(self) -> Iterator[Connection]:
+        """After a failure of the database the connection, and all that wait, are not used again."""
+        connection = self._take()
+        try:
+            yield connection
+        except (StorageFailed, SQLAlchemyError):
+            connection.invalidate()
+            self._release_all()
+            raise
+        finally:
+            self._take_back(connection)
+
+    def close(self) -> None:
+        self._closed = True
+        self._release_all()
+
+    def _take(self) -> Connection:
+        try:
+            while said_goodbye((connection := self._idle.pop()).connection.driver_connection):
+                connection.invalidate()
+                connection.close()
+            return connection
+        except IndexError:
+            return self._engine.connect()
+
+    def _take_back(self, connection: Connection) -> None:
+        if connection.invalidated or self._closed:
+            connection.close()
+            return
+        connection.rollback()
+        # What went to the driver directly began a transaction that SQLAlchemy does not know of.
+        connection.connection.rollback()
+        self._idle.append(connection)
+
+    def _release_all(self) -> None:
+        while self._idle:
+            self._idle.pop().close()

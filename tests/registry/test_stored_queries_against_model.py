@@ -1,0 +1,184 @@
+"""Every stored query with random parameters over random registries finds what a plain model of it finds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from access_policy.caller import OPEN_CALLER
+from carnet.domains import affinity_domain
+from carnet.settings import Settings
+from registry import iti18_registry_stored_query as iti18
+from registry.store import Registry
+from storage.engine import open_engine
+from storage.migrate import upgrade
+from storage.postgresql_units import PostgresqlUnits
+from storage.sqlite_units import SqliteUnits
+from storage.unit_of_work import Units
+from tests.registry import worlds as w
+from tests.registry.query_model import MODELS, SINGLE_PATIENT, Query
+from tests.registry.worlds import World, store, worlds
+from xds.datatypes import CX
+from xds.errors import ErrorCode, Rejected
+from xds.metadata import DocumentEntry, Folder, SubmissionSet
+from xds.query_grammar import AdhocQuery, read_query
+from xds.stored_queries import (
+    DOCUMENT,
+    FOLDER,
+    METADATA_LEVEL,
+    MULTI_PATIENT_STORED_QUERIES,
+    REGISTRY_STORED_QUERIES,
+    SUBMISSION_SET,
+    Parameter,
+    ParameterType,
+    StoredQuery,
+)
+from xds.vocabulary import AssociationType, AvailabilityStatus, DocumentAvailability, ObjectType
+
+Given = dict[str, list[list[str]]]
+ALL_QUERIES = {**REGISTRY_STORED_QUERIES, **MULTI_PATIENT_STORED_QUERIES}
+UNKNOWN_PATIENT = CX("nobody^^^&1.2.250.1.213.1.4.10&ISO")
+PATTERNS = ("%", "%VILL%", "%VILL__^%", "_^%", "%E_ISE", "%50%", "%M\u00e9nard%", "r_^%", "R_1%", "%order", "villard%")
+POOLS: dict[ParameterType, tuple[str, ...]] = {
+    ParameterType.CODE: (*w.CODES, "\u00e9^^s1", "c^^s1"),
+    ParameterType.FROM: w.TIMES,
+    ParameterType.TO: w.TIMES,
+    ParameterType.LEVEL: ("1", "2"),
+    ParameterType.PATIENT: tuple(str(one) for one in (*w.PATIENTS[:2], UNKNOWN_PATIENT)),
+    ParameterType.STATUS: tuple(str(status) for status in AvailabilityStatus),
+    ParameterType.OBJECT_TYPE: tuple(str(kind) for kind in ObjectType),
+    ParameterType.AVAILABILITY: tuple(str(one) for one in DocumentAvailability),
+    ParameterType.ASSOCIATION_TYPE: tuple(str(one) for one in (*w.RELATIONSHIPS, AssociationType.HAS_MEMBER)),
+}
+KINDS = {DOCUMENT: DocumentEntry, SUBMISSION_SET: SubmissionSet, FOLDER: Folder}
+
+
+def pool(parameter: Parameter, world: World) -> tuple[str, ...]:
+    """Values that mean something in this world, and one that does not."""
+    if parameter.type is ParameterType.PATTERN:
+        return (*PATTERNS, *(w.PEOPLE if parameter.attribute == "author_person" else w.REFERENCES))
+    if parameter.type is not ParameterType.STRING:
+        return POOLS[parameter.type]
+    if parameter.attribute == "source_id":
+        return (*w.SOURCE_IDS, "2.25.99")
+    kind = next((kind for prefix, kind in KINDS.items() if parameter.name.startswith(prefix)), object)
+    of_kind = [one.thing for one in world.objects if isinstance(one.thing, kind)]
+    ids = (str(getattr(thing, parameter.attribute or "entry_uuid")) for thing in of_kind)
+    return tuple(dict.fromkeys((*ids, "urn:uuid:ffffffff-0000-4000-8000-000000000000")))
+
+
+@st.composite
+def parameters(draw: st.DrawFn, query: StoredQuery, world: World) -> Given:
+    """Groups of values for what is required, one of the alternatives, and a little of the rest."""
+    alternatives = [p for p in query.parameters if p.alternative]
+    chosen = {draw(st.sampled_from(alternatives)).name} if alternatives else set()
+    optional = [p.name for p in query.parameters if not p.required and not p.alternative and p is not METADATA_LEVEL]
+    chosen |= set(draw(st.lists(st.sampled_from(optional), max_size=2, unique=True)) if optional else ())
+    chosen |= {p.name for p in query.parameters if p.required}
+    if query.at_least_one and chosen.isdisjoint(query.at_least_one):
+        chosen.add(draw(st.sampled_from(query.at_least_one)))
+    exclusions = [p.name for p in query.parameters if p.negates]
+    if exclusions:
+        chosen.add(draw(st.sampled_from(exclusions)))
+    if METADATA_LEVEL in query.parameters and draw(st.booleans()):
+        chosen.add(METADATA_LEVEL.name)
+    given = [p for p in query.parameters if p.name in chosen and p.negates not in chosen]
+    return {p.name: draw(_groups(p, pool(p, world))) for p in given}
+
+
+def _groups(parameter: Parameter, values: tuple[str, ...]) -> st.SearchStrategy[list[list[str]]]:
+    many = 3 if parameter.many else 1
+    group = st.lists(st.sampled_from(values), min_size=1, max_size=many, unique=True)
+    if parameter.type in (ParameterType.STATUS, ParameterType.ASSOCIATION_TYPE):
+        group = st.one_of(st.just(list(values)), group)
+    return st.lists(group, min_size=1, max_size=2 if parameter.and_or else 1)
+
+
+def on_the_wire(query: StoredQuery, given: Given, return_type: str) -> AdhocQuery:
+    known = {parameter.name: parameter for parameter in query.parameters}
+    slots = []
+    for name, groups in given.items():
+        bare = known[name].type in (ParameterType.FROM, ParameterType.TO, ParameterType.LEVEL)
+        for group in groups:
+            texts = [value if bare else "'" + value.replace("'", "''") + "'" for value in group]
+            slots.append((name, (f"({','.join(texts)})",) if known[name].many else tuple(texts)))
+    return AdhocQuery(id=query.id, return_type=return_type, slots=tuple(slots))
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Units]:
+    engine = open_engine(url)
+    upgrade(engine)
+    units: Units = SqliteUnits(engine) if url.startswith("sqlite") else PostgresqlUnits(engine)
+    yield units
+    units.close()
+
+
+def registry_of(units: Units) -> Registry:
+    return Registry(
+        units, domain=affinity_domain(Settings()), render_fhir=lambda *_: b"{}", now=lambda: "20260310100000"
+    )
+
+
+def check(registry: Registry, world: World, query: StoredQuery, given: Given) -> None:
+    """The same ids by reference, each once; the same by LeafClass, or the refusal to mix patients."""
+    expected = MODELS[query.name](Query(world, given))
+    note(f"{query.name} {given}")
+    found = [one.entry_uuid for one in iti18.handle(registry, read(query, given, "ObjectRef"), OPEN_CALLER)]
+    assert sorted(found) == sorted({one.id for one in expected})
+    again = [one.entry_uuid for one in iti18.handle(registry, read(query, given, "ObjectRef"), OPEN_CALLER)]
+    assert found == again
+    if query.name in SINGLE_PATIENT and len({one.patient.key for one in expected}) > 1:
+        with pytest.raises(Rejected) as caught:
+            iti18.handle(registry, read(query, given, "LeafClass"), OPEN_CALLER)
+        assert [error.code for error in caught.value.errors] == [ErrorCode.RESULT_NOT_SINGLE_PATIENT]
+    else:
+        leaves = iti18.handle(registry, read(query, given, "LeafClass"), OPEN_CALLER)
+        assert [one.entry_uuid for one in leaves] == found
+        assert all(one.entry_uuid.encode() in one.rendering for one in leaves)
+
+
+def read(query: StoredQuery, given: Given, return_type: str) -> Any:
+    return read_query(on_the_wire(query, given, return_type), ALL_QUERIES)
+
+
+def test_every_stored_query_has_a_model() -> None:
+    assert {query.name for query in ALL_QUERIES.values()} == set(MODELS)
+
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with opened(f"sqlite:///{tmp_path_factory.mktemp('model') / 'carnet.sqlite'}") as units:
+        yield registry_of(units)
+
+
+@pytest.fixture(scope="module")
+def postgresql(shared_postgresql_url: str) -> Iterator[Registry]:
+    with opened(shared_postgresql_url) as units:
+        yield registry_of(units)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
+@given(st.data())
+def test_queries_on_sqlite_find_what_the_model_finds(sqlite: Registry, data: st.DataObject) -> None:
+    _compare(sqlite, data)
+
+
+@pytest.mark.postgresql
+@settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
+@given(st.data())
+def test_queries_on_postgresql_find_what_the_model_finds(postgresql: Registry, data: st.DataObject) -> None:
+    _compare(postgresql, data)
+
+
+def _compare(registry: Registry, data: st.DataObject) -> None:
+    world = data.draw(worlds())
+    store(registry.units, world)
+    for query in ALL_QUERIES.values():
+        check(registry, world, query, data.draw(parameters(query, world), label=query.name))
