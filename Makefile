@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo demo-check test install lock lint types contracts bench clean help
+.PHONY: demo demo-check test install lock lint types contracts bench durability clean help
 
 help:
 	@echo "make demo        start a server on loopback, push three reports, read them through both doors"
@@ -13,6 +13,7 @@ help:
 	@echo "make test        all tests"
 	@echo "make install     the environment in $(VENV) only"
 	@echo "make lint types contracts   the checks that .ci/run adds"
+	@echo "make durability  kills and power cuts, the long form (about an hour)"
 	@echo "make bench       measure each transaction beside the same server answering canned bytes"
 
 demo: $(STAMP)
@@ -45,6 +46,9 @@ types: $(STAMP)
 
 contracts: $(STAMP)
 	@$(BIN)/lint-imports
+
+durability: $(STAMP)
+	@$(BIN)/python -m pytest -q -s -m "long or not long" tests/durability
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.bench

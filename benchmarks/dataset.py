@@ -19,18 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import insert
 
 from benchmarks.documents import Documents
 from benchmarks.loaders import add_all, open_loader
 from benchmarks.plan import Plan, Sizes, UnusablePlan
 from benchmarks.progress import Progress
 from benchmarks.rows import IDENTITY, OBJECT, PATIENT, VALUE, Batch, RowMaker
+from carnet.document_stores import open_documents
 from carnet.settings import Settings, SettingsError, load
 from carnet.wiring import open_units
 from registry.sql.identities import patients_known
-from repository.filesystem_store import FilesystemStore
-from repository.index import document
+from repository.index import StoredDocument, add
 from storage.engine import open_engine
 
 # Changed when the same sizes give other rows: a data set kept from before is then not used again.
@@ -148,18 +147,25 @@ def _make(first: int, last: int) -> Batch:
 
 def _keep_documents(plan: Plan, target: Settings) -> None:
     """The octets of the held documents, in the file store and the index of the repository."""
-    documents, store = Documents(plan), FilesystemStore(target.documents_folder)
-    rows = []
+    documents, store = Documents(plan), open_documents(target)
+    held = []
     for patient in plan.held:
         blob = store.receive()
         blob.write(documents.content(patient))
-        digest = blob.digest()
-        unique_id = documents.unique_id(patient, 0)
-        row = {"unique_id": unique_id, "size": digest.size, "sha1": digest.sha1, "sha256": digest.sha256}
-        rows.append(row | {"blob_key": blob.keep(), "mime_type": "text/xml"})
+        digest, key = blob.digest(), blob.keep()
+        held.append(
+            StoredDocument(
+                unique_id=documents.unique_id(patient, 0),
+                size=digest.size,
+                sha1=digest.sha1,
+                sha256=digest.sha256,
+                blob_key=key,
+                mime_type="text/xml",
+            )
+        )
     engine = open_engine(target.database_url)
     with engine.connect() as connection, connection.begin():
-        connection.execute(insert(document), rows)
+        add(connection, held)
     engine.dispose()
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from carnet.address import CannotListen, with_port
+from carnet.backup_commands import backup_command, restore_command
 from carnet.fhir_client import FhirClient
 from carnet.media_commands import export, import_
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
@@ -18,6 +19,7 @@ from carnet.patient_commands import patient
 from carnet.recipient_commands import recipient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
+from carnet.storage_commands import documents, fsck, gc
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
@@ -80,10 +82,18 @@ def commands() -> None:
     """
 
 
-commands.add_command(patient)
-commands.add_command(recipient)
-commands.add_command(export)
-commands.add_command(import_)
+for command in (
+    patient,
+    recipient,
+    export,
+    import_,
+    documents,
+    fsck,
+    gc,
+    backup_command,
+    restore_command,
+):
+    commands.add_command(command)
 
 
 @commands.command()
@@ -113,12 +123,14 @@ def _code(text: str) -> Code:
 @click.option(
     "--content-type", default="07^^1.2.250.1.213.2.2", show_default=True, help="contentTypeCode, code^^scheme."
 )
+@click.option("--submission", default="", help="uniqueId of the submission: that of an attempt whose answer was lost.")
 @url_option
 @json_option
-def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) -> None:
+def push(files: tuple[Path, ...], content_type: str, submission: str, url: str, as_json: bool) -> None:
     """Push CDA reports as one submission by Provide and Register [ITI-41]; metadata comes from their headers.
 
-    A report whose header says that it replaces another one is linked to it.
+    A report whose header says that it replaces another one is linked to it. An attempt whose answer is lost is
+    repeated; a submission that turns out to be stored already is done.
 
     \b
     carnet push examples/reports/cr-consultation.xml
@@ -129,10 +141,13 @@ def push(files: tuple[Path, ...], content_type: str, url: str, as_json: bool) ->
         read_report(file.read_bytes(), entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)
     ]
     answer = XdsClient(url).push(
-        reports, content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code)
+        reports,
+        content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code),
+        submission_unique_id=submission,
     )
     documents = [{"file": str(f), "uniqueId": r.entry.unique_id} for f, r in zip(files, reports, strict=True)]
-    _finish(answer, {"documents": documents}, f"pushed {len(files)} document(s)", as_json)
+    sentence = f"pushed {len(files)} document(s)" + (", stored by an earlier attempt" * answer.was_stored_before)
+    _finish(answer, {"documents": documents}, sentence, as_json)
 
 
 @commands.command()

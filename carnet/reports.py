@@ -36,7 +36,11 @@ def read_report(content: bytes, *, entry_uuid: str) -> Report:
 
 
 def submission_of(
-    reports: Sequence[Report], *, content_type: Code = CONTENT_TYPE, replaced: dict[str, str] | None = None
+    reports: Sequence[Report],
+    *,
+    content_type: Code = CONTENT_TYPE,
+    replaced: dict[str, str] | None = None,
+    unique_id: str = "",
 ) -> Submission:
     """One SubmissionSet with all reports. `replaced`: entry id of a report -> entryUUID it replaces."""
     first = reports[0].entry
@@ -48,7 +52,7 @@ def submission_of(
         source_id=SOURCE_ID,
         submission_time=DTM(datetime.now(UTC).strftime("%Y%m%d%H%M%S")),
         title="Envoi Carnet",
-        unique_id=new_oid(),
+        unique_id=unique_id or new_oid(),
     )
     members = [_member(owner, report.entry, number) for number, report in enumerate(reports, start=1)]
     replacements = [

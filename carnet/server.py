@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from carnet.address import check_address
 from carnet.application import application
 from carnet.mllp_door import Attendant, MllpPort, open_port
+from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.settings import Settings, check_security
 from carnet.wiring import Actors, open_actors, open_units
 from storage.only_server import only_server
@@ -58,7 +59,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         actors = open_actors(self._settings)
         app = application(actors)
         attendant = None if self._feed is None else Attendant(self._feed, actors.registry)
-        app.extensions["carnet"] = _Opened(actors, attendant)
+        app.extensions["carnet"] = _Opened(actors, attendant, started_scrubber(actors))
         if attendant is not None:
             attendant.start()
         _keep_from_collection()
@@ -117,9 +118,12 @@ class _Opened:
 
     actors: Actors
     attendant: Attendant | None
+    scrubber: Scrubber | None
 
     def close(self) -> None:
         """Finish what was accepted, the feed first: it writes to the database."""
         if self.attendant is not None:
             self.attendant.stop()
+        if self.scrubber is not None:
+            self.scrubber.stop()
         self.actors.units.close()

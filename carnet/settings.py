@@ -15,6 +15,7 @@ from typing import Any
 from xds.identifiers import is_oid, is_oid_urn
 
 ENVIRONMENT_PREFIX = "CARNET_"
+_AT_LEAST_ONE = ("max_document_mb", "max_message_mb", "max_root_mb", "max_parts", "max_part_header_kb")
 
 
 class SettingsError(ValueError):
@@ -37,7 +38,13 @@ class Settings:
         "URL of the database: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
         "default carnet.sqlite in the data folder",
     )
-    documents: str = _setting("", "where documents are kept: file:///FOLDER; default documents/ in the data folder")
+    documents: str = _setting(
+        "", "where documents are kept: file:///FOLDER or s3://BUCKET/PREFIX; default documents/ in the data folder"
+    )
+    documents_former: str = _setting("", "store that documents are moved from; read where documents lacks one")
+    s3_endpoint: str = _setting("", "URL of the object store; default that of AWS for the region")
+    s3_region: str = _setting("", "region of the bucket; default AWS_REGION, us-east-1 with an endpoint")
+    s3_plain_http: bool = _setting(False, "allow an http:// endpoint beyond loopback")
     domain: str = _setting("dmp", "affinity domain: the French DMP, or any other", ("dmp", "ihe"))
     wire: str = _setting(
         "", "tolerance for known sender quirks; default strict for ihe, dmp for dmp", ("strict", "dmp")
@@ -52,6 +59,13 @@ class Settings:
     )
     strict_restricted_update: bool = _setting(False, "ITI-92 may not change hash, size and mimeType either")
     max_document_mb: int = _setting(500, "largest document accepted, in MB of 10^6 octets")
+    max_message_mb: int = _setting(
+        1100,
+        "largest message accepted, in MB; never less than one document and one root part: two documents at most size",
+    )
+    max_root_mb: int = _setting(8, "largest root part or simple SOAP message, in MB: it is kept in memory")
+    max_parts: int = _setting(512, "MIME parts of a message: ten times the documents a submission usually has")
+    max_part_header_kb: int = _setting(8, "longest header line of a MIME part, in kB; a part has 16 at most")
     codes: str = _setting(
         "", "codes and assigning authorities of the domain ihe, a file as the NIST XDS test kit has it (codes.xml)"
     )
@@ -70,6 +84,7 @@ class Settings:
         "", "OID of identifiers that a feed sends without assigning authority; default the only one of the domain"
     )
     workers: int = _setting(1, "server processes; only one with SQLite")
+    scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
     threads: int = _setting(16, "requests answered at once by a process")
 
     @property
@@ -81,10 +96,8 @@ class Settings:
         return Path(self.data)
 
     @property
-    def documents_folder(self) -> Path:
-        if not self.documents:
-            return Path(self.data) / "documents"
-        return Path(self.documents.removeprefix("file://"))
+    def documents_url(self) -> str:
+        return self.documents or (Path(self.data).absolute() / "documents").as_uri()
 
     @property
     def address(self) -> str:
@@ -169,10 +182,15 @@ def _check(settings: Settings) -> None:
         choices, value = one.metadata["choices"], getattr(settings, one.name)
         if choices and value and value not in choices:
             raise SettingsError(f"setting {one.name}: found {value!r}, expected {' or '.join(choices)}")
-    if settings.documents and not settings.documents.startswith("file:///"):
-        raise SettingsError(f"setting documents: found {settings.documents!r}, expected file:///FOLDER")
+    for name in ("documents", "documents_former"):
+        value = getattr(settings, name)
+        if value and not value.startswith(("file:///", "s3://")):
+            raise SettingsError(f"setting {name}: found {value!r}, expected file:///FOLDER or s3://BUCKET/PREFIX")
     if settings.uses_sqlite and settings.workers != 1:
         raise SettingsError(f"setting workers: found {settings.workers}, SQLite has one writing process, expected 1")
+    for name in _AT_LEAST_ONE:
+        if getattr(settings, name) < 1:
+            raise SettingsError(f"setting {name}: found {getattr(settings, name)}, expected at least 1")
     if settings.workers < 1 or settings.threads < 1 or settings.max_document_mb < 1 or not 0 <= settings.port < 65536:
         raise SettingsError("settings workers, threads, max_document_mb: expected at least 1; port: 0 to 65535")
     if settings.home_community_id and not is_oid_urn(settings.home_community_id):

@@ -1,5 +1,6 @@
 """Everything a server is made of, put together: read this page as the architecture diagram."""
 
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ import structlog
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
+from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.settings import Settings, SettingsError
 from fhir_facade.document_reference import to_document_reference
@@ -15,7 +17,6 @@ from registry import document_recipient
 from registry import iti42_register_document_set_b as iti42
 from registry.criteria import Criteria, Form
 from registry.store import Registry
-from repository.filesystem_store import FilesystemStore
 from repository.store import Repository
 from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
@@ -62,12 +63,13 @@ def open_actors(settings: Settings) -> Actors:
     repository = Repository(
         unique_id=repository_unique_id(settings),
         units=units,
-        blobs=FilesystemStore(settings.documents_folder),
+        blobs=open_documents(settings),
         register=register,
         readable=readable,
         removable=removable,
         now=now,
         on_leftover=_log_leftover,
+        on_damage=_DamageLog(),
     )
     recipient = replace(repository, register=receive)
     return Actors(settings=settings, units=units, registry=registry, repository=repository, recipient=recipient)
@@ -94,6 +96,16 @@ def open_units(settings: Settings, *, whole: bool = False) -> Units:
 
 def _log_leftover(key: str, problem: Exception) -> None:
     structlog.get_logger().warning("blob not deleted, to be collected", key=key, problem=type(problem).__name__)
+
+
+class _DamageLog:
+    """Tells the log of each damaged document, with how many there were since the process started."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+
+    def __call__(self, key: str) -> None:
+        structlog.get_logger().error("document damaged, not delivered", key=key, since_start=next(self._count))
 
 
 def now() -> str:

@@ -3,7 +3,9 @@
 It writes messages with the same codecs as the server; `examples/` shows the same with zeep.
 """
 
+import hashlib
 import http.client
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +33,7 @@ from xds.datatypes import CX, Code
 from xds.ebrim.read import read_document_entries
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import ErrorCode, RegistryError, Rejected
+from xds.identifiers import new_oid
 from xds.metadata import DocumentEntry, Submission
 from xds.query_grammar import ReturnType
 from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS
@@ -38,6 +41,7 @@ from xds.vocabulary import QUERY, RIM, RS, XDS_B, AvailabilityStatus, ResponseSt
 from xds.xml import BadXml, parse
 
 _TIMEOUT_SECONDS = 60
+_ATTEMPTS, _PAUSE_SECONDS = 3, 0.5
 _PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 _UPDATE = "urn:ihe:iti:2010:UpdateDocumentSet"
 _QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
@@ -49,15 +53,23 @@ class ClientError(Exception):
     """The server could not be reached, or answered something else than a registry response."""
 
 
+class AnswerLost(ClientError):
+    """The connection broke once a request was under way: whether it was carried out is unknown."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A registry response: status, errors, and what it brought."""
+    """A registry response: status, errors, and what it brought.
+
+    `was_stored_before`: an earlier attempt, whose answer was lost, had stored the submission.
+    """
 
     status: str
     errors: tuple[RegistryError, ...] = ()
     documents: tuple[DocumentEntry, ...] = ()
     references: tuple[str, ...] = ()
     contents: tuple[bytes, ...] = ()
+    was_stored_before: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -72,10 +84,45 @@ class XdsClient:
         if self._url.scheme != "http" or not self._url.hostname:
             raise ClientError(f"{url}: expected http://HOST:PORT")
 
-    def push(self, reports: Sequence[Report], *, content_type: Code = CONTENT_TYPE) -> Answer:
-        """Provide and Register [ITI-41]; a report that replaces another one is linked to it."""
+    def push(
+        self, reports: Sequence[Report], *, content_type: Code = CONTENT_TYPE, submission_unique_id: str = ""
+    ) -> Answer:
+        """Provide and Register [ITI-41]; a report that replaces another one is linked to it.
+
+        An attempt whose answer is lost is repeated under the same uniqueId of the SubmissionSet; the registry then
+        either takes it or names it a duplicate, which is success when it holds these documents. Raises AnswerLost
+        when no attempt is answered: give the uniqueId it names to the next call.
+        """
+        submission_unique_id = submission_unique_id or new_oid()
+        for _ in range(_ATTEMPTS):
+            try:
+                answer = self._provide(reports, content_type, submission_unique_id)
+            except AnswerLost:
+                time.sleep(_PAUSE_SECONDS)
+                continue
+            return self._recognised(reports, answer, submission_unique_id)
+        raise AnswerLost(
+            f"{self._url.geturl()} gave no answer; whether the submission was stored is unknown. "
+            f"Push it again as submission {submission_unique_id}"
+        )
+
+    def _recognised(self, reports: Sequence[Report], answer: Answer, submission_unique_id: str) -> Answer:
+        """Success in place of the duplicate error that names this very submission, when its documents are there."""
+        duplicates = [one for one in answer.errors if one.code is ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY]
+        if not any(submission_unique_id in one.context for one in duplicates):
+            return answer
+        for report in reports:
+            found = self.get_documents(report.entry.unique_id or "").documents
+            sha1 = hashlib.sha1(report.content, usedforsecurity=False).hexdigest()
+            if not any((one.hash, one.size) == (sha1, len(report.content)) for one in found):
+                return answer
+        return Answer(status=ResponseStatus.SUCCESS, was_stored_before=True)
+
+    def _provide(self, reports: Sequence[Report], content_type: Code, submission_unique_id: str) -> Answer:
         replaced = {one.entry.entry_uuid: self._entry_uuid(one.replaces) for one in reports if one.replaces}
-        submission = submission_of(reports, content_type=content_type, replaced=replaced)
+        submission = submission_of(
+            reports, content_type=content_type, replaced=replaced, unique_id=submission_unique_id
+        )
         parts = {report.entry.entry_uuid: _part(report) for report in reports}
         return self.provide(submission, parts)
 
@@ -152,14 +199,16 @@ class XdsClient:
             self._url.hostname or "", self._url.port or 80, timeout=_TIMEOUT_SECONDS
         )
         try:
+            connection.connect()
+        except OSError as problem:
+            raise ClientError(f"{self._url.geturl()} cannot be reached: {problem}") from problem
+        try:
             headers = {"Content-Type": content_type} | ({} if length is None else {"Content-Length": str(length)})
             connection.request("POST", path, body=message, headers=headers, encode_chunked=length is None)
             response = connection.getresponse()
             return response.getheader("Content-Type", ""), response.read()
         except (OSError, http.client.HTTPException) as problem:
-            raise ClientError(
-                f"{self._url.geturl()} cannot be reached: {problem or type(problem).__name__}"
-            ) from problem
+            raise AnswerLost(f"{self._url.geturl()} gave no answer: {problem or type(problem).__name__}") from problem
         finally:
             connection.close()
 

@@ -14,6 +14,7 @@ from werkzeug.wsgi import get_input_stream
 from access_policy.caller import Caller
 from carnet.domains import wire_name
 from carnet.failures import log_unexpected
+from carnet.settings import Settings
 from carnet.wiring import Actors
 from hl7v3.identity_feed import Interaction
 from hl7v3.transmission import V3
@@ -259,7 +260,7 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
         log_unexpected(problem, correlation_id)
 
     wire = WIRES[wire_name(actors.settings)]
-    limits = SoapLimits(document=actors.settings.max_document_mb * MEGABYTE)
+    limits = _limits(actors.settings)
     return {
         name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error)
         for name, operations in (
@@ -269,6 +270,18 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
             ("repository", repository_operations(actors)),
         )
     }
+
+
+def _limits(settings: Settings) -> SoapLimits:
+    """What the settings allow; a document and a root part of the largest size always fit into a message."""
+    root, document = settings.max_root_mb * MEGABYTE, settings.max_document_mb * MEGABYTE
+    return SoapLimits(
+        root=root,
+        document=document,
+        total=max(settings.max_message_mb * MEGABYTE, document + root + MEGABYTE),
+        parts=settings.max_parts,
+        header=settings.max_part_header_kb * 1000,
+    )
 
 
 def _description(name: str, address: str) -> bytes:

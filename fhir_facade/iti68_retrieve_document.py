@@ -18,7 +18,7 @@ from xds.identifiers import UUID_PREFIX, is_uuid_urn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievedDocument:
-    """One document: type, length in octets, an entity tag, and its octets, verified before the first is given."""
+    """One document: type, length in octets, an entity tag, and its octets, checked before they are given."""
 
     mime_type: str
     size: int
@@ -29,7 +29,8 @@ class RetrievedDocument:
 def handle(registry: Registry, repository: Repository, fhir_id: str, caller: Caller) -> RetrievedDocument:
     """The document of the entry with this logical id.
 
-    Raises FhirProblem 404 when it is unknown or not visible, 503 when its octets are damaged.
+    Raises FhirProblem 404 when it is unknown or not visible, 503 when its octets are damaged or the store
+    does not answer.
     """
     entry_uuid = f"{UUID_PREFIX}{fhir_id}"
     if not is_uuid_urn(entry_uuid):
@@ -42,7 +43,7 @@ def handle(registry: Registry, repository: Repository, fhir_id: str, caller: Cal
         raise not_found()
     try:
         octets = repository.octets(document)
-    except DamagedBlob:
+    except (DamagedBlob, OSError):
         raise unavailable() from None
     return RetrievedDocument(
         mime_type=document.mime_type, size=document.size, etag=f'"{document.sha256}"', octets=octets

@@ -1,27 +1,40 @@
 """What a store of document octets offers; the repository knows no more of it.
 
-A blob has the key `<sha256>/<uuid>`, belongs to one stored document and is never shared.
+A blob has the key `<sha256>/<uuid>`, belongs to one stored document and is never shared. Stores keep and
+give octets; whether these are the right ones is checked above them (`repository.checked_octets`).
 """
 
 import hashlib
+import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 CHUNK = 64 * 1024
+BLOCK = 1024 * 1024
+_KEY = re.compile(r"([0-9a-f]{64})/([0-9a-f-]{36})\Z")
 
 
 class DamagedBlob(Exception):
     """The stored octets are missing, or are not the ones that were stored."""
 
 
+class StoreUnavailable(OSError):
+    """The store cannot be reached or refuses to work; what it holds may be sound."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """Length in octets, SHA-1 (the standard's hash) and SHA-256 (our identity), both in hexadecimal."""
+    """Length in octets, SHA-1 (the standard's hash) and SHA-256 (our identity), both in hexadecimal.
+
+    `blocks` are the SHA-256 of each MiB, one after the other, 32 octets each.
+    """
 
     size: int
     sha1: str
     sha256: str
+    blocks: bytes = b""
 
 
 class Digesting:
@@ -29,19 +42,34 @@ class Digesting:
 
     def __init__(self) -> None:
         self._sha1, self._sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
+        self._block, self._blocks = hashlib.sha256(), bytearray()
         self._size = 0
 
     def update(self, chunk: bytes) -> None:
         self._sha1.update(chunk)
         self._sha256.update(chunk)
-        self._size += len(chunk)
+        view = memoryview(chunk)
+        while view:
+            piece = view[: BLOCK - self._size % BLOCK]
+            self._block.update(piece)
+            self._size += len(piece)
+            if self._size % BLOCK == 0:
+                self._blocks += self._block.digest()
+                self._block = hashlib.sha256()
+            view = view[len(piece) :]
 
     def digest(self) -> Digest:
-        return Digest(size=self._size, sha1=self._sha1.hexdigest(), sha256=self._sha256.hexdigest())
+        last = self._block.digest() if self._size % BLOCK else b""
+        return Digest(
+            size=self._size,
+            sha1=self._sha1.hexdigest(),
+            sha256=self._sha256.hexdigest(),
+            blocks=bytes(self._blocks) + last,
+        )
 
 
 class Octets(Protocol):
-    """The octets of a blob in chunks, once; `close` when they are not wanted after all."""
+    """The octets of a document in chunks, once; `close` when they are not wanted after all."""
 
     def __iter__(self) -> Iterator[bytes]: ...
 
@@ -55,10 +83,14 @@ class IncomingBlob(Protocol):
 
     def write(self, chunk: bytes) -> None: ...
 
+    def finish(self) -> None:
+        """No octets follow: release what is held in memory. `keep` does it too."""
+        ...
+
     def digest(self) -> Digest: ...
 
-    def keep(self) -> str:
-        """Make the octets durable and return their key. Raises OSError when that fails."""
+    def keep(self, name: str = "") -> str:
+        """Make the octets durable and return their key, with `name` (a UUID) or a new one. Raises OSError."""
         ...
 
     def discard(self) -> None:
@@ -66,13 +98,61 @@ class IncomingBlob(Protocol):
         ...
 
 
+class BlobReader(Protocol):
+    """An opened blob."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """So many octets from there; fewer only where the blob ends. Raises DamagedBlob, StoreUnavailable."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBlob:
+    """A blob as its store lists it; `kept_at` in seconds since 1970, by the clock of the store."""
+
+    key: str
+    size: int
+    kept_at: float
+
+
 class BlobStore(Protocol):
     """A place for document octets."""
 
     def receive(self) -> IncomingBlob: ...
 
-    def read(self, key: str, *, sha256: str) -> Octets:
-        """The octets, checked against their SHA-256 before the first is given. Raises DamagedBlob."""
+    def open(self, key: str) -> BlobReader:
+        """Raises DamagedBlob when there is none, StoreUnavailable when it cannot be told."""
         ...
 
-    def delete(self, key: str) -> None: ...
+    def delete(self, key: str) -> None:
+        """Harmless when there is none. Raises OSError."""
+        ...
+
+    def blobs(self) -> Iterator[KeptBlob]:
+        """Every blob kept, in no order, without holding the list in memory."""
+        ...
+
+    def clear_leftovers(self, *, before: float) -> int:
+        """Remove what was received before that time and never kept; returns how many."""
+        ...
+
+
+def new_key(sha256: str, name: str = "") -> str:
+    return f"{sha256}/{name or uuid.uuid4()}"
+
+
+def parts_of(key: str) -> tuple[str, str]:
+    """SHA-256 and UUID of a key. Keys are ours alone; anything else is a ValueError and never becomes a path."""
+    match = _KEY.match(key)
+    if match is None:
+        raise ValueError("not a blob key")
+    return match[1], match[2]
+
+
+def is_key(text: str) -> bool:
+    return _KEY.match(text) is not None

@@ -4,20 +4,29 @@ A key `<sha256>/<uuid>` lives at `<first 3 digits>/<sha256>-<uuid>`: 4,096 folde
 """
 
 import contextlib
+import errno
 import os
-import re
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-from repository.blob_store import CHUNK, DamagedBlob, Digest, Digesting, Octets
+from repository.blob_store import (
+    CHUNK,
+    DamagedBlob,
+    Digest,
+    Digesting,
+    KeptBlob,
+    StoreUnavailable,
+    is_key,
+    new_key,
+    parts_of,
+)
 
 LEFTOVER_SECONDS = 24 * 3600
 _FAN_OUT = 3
-_KEY = re.compile(r"([0-9a-f]{64})/([0-9a-f-]{36})\Z")
+_INCOMING = "incoming"
+_LOST = (errno.ENOENT, errno.EIO, errno.EISDIR, errno.ENOTDIR)
 
 
 class FilesystemStore:
@@ -28,34 +37,55 @@ class FilesystemStore:
 
         Younger files may belong to another process that shares the folder.
         """
-        self._root, self._incoming = root, root / "incoming"
+        self._root, self._incoming = root, root / _INCOMING
         self._incoming.mkdir(parents=True, exist_ok=True)
-        _clear(self._incoming, before=time.time() - LEFTOVER_SECONDS)
+        self._state = _State()
+        self.clear_leftovers(before=time.time() - LEFTOVER_SECONDS)
+
+    @property
+    def root(self) -> Path:
+        return self._root
 
     def receive(self) -> "IncomingFile":
-        return IncomingFile(self._root, self._incoming)
+        self._state.check()
+        return IncomingFile(self._root, self._incoming, self._state)
 
-    def read(self, key: str, *, sha256: str) -> Octets:
+    def open(self, key: str) -> "FileReader":
+        path = path_of(self._root, key)
         try:
-            file = _path(self._root, key).open("rb")
+            return FileReader(key, os.open(path, os.O_RDONLY))
         except OSError as problem:
-            raise DamagedBlob(f"blob {key} cannot be opened: {problem.strerror}") from problem
-        try:
-            return _Octets(file, _verified(file, key, sha256))
-        except BaseException:
-            file.close()
-            raise
+            raise _problem(key, problem) from problem
 
     def delete(self, key: str) -> None:
-        _path(self._root, key).unlink(missing_ok=True)
+        path_of(self._root, key).unlink(missing_ok=True)
+
+    def blobs(self) -> Iterator[KeptBlob]:
+        for folder in sorted(self._root.iterdir()):
+            if folder.name != _INCOMING and folder.is_dir():
+                yield from _blobs_in(folder)
+
+    def clear_leftovers(self, *, before: float) -> int:
+        return sum(_cleared(leftover, before) for leftover in self._incoming.iterdir())
+
+
+class _State:
+    """Whether the disk still keeps what it is told to. After a failed fsync a second one may lie."""
+
+    def __init__(self) -> None:
+        self.failure: OSError | None = None
+
+    def check(self) -> None:
+        if self.failure is not None:
+            raise StoreUnavailable(errno.EIO, "documents could not be synced; nothing is accepted until a restart")
 
 
 class IncomingFile:
     """A file under `incoming/` that becomes a blob by `keep`."""
 
-    def __init__(self, root: Path, incoming: Path) -> None:
+    def __init__(self, root: Path, incoming: Path, state: _State) -> None:
         descriptor, name = tempfile.mkstemp(dir=incoming)
-        self._root, self._path = root, Path(name)
+        self._root, self._path, self._state = root, Path(name), state
         self._file = os.fdopen(descriptor, "wb", buffering=CHUNK)
         self._digesting = Digesting()
 
@@ -63,19 +93,29 @@ class IncomingFile:
         self._digesting.update(chunk)
         self._file.write(chunk)
 
+    def finish(self) -> None:
+        self._file.flush()
+
     def digest(self) -> Digest:
         return self._digesting.digest()
 
-    def keep(self) -> str:
+    def keep(self, name: str = "") -> str:
         """fsync, rename, fsync of the folder: in this order a power cut leaves all or nothing."""
+        self._state.check()
         self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        key = f"{self.digest().sha256}/{uuid.uuid4()}"
-        target = _path(self._root, key)
-        _make_folder(target.parent)
-        self._path.rename(target)
-        _sync_folder(target.parent)
+        key = new_key(self.digest().sha256, name)
+        target = path_of(self._root, key)
+        try:
+            os.utime(self._file.fileno())
+            os.fsync(self._file.fileno())
+            self._file.close()
+            _make_folder(target.parent)
+            self._path.rename(target)
+            sync_folder(target.parent)
+        except OSError as problem:
+            if problem.errno == errno.EIO:
+                self._state.failure = problem
+            raise
         return key
 
     def discard(self) -> None:
@@ -85,27 +125,37 @@ class IncomingFile:
         self._path.unlink(missing_ok=True)
 
 
-def _clear(folder: Path, *, before: float) -> None:
-    for leftover in folder.iterdir():
-        if leftover.stat().st_mtime < before:
-            leftover.unlink(missing_ok=True)
+class FileReader:
+    """An open file; what is deleted meanwhile can still be read to its end."""
+
+    def __init__(self, key: str, descriptor: int) -> None:
+        self._key, self._descriptor = key, descriptor
+        self.size = os.fstat(descriptor).st_size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        pieces = []
+        try:
+            while length > 0 and (piece := os.pread(self._descriptor, length, offset)):
+                pieces.append(piece)
+                offset, length = offset + len(piece), length - len(piece)
+        except OSError as problem:
+            raise _problem(self._key, problem) from problem
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
-def _path(root: Path, key: str) -> Path:
-    """Keys are ours alone; anything else never becomes a path."""
-    match = _KEY.match(key)
-    if match is None:
-        raise ValueError("not a blob key")
-    return root / key[:_FAN_OUT] / f"{match[1]}-{match[2]}"
+def path_of(root: Path, key: str) -> Path:
+    """Where the blob of this key lies; ValueError for anything that is not a key."""
+    sha256, name = parts_of(key)
+    return root / sha256[:_FAN_OUT] / f"{sha256}-{name}"
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make names that were added to a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -113,35 +163,37 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-class _Octets:
-    """The octets of a verified file; closed when they are read, or by `close` when nobody wants them."""
-
-    def __init__(self, file: BinaryIO, first: bytes) -> None:
-        self._file, self._next = file, first
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        chunk = self._next
-        if not chunk:
-            self.close()
-            raise StopIteration
-        self._next = self._file.read(CHUNK)
-        return chunk
-
-    def close(self) -> None:
-        self._file.close()
+def _problem(key: str, problem: OSError) -> Exception:
+    """A file that is not there or cannot be read is damage; too many open files, say, is not."""
+    if problem.errno in _LOST:
+        return DamagedBlob(f"blob {key} cannot be read: {problem.strerror}")
+    return StoreUnavailable(problem.errno, f"blob {key} cannot be opened now: {problem.strerror}")
 
 
-def _verified(file: BinaryIO, key: str, sha256: str) -> bytes:
-    """Check the octets and rewind; returns the first chunk, which is read already."""
-    digesting, first = Digesting(), file.read(CHUNK)
-    chunk = first
-    while chunk:
-        digesting.update(chunk)
-        chunk = file.read(CHUNK)
-    if digesting.digest().sha256 != sha256:
-        raise DamagedBlob(f"blob {key} has other octets than were stored")
-    file.seek(len(first))
-    return first
+def _blobs_in(folder: Path) -> Iterator[KeptBlob]:
+    with os.scandir(folder) as files:
+        for file in files:
+            key = file.name.replace("-", "/", 1)
+            if is_key(key) and file.is_file(follow_symlinks=False):
+                try:
+                    found = file.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                yield KeptBlob(key=key, size=found.st_size, kept_at=found.st_mtime)
+
+
+def _cleared(leftover: Path, before: float) -> bool:
+    """Whether a file was old and is gone; one that became a blob meanwhile is not there any more."""
+    try:
+        if leftover.stat().st_mtime >= before:
+            return False
+    except FileNotFoundError:
+        return False
+    leftover.unlink(missing_ok=True)
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)

@@ -2,12 +2,33 @@
 
 One row per DocumentUniqueId: several entries with one uniqueId have identical octets and are one
 document. ITI TF-2: 3.43.4.2.2
+
+One row per blob that is referred to or discarded. Its primary key decides between a submission that
+commits and a collection that found the blob unreferred: only one of them can have the key. A discarded
+key stays for a day, longer than any submission takes between keeping a blob and its commit.
 """
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, delete, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from repository.checked_octets import HASHED_WHOLE, Expected
 
 metadata = MetaData()
 
@@ -23,10 +44,27 @@ document = Table(
     comment="Documents held by this repository",
 )
 
+blob = Table(
+    "blob",
+    metadata,
+    Column("blob_key", String, primary_key=True),
+    Column("discarded", BigInteger),
+    Column("blocks", LargeBinary),
+    comment="Blobs referred to by a document, or discarded (seconds since 1970); digests per MiB of large ones",
+)
+
+removed_document = Table(
+    "removed_document",
+    metadata,
+    Column("unique_id", String, primary_key=True),
+    Column("removed", String(14), nullable=False),
+    comment="Documents that were removed by ITI-86 and not submitted again, with the time in UTC",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDocument:
-    """One document held: identity, digests, type and the key of its blob."""
+    """One document held: identity, digests, type and the key of its blob. `blocks`: SHA-256 of each MiB."""
 
     unique_id: str
     size: int
@@ -34,28 +72,120 @@ class StoredDocument:
     sha256: str
     blob_key: str
     mime_type: str
+    blocks: bytes = b""
+
+    @property
+    def expected(self) -> Expected:
+        return Expected(key=self.blob_key, size=self.size, sha256=self.sha256, blocks=self.blocks)
+
+
+_WITH_BLOCKS = select(document, func.coalesce(blob.c.blocks, b"").label("blocks")).join(
+    blob, blob.c.blob_key == document.c.blob_key, isouter=True
+)
 
 
 def held(connection: Connection, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
     """The documents held among these DocumentUniqueIds."""
     if not unique_ids:
         return {}
-    rows = connection.execute(select(document).where(document.c.unique_id.in_(sorted(unique_ids)))).mappings()
+    rows = connection.execute(_WITH_BLOCKS.where(document.c.unique_id.in_(sorted(unique_ids)))).mappings()
     return {row["unique_id"]: StoredDocument(**row) for row in rows}
 
 
+def page(connection: Connection, *, after: str, size: int) -> list[StoredDocument]:
+    """The next documents in the order of their uniqueIds."""
+    statement = _WITH_BLOCKS.where(document.c.unique_id > after).order_by(document.c.unique_id).limit(size)
+    return [StoredDocument(**row) for row in connection.execute(statement).mappings()]
+
+
+def count(connection: Connection) -> tuple[int, int]:
+    """How many documents are held, and their octets."""
+    row = connection.execute(select(func.count(), func.coalesce(func.sum(document.c.size), 0))).one()
+    return int(row[0]), int(row[1])
+
+
 def add(connection: Connection, documents: Sequence[StoredDocument]) -> None:
-    """Add documents that are not held yet."""
-    if documents:
-        columns = document.c.keys()
-        rows = [{name: getattr(one, name) for name in columns} for one in documents]
-        connection.execute(insert(document), rows)
+    """Add documents that are not held yet, and their blobs. IntegrityError when a blob is about to be deleted."""
+    if not documents:
+        return
+    columns = document.c.keys()
+    connection.execute(insert(document), [{name: getattr(one, name) for name in columns} for one in documents])
+    rows = [
+        {"blob_key": one.blob_key, "discarded": None, "blocks": one.blocks if one.size > HASHED_WHOLE else None}
+        for one in documents
+    ]
+    connection.execute(insert(blob), rows)
+    brought_back = removed_document.c.unique_id.in_([one.unique_id for one in documents])
+    connection.execute(delete(removed_document).where(brought_back))
 
 
-def remove(connection: Connection, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
-    """Take documents out; returns those that were held, whose blobs nothing refers to once this commits."""
+def remove(connection: Connection, unique_ids: Collection[str], *, now: str) -> dict[str, StoredDocument]:
+    """Take documents out; returns those that were held. Their blobs are discarded once this commits.
+
+    That they were removed stays known: `now` is the time as DTM of 14 digits, UTC.
+    """
     if not unique_ids:
         return {}
     chosen = document.c.unique_id.in_(sorted(unique_ids))
     rows = connection.execute(delete(document).where(chosen).returning(*document.c)).mappings()
-    return {row["unique_id"]: StoredDocument(**row) for row in rows}
+    removed = {row["unique_id"]: StoredDocument(**row) for row in rows}
+    keys = [one.blob_key for one in removed.values()]
+    connection.execute(update(blob).where(blob.c.blob_key.in_(keys)).values(discarded=int(time.time())))
+    if removed:
+        connection.execute(insert(removed_document), [{"unique_id": one, "removed": now} for one in removed])
+    return removed
+
+
+def removed_among(connection: Connection, unique_ids: Collection[str]) -> set[str]:
+    """Those of the documents that were removed by ITI-86 and not submitted again."""
+    chosen = removed_document.c.unique_id.in_(unique_ids)
+    return set(connection.execute(select(removed_document.c.unique_id).where(chosen)).scalars())
+
+
+def replace_blob(connection: Connection, held_now: StoredDocument, new_key: str) -> None:
+    """Let a document refer to another blob with the same octets; the former one is discarded."""
+    connection.execute(insert(blob).values(blob_key=new_key, blocks=held_now.blocks or None))
+    connection.execute(update(document).where(document.c.unique_id == held_now.unique_id).values(blob_key=new_key))
+    connection.execute(update(blob).where(blob.c.blob_key == held_now.blob_key).values(discarded=int(time.time())))
+
+
+def known_blobs(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of the keys that have a row, referred to or discarded."""
+    return set(connection.execute(select(blob.c.blob_key).where(blob.c.blob_key.in_(keys))).scalars())
+
+
+def discard(connection: Connection, keys: Collection[str]) -> list[str]:
+    """Claim blobs that nothing refers to; returns those that are discarded once this commits.
+
+    A submission that wrote its row meanwhile keeps its blob; one that comes later cannot commit any more.
+    """
+    if not keys:
+        return []
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(blob).on_conflict_do_nothing().returning(blob.c.blob_key)
+    claimed: list[str] = []
+    for key in sorted(keys):
+        row = {"blob_key": key, "discarded": int(time.time()), "blocks": None}
+        claimed.extend(connection.execute(statement.values(row)).scalars())
+    return claimed
+
+
+def discarded(connection: Connection, *, after: str, size: int) -> list[str]:
+    """The next blobs that are to be deleted, in the order of their keys."""
+    statement = (
+        select(blob.c.blob_key)
+        .where(blob.c.discarded.is_not(None), blob.c.blob_key > after)
+        .order_by(blob.c.blob_key)
+        .limit(size)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def forget(connection: Connection, keys: Collection[str]) -> None:
+    """Drop the rows of blobs that were referred to until they were discarded, and whose octets are gone."""
+    connection.execute(delete(blob).where(blob.c.blob_key.in_(keys), blob.c.discarded.is_not(None)))
+
+
+def forget_discarded(connection: Connection, *, before: float) -> None:
+    """Drop the rows of blobs discarded before that time (seconds since 1970), whose octets are gone."""
+    connection.execute(delete(blob).where(blob.c.discarded < int(before)))

@@ -83,13 +83,22 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
     reading = _completed(repository, reading, received.blobs)
     if errors:
         raise Rejected([*errors, *_findings_of_registry(repository, reading, caller)])
-    keys = {identifier: blob.keep() for identifier, blob in received.blobs.items()}
+    keys: dict[str, str] = {}
     try:
-        warnings, unused = repository.units.write(lambda unit: _register(repository, unit, reading, keys, caller))
-    except BaseException:
-        _delete(repository, keys.values())
+        for identifier, blob in received.blobs.items():
+            keys[identifier] = blob.keep()
+        warnings, unused = repository.units.write(
+            lambda unit: _register(repository, unit, reading, received, keys, caller)
+        )
+    except StorageFailed:
+        # The commit may have happened without an answer, so its blobs stay: what nothing refers to is collected.
+        if not repository.has_committed(keys.values()):
+            raise
+        return ()
+    except (Rejected, OSError):
+        repository.delete_blobs(keys.values())
         raise
-    _delete(repository, unused)
+    repository.delete_blobs(unused)
     return warnings
 
 
@@ -112,6 +121,7 @@ def _received(repository: Repository, provided: tuple[Provided, ...], parts: Ite
         opened.append(blob)
         for chunk in chunks:
             blob.write(chunk)
+        blob.finish()
         if document.id in blobs:
             errors.append(_duplicate_document(document))
         blobs[document.id] = blob
@@ -198,7 +208,12 @@ def _findings_of_registry(repository: Repository, reading: Reading, caller: Call
 
 
 def _register(
-    repository: Repository, unit: UnitOfWork, reading: Reading, keys: Mapping[str, str], caller: Caller
+    repository: Repository,
+    unit: UnitOfWork,
+    reading: Reading,
+    received: Received,
+    keys: Mapping[str, str],
+    caller: Caller,
 ) -> tuple[tuple[RegistryError, ...], list[str]]:
     """Register and index in one unit; returns the warnings, and the keys of blobs that are not needed."""
     warnings = tuple(repository.register(unit, reading, caller))
@@ -209,7 +224,7 @@ def _register(
         key = keys[entry.entry_uuid]
         stored = known.get(entry.unique_id or "")
         if stored is None:
-            new.append(_stored(entry, key))
+            new.append(_stored(entry, key, received.blobs[entry.entry_uuid]))
         elif key.startswith(stored.sha256):
             unused.append(key)
         else:
@@ -219,7 +234,7 @@ def _register(
     return warnings, unused
 
 
-def _stored(entry: DocumentEntry, key: str) -> StoredDocument:
+def _stored(entry: DocumentEntry, key: str, blob: IncomingBlob) -> StoredDocument:
     return StoredDocument(
         unique_id=entry.unique_id or "",
         size=entry.size or 0,
@@ -227,12 +242,8 @@ def _stored(entry: DocumentEntry, key: str) -> StoredDocument:
         sha256=key.partition("/")[0],
         blob_key=key,
         mime_type=entry.mime_type or "",
+        blocks=blob.digest().blocks,
     )
-
-
-def _delete(repository: Repository, keys: Iterable[str]) -> None:
-    for key in keys:
-        repository.blobs.delete(key)
 
 
 def _metadata_error(context: str) -> RegistryError:

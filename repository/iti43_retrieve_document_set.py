@@ -8,6 +8,7 @@ from lxml import etree
 
 from access_policy.caller import Caller
 from repository.blob_store import DamagedBlob, Octets
+from repository.checked_octets import Allowance
 from repository.document_request import DocumentRequest, read_document_requests
 from repository.index import StoredDocument
 from repository.store import Repository
@@ -19,7 +20,7 @@ from xds.vocabulary import ResponseStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """One document found, verified, its octets about to be read."""
+    """One document found, checked as far as it can be before it is sent, its octets about to be read."""
 
     request: DocumentRequest
     document: StoredDocument
@@ -73,10 +74,11 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     """
     ours = [one for one in requests if one.repository_unique_id == repository.unique_id]
     held = repository.held(caller, {one.document_unique_id for one in ours})
+    allowance = Allowance()
     delivered: list[Delivered] = []
     errors: list[RegistryError] = []
     for request in requests:
-        outcome = _deliver(repository, request, held.get(request.document_unique_id))
+        outcome = _deliver(repository, request, held.get(request.document_unique_id), allowance)
         if isinstance(outcome, Delivered):
             delivered.append(outcome)
         else:
@@ -85,7 +87,7 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
 
 
 def _deliver(
-    repository: Repository, request: DocumentRequest, document: StoredDocument | None
+    repository: Repository, request: DocumentRequest, document: StoredDocument | None, allowance: Allowance
 ) -> Delivered | RegistryError:
     if request.repository_unique_id != repository.unique_id:
         return request.error(
@@ -94,9 +96,11 @@ def _deliver(
     if document is None:
         return request.error(ErrorCode.DOCUMENT_UNIQUE_ID, "no such document is available to this requester")
     try:
-        return Delivered(request=request, document=document, octets=repository.octets(document))
+        return Delivered(request=request, document=document, octets=repository.octets(document, allowance))
     except DamagedBlob:
         return request.error(ErrorCode.REPOSITORY, "the stored document is damaged and is not delivered")
+    except OSError:
+        return request.error(ErrorCode.REPOSITORY, "the store of documents does not answer; try again later")
 
 
 def _response(delivered: Delivered, content_id: str) -> DocumentResponse:

@@ -1,6 +1,6 @@
 """Remove Documents [ITI-86]. ITI TF-2: 3.86 (Supplement Remove Metadata and Documents)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
@@ -54,7 +54,7 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     removable = repository.removable(caller, {one.document_unique_id for one in ours})
     try:
         removed = repository.units.write(lambda unit: _remove(repository, unit, removable, caller))
-        _delete_blobs(repository, removed.values())
+        repository.delete_blobs([one.blob_key for one in removed.values()])
         errors |= _not_removed(repository, [one for one in ours if one.document_unique_id not in removed], caller)
     except StorageFailed:
         removed = {}
@@ -66,19 +66,10 @@ def _remove(
     repository: Repository, unit: UnitOfWork, unique_ids: Collection[str], caller: Caller
 ) -> dict[str, StoredDocument]:
     """Take the documents out of the index and leave an audit record, in one unit."""
-    removed = index.remove(unit.connection, unique_ids)
+    removed = index.remove(unit.connection, unique_ids, now=repository.now())
     if removed:
         repository.record(unit, transaction=TRANSACTION, caller=caller, documents=sorted(removed))
     return removed
-
-
-def _delete_blobs(repository: Repository, documents: Iterable[StoredDocument]) -> None:
-    """After the commit: a blob that cannot be deleted now is one that nothing refers to, and is collected later."""
-    for document in documents:
-        try:
-            repository.blobs.delete(document.blob_key)
-        except OSError as problem:
-            repository.on_leftover(document.blob_key, problem)
 
 
 def _not_removed(

@@ -4,6 +4,7 @@ The root part is read, its action resolved and the transaction entered before an
 is taken from the connection.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ __all__ = ["Endpoint", "HttpAnswer", "HttpRequest", "Message", "Operation", "Out
 
 MEGABYTE = 10**6
 _READ = 64 * 1024
+_LINGER_OCTETS, _LINGER_SECONDS = 64 * MEGABYTE, 10.0
 _SIMPLE = ("application/soap+xml", "text/xml", "application/xml")
 _ROOTS = ("application/xop+xml", "application/soap+xml", "text/xml")
 
@@ -31,12 +33,17 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoapLimits:
-    """Octets accepted; larger is 413. `before_root` is kept in memory for parts that precede the root."""
+    """Octets accepted; larger is 413. `before_root` is kept in memory for parts that precede the root.
+
+    `parts` counts MIME parts, `header` is the longest of their header lines; beyond is a Sender fault.
+    """
 
     root: int = 8 * MEGABYTE
     document: int = 500 * MEGABYTE
     total: int = 600 * MEGABYTE
     before_root: int = 1 * MEGABYTE
+    parts: int = 512
+    header: int = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +90,7 @@ class Endpoint:
             envelope = self._pipeline.fault(fault, exchange)
         except HttpRefusal as refusal:
             exchange.refusal = refusal
-        return self._answered(exchange, envelope if exchange.refusal is None else b"")
+        return self._answered(exchange, envelope if exchange.refusal is None else b"", request.body)
 
     def _check_request(self, request: HttpRequest, content_type: ContentType) -> None:
         if request.content_encoding not in ("", "identity"):
@@ -112,7 +119,9 @@ class Endpoint:
             raise HttpRefusal(415, 'expected multipart/related with type="application/xop+xml"')
         reader = MultipartReader(
             content_type.parameter("boundary"),
-            limits=MimeLimits(total_octets=self._limits.total),
+            limits=MimeLimits(
+                parts=self._limits.parts, header_octets=self._limits.header, total_octets=self._limits.total
+            ),
             bare_lf=self._wire.bare_line_feeds,
         )
         parts = IncomingParts(_events(reader, request.body), self._limits)
@@ -130,9 +139,10 @@ class Endpoint:
             raise HttpRefusal(415, "expected application/xop+xml as the type of the root part")
         exchange.charset = root_type.parameter("charset") or None
 
-    def _answered(self, exchange: Exchange, envelope: bytes) -> HttpAnswer:
+    def _answered(self, exchange: Exchange, envelope: bytes, unread: Readable) -> HttpAnswer:
         if exchange.refusal is not None:
             status, headers, body = refusal_answer(exchange.refusal)
+            body = _and_linger(body, unread)
         elif exchange.fault is not None:
             status, headers, body = plain_answer(envelope, exchange.fault.action, exchange.fault.status)
         elif exchange.is_mtom:
@@ -142,6 +152,17 @@ class Endpoint:
             parts = exchange.reply.parts if exchange.reply else ()
             status, headers, body = plain_answer(envelope, action, 200, parts)
         return HttpAnswer(status=status, headers=headers, body=body)
+
+
+def _and_linger(body: Iterable[bytes], unread: Readable) -> Iterator[bytes]:
+    """The refusal, then for a while what the client still sends: closed at once, it might never read the answer."""
+    yield from body
+    deadline, left = time.monotonic() + _LINGER_SECONDS, _LINGER_OCTETS
+    try:
+        while left > 0 and time.monotonic() < deadline and (chunk := unread.read(_READ)):
+            left -= len(chunk)
+    except (OSError, HttpRefusal):
+        return
 
 
 def _events(reader: MultipartReader, body: Readable) -> Iterator[Event]:

@@ -9,19 +9,25 @@ from pathlib import Path
 import pytest
 
 from tests import messages, servers
+from tests.blob_stores import BUCKET, object_store
 from tests.builders import REPOSITORY, a_submission, an_entry
 from tests.servers import Server
 
 MEGABYTE = 10**6
-SIZE, GROWTH_ALLOWED = 100 * MEGABYTE, 32 * 2**20
+GROWTH_ALLOWED = 64 * 2**20
+SIZES = [200 * MEGABYTE, pytest.param(1000 * MEGABYTE, marks=pytest.mark.long)]
 BLOCK = bytes(range(256)) * 256
 
 
-@pytest.fixture(scope="module")
-def started_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with servers.started(servers.settings_for(tmp_path_factory.mktemp("large"))) as running:
-        servers.know_patients(running.settings)
-        yield running
+@pytest.fixture(scope="module", params=["folder", "bucket"])
+def started_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    data = tmp_path_factory.mktemp("large")
+    with object_store() as endpoint:
+        where = {"documents": f"s3://{BUCKET}/large", "s3_endpoint": endpoint} if request.param == "bucket" else {}
+        settings = servers.settings_for(data, max_document_mb=1000, max_message_mb=2000, **where)
+        with servers.started(settings) as running:
+            servers.know_patients(running.settings)
+            yield running
 
 
 def worker_of(server: Server) -> int:
@@ -65,20 +71,48 @@ def push_streaming(server: Server, document: str, size: int) -> bytes:
     return answer
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc, which Linux has")
-def test_a_document_of_100_mb_goes_in_and_out_with_32_mb_of_memory(started_server: Server) -> None:
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="memory is read from /proc, which Linux has"
+)
+
+
+@needs_proc
+@pytest.mark.parametrize("size", SIZES)
+def test_a_large_document_goes_in_and_out_with_64_mb_of_memory(started_server: Server, size: int) -> None:
+    if started_server.settings.documents and size == SIZES[0]:
+        size //= 4  # the bucket of the tests is a Python program
     worker = worker_of(started_server)
-    push_streaming(started_server, "2.25.1", MEGABYTE)
-    messages.retrieve(started_server, (REPOSITORY, "2.25.1"))
+    push_streaming(started_server, f"2.25.1.{size}", MEGABYTE)
+    messages.retrieve(started_server, (REPOSITORY, f"2.25.1.{size}"))
     before = peak_memory(worker)
-    assert b":Success" in push_streaming(started_server, "2.25.100", SIZE)
+    assert b":Success" in push_streaming(started_server, f"2.25.{size}", size)
     after_push = peak_memory(worker)
     assert after_push - before < GROWTH_ALLOWED
 
     expected = hashlib.sha1(usedforsecurity=False)
-    for block in blocks(SIZE):
+    for block in blocks(size):
         expected.update(block)
-    assert _retrieved_digest(started_server, "2.25.100") == expected.hexdigest()
+    assert _retrieved_digest(started_server, f"2.25.{size}") == expected.hexdigest()
+    assert peak_memory(worker) - before < GROWTH_ALLOWED
+
+
+@needs_proc
+def test_fifty_documents_and_several_large_ones_stay_within_64_mb(started_server: Server) -> None:
+    """One submission of 50 documents of 2 MB; one retrieve of all of them, and of three of 30 MB."""
+    worker = worker_of(started_server)
+    push_streaming(started_server, "2.25.2", MEGABYTE)
+    messages.retrieve(started_server, (REPOSITORY, "2.25.2"))
+    before = peak_memory(worker)
+    contents = {f"Document{number:02}": bytes([number]) * (2 * MEGABYTE) for number in range(1, 51)}
+    entries = [an_entry(entry_uuid=key, content=value) for key, value in contents.items()]
+    answer = messages.provide(started_server, a_submission(*entries), contents)
+    assert answer.status == "Success", answer.contexts
+    answer = messages.retrieve(started_server, *((REPOSITORY, str(entry.unique_id)) for entry in entries))
+    assert messages.contents(answer) == list(contents.values())
+    for number in range(3):
+        assert b":Success" in push_streaming(started_server, f"2.25.3{number}", 30 * MEGABYTE)
+    answer = messages.retrieve(started_server, *((REPOSITORY, f"2.25.3{number}") for number in range(3)))
+    assert [len(one) for one in messages.contents(answer)] == [30 * MEGABYTE] * 3
     assert peak_memory(worker) - before < GROWTH_ALLOWED
 
 
@@ -112,6 +146,29 @@ def test_a_document_over_the_limit_is_413_and_the_server_goes_on(tmp_path: Path)
         body = messages.provide_body(a_submission(entry), {entry.entry_uuid: messages.include("big@test")})
         message = messages.multipart(messages.envelope(body, messages.PROVIDE), [("big@test", b"x" * (MEGABYTE + 1))])
         assert server.post("/xds/repository", message, messages.multipart_type()).status == 413
-        assert not [file for _, _, files in os.walk(settings.documents_folder) for file in files]
+        assert not [file for _, _, files in os.walk(tmp_path / "documents") for file in files]
         small = an_entry(content=b"small")
         assert messages.provide(server, a_submission(small), {"Document01": b"small"}).status == "Success"
+
+
+def test_a_client_that_still_sends_reads_why_it_was_refused(tmp_path: Path) -> None:
+    settings = servers.settings_for(tmp_path, max_document_mb=1, max_message_mb=40)
+    with servers.started(settings) as server:
+        servers.know_patients(settings)
+        assert b"a document has more than 1000000 octets" in push_streaming(server, "2.25.1", 30 * MEGABYTE)
+        assert b"more than 40000000 octets" in push_streaming(server, "2.25.1", 50 * MEGABYTE)
+        assert b":Success" in push_streaming(server, "2.25.1", MEGABYTE)
+
+
+def test_more_parts_than_allowed_are_a_fault_and_leave_nothing(tmp_path: Path) -> None:
+    settings = servers.settings_for(tmp_path, max_parts=3)
+    with servers.in_process(settings) as server:
+        servers.know_patients(settings)
+        contents = {f"Document{number:02}": b"%d" % number for number in range(1, 4)}
+        entries = [an_entry(entry_uuid=key, content=value) for key, value in contents.items()]
+        answer = messages.provide(server, a_submission(*entries), contents)
+        assert answer.response.status == 400
+        assert b"more than 3 parts" in answer.response.body
+        assert not [file for _, _, files in os.walk(tmp_path / "documents") for file in files]
+        two = messages.provide(server, a_submission(*entries[:2]), dict(list(contents.items())[:2]))
+        assert two.status == "Success"

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from access_policy.caller import OPEN_CALLER, Caller
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
-from repository.blob_store import IncomingBlob, Octets
 from repository.document_request import DocumentRequest
 from repository.filesystem_store import FilesystemStore
 from repository.index import StoredDocument, add
@@ -21,17 +20,8 @@ from storage.unit_of_work import StorageFailed, Units
 OURS = "1.2.250.1.213.4.1.1.1.2"
 
 
-class StoreThatKeeps:
+class StoreThatKeeps(FilesystemStore):
     """A blob store that deletes nothing, as one whose disk has become read-only."""
-
-    def __init__(self, inner: FilesystemStore) -> None:
-        self._inner = inner
-
-    def receive(self) -> IncomingBlob:
-        return self._inner.receive()
-
-    def read(self, key: str, *, sha256: str) -> Octets:
-        return self._inner.read(key, sha256=sha256)
 
     def delete(self, key: str) -> None:
         raise OSError("read-only file system")
@@ -61,6 +51,7 @@ def repository(units: Units, tmp_path: Path, leftovers: list[str]) -> Repository
         removable=everything,
         now=lambda: "20260310100000",
         on_leftover=lambda key, _problem: leftovers.append(key),
+        on_damage=lambda _key: None,
     )
 
 
@@ -164,11 +155,10 @@ def test_a_document_whose_metadata_is_gone_can_still_be_removed(repository: Repo
 
 
 def test_a_blob_that_cannot_be_deleted_is_told_and_stays_out_of_reach(
-    repository: Repository, leftovers: list[str]
+    repository: Repository, leftovers: list[str], tmp_path: Path
 ) -> None:
     document = hold(repository, "2.25.1")
-    assert isinstance(repository.blobs, FilesystemStore)
-    stubborn = replace(repository, blobs=StoreThatKeeps(repository.blobs))
+    stubborn = replace(repository, blobs=StoreThatKeeps(tmp_path / "documents"))
     assert outcome(iti86.handle(stubborn, [request("2.25.1")], OPEN_CALLER)) == ("Success", [])
     assert leftovers == [document.blob_key]
     assert iti43.handle(stubborn, [request("2.25.1")], OPEN_CALLER).delivered == ()

@@ -1,0 +1,55 @@
+"""Where documents are kept: a folder or a bucket, by its URL."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from carnet.settings import Settings, SettingsError, is_loopback
+from repository.blob_store import BlobStore
+from repository.filesystem_store import FilesystemStore
+from repository.s3_store import S3Address, S3BlobStore
+from repository.store_with_former import StoreWithFormer
+
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+
+def open_documents(settings: Settings) -> BlobStore:
+    """The store the settings name, with the former one behind it when there is one."""
+    present = open_store(settings, settings.documents_url)
+    if not settings.documents_former:
+        return present
+    return StoreWithFormer(present, open_store(settings, settings.documents_former))
+
+
+def open_store(settings: Settings, url: str) -> BlobStore:
+    """The store at `file:///FOLDER` or `s3://BUCKET/PREFIX`. Raises SettingsError."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not parts.netloc and parts.path:
+        return FilesystemStore(Path(unquote(parts.path)))
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise SettingsError(f"documents: found {url!r}, expected file:///FOLDER or s3://BUCKET/PREFIX")
+    address = S3Address(
+        bucket=parts.netloc, prefix=parts.path.strip("/"), endpoint=_endpoint(settings), region=settings.s3_region
+    )
+    try:
+        return S3BlobStore(address)
+    except ValueError as problem:
+        raise SettingsError(str(problem)) from problem
+
+
+def _endpoint(settings: Settings) -> str:
+    """The endpoint; documents and credentials travel unprotected over http:// beyond this machine."""
+    endpoint = settings.s3_endpoint or next(
+        (os.environ[name] for name in _ENDPOINT_VARIABLES if name in os.environ), ""
+    )
+    if not endpoint:
+        return ""
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"setting s3_endpoint: found {endpoint!r}, expected https://HOST[:PORT]")
+    if parts.scheme == "http" and not (is_loopback(parts.hostname) or settings.s3_plain_http):
+        raise SettingsError(
+            f"setting s3_endpoint: found {endpoint!r}: http:// is for loopback only; "
+            "use https://, or allow it with --s3-plain-http"
+        )
+    return endpoint.rstrip("/")

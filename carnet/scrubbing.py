@@ -1,0 +1,102 @@
+"""Scrubbing: reading stored documents again and again, slowly, so that damage is found before it is asked for."""
+
+import fcntl
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from carnet.wiring import Actors
+from repository.consistency import Kind, documents, finding_of
+
+_MEGABYTE = 10**6
+_RETRY_SECONDS = 60.0
+_DAMAGE = (Kind.MISSING_BLOB, Kind.DAMAGED_BLOB)
+
+
+class _Stopped(Exception):
+    """The server stops."""
+
+
+class Scrubber(threading.Thread):
+    """Reads every document once a round, at most so many octets a second, in one process of those that share a folder.
+
+    The round goes on after a restart where it was: the uniqueId checked last stands in `scrub.position`.
+    """
+
+    def __init__(self, actors: Actors, *, octets_per_second: int) -> None:
+        super().__init__(name="scrubber", daemon=True)
+        self._repository, self._rate = actors.repository, octets_per_second
+        self._position = Path(actors.settings.data) / "scrub.position"
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._position.parent.mkdir(parents=True, exist_ok=True)
+                with self._position.open("a+b") as file:
+                    if _is_mine(file):
+                        self._rounds(file)
+                self._stopping.wait(_RETRY_SECONDS)
+        except _Stopped:
+            return
+
+    def stop(self) -> None:
+        """Ask it to stop and wait; it may be in the middle of a document."""
+        self._stopping.set()
+        if self.is_alive():
+            self.join()
+
+    def _rounds(self, file: BinaryIO) -> None:
+        """Rounds until the database fails; an empty repository is looked at again after a while."""
+        log = structlog.get_logger()
+        while True:
+            checked = damaged = 0
+            file.seek(0)
+            try:
+                for one in documents(self._repository.units, after=file.read().decode()):
+                    finding = finding_of(self._repository.units, self._repository.blobs, one, on_progress=self._pause)
+                    if finding is not None and finding.kind in _DAMAGE:
+                        self._repository.report_damage(one.blob_key)
+                        damaged += 1
+                    checked += 1
+                    self._pause(1)
+                    _remember(file, one.unique_id)
+            except SQLAlchemyError as problem:
+                log.warning("scrubbing interrupted", problem=type(problem).__name__)
+                return
+            _remember(file, "")
+            log.info("scrubbing round done", documents=checked, damaged=damaged)
+            self._wait(_RETRY_SECONDS)
+
+    def _pause(self, octets: int) -> None:
+        self._wait(octets / self._rate)
+
+    def _wait(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise _Stopped
+
+
+def started_scrubber(actors: Actors) -> Scrubber | None:
+    """A running scrubber, or none when the settings want none."""
+    if not actors.settings.scrub_mb_per_s:
+        return None
+    scrubber = Scrubber(actors, octets_per_second=actors.settings.scrub_mb_per_s * _MEGABYTE)
+    scrubber.start()
+    return scrubber
+
+
+def _is_mine(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remember(file: BinaryIO, unique_id: str) -> None:
+    file.truncate(0)
+    file.write(unique_id.encode())
+    file.flush()

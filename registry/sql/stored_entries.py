@@ -1,0 +1,50 @@
+"""Walking through all DocumentEntries, for checks that compare them with what the repository holds."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select, tuple_
+
+from registry.sql.tables import KINDS, registry_object
+from storage.unit_of_work import Units
+from xds.metadata import DocumentEntry
+
+_o = registry_object.c
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """A current version of a DocumentEntry, as far as it says where its document is and what octets it has."""
+
+    unique_id: str
+    repository_unique_id: str
+    hash: str | None
+    size: int | None
+
+
+def stable_entries(units: Units) -> Iterator[list[StoredEntry]]:
+    """Every stable entry whose document is online, page by page; a page is one committed state."""
+    after = (-1, -1)
+    statement = (
+        select(_o.patient_key, _o.object_key, _o.unique_id, _o.hash, _o.size, _o.attributes)
+        .where(_o.kind == KINDS[DocumentEntry], _o.is_current, ~_o.is_on_demand, ~_o.is_offline)
+        .order_by(_o.patient_key, _o.object_key)
+        .limit(_PAGE)
+    )
+    while True:
+        with units.read() as connection:
+            rows = connection.execute(statement.where(tuple_(_o.patient_key, _o.object_key) > after)).all()
+        if not rows:
+            return
+        yield [
+            StoredEntry(
+                unique_id=row.unique_id or "",
+                repository_unique_id=json.loads(row.attributes).get("repositoryUniqueId", ""),
+                hash=row.hash,
+                size=row.size,
+            )
+            for row in rows
+        ]
+        after = (rows[-1].patient_key, rows[-1].object_key)

@@ -1,0 +1,170 @@
+"""fsck and gc as their users run them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from repository.filesystem_store import FilesystemStore, path_of
+from tests import messages, servers
+from tests.builders import REPOSITORY, a_submission, an_entry
+from tests.repository.holdings import flip, kept, keys
+from tests.servers import Server
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads(self.out)
+        return found
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    settings = servers.settings_for(tmp_path)
+    with servers.in_process(settings) as running:
+        servers.know_patients(settings)
+        yield running
+
+
+@pytest.fixture
+def store(server: Server) -> FilesystemStore:
+    return FilesystemStore(Path(server.settings.data) / "documents")
+
+
+def carnet(server: Server, *arguments: str) -> Run:
+    command = [sys.executable, "-m", "carnet", *arguments, "--data", server.settings.data]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def pushed(server: Server, content: bytes) -> str:
+    entry = an_entry(content=content)
+    assert messages.provide(server, a_submission(entry), {entry.entry_uuid: content}).status == "Success"
+    return str(entry.unique_id)
+
+
+def key_of(server: Server, unique_id: str) -> str:
+    engine = create_engine(server.settings.database_url)
+    with engine.connect() as connection:
+        statement = text("SELECT blob_key FROM document WHERE unique_id = :id")
+        key: str = connection.execute(statement, {"id": unique_id}).scalar_one()
+    engine.dispose()
+    return key
+
+
+def changed(server: Server, statement: str, **values: str) -> None:
+    engine = create_engine(server.settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(text(statement), values)
+    engine.dispose()
+
+
+def findings(run: Run) -> list[tuple[str, str, bool]]:
+    found = run.json["findings"]
+    assert isinstance(found, list)
+    return [(one["kind"], one["unique_id"], one["is_repaired"]) for one in found]
+
+
+def test_a_sound_repository_is_sound(server: Server) -> None:
+    pushed(server, b"sound")
+    run = carnet(server, "fsck")
+    assert (run.code, run.out) == (0, "1 documents, 5 octets checked: sound\n"), run.err
+    assert carnet(server, "fsck", "--quick", "--json").json == {
+        "documents": 1,
+        "octets": 5,
+        "findings": [],
+        "remaining": 0,
+    }
+
+
+def test_a_removed_document_is_no_finding(server: Server) -> None:
+    unique_id = pushed(server, b"removed")
+    assert messages.remove(server, (REPOSITORY, unique_id)).status == "Success"
+    assert carnet(server, "fsck").code == 0
+
+
+def test_every_kind_of_finding_is_told_and_the_exit_code_is_1(server: Server, store: FilesystemStore) -> None:
+    missing, damaged, unindexed, differing = (pushed(server, b"document %d" % number) for number in range(4))
+    path_of(store.root, key_of(server, missing)).unlink()
+    flip(store.root, key_of(server, damaged))
+    changed(server, "DELETE FROM document WHERE unique_id = :id", id=unindexed)
+    changed(server, "UPDATE registry_object SET hash = 'other' WHERE unique_id = :id", id=differing)
+    kept(store, b"orphan")
+    run = carnet(server, "fsck", "--json", "--grace-hours", "-1")
+    assert run.code == 1
+    assert sorted(findings(run)) == sorted(
+        [
+            ("document without blob", missing, False),
+            ("blob with other octets than were stored", damaged, False),
+            ("entry without document", unindexed, False),
+            ("entry with another hash or size than its document", differing, False),
+            ("blob without document", "", False),
+        ]
+    )
+    assert run.json["remaining"] == 5
+    text_of_it = carnet(server, "fsck", "--grace-hours", "-1")
+    assert f"document without blob: {missing} " in text_of_it.out
+    assert "1 × blob without document" in text_of_it.out
+
+
+def test_repair_restores_what_it_can_and_says_so(server: Server, store: FilesystemStore) -> None:
+    lost, _twin = pushed(server, b"same octets"), pushed(server, b"same octets")
+    path_of(store.root, key_of(server, lost)).unlink()
+    orphan, _ = kept(store, b"orphan")
+    run = carnet(server, "fsck", "--repair", "--json", "--grace-hours", "-1")
+    assert run.code == 0, run.err
+    assert findings(run) == [("document without blob", lost, True), ("blob without document", "", True)]
+    assert orphan not in keys(store)
+    assert messages.contents(messages.retrieve(server, (REPOSITORY, lost))) == [b"same octets"]
+    assert carnet(server, "fsck", "--grace-hours", "-1").code == 0
+
+
+def test_gc_deletes_orphans_past_the_grace_and_keeps_documents(server: Server, store: FilesystemStore) -> None:
+    unique_id = pushed(server, b"stays")
+    kept(store, b"orphan")
+    assert carnet(server, "gc", "--json").json == {"blobs": 0, "octets": 0, "leftovers": 0, "failed": 0}
+    run = carnet(server, "gc", "--grace-hours", "-1")
+    assert (run.code, run.out) == (0, "1 blobs and 0 leftovers deleted, 0 could not be\n")
+    assert messages.contents(messages.retrieve(server, (REPOSITORY, unique_id))) == [b"stays"]
+
+
+def test_gc_beside_the_wrong_database_refuses(server: Server, store: FilesystemStore, tmp_path: Path) -> None:
+    for number in range(21):
+        kept(store, b"%d" % number)
+    run = carnet(server, "gc", "--grace-hours", "-1", "--database", f"sqlite:///{tmp_path / 'other.sqlite'}")
+    assert run.code == 1
+    assert "unknown to this database" in run.err
+    assert len(keys(store)) == 21
+
+
+def test_a_move_while_the_server_runs_loses_nothing(tmp_path: Path) -> None:
+    settings = servers.settings_for(tmp_path)
+    target = f"file://{tmp_path / 'new'}"
+    with servers.in_process(settings) as server:
+        servers.know_patients(settings)
+        ids = [pushed(server, b"before")]
+        first = carnet(server, "documents", "move", "--to", target, "--json")
+        assert (first.code, first.json["copied"]) == (0, 1), first.err
+        ids.append(pushed(server, b"meanwhile"))
+        assert carnet(server, "documents", "move", "--to", target, "--delete").code == 2
+    former = f"file://{tmp_path / 'documents'}"
+    with servers.in_process(servers.settings_for(tmp_path, documents=target, documents_former=former)) as server:
+        ids.append(pushed(server, b"after"))
+        wanted = [(REPOSITORY, one) for one in ids]
+        assert messages.contents(messages.retrieve(server, *wanted)) == [b"before", b"meanwhile", b"after"]
+        arguments = ("--to", target, "--from", former, "--documents", target, "--delete", "--json")
+        second = carnet(server, "documents", "move", *arguments).json
+        assert (second["copied"], second["present"], second["deleted"]) == (1, 2, 2)
+        assert messages.contents(messages.retrieve(server, *wanted)) == [b"before", b"meanwhile", b"after"]
+    assert not keys(FilesystemStore(tmp_path / "documents"))
