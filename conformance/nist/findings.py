@@ -21,6 +21,7 @@ class Finding:
 # Checks beside the expectations of the plan; each can be left out.
 CHECKS = {
     "action": "wsa:Action of the answer, and RelatesTo",
+    "http": "a registry response travels with HTTP 200 and the media type of SOAP 1.2",
     "mtom": "an MTOM request is answered in MTOM, a plain one plainly",
     "schema": "the answer is valid against the schemas of ebRS 3.0 and XDS.b",
     "request-schema": "so is the request (a remark)",

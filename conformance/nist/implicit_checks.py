@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from conformance.nist.codes import CodeTable
 from conformance.nist.findings import Finding
 from conformance.nist.metadata_rules import answer_problems, attribute_problems
+from conformance.nist.mtom import media_type
 from conformance.nist.registry_objects import read_registry_objects
 from conformance.nist.registry_response import RegistryResponse, ReturnedError, read_registry_response
 from conformance.nist.schema_check import SchemaCheck
@@ -25,10 +26,27 @@ def check_addressing(exchange: Exchange, answer: Answer, transaction: Transactio
             expected=transaction.response_action,
             found=", ".join(found) or "none",
         )
-    if answer.relates_to and answer.relates_to != exchange.message_id:
+    if answer.relates_to != exchange.message_id:
         yield Finding(
-            check="action", reason="wrong wsa:RelatesTo", expected=exchange.message_id, found=answer.relates_to
+            check="action",
+            reason="wrong wsa:RelatesTo" if answer.relates_to else "no wsa:RelatesTo",
+            expected=exchange.message_id,
+            found=answer.relates_to,
+            is_remark=not answer.relates_to or answer.is_fault,
         )
+
+
+def check_http(exchange: Exchange, answer: Answer) -> Iterator[Finding]:
+    """Errors of the application travel with HTTP 200, as all registry responses do. ITI TF-2x: V.3"""
+    if answer.is_fault or exchange.response is None:
+        return
+    if not exchange.response.start_line.startswith("HTTP 200"):
+        yield Finding(check="http", reason="wrong HTTP status", expected="HTTP 200", found=exchange.response.start_line)
+    kind, parameters = media_type(exchange.response.header("Content-Type"))
+    found = parameters.get("type", "") if answer.is_mtom else kind
+    expected = "application/xop+xml" if answer.is_mtom else "application/soap+xml"
+    if found.lower() != expected:
+        yield Finding(check="http", reason="wrong media type of the answer", expected=expected, found=found or "none")
 
 
 def check_packaging(answer: Answer, *, is_mtom: bool) -> Iterator[Finding]:

@@ -13,12 +13,16 @@ from conformance.nist.mllp_client import MllpClient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedExchange:
-    """What was sent and what came back, as text; `problem` empty when the patient is known now."""
+    """What was sent and what came back, as text; `problem` empty when the patient is known now.
+
+    `note` is for the reader of the report.
+    """
 
     address: str
     request: str = ""
     response: str = ""
     problem: str = ""
+    note: str = ""
 
 
 Feed = Callable[[str], FeedExchange]
@@ -74,7 +78,7 @@ def _filled(word: str, values: dict[str, str]) -> str:
 
 def no_feed(patient_id: str) -> FeedExchange:
     """The patients are known already, or made known by other means; nothing is sent."""
-    return FeedExchange(address="none", response=f"{patient_id}: not sent, it is taken to be known")
+    return FeedExchange(address="none", note=f"not sent: {patient_id} is taken to be known")
 
 
 def admission(patient_id: str, *, control_id: str, at: datetime) -> str:

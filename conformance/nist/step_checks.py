@@ -60,6 +60,7 @@ def check_answer(checks: Checks, situation: Situation, exchange: Exchange) -> It
     transaction = instructions.transaction
     yield from judge(situation.step, transaction, answer)
     yield from implicit_checks.check_addressing(exchange, answer, transaction)
+    yield from implicit_checks.check_http(exchange, answer)
     yield from implicit_checks.check_packaging(answer, is_mtom=transaction.is_mtom and instructions.is_mtom_wanted)
     yield from implicit_checks.check_schema(answer, checks.schemas)
     yield from implicit_checks.check_errors(answer)

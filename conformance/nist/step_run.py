@@ -132,6 +132,7 @@ class _StepRun:
             self.session.patient_id = self.session.allocator.patient_id()
         patient_id = instructions.fed_patient_id or self.session.patient_id
         self.feed = self.system.feed(patient_id)
+        self.note = self.feed.note
         if self.feed.problem:
             self._add(Finding(check="feed", reason=self.feed.problem, expected="the patient is accepted"))
 

@@ -1,6 +1,7 @@
 """Servers that answer as told and record what they are asked: SOAP over HTTP, HL7 over MLLP. Loopback only."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ class FakeServer:
 
 
 @contextmanager
-def soap_server(answer: Callable[[Request], Reply]) -> Iterator[FakeServer]:
+def soap_server(answer: Callable[[Request], Reply], *, tls: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", "0"))
@@ -66,7 +67,10 @@ def soap_server(answer: Callable[[Request], Reply]) -> Iterator[FakeServer]:
             """A client that has gone is no fault of the server."""
 
     listening = Listening(("127.0.0.1", 0), Handler)
-    server = FakeServer(url=f"http://127.0.0.1:{listening.server_address[1]}/xds")
+    if tls is not None:
+        listening.socket = tls.wrap_socket(listening.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    server = FakeServer(url=f"{scheme}://127.0.0.1:{listening.server_address[1]}/xds")
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -90,10 +94,13 @@ def _envelope(request: Request, reply: Reply) -> bytes:
 
 
 @contextmanager
-def mllp_server(answer: Callable[[bytes], bytes]) -> Iterator[tuple[int, list[bytes]]]:
+def mllp_server(
+    answer: Callable[[bytes], bytes], *, tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[int, list[bytes]]]:
     """Port and received messages; `answer` gets a message and gives the octets to send back, frame included."""
     received: list[bytes] = []
-    listening = socket.create_server(("127.0.0.1", 0))
+    plain = socket.create_server(("127.0.0.1", 0))
+    listening = plain if tls is None else tls.wrap_socket(plain, server_side=True)
 
     def serve() -> None:
         while True:

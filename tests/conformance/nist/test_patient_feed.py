@@ -78,8 +78,9 @@ def test_a_command_that_fails_or_does_not_exist_is_a_problem() -> None:
     assert "the command failed" in feed_by_command("/no/such/command")(PATIENT).problem
 
 
-def test_no_feed_sends_nothing() -> None:
-    assert no_feed(PATIENT).problem == ""
+def test_no_feed_sends_nothing_and_says_so() -> None:
+    assert (no_feed(PATIENT).problem, no_feed(PATIENT).request) == ("", "")
+    assert "not sent" in no_feed(PATIENT).note
 
 
 @pytest.mark.parametrize(("url", "parts"), [("mllp://h:1", ("mllp", "h", 1)), ("mllps://h:2", ("mllps", "h", 2))])

@@ -1,11 +1,14 @@
 """The verdict on a status, an error, a fault; and the implicit checks of every answer."""
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.nist.codes import NO_CODES
 from conformance.nist.implicit_checks import (
     check_addressing,
     check_errors,
+    check_http,
     check_metadata,
     check_packaging,
     check_schema,
@@ -106,8 +109,32 @@ def test_the_response_action_is_checked_and_so_is_relates_to() -> None:
 
 
 def test_the_response_action_of_on_demand_registration_lacks_the_word_entry() -> None:
-    right = an_answer(a_registry_response(), header=header("urn:ihe:iti:2010:RegisterOnDemandDocumentResponse"))
+    action = header("urn:ihe:iti:2010:RegisterOnDemandDocumentResponse")
+    right = an_answer(a_registry_response(), header=action, relates_to="m1")
     assert list(check_addressing(exchange(), right, ITI61)) == []
+
+
+def test_an_answer_that_relates_to_nothing_is_a_remark() -> None:
+    (finding,) = check_addressing(
+        exchange(), an_answer(a_registry_response(), header=header(ITI42.response_action)), ITI42
+    )
+    assert finding.is_remark
+
+
+def http_findings(status: str, content_type: str, **changes: object) -> list[str]:
+    response = HttpMessage(start_line=f"HTTP {status}", headers=(("Content-Type", content_type),), body=b"")
+    answer = an_answer(changes.pop("payload", a_registry_response()), **changes)  # type: ignore[arg-type]
+    return [finding.reason for finding in check_http(replace(exchange(), response=response), answer)]
+
+
+def test_registry_responses_come_with_status_200_and_the_type_of_soap() -> None:
+    xop = 'multipart/related; type="application/xop+xml"; boundary=b'
+    assert http_findings("200 OK", "application/soap+xml; charset=UTF-8") == []
+    assert http_findings("200 OK", xop, is_mtom=True) == []
+    assert http_findings("500 Internal Server Error", "application/soap+xml") == ["wrong HTTP status"]
+    assert http_findings("200 OK", "text/xml") == ["wrong media type of the answer"]
+    assert http_findings("200 OK", "multipart/related; boundary=b", is_mtom=True) == ["wrong media type of the answer"]
+    assert http_findings("500 Internal Server Error", "text/xml", payload=FAULT) == []
 
 
 @pytest.mark.parametrize(("request_mtom", "answer_mtom"), [(True, False), (False, True)])
