@@ -53,7 +53,7 @@ def _add_health(app: flask.Flask, actors: Actors) -> None:
     def ready() -> flask.Response:
         try:
             with actors.units.read() as connection:
-                is_ready = migrate.revision(connection) == migrate.newest()
+                is_ready = actors.units.is_accepting() and migrate.revision(connection) == migrate.newest()
         except StorageFailed:
             is_ready = False
         text, status = ("ready\n", 200) if is_ready else ("database not ready\n", 503)

@@ -30,6 +30,12 @@ def as_storage_failed() -> Iterator[None]:
         raise storage_failed(problem) from problem
 
 
+def is_sync_failure(problem: BaseException) -> bool:
+    """Whether the disk did not take what it was told to keep: what a second attempt says then may be a lie."""
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    return getattr(cause, "sqlite_errorname", "") in ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
+
+
 def _is_full(cause: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

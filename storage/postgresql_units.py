@@ -42,6 +42,10 @@ class PostgresqlUnits:
         with as_storage_failed(), self._readers.lend() as connection:
             yield connection
 
+    def is_accepting(self) -> bool:
+        """PostgreSQL itself stops when a sync fails, and recovers."""
+        return True
+
     def close(self) -> None:
         self._readers.close()
         self._engine.dispose()

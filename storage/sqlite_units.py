@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage.failures import as_storage_failed, storage_failed
+from storage.failures import as_storage_failed, is_sync_failure, storage_failed
 from storage.idle_readers import IdleReaders
 from storage.unit_of_work import StorageFailed, UnitOfWork
 
@@ -39,7 +39,7 @@ class SqliteUnits:
         self._engine = engine
         self._readers = IdleReaders(engine)
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
-        self._gate, self._closed = threading.Lock(), False
+        self._gate, self._closed, self._has_lost_sync = threading.Lock(), False, False
         self._connection = engine.connect()
         self._writer = threading.Thread(target=self._write_groups, name="sqlite-writer", daemon=True)
         self._writer.start()
@@ -49,6 +49,8 @@ class SqliteUnits:
         with self._gate:
             if self._closed:
                 raise StorageFailed("the database is closed")
+            if self._has_lost_sync:
+                raise StorageFailed("the database could not be synced; nothing is accepted until a restart")
             self._queue.put(unit)
         result: T = unit.future.result()
         return result
@@ -58,6 +60,9 @@ class SqliteUnits:
         with as_storage_failed(), self._readers.lend() as connection:
             connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
             yield connection
+
+    def is_accepting(self) -> bool:
+        return not self._has_lost_sync
 
     def close(self) -> None:
         """Commit what was accepted before; nothing is accepted after."""
@@ -76,6 +81,7 @@ class SqliteUnits:
             try:
                 _commit_group(self._connection, group)
             except Exception as problem:  # noqa: BLE001 - belongs to the threads that wait
+                self._has_lost_sync = self._has_lost_sync or is_sync_failure(problem)
                 for unit in group:
                     unit.failure = _failure(problem)
             for unit in group:

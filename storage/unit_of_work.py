@@ -47,6 +47,10 @@ class Units(Protocol):
         """A connection that sees one committed state, for the length of the block."""
         ...
 
+    def is_accepting(self) -> bool:
+        """False once the disk has failed to keep something: then every write is refused until a restart."""
+        ...
+
     def close(self) -> None:
         """Finish what was accepted and release the database."""
         ...

@@ -1,6 +1,8 @@
 """Units of work, engines, keys, migrations."""
 
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,8 @@ from storage.outbox import Topic, post
 from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def keep(unit: UnitOfWork, key: int) -> int:
@@ -121,6 +125,52 @@ def test_closing_answers_every_unit_that_waits(tmp_path: Path) -> None:
     assert len(outcomes) == 400
     units = SqliteUnits(open_engine(f"sqlite:///{tmp_path / 'x.sqlite'}"))
     assert kept(units) == sorted(number for number in outcomes if number is not None)
+    units.close()
+
+
+WRITES_UNDER_A_FAILING_DISK = """
+import sys
+from storage.engine import open_engine
+from storage.outbox import Topic, post
+from storage.sqlite_units import SqliteUnits
+from storage.unit_of_work import StorageFailed
+
+units = SqliteUnits(open_engine(sys.argv[1]))
+for number in range(1, 9):
+    try:
+        units.write(
+            lambda unit: post(unit.connection, Topic.AUDIT, record_key=number, patient_key=1, record={"n": str(number)})
+        )
+        print("kept", number, flush=True)
+    except StorageFailed as problem:
+        print("refused", number, problem, flush=True)
+with units.read() as connection:
+    print("read", connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar_one(), units.is_accepting())
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace, which makes a sync fail, is not installed")
+def test_after_a_sync_that_failed_nothing_is_acknowledged_until_a_restart(tmp_path: Path) -> None:
+    """The kernel drops what it could not write, so a later sync that succeeds says nothing of it."""
+    url = f"sqlite:///{tmp_path / 'x.sqlite'}"
+    engine = open_engine(url)
+    migrate.upgrade(engine)
+    engine.dispose()
+    failing = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=4"]
+    command = ["strace", "-f", "-qq", "-o", str(tmp_path / "strace"), *failing, sys.executable, "-c"]
+    done = subprocess.run(
+        [*command, WRITES_UNDER_A_FAILING_DISK, url], capture_output=True, text=True, check=False, timeout=120, cwd=ROOT
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("kept", "refused", "read"))]
+    said = [line.split()[0] for line in lines]
+    assert said[0] == "kept", (lines, done.stderr)
+    assert said == [*sorted(said[:-1]), "read"], lines
+    assert lines[-1].endswith("False")
+    assert "IOERR_FSYNC" in next(line for line in lines if line.startswith("refused"))
+    assert "until a restart" in lines[-2]
+    units = SqliteUnits(open_engine(url))
+    assert {int(line.split()[1]) for line in lines if line.startswith("kept")} <= set(kept(units))
+    units.write(lambda unit: keep(unit, 100))
     units.close()
 
 
