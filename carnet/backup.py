@@ -66,6 +66,10 @@ class _OneState:
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         raise NotImplementedError("a backup changes nothing")
 
+    def is_accepting(self) -> bool:
+        """A backup writes nothing to the database it reads."""
+        return False
+
     def close(self) -> None:
         """The connection is closed by who opened it."""
 
