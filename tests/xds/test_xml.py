@@ -92,6 +92,24 @@ def test_a_value_with_anything_inside_is_not_cut_short() -> None:
     assert text_of(parse(b"<a> admin<!-- no -->@x </a>")) == "admin@x"
 
 
+def test_deep_declarations_cost_no_more_than_wide_ones() -> None:
+    """Every element in their scope is looked at, but not their scope at every element."""
+    names = [b"d%d" % number for number in range(240)]
+    inside = b"<a/>" * 20_000
+    ends = b"".join(b"</%s>" % name for name in reversed(names))
+    deep = b"".join(b'<%s xmlns:%s="urn:x">' % (name, name) for name in names) + inside + ends
+    plain = b"".join(b"<%s>" % name for name in names) + inside + ends
+
+    def cost(data: bytes) -> float:
+        began = time.process_time()
+        for _ in range(3):
+            parse(data)
+        return time.process_time() - began
+
+    cost(plain)
+    assert cost(deep) < 10 * cost(plain)
+
+
 @given(st.binary(max_size=200))
 def test_noise_is_parsed_or_refused_and_nothing_else(data: bytes) -> None:
     try:

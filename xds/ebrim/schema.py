@@ -1,7 +1,7 @@
 """Schema verdict on a message body, with findings a person can act on. ITI TF-2: 3.42.4.1.2.
 
 lxml decides (0.1 ms); only after it said no does xmlschema, a hundred times slower, put the reason
-into words.
+into words. Of a body so large that this would take a second and more, the words are lxml's own.
 """
 
 import threading
@@ -16,6 +16,8 @@ from lxml import etree
 from schemas import resource
 
 _MAX_FINDINGS = 20
+_MOST_ELEMENTS_EXPLAINED = 5_000
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class SchemaFinding:
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}, {self.path}: {self.reason}"
+        return f"line {self.line}, {self.path}: {self.reason}" if self.path else f"line {self.line}: {self.reason}"
 
 
 class _PerThread(threading.local):
@@ -52,28 +54,45 @@ def schema_findings(body: etree._Element) -> tuple[SchemaFinding, ...]:
     schema = _per_thread().schema
     if schema.validate(body):
         return ()
+    findings = _explained(body) if _is_small(body) else _logged(schema)
     path = etree.QName(body).localname
-    return tuple(_explained(body)) or (
+    return tuple(findings) or (
         SchemaFinding(line=_line(body), path=path, reason="not valid against the message schema"),
     )
 
 
+def _is_small(body: etree._Element) -> bool:
+    return next(islice(body.iter(), _MOST_ELEMENTS_EXPLAINED, None), None) is None
+
+
+def _logged(schema: etree.XMLSchema) -> list[SchemaFinding]:
+    log: Any = schema.error_log
+    return [
+        SchemaFinding(line=entry.line, path="", reason=_shortened(entry.message))
+        for entry in islice(log, _MAX_FINDINGS)
+    ]
+
+
 def _explained(body: Any) -> list[SchemaFinding]:
-    errors = list(islice(_explainer().iter_errors(body), _MAX_FINDINGS))
+    errors = list(_explainer().iter_errors(body))
     misplaced = {e.elem: e.index for e in errors if isinstance(e, xmlschema.XMLSchemaChildrenValidationError)}
     findings = [_finding(error) for error in errors if not _follows_from(error.elem, misplaced)]
-    return sorted(findings, key=lambda finding: finding.line)
+    return sorted(findings, key=lambda finding: finding.line)[:_MAX_FINDINGS]
 
 
 def _follows_from(element: Any, misplaced: dict[Any, int]) -> bool:
-    """What xmlschema says of the siblings behind a misplaced element is a consequence, not a fault."""
-    parent = None if element is None else element.getparent()
-    return parent is not None and parent in misplaced and parent.index(element) >= misplaced[parent]
+    """What xmlschema says of what stands behind a misplaced element is a consequence, not a fault."""
+    while element is not None:
+        parent = element.getparent()
+        if parent is not None and parent in misplaced and parent.index(element) >= misplaced[parent]:
+            return True
+        element = parent
+    return False
 
 
 def _finding(error: xmlschema.XMLSchemaValidationError) -> SchemaFinding:
     element: Any = error.elem
-    reason = (error.reason or error.message or "").strip()
+    reason = _shortened(error.reason or error.message or "")
     if element is None:
         return SchemaFinding(line=0, path="", reason=reason)
     names = [etree.QName(one).localname for one in (*reversed(list(element.iterancestors())), element)]
@@ -82,3 +101,9 @@ def _finding(error: xmlschema.XMLSchemaValidationError) -> SchemaFinding:
 
 def _line(element: Any) -> int:
     return int(element.sourceline or 0)
+
+
+def _shortened(reason: str) -> str:
+    """A reason repeats the value it is about, which may be a whole document."""
+    reason = reason.strip()
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
