@@ -3,6 +3,7 @@
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(if $(shell $(name) -c 'import sys,venv,ensurepip; print(1 if (3,11) <= sys.version_info < (3,14) else "")' 2>/dev/null),$(name),)))
 VENV := .venv
 BIN := $(VENV)/bin
+ENTRIES ?= 100000
 STAMP := $(VENV)/installed
 
 .PHONY: demo demo-check test install lock lint types contracts bench clean help
@@ -13,7 +14,7 @@ help:
 	@echo "make test        all tests"
 	@echo "make install     the environment in $(VENV) only"
 	@echo "make lint types contracts   the checks that .ci/run adds"
-	@echo "make bench       measure each transaction beside the same server answering canned bytes"
+	@echo "make bench       measure each transaction beside the same server answering canned bytes (ENTRIES=100000)"
 
 demo: $(STAMP)
 	@$(BIN)/carnet demo
@@ -47,7 +48,7 @@ contracts: $(STAMP)
 	@$(BIN)/lint-imports
 
 bench: $(STAMP)
-	@$(BIN)/python -m benchmarks.bench
+	@$(BIN)/python -m benchmarks.bench --entries $(ENTRIES)
 
 clean:
 	rm -rf conformance/peers/*/target

@@ -4,6 +4,7 @@ A key `<sha256>/<uuid>` lives at `<first 3 digits>/<sha256>-<uuid>`: 4,096 folde
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import tempfile
@@ -136,12 +137,12 @@ class _Octets:
 
 def _verified(file: BinaryIO, key: str, sha256: str) -> bytes:
     """Check the octets and rewind; returns the first chunk, which is read already."""
-    digesting, first = Digesting(), file.read(CHUNK)
+    digest, first = hashlib.sha256(), file.read(CHUNK)
     chunk = first
     while chunk:
-        digesting.update(chunk)
+        digest.update(chunk)
         chunk = file.read(CHUNK)
-    if digesting.digest().sha256 != sha256:
+    if digest.hexdigest() != sha256:
         raise DamagedBlob(f"blob {key} has other octets than were stored")
     file.seek(len(first))
     return first

@@ -6,8 +6,12 @@ document. ITI TF-2: 3.43.4.2.2
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, delete, insert, select
+from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, bindparam, delete, insert, select
+from sqlalchemy.engine.interfaces import Dialect
+
+from storage.prepared import Prepared, prepare
 
 metadata = MetaData()
 
@@ -40,8 +44,18 @@ def held(connection: Connection, unique_ids: Collection[str]) -> dict[str, Store
     """The documents held among these DocumentUniqueIds."""
     if not unique_ids:
         return {}
-    rows = connection.execute(select(document).where(document.c.unique_id.in_(sorted(unique_ids)))).mappings()
-    return {row["unique_id"]: StoredDocument(**row) for row in rows}
+    if len(unique_ids) == 1:
+        found = _held_by(connection.dialect).rows(connection, unique_id=next(iter(unique_ids)))
+    else:
+        found = connection.execute(select(document).where(document.c.unique_id.in_(sorted(unique_ids)))).fetchall()
+    names = document.c.keys()
+    return {row[0]: StoredDocument(**dict(zip(names, row, strict=True))) for row in found}
+
+
+@lru_cache(maxsize=16)
+def _held_by(dialect: Dialect) -> Prepared:
+    """One document, as nearly every request asks for."""
+    return prepare(select(document).where(document.c.unique_id == bindparam("unique_id", "")), dialect)
 
 
 def add(connection: Connection, documents: Sequence[StoredDocument]) -> None:
