@@ -3,6 +3,7 @@
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(if $(shell $(name) -c 'import sys,venv,ensurepip; print(1 if (3,11) <= sys.version_info < (3,14) else "")' 2>/dev/null),$(name),)))
 VENV := .venv
 BIN := $(VENV)/bin
+ENTRIES ?= 100000
 STAMP := $(VENV)/installed
 
 .PHONY: demo demo-check test install lock lint types contracts bench durability clean help
@@ -14,7 +15,7 @@ help:
 	@echo "make install     the environment in $(VENV) only"
 	@echo "make lint types contracts   the checks that .ci/run adds"
 	@echo "make durability  kills and power cuts, the long form (about an hour)"
-	@echo "make bench       measure each transaction beside the same server answering canned bytes"
+	@echo "make bench       measure each transaction beside the same server answering canned bytes (ENTRIES=100000)"
 
 demo: $(STAMP)
 	@$(BIN)/carnet demo
@@ -51,7 +52,7 @@ durability: $(STAMP)
 	@$(BIN)/python -m pytest -q -s -m "long or not long" tests/durability
 
 bench: $(STAMP)
-	@$(BIN)/python -m benchmarks.bench
+	@$(BIN)/python -m benchmarks.bench --entries $(ENTRIES)
 
 clean:
 	rm -rf conformance/peers/*/target

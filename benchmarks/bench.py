@@ -27,6 +27,7 @@ from benchmarks.closed_loop import WrongAnswer
 from benchmarks.databases import Database
 from benchmarks.dataset import CannotLoad, is_loaded, load_dataset
 from benchmarks.outcome import DatabaseOutcome, Measured, Outcome, Round, Run
+from benchmarks.page import PAGE, show
 from benchmarks.plan import Sizes, UnusablePlan
 from benchmarks.profiles import profile
 from benchmarks.progress import Progress
@@ -221,7 +222,8 @@ def _folder(given: str) -> Iterator[Path]:
 @click.option("--seconds", default=1.5, show_default=True, help="Length of one run.")
 @click.option("--workers", default=1, show_default=True, help="Server processes on PostgreSQL.")
 @click.option("--data", default="", help="Folder in which the data set is kept and found again.")
-@click.option("--results", default=str(RESULTS), show_default=True, help="Folder of the results.")
+@click.option("--results", default=str(RESULTS), help="Folder of the results.  [default: benchmarks/results]")
+@click.option("--document", is_flag=True, help="Show the result in docs/benchmarks.md too.")
 def main(
     entries: int,
     patients: int,
@@ -234,6 +236,7 @@ def main(
     workers: int,
     data: str,
     results: str,
+    document: bool,
 ) -> None:
     """Measure every transaction beside the same server answering canned bytes.
 
@@ -261,12 +264,14 @@ def main(
     except (CannotLoad, UnusablePlan, WrongAnswer, ServerFailed, OSError) as problem:
         click.echo(f"bench: {problem}", err=True)
         sys.exit(1)
-    page = keep(outcome, Path(results))
-    _show(outcome)
-    console.print(f"kept in {os.path.relpath(page)} and the JSON beside it")
+    kept = keep(outcome, Path(results))
+    if document:
+        show(PAGE, kept.stem, kept.read_text(encoding="utf-8"))
+    _print(outcome)
+    console.print(f"kept in {os.path.relpath(kept)} and the JSON beside it")
 
 
-def _show(outcome: Outcome) -> None:
+def _print(outcome: Outcome) -> None:
     text = markdown(outcome.plain())
     if sys.stdout.isatty():
         Console().print(Markdown(text))

@@ -120,6 +120,9 @@ def _check_empty(target: Settings) -> None:
 
 def _batches(sizes: Sizes, processes: int) -> Iterator[Batch]:
     """All submissions in the order of time; never more than a few batches are in memory."""
+    if sizes.entries <= _BATCH:
+        yield RowMaker(sizes).batch(0, sizes.entries)
+        return
     starts = range(0, sizes.entries, _BATCH)
     waiting: deque[Future[Batch]] = deque()
     with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_prepare, initargs=(sizes,)) as pool:

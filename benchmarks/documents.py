@@ -88,7 +88,9 @@ class Documents:
         patient, turn = self._plan.order[number], self._plan.turns[number]
         entry = self._held_entry(number) if self._plan.is_held(patient, turn) else self._entry(number)
         owner = self._submission_set(number, entry)
-        links = [(AssociationType.HAS_MEMBER, owner.entry_uuid, entry.entry_uuid, "Original")]
+        links: list[tuple[AssociationType, str, str, str | None]] = [
+            (AssociationType.HAS_MEMBER, owner.entry_uuid, entry.entry_uuid, "Original")
+        ]
         if self._plan.replaces(patient, turn):
             links.append((AssociationType.RPLC, entry.entry_uuid, self.entry_uuid(patient, turn - 1), None))
         associations = tuple(

@@ -4,16 +4,20 @@ python -m benchmarks.profiles iti18-leaf-class --entries 100000 --data bench-dat
 """
 
 import cProfile
+import os
 import pstats
 import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
+import structlog
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from benchmarks.machine import ROOT
 from benchmarks.plan import Sizes
 from benchmarks.transactions import BY_KEY, Request, Workload
 from carnet.application import application
@@ -23,7 +27,7 @@ from carnet.wiring import open_actors
 
 _REQUESTS, _WARM_UP = 300, 50
 _FUNCTIONS = 18
-_PACKAGE = re.compile(r"site-packages/([^/]+)/|/lib/python[\d.]+/([^/]+)")
+_PACKAGE = re.compile(r"/site-packages/([^/.]+)")
 _Stats = dict[tuple[str, int, str], tuple[int, int, float, float, object]]
 
 
@@ -34,6 +38,15 @@ def profile(key: str, sizes: Sizes, settings: Settings) -> str:
     environments = [
         _environment(transaction.request(workload, first + number)) for number in range(_REQUESTS + _WARM_UP)
     ]
+    with Path(os.devnull).open("wb") as nowhere:
+        configure_log(nowhere)
+        try:
+            return _profiled(environments, settings)
+        finally:
+            structlog.reset_defaults()
+
+
+def _profiled(environments: Sequence[dict[str, object]], settings: Settings) -> str:
     actors = open_actors(settings)
     app, profiler = application(actors), cProfile.Profile()
     try:
@@ -49,7 +62,7 @@ def profile(key: str, sizes: Sizes, settings: Settings) -> str:
 
 
 def _environment(request: Request) -> dict[str, object]:
-    headers = {"Accept": request.accept} if request.accept else {}
+    headers = [("Accept", request.accept)] if request.accept else []
     path, _, query = request.path.partition("?")
     builder = EnvironBuilder(
         path=path,
@@ -82,8 +95,10 @@ def _package(file: str) -> str:
         return "functions in C"
     found = _PACKAGE.search(file)
     if found:
-        return found[1] or "standard library"
-    return f"Carnet: {file.rpartition('/')[0].rpartition('/')[2]}"
+        return found[1]
+    if file.startswith(str(ROOT)):
+        return f"Carnet: {Path(file).relative_to(ROOT).parts[0]}"
+    return "standard library"
 
 
 def _place(where: tuple[str, int, str]) -> str:
@@ -100,7 +115,6 @@ def _place(where: tuple[str, int, str]) -> str:
 @click.option("--database", default="", help="Its database, if it is not SQLite in that folder.")
 def main(transaction: str, entries: int, patients: int, seed: int, data: str, database: str) -> None:
     """Show where the time of TRANSACTION goes."""
-    configure_log()
     settings = load({"data": data, "database": database, "security": "open"})
     click.echo(profile(transaction, Sizes(entries=entries, patients=patients, seed=seed), settings))
 

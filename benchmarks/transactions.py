@@ -18,7 +18,8 @@ from carnet.settings import Settings
 from soap.envelope import write_envelope
 from soap.mtom import content_type_of, write_multipart
 from xds.identifiers import UUID_PREFIX
-from xds.stored_queries import FIND_DOCUMENTS, ReturnType
+from xds.query_grammar import ReturnType
+from xds.stored_queries import FIND_DOCUMENTS
 from xds.vocabulary import QUERY, RIM, XDS_B, AvailabilityStatus, ResponseStatus
 
 _QUERY_ACTION = "urn:ihe:iti:2007:RegistryStoredQuery"

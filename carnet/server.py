@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import flask
 import orjson
@@ -91,8 +91,8 @@ def _keep_from_collection() -> None:
     gc.freeze()
 
 
-def configure_log() -> None:
-    """Structured lines on standard error."""
+def configure_log(stream: BinaryIO | None = None) -> None:
+    """Structured lines on standard error, or another stream."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -101,7 +101,7 @@ def configure_log() -> None:
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=stream or sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
 

@@ -38,7 +38,6 @@ from registry.criteria import (
 from registry.sql import identities
 from registry.sql.one_of import one_of
 from registry.sql.places import Places
-from registry.sql.prepared import Prepared, prepare
 from registry.sql.tables import (
     ACROSS_PATIENTS,
     CODE_COLUMNS,
@@ -49,6 +48,7 @@ from registry.sql.tables import (
     object_value,
     registry_object,
 )
+from storage.prepared import Prepared, prepare
 from xds.datatypes import CX, normalised
 from xds.metadata import DocumentEntry
 from xds.query_grammar import has_wildcard

@@ -14,12 +14,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
 from registry.sql.one_of import one_of
-from registry.sql.prepared import Prepared, prepare
 from registry.sql.tables import identity, patient
+from storage.prepared import Prepared, prepare
 from xds.datatypes import CX
 
 IN_REGISTRY = 0
 NO_OBJECT = 0  # object key of a row that only says which patient an identifier concerns
+_ROWS = select(identity.c.value, identity.c.patient_key, identity.c.object_key)
 _UPSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
@@ -115,13 +116,19 @@ def rows_of(connection: Connection, values: Collection[str]) -> dict[str, list[t
     """The same with the rows that only say which patient an identifier concerns, under the object key NO_OBJECT."""
     if not values:
         return {}
-    statement = select(identity.c.value, identity.c.patient_key, identity.c.object_key).where(
-        one_of(identity.c.value, sorted(values))
-    )
+    if len(values) == 1:
+        rows = _rows_of_one(connection.dialect).rows(connection, value=next(iter(values)))
+    else:
+        rows = connection.execute(_ROWS.where(one_of(identity.c.value, sorted(values)))).fetchall()
     found: dict[str, list[tuple[int, int]]] = {}
-    for value, owner, key in connection.execute(statement):
+    for value, owner, key in rows:
         found.setdefault(value, []).append((owner, key))
     return found
+
+
+@lru_cache(maxsize=16)
+def _rows_of_one(dialect: Dialect) -> Prepared:
+    return prepare(_ROWS.where(identity.c.value == bindparam("value", "")), dialect)
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

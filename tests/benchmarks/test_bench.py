@@ -1,0 +1,137 @@
+"""A whole measurement at the smallest size, and how its outcome is shown."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.bench import RESULTS, main
+from benchmarks.closed_loop import Sample
+from benchmarks.outcome import DatabaseOutcome, Measured, Outcome, Round, Run
+from benchmarks.page import PAGE, NoPlace, show
+from benchmarks.tables import markdown
+from benchmarks.transactions import BY_KEY
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALLEST = ["--entries", "60", "--patients", "4", "--rounds", "1", "--seconds", "0.1", "--connections", "2"]
+
+
+def test_every_transaction_is_measured_beside_canned_bytes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.bench", *SMALLEST, "--database", "SQLite", "--results", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.glob("*.json")
+    outcome = json.loads(file.read_text())
+    figures = outcome["databases"]["SQLite"]["transactions"]
+    assert list(figures) == list(BY_KEY)
+    for one in figures.values():
+        assert one["carnet"]["requests"] > 0
+        assert one["canned"]["requests"] > 0
+        assert one["ratio"] == pytest.approx(
+            one["carnet"]["per_second"] / one["canned"]["per_second"], rel=0.02, abs=0.001
+        )
+        assert one["missed"] == (one["target"] is not None and one["ratio"] < one["target"])
+        assert bool(one["profile"]) == one["missed"]
+    assert outcome["circumstances"]["entries"] == 60
+    assert outcome["machine"]["cores"] > 0
+    assert file.with_suffix(".md").read_text() == markdown(outcome)
+    assert "| ITI-18 FindDocuments, 20 entries, LeafClass |" in done.stdout
+
+
+def test_a_data_set_that_cannot_be_is_one_sentence() -> None:
+    done = CliRunner().invoke(main, ["--entries", "5"])
+    assert done.exit_code == 1
+    assert done.output.strip().endswith("bench: entries: found 5, expected at least 21")
+
+
+def test_an_unknown_transaction_is_a_usage_error() -> None:
+    done = CliRunner().invoke(main, ["--only", "iti99"])
+    assert done.exit_code == 2
+    assert "iti18-leaf-class" in done.output
+
+
+def sample(requests: int) -> Sample:
+    return Sample(requests=requests, seconds=1, p50=1, p95=2, p99=3)
+
+
+def measured(carnet: int, canned: int, target: float | None) -> Measured:
+    rounds = tuple(
+        Round(
+            carnet=Run(sample=sample(carnet + extra), server_seconds=0.5, database_seconds=0.1),
+            canned=Run(sample=sample(canned), server_seconds=0.5),
+        )
+        for extra in (0, 10, -10)
+    )
+    return Measured(key="x", title="ITI-x", target=target, answer_length=7, rounds=rounds, profile="where it goes")
+
+
+def outcome(*all_measured: Measured) -> Outcome:
+    circumstances = {"entries": 100_000, "patients": 5_000, "seed": 1, "connections": 4, "rounds": 3, "seconds": 1.5}
+    circumstances |= {"workers": 1, "threads": 16, "everything_on": {}, "load_seconds": 61.0}
+    circumstances |= {"load_before": 0.1, "load_after": 1.9}
+    return Outcome(
+        made="2026-01-01 12:00 UTC",
+        commit="abc",
+        circumstances=circumstances,
+        machine={"cores": 2, "system": "x"},
+        versions={"python": "3.11"},
+        databases=(DatabaseOutcome(name="SQLite", version="3", measured=all_measured),),
+    )
+
+
+def test_the_ratio_is_the_median_of_the_rounds_with_its_spread() -> None:
+    one = measured(400, 1000, None)
+    assert one.ratio == pytest.approx(0.4)
+    assert one.ratios == pytest.approx([0.39, 0.4, 0.41])
+    assert "**0.40** (0.39–0.41)" in markdown(outcome(one).plain())
+
+
+def test_a_missed_target_is_shown_as_missed_with_its_profile() -> None:
+    shown = markdown(outcome(measured(390, 1000, 0.4)).plain())
+    assert "0.40 **missed**" in shown
+    assert "where it goes" in shown
+
+
+def test_a_target_that_is_met_says_so() -> None:
+    one = replace(measured(410, 1000, 0.4), profile="")
+    assert not one.is_missed
+    shown = markdown(outcome(one).plain())
+    assert "0.40 met" in shown
+    assert "missed" not in shown
+
+
+def test_the_second_column_says_that_nothing_more_is_on() -> None:
+    shown = markdown(outcome(measured(400, 1000, None)).plain())
+    assert "| as open |" in shown
+    assert "*everything on* is *open* in this version" in shown
+
+
+def test_the_page_shows_a_kept_result() -> None:
+    """The table in the documentation is that of the file it names."""
+    page = PAGE.read_text(encoding="utf-8")
+    name = page.partition("benchmarks/results/")[2].partition(".json")[0]
+    assert markdown(json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))) in page
+
+
+def test_a_new_result_replaces_the_one_that_is_shown(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    for name, text in (("2030-01-01-7", "one\n"), ("2030-01-02-7", "other\n")):
+        show(page, name, text)
+        shown = page.read_text(encoding="utf-8")
+        assert text in shown
+        assert f"benchmarks/results/{name}.json" in shown
+    assert "one\n" not in shown
+    assert shown.startswith("# ")
+    assert "2030-01-01" not in shown
+
+
+def test_a_page_without_a_place_for_the_result_is_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "other.md"
+    page.write_text("# Other\n", encoding="utf-8")
+    with pytest.raises(NoPlace, match=r"other\.md"):
+        show(page, "x", "y")

@@ -1,0 +1,120 @@
+"""The client counts right answers only, and the canned server gives what it is asked for."""
+
+import io
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import repeat
+
+import pytest
+
+from benchmarks import process_times
+from benchmarks.canned import CannedApplication
+from benchmarks.closed_loop import Call, WrongAnswer, drive
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+RIGHT = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345"
+
+
+@contextmanager
+def answering(answer: bytes, *, piece: int = 0) -> Iterator[int]:
+    """A server that gives the same octets to every request, in pieces if asked; yields its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(ConnectionError):
+            while connection.recv(65536):
+                for at in range(0, len(answer), piece or len(answer) or 1):
+                    connection.sendall(answer[at : at + (piece or len(answer))])
+                if not answer:
+                    return
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def driven(answer: bytes, *, expected: int = 5, piece: int = 0, connections: int = 2) -> int:
+    with answering(answer, piece=piece) as port:
+        calls = repeat(Call(REQUEST, expected))
+        return drive("127.0.0.1", port, calls, connections=connections, seconds=0.05).requests
+
+
+@pytest.mark.parametrize("piece", [0, 1, 7])
+def test_right_answers_are_counted_however_they_are_cut(piece: int) -> None:
+    assert driven(RIGHT, piece=piece) > 2
+
+
+def test_every_connection_gets_its_answer_after_the_time_is_up() -> None:
+    with answering(RIGHT) as port:
+        sample = drive("127.0.0.1", port, repeat(Call(REQUEST, 5)), connections=8, seconds=0)
+    assert sample.requests == 8
+    assert 0 < sample.p50 <= sample.p95 <= sample.p99
+    assert sample.per_second == pytest.approx(8 / sample.seconds)
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (RIGHT.replace(b"200 OK", b"503 Busy"), "503"),
+        (RIGHT.replace(b"5\r", b"4\r"), "4 octets"),
+        (RIGHT + b"6", "longer than"),
+        (b"", "closed the connection"),
+        (b"HTTP/1.1 200 OK\r\n\r\n12345", "-1 octets"),
+    ],
+)
+def test_a_wrong_answer_ends_the_measurement(answer: bytes, found: str) -> None:
+    with pytest.raises(WrongAnswer, match=found):
+        driven(answer)
+
+
+def test_requests_are_sent_in_the_order_of_the_calls() -> None:
+    given = iter([Call(REQUEST, 5), Call(REQUEST, 5)])
+    with answering(RIGHT) as port:
+        assert drive("127.0.0.1", port, given, connections=2, seconds=0).requests == 2
+    assert list(given) == []
+
+
+def test_canned_bytes_have_the_length_asked_for_and_the_body_is_read() -> None:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    body = io.BytesIO(b"x" * 200_000)
+    environ = {"PATH_INFO": "/canned/321", "wsgi.input": body}
+    application = CannedApplication()
+    answers = [b"".join(application(environ, lambda *head: started.append(head))) for _ in range(2)]
+    assert [len(answer) for answer in answers] == [321, 321]
+    assert started[0][0] == "200 OK"
+    assert ("Content-Length", "321") in started[0][1]
+    assert body.read() == b""
+
+
+@pytest.mark.parametrize("path", ["/", "/canned/", "/canned/x", "/canned/12/3"])
+def test_canned_bytes_have_no_other_path(path: str) -> None:
+    started: list[str] = []
+    environ = {"PATH_INFO": path, "wsgi.input": io.BytesIO()}
+    assert b"".join(CannedApplication()(environ, lambda status, _: started.append(status))) == b""
+    assert started == ["404 Not Found"]
+
+
+@pytest.mark.skipif(not process_times.is_known(), reason="the system has no /proc")
+def test_processor_time_grows_with_work() -> None:
+    before = process_times.processor_seconds(os.getpid())
+    deadline = time.monotonic() + 30
+    while process_times.processor_seconds(os.getpid()) < before + 0.05:
+        assert time.monotonic() < deadline
+        sum(range(100_000))
+    assert process_times.parent_of(os.getpid()) == os.getppid()
+    assert process_times.parent_of(2**30) == 0
