@@ -77,9 +77,9 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     process, not in the death of a worker.
     """
     check_security(settings)
+    feed = open_port(settings)
     with only_server(settings.database_url):
         check_address(settings)
-        feed = open_port(settings)
         open_units(settings, whole=True).close()
         open_actors(settings).units.close()
         HttpServer(settings, on_ready, feed=feed).run()

@@ -76,6 +76,10 @@ class Answer:
         return self.status == ResponseStatus.SUCCESS
 
 
+def _one_line(problem: Exception) -> str:
+    return " ".join(str(problem).split()) or type(problem).__name__
+
+
 class XdsClient:
     """Talks to the registry and the repository under one base URL."""
 
@@ -208,7 +212,7 @@ class XdsClient:
             response = connection.getresponse()
             return response.getheader("Content-Type", ""), response.read()
         except (OSError, http.client.HTTPException) as problem:
-            raise AnswerLost(f"{self._url.geturl()} gave no answer: {problem or type(problem).__name__}") from problem
+            raise AnswerLost(f"{self._url.geturl()} gave no answer: {_one_line(problem)}") from problem
         finally:
             connection.close()
 

@@ -42,6 +42,7 @@ from xds.vocabulary import LCM, QUERY, RMD, XDS_B, ResponseStatus
 
 MEGABYTE = 10**6
 _PREFIX = "/xds"
+ENDPOINTS = ("registry", "repository", "patients", "recipient")
 CallerOf = Callable[[WSGIEnvironment], Caller]
 LogRequest = Callable[[str, str, int, float], None]
 
@@ -234,7 +235,8 @@ def xds_blueprint(actors: Actors) -> flask.Blueprint:
     """`GET ?wsdl` and `?xsd=NAME` describe what `XdsDoor` serves."""
     door = flask.Blueprint("xds", __name__, url_prefix=_PREFIX)
 
-    @door.get("/<any(registry, repository):name>")
+    # POST is never asked for here; with it the framework tells other methods truly what is allowed.
+    @door.route(f"/<any({', '.join(ENDPOINTS)}):name>", methods=["GET", "POST"])
     def describe(name: str) -> flask.Response:
         address = f"{actors.settings.public_url}{_PREFIX}/{name}"
         return flask.Response(_description(name, address), content_type="text/xml; charset=utf-8")

@@ -239,16 +239,10 @@ def test_metadata_that_breaks_the_schema_names_line_and_reason(server: Server) -
     "query_id",
     [
         "urn:uuid:00000000-0000-0000-0000-000000000000",
-        "urn:uuid:958f3006-baad-4929-a4de-ff1114824431",
-        "urn:uuid:5737b14c-8a1a-4539-b659-e03a34a5e1e4",
-        "urn:uuid:a7ae438b-4bc2-4642-93e9-be891f7bb155",
-        "urn:uuid:bab9529a-4a10-40b3-a01f-f68a615d247a",
-        "urn:uuid:51224314-5390-4169-9b91-b1980040715a",
-        "urn:uuid:e8e3cb2c-e39c-46b9-99e4-c12f57260b83",
-        "urn:uuid:b909a503-523d-4517-8acf-8e5834dfc4c7",
-        "urn:uuid:10cae35a-c7f9-4cf5-b61e-fc3278ffb578",
-        "urn:uuid:d90e5407-b356-4d91-a89f-873917b4b0e6",
-        "urn:uuid:12941a89-e02e-4be5-967c-ce4bfc8fe492",
+        "urn:uuid:958f3006-baad-4929-a4de-ff1114824432",
+        "urn:uuid:14D4DEBF-8F97-4251-9A74-A90016B0AF0D",
+        "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f",
+        "FindDocuments",
     ],
 )
 def test_a_query_that_is_not_served_is_unknown_never_empty(server: Server, query_id: str) -> None:

@@ -60,7 +60,7 @@ def test_a_message_too_large_is_refused_unread_and_the_connection_closed(started
     connection = connection_to(started_server)
     connection.putrequest("POST", "/xds/repository")
     connection.putheader("Content-Type", messages.multipart_type())
-    connection.putheader("Content-Length", str(700 * 10**6))
+    connection.putheader("Content-Length", str(10**13))
     connection.endheaders()
     response = connection.getresponse()
     assert (response.status, response.getheader("Connection")) == (413, "close")

@@ -27,5 +27,5 @@ def test_damage_is_told_without_anybody_reading(tmp_path: Path) -> None:
         while "scrubbing round done" not in log.read_text() and time.monotonic() < deadline:
             threading.Event().wait(0.05)
         assert damaged in log.read_text()
-        assert '"damaged": 1' in log.read_text()
-        assert '"documents": 3' in log.read_text()
+        assert '"damaged":1' in log.read_text()
+        assert '"documents":3' in log.read_text()

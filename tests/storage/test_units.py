@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -212,14 +213,13 @@ def postgresql_units(postgresql_url: str) -> Iterator[PostgresqlUnits]:
 
 def end_all_connections(url: str) -> None:
     """What a restart of the server does to the connections that wait in the pool."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     other = open_engine(url)
-    with other.connect() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        )
+    with other.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"SELECT pg_terminate_backend(pid) {others}"))
+        deadline = time.monotonic() + 10
+        while connection.execute(text(f"SELECT count(*) {others}")).scalar_one() and time.monotonic() < deadline:
+            continue
     other.dispose()
 
 
