@@ -128,8 +128,10 @@ def _swallowed_eio() -> None:
     os.fsync = careless
 
 
-class _Promised(list[str]):
-    """What a unit would have returned, before it ran."""
+class _Promised(tuple[tuple[()], tuple[()]]):
+    """What a unit would have returned, before it ran: no warnings and no blobs to spare, or no removals."""
+
+    __slots__ = ()
 
     def values(self) -> list[str]:
         return []
@@ -138,7 +140,7 @@ class _Promised(list[str]):
 def _answer_before_commit() -> None:
     def write(self: SqliteUnits, work: Callable[..., object]) -> object:
         self._queue.put(_Unit(work))
-        return _Promised()
+        return _Promised(((), ()))
 
     SqliteUnits.write = write  # type: ignore[method-assign, assignment]
 
