@@ -113,7 +113,7 @@ def test_the_second_column_says_that_nothing_more_is_on() -> None:
 def test_the_page_shows_a_kept_result() -> None:
     """The table in the documentation is that of the file it names."""
     page = PAGE.read_text(encoding="utf-8")
-    name = page.partition("benchmarks/results/")[2].partition(".json")[0]
+    name = page.partition("](../benchmarks/results/")[2].partition(".json")[0]
     assert markdown(json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))) in page
 
 
