@@ -25,6 +25,7 @@ from xds.datatypes import CX
 ROOT = Path(__file__).resolve().parents[1]
 ROOT_OF_CORPUS = ROOT.parent / "shared" / "corpus"
 START_SECONDS = 60
+STOP_SECONDS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,18 @@ class Server:
             )
         finally:
             connection.close()
+
+    def log_with(self, words: str) -> str:
+        """The log of a started server, once these words are in it: it writes them after its peer is gone.
+
+        Raises TimeoutError after 30 s without them.
+        """
+        file, deadline = Path(self.settings.data) / "server.log", time.monotonic() + 30
+        while words not in (log := file.read_text()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{words!r} is not in the server's log:\n{log}")
+            time.sleep(0.05)
+        return log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +130,12 @@ def started(settings: Settings) -> Iterator[Server]:
         yield Server(url=settings.public_url, settings=settings, pid=process.pid, feed=_feed_port(log))
     finally:
         process.terminate()
-        process.wait(timeout=40)
+        try:
+            process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
 
 
 def _options(settings: Settings) -> list[str]:

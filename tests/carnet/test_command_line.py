@@ -244,6 +244,5 @@ def test_the_demonstration_fails_with_a_sentence_when_the_port_is_taken(server: 
 
 def test_logs_name_no_patient(server: Server) -> None:
     carnet("find", INS, "--fhir", "--url", server.url)
-    log = (Path(server.settings.data) / "server.log").read_text()
-    assert '"route":"/fhir/DocumentReference"' in log
+    log = server.log_with('"route":"/fhir/DocumentReference"')
     assert INS not in log
