@@ -52,6 +52,9 @@ def _made(folder: Path, name: str, *, issuer: Holder | None) -> Holder:
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_authority_key((key if issuer is None else issuer.key).public_key()), critical=False)
+        .add_extension(_usage(is_authority=issuer is None), critical=True)
     )
     if issuer is not None:
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -63,3 +66,22 @@ def _made(folder: Path, name: str, *, issuer: Holder | None) -> Holder:
         + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return Holder(certificate=certificate, key=key, file=file)
+
+
+def _authority_key(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
+
+
+def _usage(*, is_authority: bool) -> x509.KeyUsage:
+    """Python 3.13 asks of chains what RFC 5280 does: key identifiers, and an authority that may sign."""
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
