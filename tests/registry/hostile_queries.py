@@ -125,7 +125,10 @@ def _malformed() -> Iterator[Hostile]:
         ("Slot without ValueList", '<r:Slot name="$x"/>'),
         ("Slot without the attribute name", "<r:Slot><r:ValueList/></r:Slot>"),
         ("element inside a Value", '<r:Slot name="$x"><r:ValueList><r:Value><b/></r:Value></r:ValueList></r:Slot>'),
-        ("Value with an attribute", f'<r:Slot name="$x"><r:ValueList><r:Value x="{"y" * 999}"/></r:ValueList></r:Slot>'),
+        (
+            "Value with an attribute",
+            f'<r:Slot name="$x"><r:ValueList><r:Value x="{"y" * 999}"/></r:ValueList></r:Slot>',
+        ),
     ):
         yield Hostile(name=name, body=_find(inside=inside), codes=(REGISTRY,))
 
@@ -139,7 +142,9 @@ def _excessive() -> Iterator[Hostile]:
     yield Hostile(name="100,000 different values", body=_find((_TYPE, [_list(_codes(100_000))])), codes=(REGISTRY,))
     yield Hostile(name="1,001 values in one list", body=_find((_TYPE, [_list(_codes(1_001))])), codes=(REGISTRY,))
     yield Hostile(
-        name="40,000 Values in one Slot", body=_find((_TYPE, (f"({code})" for code in _codes(40_000)))), codes=(REGISTRY,)
+        name="40,000 Values in one Slot",
+        body=_find((_TYPE, (f"({code})" for code in _codes(40_000)))),
+        codes=(REGISTRY,),
     )
     yield Hostile(name="65 Slots", body=_find(*((f"$x{number}", ["'x'"]) for number in range(63))), codes=(REGISTRY,))
     yield Hostile(
@@ -165,7 +170,9 @@ def _at_the_bounds() -> Iterator[Hostile]:
     yield Hostile(name="an AND of 62 ORs of 80 values", body=_find(*groups))
     patterns = _list("'%" + "a%_" * 30 + f"{number}%'" for number in range(100))
     yield Hostile(name="100 patterns", body=_find((_AUTHOR, [patterns])))
-    yield Hostile(name="a list of 16,000 characters", body=_find((_TYPE, [_list(f"'{n:->9}^^s'" for n in range(1_000))])))
+    yield Hostile(
+        name="a list of 16,000 characters", body=_find((_TYPE, [_list(f"'{n:->9}^^s'" for n in range(1_000))]))
+    )
     yield Hostile(name="quotes inside quotes", body=_find((_AUTHOR, ["('" + "''" * 450 + "')"])))
     yield Hostile(name="only a quote", body=_find((_AUTHOR, ["('''')"])))
 

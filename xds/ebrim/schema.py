@@ -49,9 +49,7 @@ def _explainer() -> xmlschema.XMLSchema10:
     return xmlschema.XMLSchema10(str(resource("xsd/messages.xsd")))
 
 
-def schema_findings(
-    body: etree._Element, *, explained: int = MOST_ELEMENTS_EXPLAINED
-) -> tuple[SchemaFinding, ...]:
+def schema_findings(body: etree._Element, *, explained: int = MOST_ELEMENTS_EXPLAINED) -> tuple[SchemaFinding, ...]:
     """Every violation of the message schema, at most 20; empty when the body is valid.
 
     `explained` is the number of elements up to which the words are those of xmlschema.
