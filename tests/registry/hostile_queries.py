@@ -134,7 +134,7 @@ def _malformed() -> Iterator[Hostile]:
 
 
 def _excessive() -> Iterator[Hostile]:
-    yield Hostile(name="a value of 7 MB", body=_find((_TYPE, [f"('{'x' * 7_000_000}')"])), codes=(REGISTRY,))
+    yield Hostile(name="a value of 3 MB", body=_find((_TYPE, [f"('{'x' * 3_000_000}')"])), codes=(REGISTRY,))
     yield Hostile(name="a value of 1,001 characters", body=_find((_AUTHOR, [f"('{'x' * 1_001}')"])), codes=(REGISTRY,))
     yield Hostile(
         name="100,000 values in one list", body=_find((_AUTHOR, [_list(["'a'"] * 100_000)])), codes=(REGISTRY,)
@@ -148,13 +148,13 @@ def _excessive() -> Iterator[Hostile]:
     )
     yield Hostile(name="65 Slots", body=_find(*((f"$x{number}", ["'x'"]) for number in range(63))), codes=(REGISTRY,))
     yield Hostile(
-        name="20,000 Slots", body=_find(*((f"$x{number}", ["'x'"]) for number in range(20_000))), codes=(REGISTRY,)
+        name="5,000 Slots", body=_find(*((f"$x{number}", ["'x'"]) for number in range(5_000))), codes=(REGISTRY,)
     )
     yield Hostile(
         name="an AND of 63 ORs", body=_find(*((_EVENTS, ["('a^^s','b^^s')"]) for _ in range(63))), codes=(REGISTRY,)
     )
     yield Hostile(
-        name="an AND of 20,000 ORs", body=_find(*((_EVENTS, ["('a^^s')"]) for _ in range(20_000))), codes=(REGISTRY,)
+        name="an AND of 5,000 ORs", body=_find(*((_EVENTS, ["('a^^s')"]) for _ in range(5_000))), codes=(REGISTRY,)
     )
     many = [(_EVENTS, [_list(_codes(100, first=100 * number))]) for number in range(51)]
     yield Hostile(name="an AND of ORs with 5,100 values", body=_find(*many), codes=(REGISTRY,))
