@@ -114,7 +114,11 @@ class Attendant:
             port.listening,
             receive=_receiver(registry, port.settings),
             refuse=_refuser(registry),
-            limits=MllpLimits(connections=port.settings.mllp_connections, idle=port.settings.mllp_idle_seconds),
+            limits=MllpLimits(
+                message=port.settings.mllp_message_kb * 1000,
+                connections=port.settings.mllp_connections,
+                idle=port.settings.mllp_idle_seconds,
+            ),
             tls=port.tls,
         )
         self._has_turn = threading.Event()

@@ -28,7 +28,7 @@ Refuse = Callable[[bytes, str], bytes]
 class MllpLimits:
     """Octets of a message, connections at once; seconds idle, and for a message, a handshake, an answer."""
 
-    message: int = 2**20
+    message: int = 10**6
     connections: int = 50
     idle: float = 600.0
     receiving: float = 60.0

@@ -15,7 +15,14 @@ from typing import Any
 from xds.identifiers import is_oid, is_oid_urn
 
 ENVIRONMENT_PREFIX = "CARNET_"
-_AT_LEAST_ONE = ("max_document_mb", "max_message_mb", "max_root_mb", "max_parts", "max_part_header_kb")
+_AT_LEAST_ONE = (
+    "max_document_mb",
+    "max_message_mb",
+    "max_root_mb",
+    "max_parts",
+    "max_part_header_kb",
+    "mllp_message_kb",
+)
 
 
 class SettingsError(ValueError):
@@ -66,6 +73,12 @@ class Settings:
     max_root_mb: int = _setting(8, "largest root part or simple SOAP message, in MB: it is kept in memory")
     max_parts: int = _setting(512, "MIME parts of a message: ten times the documents a submission usually has")
     max_part_header_kb: int = _setting(8, "longest header line of a MIME part, in kB; a part has 16 at most")
+    fault_status: int = _setting(
+        400,
+        "HTTP status of SOAP faults that are the sender's: 400 as SOAP 1.2 binds them, "
+        "500 for clients that read a fault only there, such as Apache CXF as it comes",
+        ("400", "500"),
+    )
     codes: str = _setting(
         "", "codes and assigning authorities of the domain ihe, a file as the NIST XDS test kit has it (codes.xml)"
     )
@@ -79,6 +92,9 @@ class Settings:
     )
     mllp_senders: str = _setting("", "senders that may feed, as MSH-3|MSH-4, separated by semicolons; default any")
     mllp_connections: int = _setting(50, "connections of the feed at once")
+    mllp_message_kb: int = _setting(
+        1000, "largest message of the feed, in kB: an ADT message has a few, one with a portrait some hundred"
+    )
     mllp_idle_seconds: int = _setting(600, "seconds after which a silent connection of the feed is closed")
     feed_authority: str = _setting(
         "", "OID of identifiers that a feed sends without assigning authority; default the only one of the domain"
@@ -180,7 +196,7 @@ def _boolean(name: str, value: Any) -> bool:
 def _check(settings: Settings) -> None:
     for one in fields(settings):
         choices, value = one.metadata["choices"], getattr(settings, one.name)
-        if choices and value and value not in choices:
+        if choices and value != "" and str(value) not in choices:
             raise SettingsError(f"setting {one.name}: found {value!r}, expected {' or '.join(choices)}")
     for name in ("documents", "documents_former"):
         value = getattr(settings, name)
@@ -203,8 +219,6 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"setting {name}: found {value!r}, expected an OID")
     if settings.codes and settings.domain != "ihe":
         raise SettingsError(f"setting codes: the domain {settings.domain} has its own codes, expected --domain ihe")
-    if settings.mllp_connections < 1 or settings.mllp_idle_seconds < 1:
-        raise SettingsError("settings mllp_connections, mllp_idle_seconds: expected at least 1")
 
 
 def check_security(settings: Settings) -> None:

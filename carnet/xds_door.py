@@ -32,7 +32,7 @@ from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
 from repository.store import Repository
 from schemas.wsdl import wsdl, xsd
-from soap.faults import HttpRefusal
+from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal
 from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
 from storage.unit_of_work import StorageFailed
@@ -263,8 +263,9 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
 
     wire = WIRES[wire_name(actors.settings)]
     limits = _limits(actors.settings)
+    statuses = {**HTTP_STATUS, FaultCode.SENDER: actors.settings.fault_status}
     return {
-        name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error)
+        name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error, statuses=statuses)
         for name, operations in (
             ("registry", (*registry_operations(actors), *patient_operations(actors))),
             ("patients", patient_operations(actors)),

@@ -8,18 +8,19 @@ from pathlib import Path
 from carnet.settings import Settings
 from fhir_facade.operation_outcome import XDS_ERRORS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
-from xds import metadata_update, metadata_update_rules, removal_rules, restricted_update_rules, submission_rules
+from xds import metadata_update, metadata_update_rules, removal_rules, restricted_update_rules
 from xds.ebrim.attributes import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 from xds.errors import ErrorCode
 from xds.stored_queries import REGISTRY_STORED_QUERIES
+from xds.submission_rules import association_ends, objects, references, state
 
 FOLDER_OF_PAGES = Path(__file__).parent / "generated"
 RULES = {
-    "Submission (ITI-41, 42, 61)": submission_rules,
-    "Operations of an update (ITI-57)": metadata_update,
-    "Update against what is stored (ITI-57)": metadata_update_rules,
-    "Restricted update (ITI-92)": restricted_update_rules,
-    "Removal (ITI-62)": removal_rules,
+    "Submission (ITI-41, 42, 61)": (objects, references, state, association_ends),
+    "Operations of an update (ITI-57)": (metadata_update,),
+    "Update against what is stored (ITI-57)": (metadata_update_rules,),
+    "Restricted update (ITI-92)": (restricted_update_rules,),
+    "Removal (ITI-62)": (removal_rules,),
 }
 _NOTE = "Written by `docs/generate.py`; do not edit.\n"
 
@@ -88,9 +89,10 @@ def search_parameters() -> str:
 def rules() -> str:
     """Rules of everything that changes metadata, as their functions say."""
     text = f"# Rules\n\n{_NOTE}"
-    for title, module in RULES.items():
+    for title, modules in RULES.items():
         found = [
             (f"`{name.strip('_')}`", (inspect.getdoc(function) or "").splitlines()[0])
+            for module in modules
             for name, function in vars(module).items()
             if inspect.isgeneratorfunction(function) and function.__module__ == module.__name__ and function.__doc__
         ]

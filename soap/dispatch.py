@@ -6,7 +6,7 @@ and the wire profile allows it.
 
 from collections.abc import Sequence
 
-from soap.faults import action_not_supported, header_required, invalid_header, sender
+from soap.faults import action_not_supported, header_required, invalid_header, one_of, sender, shown
 from soap.message import Operation
 from soap.wire import Wire
 
@@ -18,12 +18,15 @@ def operation_of(operations: Sequence[Operation], *, action: str, http_action: s
     if not action:
         raise header_required("Action")
     if http_action and http_action != action:
-        raise invalid_header("the action of the Content-Type is not the wsa:Action", "ActionMismatch")
+        raise invalid_header(
+            f"action of the Content-Type: found {shown(http_action)}, expected the wsa:Action {shown(action)}",
+            "ActionMismatch",
+        )
     found = _by_action(operations, action)
     if found is None:
-        raise action_not_supported()
+        raise action_not_supported(action, _actions(operations))
     if found.body != body:
-        raise invalid_header("the wsa:Action does not fit the element in the Body", "ActionMismatch")
+        raise invalid_header(f"Body: found {shown(body)}, expected {found.body} with {action}", "ActionMismatch")
     return found
 
 
@@ -35,10 +38,17 @@ def _tolerant(operations: Sequence[Operation], *, action: str, http_action: str,
         if found is not None:
             return found
     if action and not fitting:
-        raise action_not_supported()
+        raise action_not_supported(action, _actions(operations))
     if len(fitting) == 1:
         return fitting[0]
-    raise sender("neither an action nor the Body says which transaction is meant")
+    raise sender(
+        f"neither an action nor the Body says which transaction is meant: found the Body {shown(body)}, "
+        f"expected the wsa:Action {one_of(_actions(fitting or operations))}"
+    )
+
+
+def _actions(operations: Sequence[Operation]) -> list[str]:
+    return [operation.action for operation in operations]
 
 
 def _by_action(operations: Sequence[Operation], action: str) -> Operation | None:

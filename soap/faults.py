@@ -3,6 +3,7 @@
 SOAP 1.2 Part 1: 5.4, Part 2: 7.5.2.2; WS-Addressing SOAP Binding: 6.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from xml.sax.saxutils import escape
@@ -11,6 +12,7 @@ ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
 ADDRESSING = "http://www.w3.org/2005/08/addressing"
 FAULT_ACTION = f"{ADDRESSING}/fault"
 SOAP_FAULT_ACTION = f"{ADDRESSING}/soap/fault"
+_LONGEST_SHOWN = 200
 
 
 class FaultCode(StrEnum):
@@ -24,7 +26,7 @@ class FaultCode(StrEnum):
 
 
 # SOAP 1.2 Part 2: Table 20
-HTTP_STATUS = {
+HTTP_STATUS: Mapping[FaultCode, int] = {
     FaultCode.SENDER: 400,
     FaultCode.RECEIVER: 500,
     FaultCode.MUST_UNDERSTAND: 500,
@@ -41,10 +43,6 @@ class SoapFault(Exception):
     reason: str
     subcodes: tuple[str, ...] = ()
     header: str = ""
-
-    @property
-    def status(self) -> int:
-        return HTTP_STATUS[self.code]
 
     @property
     def action(self) -> str:
@@ -82,8 +80,20 @@ def header_required(name: str) -> SoapFault:
     return sender(f"the header wsa:{name} is required and was not found", "MessageAddressingHeaderRequired")
 
 
-def action_not_supported() -> SoapFault:
-    return sender("the wsa:Action is not one of this endpoint", "ActionNotSupported")
+def action_not_supported(found: str, expected: Iterable[str]) -> SoapFault:
+    """An action that is not one of the endpoint. WS-Addressing SOAP Binding: 6.4.2"""
+    return sender(f"wsa:Action: found {shown(found)}, expected {one_of(expected)}", "ActionNotSupported")
+
+
+def shown(found: str) -> str:
+    """What a sender wrote, as a fault repeats it: short, and printable on one line."""
+    text = "".join(character if character.isprintable() else "?" for character in found[: _LONGEST_SHOWN + 1])
+    return f"'{text[:_LONGEST_SHOWN]}…'" if len(found) > _LONGEST_SHOWN else f"'{text}'"
+
+
+def one_of(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    return f"one of {', '.join(listed)}" if len(listed) > 1 else listed[0]
 
 
 def not_understood(name: str, namespace: str) -> SoapFault:

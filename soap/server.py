@@ -5,13 +5,13 @@ is taken from the connection.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from soap.answer import mtom_answer, plain_answer, refusal_answer
 from soap.content_type import ContentType, parse_content_type
-from soap.faults import HttpRefusal, SoapFault, sender
+from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal, SoapFault, sender
 from soap.message import IncomingPart, Message, Operation, OutgoingPart, Reply
 from soap.mtom import Event, MimeLimits, MultipartReader, PartEnd, PartStart
 from soap.spyne_pipeline import Exchange, OnError, Pipeline
@@ -69,8 +69,17 @@ class HttpAnswer:
 class Endpoint:
     """Some transactions behind one address."""
 
-    def __init__(self, operations: Sequence[Operation], *, wire: Wire, limits: SoapLimits, on_error: OnError) -> None:
-        self._wire, self._limits = wire, limits
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        *,
+        wire: Wire,
+        limits: SoapLimits,
+        on_error: OnError,
+        statuses: Mapping[FaultCode, int] = HTTP_STATUS,
+    ) -> None:
+        """`statuses` are those that faults of each code are sent with."""
+        self._wire, self._limits, self._statuses = wire, limits, statuses
         xml_limits = XmlLimits(octets=limits.root)
         self._pipeline = Pipeline(tuple(operations), wire=wire, limits=xml_limits, on_error=on_error)
 
@@ -144,7 +153,7 @@ class Endpoint:
             status, headers, body = refusal_answer(exchange.refusal)
             body = _and_linger(body, unread)
         elif exchange.fault is not None:
-            status, headers, body = plain_answer(envelope, exchange.fault.action, exchange.fault.status)
+            status, headers, body = plain_answer(envelope, exchange.fault.action, self._statuses[exchange.fault.code])
         elif exchange.is_mtom:
             status, headers, body = mtom_answer(envelope, exchange.reply.parts if exchange.reply else ())
         else:

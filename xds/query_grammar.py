@@ -21,7 +21,8 @@ MAX_ALL_VALUES = 5000  # of all Slots together
 MAX_WILDCARDS = 100  # values with % or _, of all Slots together
 MAX_VALUE_LENGTH = 1_000_000  # a Value element with a whole list
 MAX_ITEM_LENGTH = 1_000  # one value of the list; no attribute is longer than 256 characters
-_ITEM = re.compile(r"\s*(?:'([^']*(?:''[^']*)*)'|([^\s,()']+))\s*")
+# Quotes inside are doubled. A value with more of them is too long anyway, and a longer search costs time.
+_ITEM = re.compile(rf"\s*(?:'([^']*(?:''[^']*){{0,{MAX_ITEM_LENGTH}}})'(?!')|([^\s,()']+))\s*")
 _OBSOLETE = re.compile(r"\$XDS\w+(Code|CodeList|ContentType)Scheme\Z")
 _EMPTY = frozenset({"", "()", "''", "('')"})
 _SHOWN = 60
@@ -185,14 +186,14 @@ def _items(text: str) -> Iterator[tuple[bool, str]]:
     while True:
         match = _ITEM.match(text, at)
         if match is None:
-            raise ValueError(f"expected 'text' in single quotes or a number at {_shown(text[at:])}")
+            raise ValueError(f"expected 'text' in single quotes or a number at {_shown(text[at : at + _SHOWN + 1])}")
         quoted = match[1] is not None
         yield quoted, match[1].replace("''", "'") if quoted else match[2]
         at = match.end()
         if at == len(text):
             return
         if text[at] != ",":
-            raise ValueError(f"expected a comma between values at {_shown(text[at:])}")
+            raise ValueError(f"expected a comma between values at {_shown(text[at : at + _SHOWN + 1])}")
         at += 1
 
 

@@ -52,7 +52,7 @@ class _Tools(threading.local):
             strip_cdata=True,
         )
         self.elements = etree.XPath("count(//*)")
-        self.most_attributes = etree.XPath("boolean(//*[count(@*) > $limit])")
+        self.most_attributes = etree.XPath("boolean(/descendant::*[@*[$limit + 1]])")
         self.instructions = etree.XPath("boolean(//processing-instruction())")
 
 

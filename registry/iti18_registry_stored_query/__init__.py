@@ -13,7 +13,6 @@ from registry.store import Registry
 from xds import stored_queries
 from xds.ebrim.read_query import read_adhoc_query
 from xds.ebrim.response import adhoc_query_response
-from xds.ebrim.schema import schema_findings
 from xds.ebrim.write import write_object_ref
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.query_grammar import ReadQuery, ReturnType, read_query
@@ -51,9 +50,6 @@ def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
 def answered(registry: Registry, body: etree._Element, caller: Caller, *, queries: Mapping[str, StoredQuery]) -> bytes:
     """The codec around `handle`, for the transactions whose stored queries these are."""
     try:
-        findings = schema_findings(body)
-        if findings:
-            raise Rejected(RegistryError(code=ErrorCode.REGISTRY, context=str(finding)) for finding in findings)
         query = read_query(read_adhoc_query(body), queries)
         found = handle(registry, query, caller)
     except Rejected as rejected:

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
 from registry.sql import identities
+from registry.sql.lists import one_of_pairs
 from registry.sql.tables import KIND_OF, STATUS_OF, patient, registry_object
 from storage.unit_of_work import StorageFailed
 from xds.datatypes import CX
@@ -68,7 +69,7 @@ def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple
     statement = (
         select(*_COLUMNS)
         .join(patient, patient.c.patient_key == _o.patient_key)
-        .where(tuple_(_o.patient_key, _o.object_key).in_(wanted))
+        .where(one_of_pairs(_o.patient_key, _o.object_key, wanted))
     )
     return {(row.patient_key, row.object_key): row for row in connection.execute(statement)}
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    text,
     true,
     tuple_,
 )
@@ -36,11 +37,13 @@ from registry.criteria import (
     TimeCriterion,
 )
 from registry.sql import identities
-from registry.sql.one_of import one_of
+from registry.sql.hints import unindexed
+from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.places import Places
 from registry.sql.tables import (
     ACROSS_PATIENTS,
     CODE_COLUMNS,
+    IS_ACROSS_PATIENTS,
     KINDS,
     STATUSES,
     TIME_COLUMNS,
@@ -57,7 +60,6 @@ from xds.vocabulary import AvailabilityStatus
 _o, _v = registry_object.c, object_value.c
 _NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
 _MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
-_MOST_PLACES = 500  # of more objects than this, all rows of their patients are looked through
 _RENDERING = {Form.EBRIM: _o.ebrim, Form.FHIR: _o.fhir}
 _FOUND = (_o.patient_key, _o.object_key, _o.entry_uuid, _o.logical_id, _o.unique_id, _o.source, _o.target)
 # Criteria that only few combinations of exist: a statement is kept for each.
@@ -164,17 +166,17 @@ def _of_patients(keys: Sequence[int]) -> ColumnElement[bool]:
 
 def _at(objects: Sequence[tuple[int, int]]) -> ColumnElement[bool]:
     """Rows by their primary key."""
-    patients = sorted({patient for patient, _ in objects})
-    if not objects or len(objects) > _MOST_PLACES:
-        return _of_patients(patients)
+    patients = {patient for patient, _ in objects}
+    if not objects:
+        return false()
     if len(patients) == 1:
-        return and_(_o.patient_key == patients[0], one_of(_o.object_key, [key for _, key in objects]))
-    return tuple_(_o.patient_key, _o.object_key).in_(objects)
+        return and_(_o.patient_key == patients.pop(), one_of(_o.object_key, [key for _, key in objects]))
+    return one_of_pairs(_o.patient_key, _o.object_key, objects)
 
 
 def _columns(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
     if criteria.statuses:
-        yield one_of(_o.status, [STATUSES[status] for status in criteria.statuses])
+        yield _o.status.in_([STATUSES[status] for status in criteria.statuses])  # few lists: the plan knows them
     for column, values in (
         (_o.entry_uuid, criteria.entry_uuids),
         (_o.logical_id, criteria.logical_ids),
@@ -212,24 +214,27 @@ class _Having:
     """Conditions on codes, author persons and reference ids of one question.
 
     Attributes with several values are looked up for each object. A question across patients starts
-    from the values instead, where they have an index: they are fewer than the objects.
+    from the values instead, where they have an index: they are fewer than the objects, and reference ids
+    fewer than codes.
     """
 
     def __init__(self, criteria: Criteria) -> None:
         groups = (*_wanted(criteria), *(one for group in criteria.excluded for one in group))
         self._apart = sum(one.attribute in VALUE_ATTRIBUTES for one in groups) > _MOST_JOINS
-        indexed = (one for one in _wanted(criteria) if one.attribute in ACROSS_PATIENTS)
+        indexed = (one for one in (*criteria.likes, *criteria.codes) if one.attribute in ACROSS_PATIENTS)
         self._start = next(indexed, None) if criteria.across_patients else None
+        self._starts_from_column = criteria.across_patients and self._start is None
 
     def __call__(self, criterion: CodeCriterion | LikeCriterion) -> ColumnElement[bool]:
         if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
-            return or_(*_codes(_o[criterion.attribute], criterion.any_of))
+            column: ColumnElement[str] = _o[criterion.attribute]
+            return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
         attribute: ColumnElement[int] = literal_column(
             str(VALUE_ATTRIBUTES[criterion.attribute])
         )  # as the partial index has it
         values = select(_v.patient_key, _v.object_key).where(_v.attribute == attribute, or_(*_values(criterion)))
         if criterion is self._start:
-            return tuple_(_o.patient_key, _o.object_key).in_(values)
+            return tuple_(_o.patient_key, _o.object_key).in_(values.where(text(IS_ACROSS_PATIENTS)))
         of_object = values.where(_v.patient_key == _o.patient_key, _v.object_key == _o.object_key)
         return (of_object.offset(0) if self._apart else of_object).exists()
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select, tuple_
+from sqlalchemy import Connection, Select, or_, select
 
 from registry.sql import identities
-from registry.sql.one_of import one_of
+from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.tables import KIND_OF, KINDS, registry_object
 from xds.metadata import Association
 from xds.metadata_json import from_json
@@ -14,22 +14,14 @@ from xds.metadata_update_rules import Held
 
 _o = registry_object.c
 _COLUMNS = (_o.patient_key, _o.object_key, _o.kind, _o.is_current, _o.attributes)
-_CHUNK = 200
 
 
 def by_entry_uuid(connection: Connection, entry_uuids: Collection[str]) -> dict[str, Held]:
     """The stored objects among these entryUUIDs."""
     found = identities.object_keys_of(connection, entry_uuids)
     keys = sorted(key for pairs in found.values() for key in pairs)
-    held = (
-        one
-        for start in range(0, len(keys), _CHUNK)
-        for one in _held(
-            connection,
-            select(*_COLUMNS).where(tuple_(_o.patient_key, _o.object_key).in_(keys[start : start + _CHUNK])),
-        )
-    )
-    return {one.thing.entry_uuid: one for one in held if one.thing.entry_uuid in entry_uuids}
+    statement = select(*_COLUMNS).where(one_of_pairs(_o.patient_key, _o.object_key, keys))
+    return {one.thing.entry_uuid: one for one in _held(connection, statement) if one.thing.entry_uuid in entry_uuids}
 
 
 def newest(connection: Connection, logical_ids: Collection[str]) -> dict[str, Held]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
-from registry.sql.one_of import one_of
+from registry.sql.lists import one_of
 from registry.sql.tables import identity, patient
 from storage.prepared import Prepared, prepare
 from xds.datatypes import CX

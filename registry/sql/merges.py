@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 
 from registry.sql import identities
 from registry.sql.identities import IN_REGISTRY, NO_OBJECT
-from registry.sql.one_of import one_of
+from registry.sql.lists import one_of
 from registry.sql.tables import KINDS, identity, object_value, patient, registry_object
 from xds.metadata import Association
 

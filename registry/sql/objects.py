@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from registry.sql import identities
 from registry.sql.identities import IN_REGISTRY, NO_OBJECT
-from registry.sql.one_of import one_of
+from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
 from xds.datatypes import DTM, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
@@ -183,9 +183,9 @@ def rewrite(connection: Connection, key: tuple[int, int], changed: dict[str, Any
 def remove(connection: Connection, things: Sequence[tuple[RegistryObject, tuple[int, int]]]) -> None:
     """Delete rows with their identities and searchable values."""
     keys = [key for _, key in things]
-    connection.execute(delete(registry_object).where(tuple_(_o.patient_key, _o.object_key).in_(keys)))
+    connection.execute(delete(registry_object).where(one_of_pairs(_o.patient_key, _o.object_key, keys)))
     values = object_value.c
-    connection.execute(delete(object_value).where(tuple_(values.patient_key, values.object_key).in_(keys)))
+    connection.execute(delete(object_value).where(one_of_pairs(values.patient_key, values.object_key, keys)))
     for thing, (patient_key, _) in things:
         identities.forget(connection, thing.entry_uuid, IN_REGISTRY)
         if not isinstance(thing, Association) and thing.unique_id is not None:

@@ -118,6 +118,9 @@ VALUE_ATTRIBUTES = {
 # Those that a question across patients may start from, and that have an index for it.
 ACROSS_PATIENTS = ("event_code_list", "code_list", "reference_id_list")
 
+# The condition of that index. SQLite uses it only for a statement that says the same.
+IS_ACROSS_PATIENTS = f"attribute IN ({', '.join(str(VALUE_ATTRIBUTES[name]) for name in ACROSS_PATIENTS)})"
+
 object_value = Table(
     "object_value",
     metadata,
@@ -129,7 +132,7 @@ object_value = Table(
         "ix_object_value_value",
         "attribute",
         "value",
-        where=f"attribute IN ({', '.join(str(VALUE_ATTRIBUTES[name]) for name in ACROSS_PATIENTS)})",
+        where=IS_ACROSS_PATIENTS,
     ),
     comment="Searchable attributes with several values: codes, author persons, reference ids",
 )

@@ -109,7 +109,7 @@ def test_a_server_whose_feed_is_refused_does_not_start(tmp_path: Path) -> None:
 
 @pytest.fixture
 def attended(registry: Registry) -> Iterator[tuple[int, Registry]]:
-    port = opened(mllp="127.0.0.1:0", mllp_senders="EHR|CLINIC; MPI|HOSPITAL")
+    port = opened(mllp="127.0.0.1:0", mllp_message_kb=20, mllp_senders="EHR|CLINIC; MPI|HOSPITAL")
     attendant = Attendant(port, registry)
     attendant.start()
     yield port.listening.getsockname()[1], registry
@@ -125,6 +125,15 @@ def test_only_named_senders_may_feed(attended: tuple[int, Registry]) -> None:
             "AR",
             "AA",
         ]
+
+
+def test_a_message_is_as_large_as_the_setting_allows(attended: tuple[int, Registry]) -> None:
+    message = adt("A01", f"1^^^&{AUTHORITY}&ISO")
+    with connected(attended[0]) as feed:
+        assert feed.code(message + "\rZZZ|" + "x" * (20_000 - len(message) - 5)) == "AA"
+        answer = feed.send(message + "\rZZZ|" + "x" * 20_000)
+        assert answer[1].startswith("MSA|AR|")
+        assert "more than 20000 octets" in answer[1]
 
 
 def test_a_failure_of_ours_is_an_error_with_a_number_and_no_detail(

@@ -29,12 +29,22 @@ def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         {"port": 80.5},
         {"threads": True},
         {"host": 127},
+        {"fault_status": 404},
+        {"fault_status": 0},
+        {"mllp_message_kb": 0},
         {"data": ["a", "b"]},
     ],
 )
 def test_a_bad_value_names_the_setting(given: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match=next(iter(given))):
         load(given)
+
+
+def test_the_status_of_faults_is_400_or_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load({}).fault_status == 400
+    monkeypatch.setenv("CARNET_FAULT_STATUS", "500")
+    assert load({}).fault_status == 500
+    assert load({"fault_status": "400"}).fault_status == 400
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests import messages
+from tests import messages, servers
 from tests.builders import (
     PATIENT,
     a_replacement,
@@ -79,6 +79,19 @@ def test_an_unknown_action_is_a_fault(server: Server) -> None:
     answer = post_simple(server, messages.envelope(b"<x/>", "urn:nothing:known"))
     assert answer.response.status == 400
     assert answer.fault == ["env:Sender", "wsa:ActionNotSupported"]
+    reason = str(answer.envelope.findtext(".//{*}Reason/{*}Text"))
+    assert reason.startswith("wsa:Action: found 'urn:nothing:known', expected one of ")
+    assert {messages.QUERY_ACTION, messages.REGISTER, messages.UPDATE} <= set(reason.replace(",", "").split())
+    assert messages.PROVIDE not in reason
+
+
+def test_faults_have_the_status_that_the_settings_say(tmp_path: Path) -> None:
+    """A client that reads SOAP faults with 500 alone reads this one, and its connection stays usable."""
+    with servers.in_process(servers.settings_for(tmp_path, fault_status=500)) as running:
+        message = messages.envelope(b"<x/>", "urn:nothing:known")
+        assert running.post("/xds/repository", message, messages.simple_type()).status == 500
+        question = messages.query(running, messages.FIND_DOCUMENTS, {})
+        assert (question.response.status, question.status) == (200, "Failure")
 
 
 @pytest.mark.parametrize("path", ["/xds/nothing", "/nothing"])

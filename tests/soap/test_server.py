@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from soap.faults import ADDRESSING, ENVELOPE
+from soap.faults import ADDRESSING, ENVELOPE, HTTP_STATUS, FaultCode
 from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import DMP, STRICT, Wire
 from tests import messages
@@ -186,7 +186,7 @@ def test_a_body_that_several_transactions_share_never_decides() -> None:
     assert fault(simple(sent(b"<unknown/>", "urn:x"), wire=DMP)) == (400, ["env:Sender", "wsa:ActionNotSupported"])
 
 
-def test_answers_relate_to_the_request_and_echo_nothing_else() -> None:
+def test_answers_relate_to_the_request() -> None:
     message = sent().replace(b"<a:MessageID>urn:uuid:", b"<a:MessageID>&lt;evil&gt;" + b"x" * 2000)
     answer = text(simple(message))
     root = etree.fromstring(answer)
@@ -196,7 +196,47 @@ def test_answers_relate_to_the_request_and_echo_nothing_else() -> None:
     action = root.find(f".//{{{ADDRESSING}}}Action")
     assert action is not None
     assert (action.text, action.get(f"{{{ENVELOPE}}}mustUnderstand")) == (f"{ECHO}Response", "1")
-    assert b"secret" not in text(simple(sent(action="urn:secret")))
+
+
+def reason(answer: HttpAnswer) -> str:
+    return etree.fromstring(text(answer)).findtext(f".//{{{ENVELOPE}}}Reason/{{{ENVELOPE}}}Text") or ""
+
+
+def test_an_unknown_action_is_told_beside_those_of_the_endpoint() -> None:
+    expected = f"{ECHO}, urn:test:fail, urn:test:fetch, {STORE}, {TWIN}, {TWIN}2"
+    for wire, body in ((STRICT, b'<x:echo xmlns:x="urn:t"/>'), (DMP, b"<unknown/>")):
+        found = reason(simple(sent(body, "urn:x"), wire=wire))
+        assert found == f"wsa:Action: found 'urn:x', expected one of {expected}"
+
+
+def test_what_does_not_go_together_is_told() -> None:
+    other = 'application/soap+xml; action="urn:x"'
+    assert reason(simple(sent(), content_type=other)) == (
+        f"action of the Content-Type: found 'urn:x', expected the wsa:Action '{ECHO}'"
+    )
+    fetch_body = b'<x:fetch xmlns:x="urn:t"/>'
+    assert reason(simple(sent(fetch_body))) == f"Body: found '{{urn:t}}fetch', expected {{urn:t}}echo with {ECHO}"
+    undecided = reason(simple(sent(b'<x:twin xmlns:x="urn:t"/>', None), wire=DMP))
+    assert undecided.endswith(f"found the Body '{{urn:t}}twin', expected the wsa:Action one of {TWIN}, {TWIN}2")
+
+
+def test_a_fault_repeats_little_of_what_was_sent_and_nothing_as_markup() -> None:
+    answer = simple(sent(action="&lt;evil&gt;&#10;" + "x" * 5000))
+    assert b"<evil>" not in text(answer)
+    assert reason(answer).startswith("wsa:Action: found '<evil>?xxx")
+    assert len(reason(answer)) < 500
+
+
+def test_the_status_of_a_senders_fault_may_be_500_and_no_other_changes() -> None:
+    statuses = {**HTTP_STATUS, FaultCode.SENDER: 500}
+    told = Endpoint(OPERATIONS, wire=STRICT, limits=SoapLimits(), on_error=lambda *_: None, statuses=statuses)
+
+    def answer(message: bytes) -> HttpAnswer:
+        return told.answer(HttpRequest(content_type="application/soap+xml", body=io.BytesIO(message), caller=None))
+
+    assert fault(answer(sent(action="urn:x"))) == (500, ["env:Sender", "wsa:ActionNotSupported"])
+    assert fault(answer(b"<a>")) == (500, ["env:Sender"])
+    assert answer(sent()).status == 200
 
 
 def test_a_request_without_message_id_gets_no_relates_to() -> None:

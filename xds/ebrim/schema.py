@@ -16,7 +16,7 @@ from lxml import etree
 from schemas import resource
 
 _MAX_FINDINGS = 20
-_MOST_ELEMENTS_EXPLAINED = 5_000
+MOST_ELEMENTS_EXPLAINED = 5_000
 _LONGEST_REASON = 300
 
 
@@ -49,20 +49,20 @@ def _explainer() -> xmlschema.XMLSchema10:
     return xmlschema.XMLSchema10(str(resource("xsd/messages.xsd")))
 
 
-def schema_findings(body: etree._Element) -> tuple[SchemaFinding, ...]:
-    """Every violation of the message schema, at most 20; empty when the body is valid."""
+def schema_findings(body: etree._Element, *, explained: int = MOST_ELEMENTS_EXPLAINED) -> tuple[SchemaFinding, ...]:
+    """Every violation of the message schema, at most 20; empty when the body is valid.
+
+    `explained` is the number of elements up to which the words are those of xmlschema.
+    """
     schema = _per_thread().schema
     if schema.validate(body):
         return ()
-    findings = _explained(body) if _is_small(body) else _logged(schema)
+    is_small = next(islice(body.iter(), explained, None), None) is None
+    findings = _explained(body) if is_small else _logged(schema)
     path = etree.QName(body).localname
     return tuple(findings) or (
         SchemaFinding(line=_line(body), path=path, reason="not valid against the message schema"),
     )
-
-
-def _is_small(body: etree._Element) -> bool:
-    return next(islice(body.iter(), _MOST_ELEMENTS_EXPLAINED, None), None) is None
 
 
 def _logged(schema: etree.XMLSchema) -> list[SchemaFinding]:
