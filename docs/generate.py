@@ -11,7 +11,7 @@ from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from xds import metadata_update, metadata_update_rules, removal_rules, restricted_update_rules
 from xds.ebrim.attributes import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 from xds.errors import ErrorCode
-from xds.stored_queries import REGISTRY_STORED_QUERIES
+from xds.stored_queries import MULTI_PATIENT_STORED_QUERIES, REGISTRY_STORED_QUERIES
 from xds.submission_rules import association_ends, objects, references, state
 
 FOLDER_OF_PAGES = Path(__file__).parent / "generated"
@@ -64,7 +64,7 @@ def errors() -> str:
 def stored_queries() -> str:
     """Every stored query with its parameters."""
     text = f"# Stored queries\n\n{_NOTE}"
-    for query in REGISTRY_STORED_QUERIES.values():
+    for query in (*REGISTRY_STORED_QUERIES.values(), *MULTI_PATIENT_STORED_QUERIES.values()):
         rows = (
             (
                 f"`{parameter.name}`",
@@ -76,7 +76,10 @@ def stored_queries() -> str:
             for parameter in query.parameters
         )
         head = ("parameter", "type", "demand", "values", "repeated Slot")
-        text += f"\n## {query.name}\n\n`{query.id}`\n\n{_table(head, rows)}"
+        transaction = "ITI-18" if query.id in REGISTRY_STORED_QUERIES else "ITI-51"
+        text += f"\n## {query.name}\n\n{transaction}, `{query.id}`\n\n{_table(head, rows)}"
+        if query.at_least_one:
+            text += f"\nAt least one of {', '.join(f'`{name}`' for name in query.at_least_one)}.\n"
     return text
 
 
