@@ -10,11 +10,10 @@ from werkzeug.exceptions import HTTPException
 from access_policy.caller import OPEN_CALLER, Caller
 from carnet.failures import log_unexpected
 from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
-from carnet.internal_calls import read_secret
 from carnet.internal_door import internal_blueprint, shows
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
-from carnet.settings import Settings, check_security
+from carnet.settings import check_security
 from carnet.wiring import Actors
 from carnet.xds_door import MEGABYTE, XdsDoor, xds_blueprint
 from registry.store import Registry
@@ -30,7 +29,7 @@ def application(actors: Actors) -> flask.Flask:
     app.register_blueprint(xds_blueprint(actors))
     app.register_blueprint(_fhir(actors))
     if actors.registry is not None:
-        app.register_blueprint(_internal(actors.registry, actors.settings))
+        app.register_blueprint(_internal(actors.registry, actors))
     _add_health(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
@@ -46,13 +45,10 @@ def _fhir(actors: Actors) -> flask.Blueprint:
     return fhir_blueprint(actors.registry, actors.repository, base_url=base_url, caller_of=_caller_of)
 
 
-def _internal(registry: Registry, settings: Settings) -> flask.Blueprint:
-    return internal_blueprint(
-        registry,
-        shows(read_secret(settings)),
-        largest=3 * settings.max_root_mb * MEGABYTE,
-        open_callers=settings.security == "open",
-    )
+def _internal(registry: Registry, actors: Actors) -> flask.Blueprint:
+    """A submission is at most three times as long in JSON as in XML."""
+    largest, is_open = 3 * actors.settings.max_root_mb * MEGABYTE, actors.settings.security == "open"
+    return internal_blueprint(registry, shows(actors.internal_secret), largest=largest, open_callers=is_open)
 
 
 def _caller_of(_environ: WSGIEnvironment) -> Caller:

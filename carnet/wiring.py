@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,6 +12,7 @@ from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
+from carnet.internal_calls import read_secret
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
@@ -19,6 +20,7 @@ from fhir_facade.document_reference import to_document_reference
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
 from registry.store import Registry
+from repository.records import Records
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
 from repository.store import Readable, Repository
@@ -41,7 +43,8 @@ class Actors:
     registry: Registry | None
     repository: Repository | None
     recipient: Repository | None
-    registry_elsewhere: RegistryElsewhere | None = None
+    registry_elsewhere: RegistryElsewhere | None
+    internal_secret: str = field(repr=False)
 
     def together(self) -> tuple[Registry, Repository]:
         """For what needs both in one process. Raises SettingsError."""
@@ -82,6 +85,7 @@ def open_actors(settings: Settings) -> Actors:
         repository=repository,
         recipient=recipient,
         registry_elsewhere=elsewhere,
+        internal_secret=read_secret(settings),
     )
 
 
@@ -119,6 +123,7 @@ def _registration(settings: Settings, units: Units, elsewhere: RegistryElsewhere
         check=elsewhere.check,
         documents_of=elsewhere.documents_of,
         domain=affinity_domain(settings),
+        records=Records(now=now),
         on_unsettled=_log_unsettled,
     )
 

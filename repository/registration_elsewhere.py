@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ from repository import awaited as awaiting
 from repository import index
 from repository.awaited import Attempt, Awaited
 from repository.index import StoredDocument
+from repository.records import Records
 from repository.registration import Entered, RegistrationUnknown, RegistryNotAvailable, needless, other_octets
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 from xds.affinity_domain import AffinityDomain
@@ -67,6 +69,7 @@ class Elsewhere:
     check: AskElsewhere
     documents_of: DocumentsOf
     domain: AffinityDomain
+    records: Records
     on_unsettled: Callable[[str, Exception], None]
     kind: SubmissionKind = SubmissionKind.PROVIDE
     pause: Callable[[float], None] = time.sleep
@@ -85,12 +88,12 @@ class Elsewhere:
         try:
             warnings = self._registered(_renamed(reading, owner, known_as), attempt, documents, caller)
         except Rejected as rejected:
-            self._finish(attempt, awaiting.give_up)
+            self._finish(attempt, self._give_up)
             raise Rejected(_in_words_of_sender(rejected.errors, owner, known_as)) from None
         except RegistryNotAvailable:
-            self._finish(attempt, awaiting.give_up)
+            self._finish(attempt, self._give_up)
             raise
-        unused += tuple(self._finish(attempt, awaiting.settle))
+        unused += tuple(self._finish(attempt, partial(self._hold, documents=documents, caller=caller)))
         return Entered(warnings=tuple(_in_words_of_sender(warnings, owner, known_as)), unused=unused)
 
     def findings(self, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
@@ -117,7 +120,7 @@ class Elsewhere:
         """Raises RegistryNotAvailable, StorageFailed."""
         for attempt in {one.attempt for one in awaited}:
             if self._has(attempt, self._documents(attempt)):
-                self._write(attempt, awaiting.settle)
+                self._write(attempt, self._settle)
 
     def settle_all(self, *, before: float) -> Settled:
         """Settle every attempt; give those up that began before that time (seconds since 1970) and are not registered.
@@ -129,10 +132,10 @@ class Elsewhere:
         settled = Settled()
         for attempt, documents in _by_attempt(found):
             if self._has(attempt, [one.document for one in documents]):
-                self._write(attempt, awaiting.settle)
+                self._write(attempt, self._settle)
                 settled = replace(settled, registered=settled.registered + 1)
             elif documents[0].begun < min(before, time.time() - _UNDER_WAY_SECONDS):
-                self._write(attempt, awaiting.give_up)
+                self._write(attempt, self._give_up)
                 settled = replace(settled, given_up=settled.given_up + 1)
             else:
                 settled = replace(settled, unknown=settled.unknown + 1)
@@ -178,7 +181,7 @@ class Elsewhere:
         with self.units.read() as connection:
             return [one.document for one in awaiting.of(connection, attempt)]
 
-    def _finish(self, attempt: Attempt, step: Callable[..., list[str]]) -> list[str]:
+    def _finish(self, attempt: Attempt, step: Callable[[UnitOfWork, Attempt], list[str]]) -> list[str]:
         """The last step. One that fails changes no answer: what stays awaited is settled later."""
         try:
             return self._write(attempt, step)
@@ -186,8 +189,22 @@ class Elsewhere:
             self.on_unsettled(attempt.submission_unique_id, problem)
             return []
 
-    def _write(self, attempt: Attempt, step: Callable[..., list[str]]) -> list[str]:
-        return self.units.write(lambda unit: step(unit.connection, attempt))
+    def _write(self, attempt: Attempt, step: Callable[[UnitOfWork, Attempt], list[str]]) -> list[str]:
+        return self.units.write(lambda unit: step(unit, attempt))
+
+    def _hold(
+        self, unit: UnitOfWork, attempt: Attempt, *, documents: Mapping[str, StoredDocument], caller: Caller
+    ) -> list[str]:
+        """Settle, and leave an audit record of the submission: the registry has one of its registration."""
+        unique_ids = sorted(one.unique_id for one in documents.values())
+        self.records.success(unit, transaction=self.kind, caller=caller, documents=unique_ids)
+        return awaiting.settle(unit.connection, attempt)
+
+    def _settle(self, unit: UnitOfWork, attempt: Attempt) -> list[str]:
+        return awaiting.settle(unit.connection, attempt)
+
+    def _give_up(self, unit: UnitOfWork, attempt: Attempt) -> list[str]:
+        return awaiting.give_up(unit.connection, attempt)
 
 
 def _uuid_of(owner: SubmissionSet, submission: Submission) -> str:

@@ -1,6 +1,6 @@
 """The repository's store: index and blobs, and the ways it reaches the registry."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from access_policy.caller import Caller
@@ -8,15 +8,13 @@ from repository import awaited, index
 from repository.blob_store import BlobStore, DamagedBlob
 from repository.checked_octets import Allowance, CheckedOctets, OnDamage, checked_octets
 from repository.index import StoredDocument
+from repository.records import Records
 from repository.registration import Registration
 from storage.keys import Keys
-from storage.outbox import Topic, post
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
 Readable = Callable[[Caller, Collection[str]], frozenset[str]]
 OnLeftover = Callable[[str, Exception], None]
-# Documents of a repository belong to no patient it knows of.
-_NO_PATIENT = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +92,14 @@ class Repository:
         """Tell the log, and leave an audit record where the database takes one."""
         self.on_damage(key)
         try:
-            self.units.write(lambda unit: self._record(unit, {"transaction": "integrity", "blob": key}, "failure"))
+            self.units.write(lambda unit: self._records.damage(unit, key))
         except StorageFailed as problem:
             self.on_leftover(key, problem)
 
     def record(self, unit: UnitOfWork, *, transaction: str, caller: Caller, documents: Collection[str]) -> None:
         """Leave an audit record that commits with what it tells about."""
-        self._record(
-            unit, {"transaction": transaction, "caller": caller.name, "documents": " ".join(documents)}, "success"
-        )
+        self._records.success(unit, transaction=transaction, caller=caller, documents=documents)
 
-    def _record(self, unit: UnitOfWork, record: Mapping[str, str], outcome: str) -> None:
-        whole = {**record, "outcome": outcome, "recorded": self.now()}
-        post(unit.connection, Topic.AUDIT, record_key=self.keys.new(), patient_key=_NO_PATIENT, record=whole)
+    @property
+    def _records(self) -> Records:
+        return Records(now=self.now, keys=self.keys)

@@ -36,7 +36,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that needs repository and FHIR in one process does not exist for the arrangement without."""
+    """A test of one process does not exist for the arrangement of two."""
     items[:] = [one for one in items if not (one.get_closest_marker("one_process") and _is_apart(one))]
 
 
