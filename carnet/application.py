@@ -9,11 +9,15 @@ from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import OPEN_CALLER, Caller
 from carnet.failures import log_unexpected
-from carnet.fhir_door import fhir_blueprint
+from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
+from carnet.internal_door import internal_blueprint, shows
 from carnet.request_body import read_to_the_end
+from carnet.roles import Role
 from carnet.settings import check_security
 from carnet.wiring import Actors
-from carnet.xds_door import XdsDoor, xds_blueprint
+from carnet.xds_door import MEGABYTE, XdsDoor, xds_blueprint
+from registry.store import Registry
+from repository.registration import RegistryNotAvailable
 from storage import migrate
 from storage.unit_of_work import StorageFailed
 
@@ -23,20 +27,28 @@ def application(actors: Actors) -> flask.Flask:
     check_security(actors.settings)
     app = flask.Flask("carnet", static_folder=None)
     app.register_blueprint(xds_blueprint(actors))
-    app.register_blueprint(
-        fhir_blueprint(
-            actors.registry,
-            actors.repository,
-            base_url=f"{actors.settings.public_url}/fhir",
-            caller_of=_caller_of,
-        )
-    )
+    app.register_blueprint(_fhir(actors))
+    if actors.registry is not None:
+        app.register_blueprint(_internal(actors.registry, actors))
     _add_health(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
     posts = XdsDoor(app.wsgi_app, actors, _caller_of, _log_request)
     app.wsgi_app = read_to_the_end(posts)  # type: ignore[method-assign, assignment]  # as Flask documents it
     return app
+
+
+def _fhir(actors: Actors) -> flask.Blueprint:
+    if actors.registry is None or Role.FHIR not in actors.settings.played:
+        return fhir_elsewhere(actors.settings.role_missing(Role.FHIR))
+    base_url = f"{actors.settings.public_url}/fhir"
+    return fhir_blueprint(actors.registry, actors.repository, base_url=base_url, caller_of=_caller_of)
+
+
+def _internal(registry: Registry, actors: Actors) -> flask.Blueprint:
+    """A submission is at most three times as long in JSON as in XML."""
+    largest, is_open = 3 * actors.settings.max_root_mb * MEGABYTE, actors.settings.security == "open"
+    return internal_blueprint(registry, shows(actors.internal_secret), largest=largest, open_callers=is_open)
 
 
 def _caller_of(_environ: WSGIEnvironment) -> Caller:
@@ -51,13 +63,24 @@ def _add_health(app: flask.Flask, actors: Actors) -> None:
 
     @app.get("/health/ready")
     def ready() -> flask.Response:
-        try:
-            with actors.units.read() as connection:
-                is_ready = actors.units.is_accepting() and migrate.revision(connection) == migrate.newest()
-        except StorageFailed:
-            is_ready = False
-        text, status = ("ready\n", 200) if is_ready else ("database not ready\n", 503)
+        problem = _not_ready(actors)
+        text, status = (f"{problem}\n", 503) if problem else ("ready\n", 200)
         return flask.Response(text, status=status, content_type="text/plain")
+
+
+def _not_ready(actors: Actors) -> str:
+    """What this process cannot do without and does not have now; empty when nothing is missing."""
+    try:
+        with actors.units.read() as connection:
+            if not actors.units.is_accepting() or migrate.revision(connection) != migrate.newest():
+                return "database not ready"
+        if actors.registry_elsewhere is not None:
+            actors.registry_elsewhere.ready()
+    except StorageFailed:
+        return "database not ready"
+    except RegistryNotAvailable:
+        return "registry not ready"
+    return ""
 
 
 def _add_log(app: flask.Flask) -> None:

@@ -20,8 +20,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, func, inspect, make_url, select
 
 from carnet.document_stores import open_documents
+from carnet.roles import Role
 from carnet.settings import Settings
-from carnet.wiring import now, open_units
+from carnet.wiring import now, open_units, settle_awaited
 from repository import index
 from repository.consistency import documents
 from repository.filesystem_store import FilesystemStore, path_of, sync_folder
@@ -79,6 +80,8 @@ def back_up(settings: Settings, folder: Path, *, link: bool = False, on_progress
     if folder.exists() and any(folder.iterdir()):
         raise BackupRefused(f"{folder} is not empty: expected an empty or a new folder")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if Role.REGISTRY not in settings.played:
+        _settle(settings)
     store, target = open_documents(settings), FilesystemStore(folder / DOCUMENTS)
     copied = _copied_sqlite if settings.uses_sqlite else _copied_postgresql
     with copied(settings, folder) as state:
@@ -149,6 +152,15 @@ def _write_manifest(folder: Path, backup: Backup) -> None:
         os.fsync(file.fileno())
     part.rename(folder / MANIFEST)
     sync_folder(folder)
+
+
+def _settle(settings: Settings) -> None:
+    """What a registry elsewhere has and has not told belongs to the backup. Raises RegistryNotAvailable."""
+    units = open_units(settings)
+    try:
+        settle_awaited(settings, units)
+    finally:
+        units.close()
 
 
 def _removed_meanwhile(settings: Settings, unique_ids: tuple[str, ...]) -> set[str]:

@@ -12,19 +12,29 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from carnet.address import CannotListen, with_port
 from carnet.backup_commands import backup_command, restore_command
+from carnet.exchange import ClientError
 from carnet.fhir_client import FhirClient
 from carnet.media_commands import export, import_
-from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
+from carnet.options import (
+    authority_option,
+    json_option,
+    patient_id_of,
+    print_result,
+    registry_option,
+    settings_options,
+    url_option,
+)
 from carnet.patient_commands import patient
 from carnet.recipient_commands import recipient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
 from carnet.storage_commands import documents, fsck, gc
 from carnet.wiring import open_units
-from carnet.xds_client import Answer, ClientError, XdsClient
+from carnet.xds_client import Answer, XdsClient
 from cda.document import UnreadableDocument
 from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
+from repository.registration import RegistryNotAvailable
 from storage import migrate
 from storage.engine import UnsafeDatabase, open_engine
 from storage.unit_of_work import StorageFailed
@@ -32,6 +42,10 @@ from xds.datatypes import Code
 from xds.errors import RegistryError, Rejected
 
 REFUSED, USAGE = 1, 2
+KNOWN_FAILURES = (
+    *(CannotListen, ClientError, UnreadableDocument, ExportFailed, MediumRefused),
+    *(RegistryNotAvailable, StorageFailed),
+)
 
 
 def main() -> NoReturn:
@@ -45,7 +59,7 @@ def main() -> NoReturn:
         _fail(str(problem), USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (CannotListen, ClientError, UnreadableDocument, ExportFailed, MediumRefused, StorageFailed) as problem:
+    except KNOWN_FAILURES as problem:
         _fail(str(problem), REFUSED)
     except OSError as problem:
         _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem), REFUSED)
@@ -105,6 +119,13 @@ def serve(settings: Settings) -> None:
     carnet serve --security open
     carnet serve --security open --port 9000 --data /srv/carnet
     carnet serve --security open --database postgresql+psycopg://carnet@localhost/carnet --workers 2
+
+    \b
+    A registry and a repository in processes of their own, with the secret they share:
+    (umask 077; openssl rand -hex 32 > secret)
+    carnet serve --security open --roles registry,fhir --data registry --internal-secret-file secret
+    carnet serve --security open --roles repository --port 8081 --data repository \\
+        --registry-url http://127.0.0.1:8080 --internal-secret-file secret
     """
     from carnet.server import serve as run
 
@@ -125,8 +146,9 @@ def _code(text: str) -> Code:
 )
 @click.option("--submission", default="", help="uniqueId of the submission: that of an attempt whose answer was lost.")
 @url_option
+@registry_option
 @json_option
-def push(files: tuple[Path, ...], content_type: str, submission: str, url: str, as_json: bool) -> None:
+def push(files: tuple[Path, ...], content_type: str, submission: str, url: str, registry: str, as_json: bool) -> None:
     """Push CDA reports as one submission by Provide and Register [ITI-41]; metadata comes from their headers.
 
     A report whose header says that it replaces another one is linked to it. An attempt whose answer is lost is
@@ -135,12 +157,13 @@ def push(files: tuple[Path, ...], content_type: str, submission: str, url: str, 
     \b
     carnet push examples/reports/cr-consultation.xml
     carnet push *.xml --url http://127.0.0.1:9000 --json
+    carnet push *.xml --url http://127.0.0.1:8081 --registry http://127.0.0.1:8080
     """
     code = _code(content_type)
     reports = [
         read_report(file.read_bytes(), entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)
     ]
-    answer = XdsClient(url).push(
+    answer = XdsClient(url, registry=registry).push(
         reports,
         content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code),
         submission_unique_id=submission,
@@ -198,13 +221,14 @@ def _row(entry: Any) -> dict[str, str]:
 )
 @click.option("--repository", default="", help="repositoryUniqueId; default the one the registry names.")
 @url_option
-def get(unique_id: str, output: Path | None, repository: str, url: str) -> None:
+@registry_option
+def get(unique_id: str, output: Path | None, repository: str, url: str, registry: str) -> None:
     """Retrieve a document by its uniqueId [ITI-43], byte for byte.
 
     \b
     carnet get 2.25.1234567890 -o report.xml
     """
-    client = XdsClient(url)
+    client = XdsClient(url, registry=registry)
     answer = client.retrieve([unique_id], repository=repository or client.repository_of(unique_id))
     if not answer.contents:
         raise Rejected(answer.errors)

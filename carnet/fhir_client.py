@@ -5,7 +5,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from carnet.xds_client import ClientError
+from carnet.exchange import ClientError
 from xds.datatypes import CX, Code
 
 _TIMEOUT_SECONDS = 60

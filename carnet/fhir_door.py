@@ -24,6 +24,7 @@ from storage.unit_of_work import StorageFailed
 FHIR_JSON = "application/fhir+json"
 _JSON_TYPES = (FHIR_JSON, "application/json", "application/json+fhir", "text/json")
 _FORMATS = ("json", *_JSON_TYPES)
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _DOCUMENT_HEADERS = {
     "Content-Disposition": "attachment",
     "X-Content-Type-Options": "nosniff",
@@ -33,9 +34,12 @@ _DOCUMENT_HEADERS = {
 
 
 def fhir_blueprint(
-    registry: Registry, repository: Repository, *, base_url: str, caller_of: Callable[[WSGIEnvironment], Caller]
+    registry: Registry, repository: Repository | None, *, base_url: str, caller_of: Callable[[WSGIEnvironment], Caller]
 ) -> flask.Blueprint:
-    """The resources under the FHIR base; `base_url` stands in every URL, never the Host of a request."""
+    """The resources under the FHIR base; `base_url` stands in every URL, never the Host of a request.
+
+    Without a repository documents can be found and not retrieved here.
+    """
     door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
     started = datetime.now(UTC).date().isoformat()
 
@@ -69,16 +73,27 @@ def fhir_blueprint(
         document = iti68.handle(registry, repository, fhir_id, caller_of(flask.request.environ))
         return _document(fhir_id, document)
 
-    @door.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], strict_slashes=False)
-    @door.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    def nothing_here(path: str) -> flask.Response:
-        raise FhirProblem(404, "not-supported", "this interaction is not served")
-
+    _serve_nothing_else(door, "this interaction is not served")
     door.register_error_handler(FhirProblem, _refused)
     door.register_error_handler(StorageFailed, lambda _: _refused(unavailable("transient")))
     door.register_error_handler(HTTPException, _http_problem)
     door.register_error_handler(Exception, _unexpected)
     return door
+
+
+def fhir_elsewhere(sentence: str) -> flask.Blueprint:
+    """The FHIR base of a process without the role: everything answers 404 with this sentence."""
+    door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
+    _serve_nothing_else(door, sentence)
+    door.register_error_handler(FhirProblem, _refused)
+    return door
+
+
+def _serve_nothing_else(door: flask.Blueprint, sentence: str) -> None:
+    @door.route("/", defaults={"path": ""}, methods=_METHODS, strict_slashes=False)
+    @door.route("/<path:path>", methods=_METHODS)
+    def nothing_here(path: str) -> flask.Response:
+        raise FhirProblem(404, "not-supported", sentence)
 
 
 def _json(body: bytes, status: int = 200) -> flask.Response:

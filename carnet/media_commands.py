@@ -22,6 +22,7 @@ from carnet.options import (
     json_option,
     patient_id_of,
     print_result,
+    registry_option,
     settings_options,
 )
 from carnet.settings import Settings
@@ -80,9 +81,10 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     choice = Choice(deprecated_too=given["deprecated"], one_set=given["one_set"])
     actors = open_actors(settings)
     try:
-        prepared = iti32.prepare(actors.registry, actors.repository, patient_id, OPERATOR, choice=choice, cover=cover)
+        registry, repository = actors.together()
+        prepared = iti32.prepare(registry, repository, patient_id, OPERATOR, choice=choice, cover=cover)
         with _progress("exporting", prepared.octets) as advance:
-            exported = iti32.handle(actors.registry, actors.repository, prepared, target, advance)
+            exported = iti32.handle(registry, repository, prepared, target, advance)
     finally:
         actors.units.close()
     sentence = f"wrote {exported.documents} document(s) of {exported.submission_sets} submission(s) to {target}"
@@ -103,6 +105,7 @@ def _shown(exported: dict[str, Any]) -> dict[str, Any]:
 @click.command("import")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option("--url", default="", help="URL of a server to send to; without it the stores of --data are opened.")
+@registry_option
 @click.option("--patient", "identifier", default="", help="Identifier that the patient of the medium has here.")
 @click.option(
     "--max-total-gb", default=100, show_default=True, type=click.IntRange(1), help="Largest medium, in GB unpacked."
@@ -111,7 +114,7 @@ def _shown(exported: dict[str, Any]) -> dict[str, Any]:
 @authority_option
 @json_option
 @settings_options(*STORE, "max_document_mb")
-def import_(settings: Settings, source: Path, url: str, as_json: bool, **given: Any) -> None:
+def import_(settings: Settings, source: Path, url: str, registry: str, as_json: bool, **given: Any) -> None:
     """Import an IHE XDM medium (a ZIP file or a folder), or a folder of CDA documents.
 
     A folder holds IHE_XDM, or METADATA.XML beside its documents, or CDA files, whose headers then give the metadata.
@@ -130,7 +133,7 @@ def import_(settings: Settings, source: Path, url: str, as_json: bool, **given: 
     patient_id = patient_id_of(given["identifier"], given["authority"]) if given["identifier"] else None
     medium = FolderMedium(source, limits) if source.is_dir() else ZipMedium(source, limits)
     try:
-        with _receiver(settings, url) as receiver:
+        with _receiver(settings, url, registry) as receiver:
             read = _subsets(medium, receiver, patient_id, code_of(given["content_type"]))
             with _progress("importing", sum(medium.files.values())) as advance:
                 report = import_subsets(medium, read, receiver, now=now, on_subset=lambda subset: advance(subset.size))
@@ -140,9 +143,9 @@ def import_(settings: Settings, source: Path, url: str, as_json: bool, **given: 
 
 
 @contextmanager
-def _receiver(settings: Settings, url: str) -> Iterator[Receiver]:
+def _receiver(settings: Settings, url: str, registry: str) -> Iterator[Receiver]:
     if url:
-        yield RemoteReceiver(url)
+        yield RemoteReceiver(url, registry=registry)
         return
     actors = open_actors(settings)
     try:

@@ -39,15 +39,15 @@ class LocalReceiver:
     """`portable_media.importer.Receiver` on open actors: the same transactions, without a server between."""
 
     def __init__(self, actors: Actors) -> None:
-        self._actors = actors
+        self._registry, self._repository = actors.together()
 
     def held(self, unique_ids: Sequence[str]) -> Mapping[str, tuple[DocumentEntry, ...]]:
         """Entries whose documents this repository keeps."""
         entries: list[DocumentEntry] = []
         for group in _groups(unique_ids):
-            kept = self._actors.repository.held(OPERATOR, group)
+            kept = self._repository.held(OPERATOR, group)
             criteria = Criteria(unique_ids=tuple(kept))
-            found = self._actors.registry.find(criteria, visibility(OPERATOR)) if kept else ()
+            found = self._registry.find(criteria, visibility(OPERATOR)) if kept else ()
             entries += read_document_entries(parse(adhoc_query_response(one.rendering for one in found)))
         return _by_unique_id(entries)
 
@@ -56,19 +56,19 @@ class LocalReceiver:
         parts = _mtom_parts(documents)
         body = parse(provide_request(submission, parts))
         incoming = [_Part(part.content_id, iter(part.chunks)) for part in parts.values()]
-        return _errors(read_answer(parse(iti41.soap(self._actors.repository, body, incoming, OPERATOR))))
+        return _errors(read_answer(parse(iti41.soap(self._repository, body, incoming, OPERATOR))))
 
     def update(self, submission: Submission) -> tuple[RegistryError, ...]:
         """Update Document Set [ITI-57]."""
         body = parse(write_submit_objects_request(submission.objects))
-        return _errors(read_answer(parse(iti57.soap(self._actors.registry, body, OPERATOR))))
+        return _errors(read_answer(parse(iti57.soap(self._registry, body, OPERATOR))))
 
 
 class RemoteReceiver:
-    """`portable_media.importer.Receiver` on the server of a URL."""
+    """`portable_media.importer.Receiver` on the server of a URL, and that of its registry where it is another."""
 
-    def __init__(self, url: str) -> None:
-        self._client = XdsClient(url)
+    def __init__(self, url: str, *, registry: str = "") -> None:
+        self._client = XdsClient(url, registry=registry)
 
     def held(self, unique_ids: Sequence[str]) -> Mapping[str, tuple[DocumentEntry, ...]]:
         """Entries as GetDocuments [ITI-18] gives them. Raises Rejected, ClientError."""

@@ -50,6 +50,7 @@ def _option(one: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
 STORE = ("data", "database", "documents", "domain", "codes", "check_codes", "repository_id")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 url_option = click.option("--url", default=DEFAULT_URL, show_default=True, help="URL of the server.")
+registry_option = click.option("--registry", default="", help="URL of the registry, where it is another server.")
 authority_option = click.option(
     "--authority", default=TEST_INS_AUTHORITY, show_default=True, help="OID that assigned the identifier (test INS)."
 )

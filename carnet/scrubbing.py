@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from carnet.wiring import Actors
 from repository.consistency import Kind, documents, finding_of
+from repository.store import Repository
 
 _MEGABYTE = 10**6
 _RETRY_SECONDS = 60.0
@@ -26,10 +27,10 @@ class Scrubber(threading.Thread):
     The round goes on after a restart where it was: the uniqueId checked last stands in `scrub.position`.
     """
 
-    def __init__(self, actors: Actors, *, octets_per_second: int) -> None:
+    def __init__(self, repository: Repository, *, data: Path, octets_per_second: int) -> None:
         super().__init__(name="scrubber", daemon=True)
-        self._repository, self._rate = actors.repository, octets_per_second
-        self._position = Path(actors.settings.data) / "scrub.position"
+        self._repository, self._rate = repository, octets_per_second
+        self._position = data / "scrub.position"
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -81,9 +82,11 @@ class Scrubber(threading.Thread):
 
 def started_scrubber(actors: Actors) -> Scrubber | None:
     """A running scrubber, or none when the settings want none."""
-    if not actors.settings.scrub_mb_per_s:
+    settings = actors.settings
+    if not settings.scrub_mb_per_s or actors.repository is None:
         return None
-    scrubber = Scrubber(actors, octets_per_second=actors.settings.scrub_mb_per_s * _MEGABYTE)
+    rate = settings.scrub_mb_per_s * _MEGABYTE
+    scrubber = Scrubber(actors.repository, data=settings.data_folder, octets_per_second=rate)
     scrubber.start()
     return scrubber
 

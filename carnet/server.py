@@ -58,7 +58,8 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         configure_log()
         actors = open_actors(self._settings)
         app = application(actors)
-        attendant = None if self._feed is None else Attendant(self._feed, actors.registry)
+        feed, registry = self._feed, actors.registry
+        attendant = None if feed is None or registry is None else Attendant(feed, registry)
         app.extensions["carnet"] = _Opened(actors, attendant, started_scrubber(actors))
         if attendant is not None:
             attendant.start()

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
 from xds.identifiers import is_oid, is_oid_urn
 
 ENVIRONMENT_PREFIX = "CARNET_"
@@ -22,6 +24,7 @@ _AT_LEAST_ONE = (
     "max_parts",
     "max_part_header_kb",
     "mllp_message_kb",
+    "registry_timeout_seconds",
 )
 
 
@@ -99,6 +102,12 @@ class Settings:
     feed_authority: str = _setting(
         "", "OID of identifiers that a feed sends without assigning authority; default the only one of the domain"
     )
+    roles: str = _setting(ALL_ROLES, "actors of this process, separated by commas")
+    registry_url: str = _setting("", "URL of the registry, for a repository in a process of its own")
+    internal_secret_file: str = _setting(
+        "", "file with the secret that registry and repository share when they run apart; readable by its owner alone"
+    )
+    registry_timeout_seconds: int = _setting(30, "seconds of silence after which a registry elsewhere is given up")
     workers: int = _setting(1, "server processes; only one with SQLite")
     scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
     threads: int = _setting(16, "requests answered at once by a process")
@@ -123,6 +132,15 @@ class Settings:
     @property
     def public_url(self) -> str:
         return (self.base_url or f"http://{self.address}").rstrip("/")
+
+    @property
+    def played(self) -> frozenset[Role]:
+        """The roles of this process."""
+        return read_roles(self.roles)
+
+    def role_missing(self, role: Role) -> str:
+        """What a client is told at a door that this process does not open."""
+        return f"this process does not have the role {role}; it has {', '.join(sorted(self.played))}"
 
     @property
     def uses_sqlite(self) -> bool:
@@ -219,6 +237,33 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"setting {name}: found {value!r}, expected an OID")
     if settings.codes and settings.domain != "ihe":
         raise SettingsError(f"setting codes: the domain {settings.domain} has its own codes, expected --domain ihe")
+    _check_roles(settings)
+
+
+def _check_roles(settings: Settings) -> None:
+    try:
+        roles = settings.played
+    except ValueError as problem:
+        raise SettingsError(f"setting roles: {problem}") from None
+    given = [one.name for one in fields(settings) if getattr(settings, one.name) != one.default]
+    url, secret = settings.registry_url, settings.internal_secret_file
+    for sentence in roles_rules(roles, registry_url=url, internal_secret_file=secret, given=given):
+        raise SettingsError(sentence)
+    if not url:
+        return
+    if not _is_local_http(url):
+        raise SettingsError(
+            f"setting registry_url: found {url!r}, expected http://127.0.0.1:PORT: until mutual TLS is there, "
+            "a registry is asked on this machine only"
+        )
+
+
+def _is_local_http(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return parts.scheme == "http" and parts.port != 0 and is_loopback(parts.hostname or "")
+    except ValueError:
+        return False
 
 
 def check_security(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
@@ -14,17 +14,23 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from carnet.document_stores import open_documents, open_store
 from carnet.domains import repository_unique_id
 from carnet.options import json_option, print_result, settings_options
+from carnet.registry_elsewhere import RegistryElsewhere
+from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
-from carnet.wiring import open_units
+from carnet.wiring import open_units, settle_awaited
 from registry.sql.stored_entries import StoredEntry, stable_entries
-from repository import collection, index
+from repository import awaited, collection, index
 from repository.blob_store import BlobStore
 from repository.collection import GRACE_SECONDS, Refused, collect
 from repository.consistency import Finding, Kind, document_findings, repaired, unreferenced_findings
 from repository.moving import move
+from repository.registration import RegistryNotAvailable
 from storage.unit_of_work import Units
 
-DOCUMENTS = ("data", "database", "documents", "documents_former", "s3_endpoint", "s3_region", "s3_plain_http")
+DOCUMENTS = (
+    *("data", "database", "documents", "documents_former", "s3_endpoint", "s3_region", "s3_plain_http"),
+    *("roles", "registry_url", "internal_secret_file", "registry_timeout_seconds"),
+)
 _REPAIRABLE = (Kind.MISSING_BLOB, Kind.DAMAGED_BLOB)
 REFUSED = 1
 grace_option = click.option(
@@ -37,7 +43,11 @@ grace_option = click.option(
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Units, BlobStore]]:
-    """The database and the documents, beside a running server or without one."""
+    """The database and the documents of a repository, beside a running server or without one."""
+    if Role.REPOSITORY not in settings.played:
+        raise SettingsError(
+            f"{settings.role_missing(Role.REPOSITORY)}: give the settings of the one with the documents"
+        )
     units = open_units(settings)
     try:
         yield units, open_documents(settings)
@@ -75,11 +85,12 @@ def fsck(settings: Settings, *, repair: bool, quick: bool, grace_hours: float, a
     """
     before = time.time() - grace_hours * 3600
     with opened(settings) as (units, store):
+        settle_awaited(settings, units)
         with units.read() as connection:
             held, octets = index.count(connection)
         with progress_bar("documents", octets) as advance:
             found = list(document_findings(units, store, whole=not quick, on_progress=advance))
-        found += entry_findings(units, repository_unique_id(settings))
+        found += entry_findings(units, _entries(settings, units))
         if repair:
             found = [_repaired(units, store, one) for one in found]
         found += _unreferenced(units, store, before=before, repair=repair)
@@ -89,13 +100,22 @@ def fsck(settings: Settings, *, repair: bool, quick: bool, grace_hours: float, a
         raise click.exceptions.Exit(REFUSED)
 
 
-def entry_findings(units: Units, repository_id: str) -> Iterator[Finding]:
-    """Entries that say their document is here while it is not, or is another; removed documents are no finding."""
-    for entries in stable_entries(units):
-        ours = [one for one in entries if one.repository_unique_id == repository_id]
+def _entries(settings: Settings, units: Units) -> Iterator[list[StoredEntry]]:
+    """The entries of this repository, from the database it shares with its registry or from a registry elsewhere."""
+    ours = repository_unique_id(settings)
+    if Role.REGISTRY not in settings.played:
+        return RegistryElsewhere(settings).entries(ours)
+    return ([one for one in page if one.repository_unique_id == ours] for page in stable_entries(units))
+
+
+def entry_findings(units: Units, entries: Iterable[list[StoredEntry]]) -> Iterator[Finding]:
+    """Entries of this repository whose document is not here, or is another; removed documents are no finding."""
+    for ours in entries:
         with units.read() as connection:
             held = index.held(connection, {one.unique_id for one in ours})
-            gone = index.removed_among(connection, [one.unique_id for one in ours if one.unique_id not in held])
+            lacking = [one.unique_id for one in ours if one.unique_id not in held]
+            gone = index.removed_among(connection, lacking)
+            gone |= {one.document.unique_id for one in awaited.among(connection, lacking)}
         for entry in ours:
             document = held.get(entry.unique_id)
             if document is None and entry.unique_id not in gone:
@@ -150,11 +170,17 @@ def gc(settings: Settings, *, grace_hours: float, force: bool, as_json: bool) ->
     carnet gc
     carnet gc --grace-hours 48 --json
     """
+    before, is_settled = time.time() - grace_hours * 3600, True
     with opened(settings) as (units, store):
-        done = _collected(units, store, before=time.time() - grace_hours * 3600, force=force)
+        try:
+            settle_awaited(settings, units, before=before)
+        except RegistryNotAvailable as problem:
+            is_settled = False
+            _said(f"{problem}; what awaits its answer stays as it is")
+        done = _collected(units, store, before=before, force=force)
     sentence = f"{done.blobs} blobs and {done.leftovers} leftovers deleted, {done.failed} could not be"
     print_result(asdict(done), sentence, as_json)
-    if done.failed:
+    if done.failed or not is_settled:
         raise click.exceptions.Exit(REFUSED)
 
 
@@ -205,6 +231,7 @@ def documents_move(settings: Settings, *, target: str, source: str | None, delet
         )
     units = open_units(settings)
     try:
+        settle_awaited(settings, units)
         with units.read() as connection:
             octets = index.count(connection)[1]
         with progress_bar("moved", octets) as advance:

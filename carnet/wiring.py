@@ -2,8 +2,9 @@
 
 import itertools
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -11,13 +12,18 @@ from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
+from carnet.internal_calls import read_secret
+from carnet.registry_elsewhere import RegistryElsewhere
+from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
 from fhir_facade.document_reference import to_document_reference
-from registry import document_recipient
+from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
-from registry.criteria import Criteria, Form
 from registry.store import Registry
-from repository.store import Repository
+from repository.records import Records
+from repository.registration import InOneUnit, Registration
+from repository.registration_elsewhere import Elsewhere
+from repository.store import Readable, Repository
 from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
@@ -30,20 +36,60 @@ from xds.errors import RegistryError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actors:
-    """The actors of one process, sharing one database."""
+    """The actors of one process, sharing one database; None for a role that another process has."""
 
     settings: Settings
     units: Units
-    registry: Registry
-    repository: Repository
-    recipient: Repository
+    registry: Registry | None
+    repository: Repository | None
+    recipient: Repository | None
+    registry_elsewhere: RegistryElsewhere | None
+    internal_secret: str = field(repr=False)
+
+    def together(self) -> tuple[Registry, Repository]:
+        """For what needs both in one process. Raises SettingsError."""
+        if self.registry is None or self.repository is None:
+            found = ", ".join(sorted(self.settings.played))
+            raise SettingsError(f"setting roles: found {found}, expected registry and repository in one process")
+        return self.registry, self.repository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reach:
+    """What a repository is handed to reach its registry, which is the same for one process and for two."""
+
+    register: Registration
+    receive: Registration
+    readable: Readable
 
 
 def open_actors(settings: Settings) -> Actors:
-    """Open database and documents and build the actors. The database is brought to the newest schema."""
-    registry = open_registry(settings)
-    units = registry.units
+    """Open database and documents and build the actors of the roles. The database is brought to the newest schema."""
+    roles = settings.played
+    units = open_units(settings)
+    registry, elsewhere, repository, recipient = None, None, None, None
+    if Role.REGISTRY in roles:
+        registry = _registry(settings, units)
+        reach = _in_this_process(settings, registry)
+    else:
+        elsewhere = RegistryElsewhere(settings)
+        reach = _elsewhere(settings, units, elsewhere)
+    if Role.REPOSITORY in roles:
+        repository = _repository(settings, units, reach)
+    if Role.RECIPIENT in roles and repository is not None:
+        recipient = replace(repository, registration=reach.receive)
+    return Actors(
+        settings=settings,
+        units=units,
+        registry=registry,
+        repository=repository,
+        recipient=recipient,
+        registry_elsewhere=elsewhere,
+        internal_secret=read_secret(settings),
+    )
 
+
+def _in_this_process(settings: Settings, registry: Registry) -> _Reach:
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
         iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.PROVIDE)
         return ()
@@ -52,32 +98,70 @@ def open_actors(settings: Settings) -> Actors:
         takes_limited = settings.limited_metadata
         return document_recipient.receive(registry, unit, reading, caller, takes_limited=takes_limited)
 
-    def readable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
-        criteria = Criteria(unique_ids=tuple(sorted(unique_ids)), on_demand=True)
-        found = registry.find(criteria, visibility(caller), form=Form.REFERENCE) if unique_ids else ()
-        return frozenset(one.unique_id for one in found if one.unique_id)
+    return _Reach(
+        register=InOneUnit(registry.units, register),
+        receive=InOneUnit(registry.units, receive),
+        readable=partial(repository_questions.readable, registry),
+    )
 
-    def removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
-        return frozenset(unique_ids) if visibility(caller).everything else frozenset()
 
-    repository = Repository(
+def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -> _Reach:
+    register = _registration(settings, units, elsewhere)
+    kind = SubmissionKind.RECEIVE if settings.limited_metadata else SubmissionKind.PROVIDE
+    return _Reach(
+        register=register,
+        receive=replace(register, register=elsewhere.receive, check=elsewhere.check_received, kind=kind),
+        readable=elsewhere.readable,
+    )
+
+
+def _registration(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -> Elsewhere:
+    """Registration by the registry of another process."""
+    return Elsewhere(
+        units=units,
+        register=elsewhere.register,
+        check=elsewhere.check,
+        documents_of=elsewhere.documents_of,
+        domain=affinity_domain(settings),
+        records=Records(now=now),
+        on_unsettled=_log_unsettled,
+    )
+
+
+def settle_awaited(settings: Settings, units: Units, *, before: float = 0.0) -> None:
+    """Ask a registry elsewhere for the answers that were lost; what it has not got since before that time is given up.
+
+    Raises RegistryNotAvailable. Where the registry is in the same process nothing is awaited.
+    """
+    if Role.REGISTRY not in settings.played:
+        _registration(settings, units, RegistryElsewhere(settings)).settle_all(before=before)
+
+
+def _repository(settings: Settings, units: Units, reach: _Reach) -> Repository:
+    return Repository(
         unique_id=repository_unique_id(settings),
         units=units,
         blobs=open_documents(settings),
-        register=register,
-        readable=readable,
-        removable=removable,
+        registration=reach.register,
+        readable=reach.readable,
+        removable=_removable,
         now=now,
         on_leftover=_log_leftover,
         on_damage=_DamageLog(),
     )
-    recipient = replace(repository, register=receive)
-    return Actors(settings=settings, units=units, registry=registry, repository=repository, recipient=recipient)
+
+
+def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
+    return frozenset(unique_ids) if visibility(caller).everything else frozenset()
 
 
 def open_registry(settings: Settings) -> Registry:
     """The registry alone, for commands that work beside a running server."""
-    return Registry(open_units(settings), domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
+    return _registry(settings, open_units(settings))
+
+
+def _registry(settings: Settings, units: Units) -> Registry:
+    return Registry(units, domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
 
 
 def open_units(settings: Settings, *, whole: bool = False) -> Units:
@@ -96,6 +180,12 @@ def open_units(settings: Settings, *, whole: bool = False) -> Units:
 
 def _log_leftover(key: str, problem: Exception) -> None:
     structlog.get_logger().warning("blob not deleted, to be collected", key=key, problem=type(problem).__name__)
+
+
+def _log_unsettled(submission_unique_id: str, problem: Exception) -> None:
+    structlog.get_logger().warning(
+        "submission answered and not settled yet", submission=submission_unique_id, problem=type(problem).__name__
+    )
 
 
 class _DamageLog:

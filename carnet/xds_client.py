@@ -4,16 +4,16 @@ It writes messages with the same codecs as the server; `examples/` shows the sam
 """
 
 import hashlib
-import http.client
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
+from carnet.exchange import AnswerLost, ClientError, NotTaken, base_url, exchange
 from carnet.reports import CONTENT_TYPE, Report, submission_of
 from soap.content_type import parse_content_type
 from soap.envelope import write_envelope
@@ -37,24 +37,16 @@ from xds.identifiers import new_oid
 from xds.metadata import DocumentEntry, Submission
 from xds.query_grammar import ReturnType
 from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS
-from xds.vocabulary import QUERY, RIM, RS, XDS_B, AvailabilityStatus, ResponseStatus
+from xds.vocabulary import QUERY, RIM, RS, XDS_B, AvailabilityStatus, ResponseStatus, Severity
 from xds.xml import BadXml, parse
 
-_TIMEOUT_SECONDS = 60
 _ATTEMPTS, _PAUSE_SECONDS = 3, 0.5
 _PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+_REGISTER = "urn:ihe:iti:2007:RegisterDocumentSet-b"
 _UPDATE = "urn:ihe:iti:2010:UpdateDocumentSet"
 _QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
 _RETRIEVE = "urn:ihe:iti:2007:RetrieveDocumentSet"
 _STATUSES = (AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED)
-
-
-class ClientError(Exception):
-    """The server could not be reached, or answered something else than a registry response."""
-
-
-class AnswerLost(ClientError):
-    """The connection broke once a request was under way: whether it was carried out is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,17 +68,13 @@ class Answer:
         return self.status == ResponseStatus.SUCCESS
 
 
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split()) or type(problem).__name__
-
-
 class XdsClient:
-    """Talks to the registry and the repository under one base URL."""
+    """Talks to a repository and its registry, under one base URL or two."""
 
-    def __init__(self, url: str) -> None:
-        self._url = urlsplit(url)
-        if self._url.scheme != "http" or not self._url.hostname:
-            raise ClientError(f"{url}: expected http://HOST:PORT")
+    def __init__(self, url: str, *, registry: str = "", timeout: float = 60.0) -> None:
+        """`registry`: base URL of the registry where it is another server; `timeout`: seconds of silence."""
+        self._urls = {"repository": base_url(url), "registry": base_url(registry or url)}
+        self._timeout = timeout
 
     def push(
         self, reports: Sequence[Report], *, content_type: Code = CONTENT_TYPE, submission_unique_id: str = ""
@@ -106,7 +94,7 @@ class XdsClient:
                 continue
             return self._recognised(reports, answer, submission_unique_id)
         raise AnswerLost(
-            f"{self._url.geturl()} gave no answer; whether the submission was stored is unknown. "
+            f"{self._urls['repository'].geturl()} gave no answer; whether the submission was stored is unknown. "
             f"Push it again as submission {submission_unique_id}"
         )
 
@@ -133,6 +121,11 @@ class XdsClient:
     def provide(self, submission: Submission, parts: Mapping[str, MtomPart]) -> Answer:
         """Provide and Register [ITI-41]; `parts` are the documents by their entry id, streamed once."""
         return self._send("repository", _PROVIDE, provide_request(submission, parts), list(parts.values()))
+
+    def register(self, submission: Submission) -> Answer:
+        """Register Document Set-b [ITI-42]. Raises NotTaken, and ClientError when it may have been carried out."""
+        request = write_submit_objects_request(submission.objects, flagged=True)
+        return self._send("registry", _REGISTER, request, None)
 
     def update(self, submission: Submission) -> Answer:
         """Update Document Set [ITI-57]."""
@@ -188,33 +181,22 @@ class XdsClient:
 
     def _send(self, service: str, action: str, body: bytes, parts: Sequence[MtomPart] | None) -> Answer:
         """One exchange; `parts` None sends simple SOAP, anything else MTOM."""
-        envelope = _request_envelope(body, action, f"{self._url.geturl()}/xds/{service}")
+        url = self._urls[service]
+        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}")
         if parts is None:
             content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
-            return _read_answer(*self._post(f"/xds/{service}", content_type, (envelope,), length=len(envelope)))
+            return _read_answer(*self._post(url, service, content_type, (envelope,), length=len(envelope)))
         boundary, root_id = new_boundary(), "root@carnet"
         message = write_multipart(envelope, parts, boundary=boundary, root_id=root_id)
         length = multipart_length(envelope, parts, boundary=boundary, root_id=root_id)
         content_type = content_type_of(boundary, root_id)
-        return _read_answer(*self._post(f"/xds/{service}", content_type, message, length=length))
+        return _read_answer(*self._post(url, service, content_type, message, length=length))
 
-    def _post(self, path: str, content_type: str, message: Iterable[bytes], *, length: int | None) -> tuple[str, bytes]:
-        connection = http.client.HTTPConnection(
-            self._url.hostname or "", self._url.port or 80, timeout=_TIMEOUT_SECONDS
-        )
-        try:
-            connection.connect()
-        except OSError as problem:
-            raise ClientError(f"{self._url.geturl()} cannot be reached: {problem}") from problem
-        try:
-            headers = {"Content-Type": content_type} | ({} if length is None else {"Content-Length": str(length)})
-            connection.request("POST", path, body=message, headers=headers, encode_chunked=length is None)
-            response = connection.getresponse()
-            return response.getheader("Content-Type", ""), response.read()
-        except (OSError, http.client.HTTPException) as problem:
-            raise AnswerLost(f"{self._url.geturl()} gave no answer: {_one_line(problem)}") from problem
-        finally:
-            connection.close()
+    def _post(
+        self, url: SplitResult, service: str, content_type: str, message: Iterable[bytes], *, length: int | None
+    ) -> tuple[int, str, bytes]:
+        headers = {"Content-Type": content_type} | ({} if length is None else {"Content-Length": str(length)})
+        return exchange(url, f"/xds/{service}", message, headers, timeout=self._timeout)
 
 
 def provide_request(submission: Submission, parts: Mapping[str, MtomPart]) -> bytes:
@@ -261,16 +243,17 @@ def read_answer(response: etree._Element) -> Answer:
     return Answer(status=response.get("status", ""), errors=errors, documents=read_document_entries(response))
 
 
-def _read_answer(content_type: str, message: bytes) -> Answer:
+def _read_answer(status: int, content_type: str, message: bytes) -> Answer:
+    failure = NotTaken if 400 <= status < 500 else ClientError
     root, parts = _unpacked(content_type, message)
     try:
         envelope = parse(root)
     except BadXml as problem:
-        raise ClientError(f"the server answered {content_type or 'nothing'}: {message[:200]!r}") from problem
+        raise failure(f"the server answered {status} {content_type or 'nothing'}: {message[:200]!r}") from problem
     reason = envelope.find(".//{http://www.w3.org/2003/05/soap-envelope}Text")
     response = next(envelope.iter(f"{{{RS}}}RegistryResponse", f"{{{QUERY}}}AdhocQueryResponse"), None)
     if response is None:
-        raise ClientError(f"the server answered a fault: {'' if reason is None else reason.text}")
+        raise failure(f"the server answered a fault: {'' if reason is None else reason.text}")
     return replace(
         read_answer(response),
         references=tuple(one.get("id", "") for one in response.iter(f"{{{RIM}}}ObjectRef")),
@@ -285,6 +268,7 @@ def _error(element: etree._Element) -> RegistryError:
         code=ErrorCode(code) if known else ErrorCode.REGISTRY,
         context=element.get("codeContext", "") if known else f"{code}: {element.get('codeContext', '')}",
         location=element.get("location", ""),
+        severity=Severity.WARNING if element.get("severity") == Severity.WARNING else Severity.ERROR,
     )
 
 

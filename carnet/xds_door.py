@@ -1,7 +1,7 @@
 """The SOAP front door: `/xds/registry`, `/xds/repository` and the rest, with `?wsdl` and `?xsd=`. ITI TF-2x: V."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import IO
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -14,6 +14,7 @@ from werkzeug.wsgi import get_input_stream
 from access_policy.caller import Caller
 from carnet.domains import wire_name
 from carnet.failures import log_unexpected
+from carnet.roles import Role
 from carnet.settings import Settings
 from carnet.wiring import Actors
 from hl7v3.identity_feed import Interaction
@@ -27,9 +28,11 @@ from registry import iti61_register_on_demand_document_entry as iti61
 from registry import iti62_remove_metadata as iti62
 from registry import iti92_restricted_update_document_set as iti92
 from registry.answers import storage_error
+from registry.store import Registry
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
+from repository.registration import RegistryNotAvailable
 from repository.store import Repository
 from schemas.wsdl import wsdl, xsd
 from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal
@@ -42,12 +45,18 @@ from xds.vocabulary import LCM, QUERY, RMD, XDS_B, ResponseStatus
 
 MEGABYTE = 10**6
 _PREFIX = "/xds"
-ENDPOINTS = ("registry", "repository", "patients", "recipient")
+# Door -> the role that opens it.
+ENDPOINTS = {
+    "registry": Role.REGISTRY,
+    "repository": Role.REPOSITORY,
+    "patients": Role.REGISTRY,
+    "recipient": Role.RECIPIENT,
+}
 CallerOf = Callable[[WSGIEnvironment], Caller]
 LogRequest = Callable[[str, str, int, float], None]
 
 
-# The answer of a transaction to a database that cannot be used now.
+# The answer of a transaction to a database or a registry that cannot be used now.
 Failure = Callable[[RegistryError], bytes]
 
 
@@ -63,7 +72,7 @@ def _retrieve_failure(error: RegistryError) -> bytes:
     return retrieve_document_set_response((), [error], status=ResponseStatus.FAILURE)
 
 
-def registry_operations(actors: Actors) -> tuple[Operation, ...]:
+def registry_operations(registry: Registry) -> tuple[Operation, ...]:
     """The transactions of the Document Registry."""
 
     def operation(
@@ -76,7 +85,7 @@ def registry_operations(actors: Actors) -> tuple[Operation, ...]:
         failure: Failure = _submission_failure,
     ) -> Operation:
         def handler(message: Message) -> Reply:
-            return Reply(body=answer(actors.registry, message.body, message.caller))
+            return Reply(body=answer(registry, message.body, message.caller))
 
         return _operation(name, action, body, handler, response_action=response_action, failure=failure)
 
@@ -98,11 +107,11 @@ def registry_operations(actors: Actors) -> tuple[Operation, ...]:
     )
 
 
-def patient_operations(actors: Actors) -> tuple[Operation, ...]:
+def patient_operations(registry: Registry) -> tuple[Operation, ...]:
     """The patient identity feed of the Document Registry; every interaction has the same answer. ITI TF-2: 3.44.5"""
 
     def handler(message: Message) -> Reply:
-        return Reply(body=iti44.soap(actors.registry, message.body, message.caller))
+        return Reply(body=iti44.soap(registry, message.body, message.caller))
 
     answered = f"{V3}:MCCI_IN000002UV01"
     return tuple(
@@ -111,11 +120,11 @@ def patient_operations(actors: Actors) -> tuple[Operation, ...]:
     )
 
 
-def repository_operations(actors: Actors) -> tuple[Operation, ...]:
+def repository_operations(repository: Repository) -> tuple[Operation, ...]:
     """The transactions of the Document Repository."""
 
     def retrieve(message: Message) -> Reply:
-        answer = iti43.soap(actors.repository, message.body, message.caller)
+        answer = iti43.soap(repository, message.body, message.caller)
         parts = tuple(
             OutgoingPart(content_id=cid, content_type=kind, length=length, chunks=octets)
             for cid, kind, length, octets in answer.parts
@@ -123,10 +132,10 @@ def repository_operations(actors: Actors) -> tuple[Operation, ...]:
         return Reply(body=answer.body, parts=parts)
 
     def remove(message: Message) -> Reply:
-        return Reply(body=iti86.soap(actors.repository, message.body, message.caller))
+        return Reply(body=iti86.soap(repository, message.body, message.caller))
 
     return (
-        _provide_and_register(actors.repository),
+        _provide_and_register(repository),
         _operation(
             "ITI-43",
             "urn:ihe:iti:2007:RetrieveDocumentSet",
@@ -176,6 +185,8 @@ def _operation(
             return handler(message)
         except StorageFailed as problem:
             return Reply(body=failure(storage_error(problem)))
+        except RegistryNotAvailable as problem:
+            return Reply(body=failure(problem.error))
 
     return Operation(
         name=name,
@@ -238,6 +249,9 @@ def xds_blueprint(actors: Actors) -> flask.Blueprint:
     # POST is never asked for here; with it the framework tells other methods truly what is allowed.
     @door.route(f"/<any({', '.join(ENDPOINTS)}):name>", methods=["GET", "POST"])
     def describe(name: str) -> flask.Response:
+        if ENDPOINTS[name] not in actors.settings.played:
+            sentence = f"{actors.settings.role_missing(ENDPOINTS[name])}\n"
+            return flask.Response(sentence, status=404, content_type="text/plain")
         address = f"{actors.settings.public_url}{_PREFIX}/{name}"
         return flask.Response(_description(name, address), content_type="text/xml; charset=utf-8")
 
@@ -266,13 +280,20 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
     statuses = {**HTTP_STATUS, FaultCode.SENDER: actors.settings.fault_status}
     return {
         name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error, statuses=statuses)
-        for name, operations in (
-            ("registry", (*registry_operations(actors), *patient_operations(actors))),
-            ("patients", patient_operations(actors)),
-            ("recipient", (_provide_and_register(actors.recipient),)),
-            ("repository", repository_operations(actors)),
-        )
+        for name, operations in _operations(actors)
     }
+
+
+def _operations(actors: Actors) -> Iterator[tuple[str, tuple[Operation, ...]]]:
+    """What the doors of this process serve."""
+    if actors.registry is not None:
+        patients = patient_operations(actors.registry)
+        yield "registry", (*registry_operations(actors.registry), *patients)
+        yield "patients", patients
+    if actors.repository is not None:
+        yield "repository", repository_operations(actors.repository)
+    if actors.recipient is not None:
+        yield "recipient", (_provide_and_register(actors.recipient),)
 
 
 def _limits(settings: Settings) -> SoapLimits:

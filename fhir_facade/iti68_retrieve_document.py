@@ -8,7 +8,8 @@ import orjson
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
-from fhir_facade.operation_outcome import not_found, unavailable
+from fhir_facade.operation_outcome import kept_elsewhere, not_found, unavailable
+from registry import repository_questions
 from registry.criteria import Criteria, Form, Page
 from registry.store import Registry
 from repository.blob_store import DamagedBlob, Octets
@@ -26,11 +27,11 @@ class RetrievedDocument:
     octets: Octets
 
 
-def handle(registry: Registry, repository: Repository, fhir_id: str, caller: Caller) -> RetrievedDocument:
+def handle(registry: Registry, repository: Repository | None, fhir_id: str, caller: Caller) -> RetrievedDocument:
     """The document of the entry with this logical id.
 
-    Raises FhirProblem 404 when it is unknown or not visible, 503 when its octets are damaged or the store
-    does not answer.
+    Raises FhirProblem 404 when it is unknown, not visible or kept elsewhere, 503 when its octets are damaged or the
+    store does not answer.
     """
     entry_uuid = f"{UUID_PREFIX}{fhir_id}"
     if not is_uuid_urn(entry_uuid):
@@ -38,7 +39,12 @@ def handle(registry: Registry, repository: Repository, fhir_id: str, caller: Cal
     criteria = Criteria(logical_ids=(entry_uuid,), on_demand=True)
     found = registry.find(criteria, visibility(caller), Page(size=1), Form.REFERENCE)
     unique_id = found[0].unique_id if found else None
-    document = repository.held(caller, {unique_id}).get(unique_id) if unique_id else None
+    if not unique_id:
+        raise not_found()
+    keeper = repository_questions.repository_of(registry, found[0])
+    if repository is None or keeper != repository.unique_id:
+        raise kept_elsewhere(keeper)
+    document = repository.held(caller, {unique_id}).get(unique_id)
     if document is None:
         raise not_found()
     try:

@@ -58,5 +58,14 @@ def not_found() -> FhirProblem:
     return FhirProblem(404, "not-found", "no such resource is available to this requester")
 
 
+def kept_elsewhere(repository_unique_id: str) -> FhirProblem:
+    """For a document that the caller may see and that a repository of another process or maker keeps."""
+    sentence = (
+        f"the document is kept by the repository {repository_unique_id}, whose documents are not served here: "
+        "retrieve it there by Retrieve Document Set [ITI-43]"
+    )
+    return FhirProblem(404, "not-supported", sentence)
+
+
 def unavailable(code: str = "exception") -> FhirProblem:
     return FhirProblem(503, code, "the resource cannot be served now; try again later")

@@ -106,17 +106,34 @@ def count(connection: Connection) -> tuple[int, int]:
 
 def add(connection: Connection, documents: Sequence[StoredDocument]) -> None:
     """Add documents that are not held yet, and their blobs. IntegrityError when a blob is about to be deleted."""
+    add_documents(connection, documents)
+    add_blobs(connection, documents)
+
+
+def add_documents(connection: Connection, documents: Sequence[StoredDocument]) -> None:
+    """Add documents that are not held yet and whose blobs have their rows."""
     if not documents:
         return
     columns = document.c.keys()
     connection.execute(insert(document), [{name: getattr(one, name) for name in columns} for one in documents])
+    brought_back = removed_document.c.unique_id.in_([one.unique_id for one in documents])
+    connection.execute(delete(removed_document).where(brought_back))
+
+
+def add_blobs(connection: Connection, documents: Sequence[StoredDocument]) -> None:
+    """Add the blobs of documents. IntegrityError when one is about to be deleted."""
     rows = [
         {"blob_key": one.blob_key, "discarded": None, "blocks": one.blocks if one.size > HASHED_WHOLE else None}
         for one in documents
     ]
-    connection.execute(insert(blob), rows)
-    brought_back = removed_document.c.unique_id.in_([one.unique_id for one in documents])
-    connection.execute(delete(removed_document).where(brought_back))
+    if rows:
+        connection.execute(insert(blob), rows)
+
+
+def mark_discarded(connection: Connection, keys: Collection[str]) -> None:
+    """Let blobs that have a row, and that nothing refers to any more, be deleted once this commits."""
+    if keys:
+        connection.execute(update(blob).where(blob.c.blob_key.in_(keys)).values(discarded=int(time.time())))
 
 
 def remove(connection: Connection, unique_ids: Collection[str], *, now: str) -> dict[str, StoredDocument]:
@@ -130,7 +147,7 @@ def remove(connection: Connection, unique_ids: Collection[str], *, now: str) -> 
     rows = connection.execute(delete(document).where(chosen).returning(*document.c)).mappings()
     removed = {row["unique_id"]: StoredDocument(**row) for row in rows}
     keys = [one.blob_key for one in removed.values()]
-    connection.execute(update(blob).where(blob.c.blob_key.in_(keys)).values(discarded=int(time.time())))
+    mark_discarded(connection, keys)
     if removed:
         connection.execute(insert(removed_document), [{"unique_id": one, "removed": now} for one in removed])
     return removed
@@ -146,7 +163,7 @@ def replace_blob(connection: Connection, held_now: StoredDocument, new_key: str)
     """Let a document refer to another blob with the same octets; the former one is discarded."""
     connection.execute(insert(blob).values(blob_key=new_key, blocks=held_now.blocks or None))
     connection.execute(update(document).where(document.c.unique_id == held_now.unique_id).values(blob_key=new_key))
-    connection.execute(update(blob).where(blob.c.blob_key == held_now.blob_key).values(discarded=int(time.time())))
+    mark_discarded(connection, [held_now.blob_key])
 
 
 def known_blobs(connection: Connection, keys: Collection[str]) -> set[str]:

@@ -11,12 +11,12 @@ from typing import Protocol
 from lxml import etree
 
 from access_policy.caller import Caller
-from repository import index
 from repository.blob_store import IncomingBlob
 from repository.index import StoredDocument
+from repository.registration import RegistrationUnknown, RegistryNotAvailable
 from repository.store import Repository
 from soap.xop import content_id_matches, include_href, strip_includes
-from storage.unit_of_work import StorageFailed, UnitOfWork
+from storage.unit_of_work import StorageFailed
 from xds.ebrim.read import Reading, read_submission, submit_objects_request
 from xds.ebrim.response import registry_response
 from xds.ebrim.schema import schema_findings
@@ -63,6 +63,8 @@ def soap(repository: Repository, body: etree._Element, parts: Iterable[Part], ca
         return registry_response(rejected.errors)
     except (OSError, StorageFailed) as problem:
         return registry_response([_storage_error(problem)])
+    except (RegistryNotAvailable, RegistrationUnknown) as problem:
+        return registry_response([problem.error])
     return registry_response(warnings)
 
 
@@ -77,29 +79,21 @@ class Received:
 def handle(repository: Repository, reading: Reading, received: Received, caller: Caller) -> tuple[RegistryError, ...]:
     """Store the documents, then register them: the steps of ITI TF-2: 3.41.4.1.3 in this order.
 
-    Returns the warnings of the registry. Raises Rejected with all errors of repository and registry, nothing stored.
+    Returns the warnings of the registry. Raises Rejected with all errors of repository and registry and
+    RegistryNotAvailable, nothing stored; RegistrationUnknown and StorageFailed: something may be.
     """
     errors = [*received.errors, *_pairing_rules(reading, received.blobs), *_octet_rules(reading, received.blobs)]
     reading = _completed(repository, reading, received.blobs)
     if errors:
-        raise Rejected([*errors, *_findings_of_registry(repository, reading, caller)])
-    keys: dict[str, str] = {}
+        raise Rejected([*errors, *repository.registration.findings(reading, caller)])
+    documents = _kept(repository, reading, received)
     try:
-        for identifier, blob in received.blobs.items():
-            keys[identifier] = blob.keep()
-        warnings, unused = repository.units.write(
-            lambda unit: _register(repository, unit, reading, received, keys, caller)
-        )
-    except StorageFailed:
-        # The commit may have happened without an answer, so its blobs stay: what nothing refers to is collected.
-        if not repository.has_committed(keys.values()):
-            raise
-        return ()
-    except (Rejected, OSError):
-        repository.delete_blobs(keys.values())
+        entered = repository.registration.enter(reading, documents, caller)
+    except (Rejected, RegistryNotAvailable):
+        repository.delete_blobs(one.blob_key for one in documents.values())
         raise
-    repository.delete_blobs(unused)
-    return warnings
+    repository.delete_blobs(entered.unused)
+    return entered.warnings
 
 
 def _provided(element: etree._Element) -> Provided:
@@ -193,45 +187,17 @@ def _completed(repository: Repository, reading: Reading, blobs: Mapping[str, Inc
     return replace(reading, submission=replace(reading.submission, document_entries=entries))
 
 
-def _findings_of_registry(repository: Repository, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
-    """What the registry would say besides, in a unit of work that is never committed."""
-
-    def attempt(unit: UnitOfWork) -> None:
-        repository.register(unit, reading, caller)
-        raise Rejected(())
-
+def _kept(repository: Repository, reading: Reading, received: Received) -> dict[str, StoredDocument]:
+    """Every document in the store for good, by the id of its entry; none when one of them cannot be."""
+    entries = {entry.entry_uuid: entry for entry in reading.submission.document_entries}
+    documents: dict[str, StoredDocument] = {}
     try:
-        repository.units.write(attempt)
-    except Rejected as rejected:
-        return rejected.errors
-    return ()
-
-
-def _register(
-    repository: Repository,
-    unit: UnitOfWork,
-    reading: Reading,
-    received: Received,
-    keys: Mapping[str, str],
-    caller: Caller,
-) -> tuple[tuple[RegistryError, ...], list[str]]:
-    """Register and index in one unit; returns the warnings, and the keys of blobs that are not needed."""
-    warnings = tuple(repository.register(unit, reading, caller))
-    entries = [entry for entry in reading.submission.document_entries if entry.entry_uuid in keys]
-    known = index.held(unit.connection, [entry.unique_id or "" for entry in entries])
-    new, unused = [], []
-    for entry in entries:
-        key = keys[entry.entry_uuid]
-        stored = known.get(entry.unique_id or "")
-        if stored is None:
-            new.append(_stored(entry, key, received.blobs[entry.entry_uuid]))
-        elif key.startswith(stored.sha256):
-            unused.append(key)
-        else:
-            context = f"DocumentEntry {entry.entry_uuid}: uniqueId {entry.unique_id}: held here with other octets"
-            raise Rejected([RegistryError(code=ErrorCode.NON_IDENTICAL_HASH, context=context)])
-    index.add(unit.connection, new)
-    return warnings, unused
+        for identifier, blob in received.blobs.items():
+            documents[identifier] = _stored(entries[identifier], blob.keep(), blob)
+    except OSError:
+        repository.delete_blobs(one.blob_key for one in documents.values())
+        raise
+    return documents
 
 
 def _stored(entry: DocumentEntry, key: str, blob: IncomingBlob) -> StoredDocument:

@@ -9,6 +9,7 @@ from access_policy.caller import Caller
 from repository import index
 from repository.document_request import DocumentRequest, read_document_requests
 from repository.index import StoredDocument
+from repository.registration import RegistryNotAvailable
 from repository.store import Repository
 from storage.unit_of_work import StorageFailed, UnitOfWork
 from xds.ebrim.response import registry_response
@@ -45,7 +46,8 @@ def soap(repository: Repository, body: etree._Element, caller: Caller) -> bytes:
 def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: Caller) -> Removal:
     """Remove every document asked for that is held here and may be removed; each succeeds or fails alone.
 
-    A document named twice counts once. Its metadata stays: ITI-43 then answers XDSDocumentUniqueIdError.
+    A document named twice counts once. Its metadata stays: ITI-43 then answers XDSDocumentUniqueIdError. Raises
+    RegistryNotAvailable, nothing removed.
     """
     wanted = {(one.repository_unique_id, one.document_unique_id): one for one in requests}
     foreign = [one for one in wanted.values() if one.repository_unique_id != repository.unique_id]
@@ -53,6 +55,7 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     errors = {one: one.error(ErrorCode.UNKNOWN_REPOSITORY_ID, _foreign(one)) for one in foreign}
     removable = repository.removable(caller, {one.document_unique_id for one in ours})
     try:
+        repository.settle(removable)
         removed = repository.units.write(lambda unit: _remove(repository, unit, removable, caller))
         repository.delete_blobs([one.blob_key for one in removed.values()])
         errors |= _not_removed(repository, [one for one in ours if one.document_unique_id not in removed], caller)
@@ -76,7 +79,10 @@ def _not_removed(
     repository: Repository, requests: Sequence[DocumentRequest], caller: Caller
 ) -> dict[DocumentRequest, RegistryError]:
     """ "Not held" and "not to be known" are one answer; what the caller may read but not remove is named so."""
-    known = repository.held(caller, {one.document_unique_id for one in requests})
+    try:
+        known = repository.held(caller, {one.document_unique_id for one in requests}) if requests else {}
+    except RegistryNotAvailable as problem:
+        return {one: one.error(problem.error.code, _failed(one)) for one in requests}
     return {
         one: one.error(ErrorCode.REMOVE_DOCUMENTS, f"document {one.document_unique_id}: may not be removed by you")
         if one.document_unique_id in known

@@ -1,40 +1,36 @@
-"""The repository's store: index and blobs, and the two ways it reaches the registry."""
+"""The repository's store: index and blobs, and the ways it reaches the registry."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from access_policy.caller import Caller
-from repository import index
+from repository import awaited, index
 from repository.blob_store import BlobStore, DamagedBlob
 from repository.checked_octets import Allowance, CheckedOctets, OnDamage, checked_octets
 from repository.index import StoredDocument
+from repository.records import Records
+from repository.registration import Registration
 from storage.keys import Keys
-from storage.outbox import Topic, post
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
-from xds.ebrim.read import Reading
-from xds.errors import RegistryError
 
-Register = Callable[[UnitOfWork, Reading, Caller], Sequence[RegistryError]]
 Readable = Callable[[Caller, Collection[str]], frozenset[str]]
 OnLeftover = Callable[[str, Exception], None]
-# Documents of a repository belong to no patient it knows of.
-_NO_PATIENT = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     """The Document Repository. ITI TF-1: 10.1.1.4
 
-    `register` is Register Document Set-b [ITI-42], returns warnings and raises Rejected; `readable` and
-    `removable` tell which of some DocumentUniqueIds the caller may read or remove; `now` gives the time as
-    DTM of 14 digits, UTC; `on_leftover` is told of a blob that nothing refers to and could not be deleted,
-    `on_damage` of one that is missing or has other octets than were stored.
+    `registration` is Register Document Set-b [ITI-42], in this process or another; `readable` and `removable`
+    tell which of some DocumentUniqueIds the caller may read or remove, `readable` raises RegistryNotAvailable;
+    `now` gives the time as DTM of 14 digits, UTC; `on_leftover` is told of a blob that nothing refers to and could
+    not be deleted, `on_damage` of one that is missing or has other octets than were stored.
     """
 
     unique_id: str
     units: Units
     blobs: BlobStore
-    register: Register
+    registration: Registration
     readable: Readable
     removable: Readable
     now: Callable[[], str]
@@ -43,10 +39,19 @@ class Repository:
     keys: Keys = field(default_factory=Keys)
 
     def held(self, caller: Caller, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
-        """The documents held here that the caller may read; no other is ever named."""
+        """The documents held here that the caller may read; no other is ever named. Raises RegistryNotAvailable."""
         allowed = self.readable(caller, unique_ids)
         with self.units.read() as connection:
-            return index.held(connection, allowed)
+            found = index.held(connection, allowed)
+            waiting = awaited.among(connection, allowed - found.keys())
+        return found | self.registration.registered(waiting) if waiting else found
+
+    def settle(self, unique_ids: Collection[str]) -> None:
+        """Hold what the registry has of these and has not told of yet. Raises RegistryNotAvailable, StorageFailed."""
+        with self.units.read() as connection:
+            waiting = awaited.among(connection, unique_ids)
+        if waiting:
+            self.registration.settle(waiting)
 
     def octets(self, document: StoredDocument, allowance: Allowance | None = None) -> CheckedOctets:
         """The document, checked before its octets leave; one `allowance` serves all documents of a request.
@@ -77,11 +82,6 @@ class Repository:
         except StorageFailed as problem:
             self.on_leftover(gone[0], problem)
 
-    def has_committed(self, keys: Collection[str]) -> bool:
-        """Whether a submission with these blobs is in the database: asked when a commit was not answered."""
-        with self.units.read() as connection:
-            return bool(keys) and index.known_blobs(connection, keys) == set(keys)
-
     def _is_held(self, document: StoredDocument) -> bool:
         """Whether the document is still there, and not just removed by somebody."""
         with self.units.read() as connection:
@@ -92,16 +92,14 @@ class Repository:
         """Tell the log, and leave an audit record where the database takes one."""
         self.on_damage(key)
         try:
-            self.units.write(lambda unit: self._record(unit, {"transaction": "integrity", "blob": key}, "failure"))
+            self.units.write(lambda unit: self._records.damage(unit, key))
         except StorageFailed as problem:
             self.on_leftover(key, problem)
 
     def record(self, unit: UnitOfWork, *, transaction: str, caller: Caller, documents: Collection[str]) -> None:
         """Leave an audit record that commits with what it tells about."""
-        self._record(
-            unit, {"transaction": transaction, "caller": caller.name, "documents": " ".join(documents)}, "success"
-        )
+        self._records.success(unit, transaction=transaction, caller=caller, documents=documents)
 
-    def _record(self, unit: UnitOfWork, record: Mapping[str, str], outcome: str) -> None:
-        whole = {**record, "outcome": outcome, "recorded": self.now()}
-        post(unit.connection, Topic.AUDIT, record_key=self.keys.new(), patient_key=_NO_PATIENT, record=whole)
+    @property
+    def _records(self) -> Records:
+        return Records(now=self.now, keys=self.keys)

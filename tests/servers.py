@@ -3,13 +3,14 @@
 import http.client
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -24,18 +25,32 @@ from xds.datatypes import CX
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOT_OF_CORPUS = ROOT.parent / "shared" / "corpus"
+Run = Callable[[Settings], AbstractContextManager["Server"]]
 START_SECONDS = 60
 STOP_SECONDS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running server and its settings; `pid` 0 when it runs in this process, `feed` the port of its MLLP."""
+    """A running server and its settings; `pid` 0 when it runs in this process, `feed` the port of its MLLP.
+
+    `process` is there when it may be killed.
+    """
 
     url: str
     settings: Settings
     pid: int = 0
     feed: int = 0
+    process: "Process | None" = None
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """URLs of what it writes to."""
+        return (self.settings.database_url,)
+
+    @property
+    def registry_settings(self) -> Settings:
+        return self.settings
 
     def post(self, path: str, body: bytes, content_type: str) -> "Response":
         return self.request("POST", path, body, {"Content-Type": content_type})
@@ -91,12 +106,51 @@ def settings_for(data: Path, database: str = "", **given: object) -> Settings:
     return load({"data": str(data), "database": database, "security": "open", "port": free_port(), **given})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Apart(Server):
+    """A repository and its registry in two processes, as one server: the path says whom a request is for."""
+
+    registry: Server
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        return (self.settings.database_url, *self.registry.databases)
+
+    @property
+    def registry_settings(self) -> Settings:
+        return self.registry.settings
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Response:
+        if path.startswith(("/xds/repository", "/xds/recipient")):
+            return Server.request(self, method, path, body, headers)
+        return self.registry.request(method, path, body, headers)
+
+
+@contextmanager
+def apart(
+    data: Path, run: Run, *, registry: Mapping[str, object] = {}, repository: Mapping[str, object] = {}
+) -> Iterator[Apart]:
+    """A registry with FHIR, and a repository with a recipient; the server's settings are those of the repository."""
+    secret = data / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("a secret of two processes, forty characters".replace(" ", "-"))
+    shared = {"internal_secret_file": str(secret)}
+    with run(settings_for(data / "registry", **{"roles": "registry,fhir", **shared, **registry})) as known:
+        shared["registry_url"] = f"http://127.0.0.1:{known.settings.port}"
+        given = {"roles": "repository,recipient", **shared, **repository}
+        with run(settings_for(data / "repository", **given)) as keeping:
+            kept = {one.name: getattr(keeping, one.name) for one in fields(Server)}
+            yield Apart(**{**kept, "url": known.url, "feed": known.feed}, registry=known)
+
+
 @contextmanager
 def in_process(settings: Settings) -> Iterator[Server]:
     """The application behind a threaded WSGI server of this process."""
     port = open_port(settings)
     actors = open_actors(settings)
-    attendant = None if port is None else Attendant(port, actors.registry)
+    attendant = None if port is None or actors.registry is None else Attendant(port, actors.registry)
     listening = make_server(settings.host, settings.port, application(actors), threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
@@ -116,15 +170,49 @@ def in_process(settings: Settings) -> Iterator[Server]:
         actors.units.close()
 
 
+class Process:
+    """`carnet serve` that is killed with all its processes, and started again as it was."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.start()
+
+    def start(self) -> None:
+        self._process, log = _serving(self._settings, in_session=True)
+        _wait(self._settings, self._process, log)
+
+    def kill(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
 @contextmanager
-def started(settings: Settings) -> Iterator[Server]:
-    """`carnet serve` as a process of its own, stopped by SIGTERM."""
+def killable(settings: Settings) -> Iterator[Server]:
+    """`carnet serve` that tests may kill; killed in the end."""
+    process = Process(settings)
+    try:
+        yield Server(url=settings.public_url, settings=settings, process=process)
+    finally:
+        process.kill()
+
+
+def _serving(settings: Settings, *, in_session: bool = False) -> tuple[subprocess.Popen[bytes], Path]:
+    """The process and its log."""
     command = [sys.executable, "-m", "carnet", "serve", *_options(settings)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
     log = Path(settings.data) / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=log.parent)
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env=environment, cwd=log.parent, start_new_session=in_session
+        )
+    return process, log
+
+
+@contextmanager
+def started(settings: Settings) -> Iterator[Server]:
+    """`carnet serve` as a process of its own, stopped by SIGTERM."""
+    process, log = _serving(settings)
     try:
         _wait(settings, process, log)
         yield Server(url=settings.public_url, settings=settings, pid=process.pid, feed=_feed_port(log))
@@ -171,6 +259,21 @@ def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> No
         finally:
             connection.close()
     raise AssertionError(f"not ready after {START_SECONDS} s: {log.read_text()[-3000:]}")
+
+
+def carnet(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command that looks after documents, with the settings of their repository and beside it."""
+    settings = server.settings
+    options = {
+        "--data": settings.data,
+        "--roles": settings.roles,
+        "--registry-url": settings.registry_url,
+        "--internal-secret-file": settings.internal_secret_file,
+    }
+    words = [word for pair in options.items() for word in pair]
+    words += ["--repository-id", settings.repository_id] * (arguments[0] == "fsck" and bool(settings.repository_id))
+    command = [sys.executable, "-m", "carnet", *arguments, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def know_patients(settings: Settings, *patients: CX) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
 from registry.sql.tables import KINDS, registry_object
 from storage.unit_of_work import Units
@@ -12,6 +12,14 @@ from xds.metadata import DocumentEntry
 
 _o = registry_object.c
 _PAGE = 500
+
+
+_STABLE = (
+    select(_o.patient_key, _o.object_key, _o.unique_id, _o.hash, _o.size, _o.attributes)
+    .where(_o.kind == KINDS[DocumentEntry], _o.is_current, ~_o.is_on_demand, ~_o.is_offline)
+    .order_by(_o.patient_key, _o.object_key)
+    .limit(_PAGE)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,27 +32,37 @@ class StoredEntry:
     size: int | None
 
 
+Position = tuple[int, int]
+START: Position = (-1, -1)
+
+
 def stable_entries(units: Units) -> Iterator[list[StoredEntry]]:
     """Every stable entry whose document is online, page by page; a page is one committed state."""
-    after = (-1, -1)
-    statement = (
-        select(_o.patient_key, _o.object_key, _o.unique_id, _o.hash, _o.size, _o.attributes)
-        .where(_o.kind == KINDS[DocumentEntry], _o.is_current, ~_o.is_on_demand, ~_o.is_offline)
-        .order_by(_o.patient_key, _o.object_key)
-        .limit(_PAGE)
-    )
-    while True:
-        with units.read() as connection:
-            rows = connection.execute(statement.where(tuple_(_o.patient_key, _o.object_key) > after)).all()
-        if not rows:
-            return
-        yield [
-            StoredEntry(
-                unique_id=row.unique_id or "",
-                repository_unique_id=json.loads(row.attributes).get("repositoryUniqueId", ""),
-                hash=row.hash,
-                size=row.size,
-            )
-            for row in rows
-        ]
-        after = (rows[-1].patient_key, rows[-1].object_key)
+    after: Position | None = START
+    while after is not None:
+        entries, after = page_of_entries(units, after)
+        yield entries
+
+
+def page_of_entries(units: Units, after: Position) -> tuple[list[StoredEntry], Position | None]:
+    """The next stable entries whose documents are online, and where to go on; None after the last."""
+    with units.read() as connection:
+        rows = connection.execute(_STABLE.where(tuple_(_o.patient_key, _o.object_key) > after)).all()
+    if not rows:
+        return [], None
+    entries = [
+        StoredEntry(
+            unique_id=row.unique_id or "",
+            repository_unique_id=json.loads(row.attributes).get("repositoryUniqueId", ""),
+            hash=row.hash,
+            size=row.size,
+        )
+        for row in rows
+    ]
+    return entries, (rows[-1].patient_key, rows[-1].object_key)
+
+
+def repository_of(connection: Connection, patient_key: int, object_key: int) -> str:
+    """repositoryUniqueId of one DocumentEntry, empty when it names none."""
+    statement = select(_o.attributes).where(_o.patient_key == patient_key, _o.object_key == object_key)
+    return str(json.loads(connection.execute(statement).scalar_one()).get("repositoryUniqueId", ""))

@@ -1,19 +1,17 @@
 """A push whose answer is lost is repeated and recognised: done once, never twice, never silently not at all."""
 
-import http.client
-import socketserver
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from carnet import xds_client
+from carnet.exchange import AnswerLost, ClientError
 from carnet.reports import Report, read_report, with_new_identity
-from carnet.xds_client import AnswerLost, ClientError, XdsClient
+from carnet.xds_client import XdsClient
 from tests import servers
 from tests.servers import ROOT, Server
+from tests.ways import Losses, losing
 
 
 @pytest.fixture(scope="module")
@@ -40,35 +38,6 @@ def patient():  # type: ignore[no-untyped-def]
     return found
 
 
-@contextmanager
-def losing(server: Server, *, answers: int, requests: int = 0) -> Iterator[str]:
-    """A way to the server that swallows the first `requests` requests, then the first `answers` answers of ITI-41."""
-    left = {"requests": requests, "answers": answers}
-
-    class Way(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            path = self.rfile.readline().split()[1].decode()
-            headers = http.client.parse_headers(self.rfile)
-            body = self.rfile.read(int(headers["Content-Length"]))
-            if path.endswith("repository") and left["requests"]:
-                left["requests"] -= 1
-                return
-            answer = server.post(path, body, headers["Content-Type"])
-            if path.endswith("repository") and left["answers"]:
-                left["answers"] -= 1
-                return
-            self.wfile.write(b"HTTP/1.1 %d OK\r\nConnection: close\r\n" % answer.status)
-            self.wfile.write(f"Content-Type: {answer.headers['content-type']}\r\n".encode())
-            self.wfile.write(b"Content-Length: %d\r\n\r\n" % len(answer.body) + answer.body)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Way) as listening:
-        thread = threading.Thread(target=listening.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.server_address[1]}"
-        listening.shutdown()
-        thread.join()
-
-
 def entries(server: Server, report: Report) -> int:
     return len(XdsClient(server.url).get_documents(str(report.entry.unique_id)).documents)
 
@@ -78,7 +47,7 @@ def test_a_lost_answer_or_request_is_repeated_and_stored_once(
     server: Server, answers: int, requests: int, *, before: bool
 ) -> None:
     report = a_report()
-    with losing(server, answers=answers, requests=requests) as url:
+    with losing(server, Losses(path="repository", answers=answers, requests=requests)) as url:
         answer = XdsClient(url).push([report])
     assert (answer.is_success, answer.was_stored_before) == (True, before)
     assert entries(server, report) == 1
@@ -87,7 +56,7 @@ def test_a_lost_answer_or_request_is_repeated_and_stored_once(
 def test_without_any_answer_the_submission_can_be_given_to_a_later_attempt(server: Server) -> None:
     report = a_report()
     with (
-        losing(server, answers=3) as url,
+        losing(server, Losses(path="repository", answers=3)) as url,
         pytest.raises(AnswerLost, match=r"Push it again as submission 2\.25") as lost,
     ):
         XdsClient(url).push([report])

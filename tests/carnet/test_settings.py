@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from carnet.internal_calls import read_secret
+from carnet.roles import Role
 from carnet.settings import Settings, SettingsError, check_security, is_loopback, load
 
 
@@ -72,3 +74,65 @@ def test_open_security_is_for_loopback_only(host: str, *, expected: bool) -> Non
 def test_an_ipv6_address_stands_in_brackets() -> None:
     assert Settings(host="::1", port=80).public_url == "http://[::1]:80"
     assert Settings(host="localhost", port=80).public_url == "http://localhost:80"
+
+
+APART = {"roles": "repository", "registry_url": "http://127.0.0.1:8080", "internal_secret_file": "secret"}
+
+
+def test_a_process_has_every_role_unless_told_otherwise() -> None:
+    assert load({}).played == set(Role)
+    assert load({"roles": "registry, fhir"}).played == {Role.REGISTRY, Role.FHIR}
+    assert load(APART).played == {Role.REPOSITORY}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"roles": "registry,portal"}, "roles: found 'portal'"),
+        ({"roles": ""}, "roles: found ''"),
+        ({"roles": "registry,recipient"}, "recipient works with repository"),
+        ({**APART, "roles": "repository,fhir"}, "fhir works with registry"),
+        ({**APART, "registry_url": ""}, "registry_url: a repository without the role registry needs"),
+        ({**APART, "internal_secret_file": ""}, "internal_secret_file: a repository without"),
+        ({"registry_url": "http://127.0.0.1:8080"}, "has the role registry itself"),
+        ({**APART, "registry_url": "https://127.0.0.1:8080"}, "expected http://127.0.0.1:PORT"),
+        ({**APART, "registry_url": "http://registry.example:8080"}, "on this machine only"),
+        ({**APART, "registry_url": "http://127.0.0.1:many"}, "expected http://127.0.0.1:PORT"),
+        ({**APART, "mllp": "127.0.0.1:2575"}, "mllp: is for the role registry"),
+        ({**APART, "limited_metadata": True}, "limited_metadata: is for the role recipient"),
+        ({**APART, "registry_timeout_seconds": 0}, "registry_timeout_seconds"),
+        ({"roles": "registry", "documents": "s3://bucket"}, "documents: is for the role repository"),
+        ({"roles": "registry", "scrub_mb_per_s": 5}, "scrub_mb_per_s: is for the role repository"),
+    ],
+)
+def test_settings_that_do_not_fit_the_roles_are_refused(given: dict[str, object], expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected):
+        load(given)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "expected"),
+    [
+        ("x" * 31, 0o600, "at least 32 characters"),
+        ("two words of more than 32 characters", 0o600, "one word"),
+        ("é" * 40, 0o600, "cannot be read"),
+        ("x" * 32, 0o640, "can be read by others"),
+        (None, 0o600, "cannot be read"),
+    ],
+)
+def test_a_secret_that_is_none_is_refused(tmp_path: Path, content: str | None, mode: int, expected: str) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_text(content)
+        file.chmod(mode)
+    with pytest.raises(SettingsError, match=expected) as refused:
+        read_secret(Settings(internal_secret_file=str(file)))
+    assert content is None or content not in str(refused.value)
+
+
+def test_a_secret_is_read_without_its_line_end(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("0123456789abcdef" * 4 + "\n")
+    file.chmod(0o600)
+    assert read_secret(Settings(internal_secret_file=str(file))) == "0123456789abcdef" * 4
+    assert read_secret(Settings()) == ""

@@ -1,4 +1,4 @@
-"""The servers that every flow runs against: in process, started on SQLite, started on PostgreSQL with two workers."""
+"""The servers that every flow runs against: in process, started on SQLite, on PostgreSQL with two workers, and apart."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,18 @@ ARRANGEMENTS = [
     "in-process",
     "started",
     pytest.param("started-postgresql", marks=pytest.mark.postgresql),
+    "apart",
 ]
 
 
 @pytest.fixture(scope="module", params=ARRANGEMENTS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("carnet")
+    if request.param == "apart":
+        with servers.apart(data, servers.in_process) as running:
+            servers.know_patients(running.registry.settings)
+            yield running
+        return
     if request.param == "in-process":
         settings, run = servers.settings_for(data), servers.in_process
     elif request.param == "started":
@@ -27,3 +33,12 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with run(settings) as running:
         servers.know_patients(settings)
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of one process does not exist for the arrangement of two."""
+    items[:] = [one for one in items if not (one.get_closest_marker("one_process") and _is_apart(one))]
+
+
+def _is_apart(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and str(item.callspec.params.get("server")).startswith("apart")

@@ -19,7 +19,7 @@ from tests.builders import (
 from tests.servers import Server
 from xds.datatypes import CX
 
-TABLES = ("registry_object", "identity", "object_value", "document", "outbox")
+TABLES = ("registry_object", "identity", "object_value", "document", "awaited_document", "outbox")
 
 
 @pytest.fixture
@@ -31,10 +31,12 @@ def nothing_stored(server: Server) -> Iterator[None]:
 
 
 def _counts(server: Server) -> tuple[int, ...]:
-    engine = create_engine(server.settings.database_url)
-    with engine.connect() as connection:
-        rows = tuple(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in TABLES)
-    engine.dispose()
+    rows = []
+    for database in server.databases:
+        engine = create_engine(database)
+        with engine.connect() as connection:
+            rows += [connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in TABLES]
+        engine.dispose()
     blobs = sum(len(files) for _, _, files in os.walk(Path(server.settings.data) / "documents"))
     return (*rows, blobs)
 

@@ -23,6 +23,11 @@ CONTENT = b"a limited document"
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A recipient that takes limited metadata."""
     data = tmp_path_factory.mktemp("recipient")
+    if request.param == "apart":
+        with servers.apart(data, servers.in_process, repository={"limited_metadata": True}) as running:
+            servers.know_patients(running.registry_settings)
+            yield running
+        return
     url, workers = "", 1
     if request.param == "started-postgresql":
         url, workers = request.getfixturevalue("shared_postgresql_url"), 2
@@ -97,7 +102,8 @@ def test_limited_metadata_waits_until_it_is_matched_with_a_patient(server: Serve
     answer = send(server, limited_request(unique_id=unique_id, owner_id=owner_id))
     assert (answer.status, answer.codes) == ("Success", ["DocumentQueued"])
     assert retrieved(server, unique_id) == ["XDSDocumentUniqueIdError"]
-    store = ["--data", str(server.settings.data), "--database", server.settings.database]
+    settings = server.registry_settings
+    store = ["--data", str(settings.data), "--database", settings.database]
     listed = CliRunner().invoke(commands, ["recipient", "list", *store])
     assert f"{owner_id}\t" in listed.output, listed.output
     matched = CliRunner().invoke(commands, ["recipient", "match", owner_id, PATIENT.id, *store])

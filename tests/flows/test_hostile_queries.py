@@ -13,6 +13,7 @@ from tests.servers import Server
 from xds.stored_queries import FIND_DOCUMENTS
 from xds.vocabulary import RS
 
+pytestmark = pytest.mark.one_process  # a registry alone answers
 HEADERS = {"Content-Type": messages.simple_type(messages.QUERY_ACTION)}
 TYPE = "$XDSDocumentEntryTypeCode"
 

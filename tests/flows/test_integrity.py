@@ -17,9 +17,14 @@ from tests.servers import Server
 MEGABYTE = 10**6
 
 
-@pytest.fixture(scope="module", params=["started on a folder", "started on a bucket"])
+@pytest.fixture(scope="module", params=["started on a folder", "started on a bucket", "apart on a folder"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("carnet")
+    if request.param.startswith("apart"):
+        with servers.apart(data, servers.started) as running:
+            servers.know_patients(running.registry_settings)
+            yield running
+        return
     with object_store() as endpoint:
         where = {"documents": f"s3://{BUCKET}/carnet", "s3_endpoint": endpoint}
         settings = servers.settings_for(data, **(where if request.param.endswith("bucket") else {}))
@@ -108,6 +113,7 @@ def test_damage_deep_in_a_large_document_cuts_the_answer_before_it(server: Serve
     assert messages.contents(messages.retrieve(server, (REPOSITORY, pushed(server, b"goes on")))) == [b"goes on"]
 
 
+@pytest.mark.one_process
 def test_over_fhir_a_damaged_document_is_not_available(server: Server) -> None:
     unique_id = pushed(server, b"for FHIR")
     slots = {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"}

@@ -19,12 +19,18 @@ SIZES = [200 * MEGABYTE, pytest.param(1000 * MEGABYTE, marks=pytest.mark.long)]
 BLOCK = bytes(range(256)) * 256
 
 
-@pytest.fixture(scope="module", params=["folder", "bucket"])
+@pytest.fixture(scope="module", params=["folder", "bucket", pytest.param("apart", marks=pytest.mark.long)])
 def started_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("large")
+    large = {"max_document_mb": 1000, "max_message_mb": 2000}
+    if request.param == "apart":
+        with servers.apart(data, servers.started, repository=large) as running:
+            servers.know_patients(running.registry_settings)
+            yield running
+        return
     with object_store() as endpoint:
         where = {"documents": f"s3://{BUCKET}/large", "s3_endpoint": endpoint} if request.param == "bucket" else {}
-        settings = servers.settings_for(data, max_document_mb=1000, max_message_mb=2000, **where)
+        settings = servers.settings_for(data, **large, **where)
         with servers.started(settings) as running:
             servers.know_patients(running.settings)
             yield running

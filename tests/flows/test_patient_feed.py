@@ -41,7 +41,12 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="module", params=ARRANGEMENTS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("feed")
-    given = {"domain": "ihe", "codes": str(ROOT / "examples" / "codes.xml"), "mllp": "127.0.0.1:0"}
+    domain = {"domain": "ihe", "codes": str(ROOT / "examples" / "codes.xml")}
+    given = {**domain, "mllp": "127.0.0.1:0"}
+    if request.param == "apart":
+        with servers.apart(data, servers.in_process, registry=given, repository=domain) as running:
+            yield running
+        return
     if request.param == "started-postgresql":
         url = request.getfixturevalue("shared_postgresql_url")
         settings = servers.settings_for(data, url, workers=2, **given)

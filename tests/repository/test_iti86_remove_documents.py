@@ -14,6 +14,7 @@ from repository import iti86_remove_documents as iti86
 from repository.document_request import DocumentRequest
 from repository.filesystem_store import FilesystemStore
 from repository.index import StoredDocument, add
+from repository.registration import InOneUnit
 from repository.store import Repository
 from storage.unit_of_work import StorageFailed, Units
 
@@ -46,7 +47,7 @@ def repository(units: Units, tmp_path: Path, leftovers: list[str]) -> Repository
         unique_id=OURS,
         units=units,
         blobs=FilesystemStore(tmp_path / "documents"),
-        register=lambda *_: None,
+        registration=InOneUnit(units, lambda *_: ()),
         readable=everything,
         removable=everything,
         now=lambda: "20260310100000",

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from xds.datatypes import Code, LocalizedString
 from xds.ebrim.attributes import AUTHOR_SLOTS, TABLES, Attribute, Carrier, ObjectTable
 from xds.metadata import Association, Author, DocumentEntry, RegistryObject
-from xds.vocabulary import LCM, RIM, ClassificationNode, RegistryObjectType
+from xds.vocabulary import LCM, RIM, RegistryObjectType
 
 _ATTRIBUTE_ESCAPES = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _TEXT_ESCAPES = {"\r": "&#13;"}
@@ -25,16 +25,19 @@ _UUID_NAMESPACE = uuid.NAMESPACE_URL.bytes
 
 def write_object(thing: RegistryObject) -> bytes:
     """The ebRIM fragment of one object, children in the order of the XSD. ITI TF-3: 4.2.1.2"""
-    return "".join(_object(thing)).encode()
+    return "".join(_object(thing, flagged=False)).encode()
 
 
 def write_object_ref(entry_uuid: str) -> bytes:
     return f'<rim:ObjectRef id="{_attribute(entry_uuid)}"/>'.encode()
 
 
-def write_submit_objects_request(objects: tuple[RegistryObject, ...]) -> bytes:
-    """`lcm:SubmitObjectsRequest` of a submission. ITI TF-2: 3.42.4.1.2"""
-    body = b"".join(write_object(thing) for thing in objects)
+def write_submit_objects_request(objects: tuple[RegistryObject, ...], *, flagged: bool = False) -> bytes:
+    """`lcm:SubmitObjectsRequest` of a submission. ITI TF-2: 3.42.4.1.2
+
+    `flagged`: limited metadata says that it is limited, as when it was received. ITI TF-3: Table 4.3.1-3
+    """
+    body = "".join(part for thing in objects for part in _object(thing, flagged=flagged)).encode()
     head = f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM}" xmlns:rim="{RIM}"><rim:RegistryObjectList>'
     return head.encode() + body + b"</rim:RegistryObjectList></lcm:SubmitObjectsRequest>"
 
@@ -47,7 +50,7 @@ def _element_text(text: str) -> str:
     return escape(text, _TEXT_ESCAPES) if _needs_escaping(text) else text
 
 
-def _object(thing: RegistryObject) -> Iterator[str]:
+def _object(thing: RegistryObject, *, flagged: bool) -> Iterator[str]:
     table = TABLES[type(thing)]
     name = _element_name(thing)
     yield f"<rim:{name}{''.join(_xml_attributes(thing, table))}>"
@@ -60,6 +63,8 @@ def _object(thing: RegistryObject) -> Iterator[str]:
     if thing.version is not None:
         yield f'<rim:VersionInfo versionName="{thing.version}"/>'
     yield from _classifications(thing, table)
+    if flagged:
+        yield from _flags(thing, table)
     for row in table.of(Carrier.IDENTIFIER):
         yield from _identifier(thing.entry_uuid, row, getattr(thing, row.field))
     yield f"</rim:{name}>"
@@ -152,7 +157,13 @@ def _author(head: str, author: Author) -> Iterator[str]:
     yield "</rim:Classification>"
 
 
-def _node(owner: str, node: ClassificationNode) -> str:
+def _flags(thing: RegistryObject, table: ObjectTable) -> Iterator[str]:
+    for row in table.of(Carrier.NODE):
+        if getattr(thing, row.field):
+            yield _node(thing.entry_uuid, row.wire)
+
+
+def _node(owner: str, node: str) -> str:
     attributes = _part_attributes(owner, node, 0, RegistryObjectType.CLASSIFICATION)
     return f'<rim:Classification{attributes} classifiedObject="{_attribute(owner)}" classificationNode="{node}"/>'
 

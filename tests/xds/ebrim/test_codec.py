@@ -57,6 +57,13 @@ def test_ebrim_gives_back_every_object_but_its_status(
     )
 
 
+def test_limited_metadata_stays_flagged_in_a_submission_that_is_sent_on() -> None:
+    submission = a_submission(an_entry(limited_metadata=True), folders=(a_folder(limited_metadata=True),))
+    flagged = etree.fromstring(write_submit_objects_request(submission.objects, flagged=True))
+    assert read_submission(flagged).submission == submission
+    assert not read(*submission.objects).submission.document_entries[0].limited_metadata
+
+
 def without_status(thing: Any) -> Any:
     """A submitted status is ignored. ITI TF-3: 4.2.3.2.2"""
     fields = {name: getattr(thing, name) for name in thing.__slots__}

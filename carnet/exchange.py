@@ -1,0 +1,49 @@
+"""One HTTP request of a client and its answer, and the ways it fails."""
+
+import http.client
+from collections.abc import Iterable, Mapping
+from urllib.parse import SplitResult, urlsplit
+
+
+class ClientError(Exception):
+    """The server could not be reached, or answered something else than a registry response."""
+
+
+class NotTaken(ClientError):
+    """The server was not reached, or refused the request as such: nothing was carried out."""
+
+
+class AnswerLost(ClientError):
+    """The connection broke once a request was under way: whether it was carried out is unknown."""
+
+
+def _one_line(problem: Exception) -> str:
+    return " ".join(str(problem).split()) or type(problem).__name__
+
+
+def exchange(
+    url: SplitResult, path: str, message: Iterable[bytes] | bytes, headers: Mapping[str, str], *, timeout: float
+) -> tuple[int, str, bytes]:
+    """One POST: status, Content-Type, body. Raises NotTaken when the server is not reached, AnswerLost afterwards."""
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
+    try:
+        connection.connect()
+    except OSError as problem:
+        raise NotTaken(f"{url.geturl()} cannot be reached: {problem}") from problem
+    try:
+        chunked = "Content-Length" not in headers
+        connection.request("POST", f"{url.path}{path}", body=message, headers=headers, encode_chunked=chunked)
+        response = connection.getresponse()
+        return response.status, response.getheader("Content-Type", ""), response.read()
+    except (OSError, http.client.HTTPException) as problem:
+        raise AnswerLost(f"{url.geturl()} gave no answer: {_one_line(problem)}") from problem
+    finally:
+        connection.close()
+
+
+def base_url(url: str) -> SplitResult:
+    """http://HOST:PORT in its parts. Raises ClientError."""
+    parts = urlsplit(url.rstrip("/"))
+    if parts.scheme != "http" or not parts.hostname:
+        raise ClientError(f"{url}: expected http://HOST:PORT")
+    return parts

@@ -1,0 +1,37 @@
+"""What repositories ask of the registry beside Register Document Set-b [ITI-42], in one process and in two."""
+
+from collections.abc import Collection
+
+from access_policy.caller import Caller
+from access_policy.visibility import visibility
+from registry.criteria import Criteria, Form, Found
+from registry.sql import stored_entries, submissions
+from registry.sql.stored_entries import Position, StoredEntry, page_of_entries
+from registry.store import Registry
+
+
+def readable(registry: Registry, caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
+    """Those of the DocumentUniqueIds whose entries the caller may see."""
+    criteria = Criteria(unique_ids=tuple(sorted(unique_ids)), on_demand=True)
+    found = registry.find(criteria, visibility(caller), form=Form.REFERENCE) if unique_ids else ()
+    return frozenset(one.unique_id for one in found if one.unique_id)
+
+
+def documents_of(registry: Registry, submission: str, unique_id: str) -> frozenset[tuple[str, str]] | None:
+    """(uniqueId, SHA-1) of the documents of a submission by entryUUID and uniqueId; None: it is not here."""
+    with registry.units.read() as connection:
+        return submissions.documents_of(connection, submission, unique_id)
+
+
+def entries_of(
+    registry: Registry, repository_unique_id: str, after: Position
+) -> tuple[list[StoredEntry], Position | None]:
+    """The next entries whose documents a repository keeps, and where to go on; None after the last."""
+    entries, position = page_of_entries(registry.units, after)
+    return [one for one in entries if one.repository_unique_id == repository_unique_id], position
+
+
+def repository_of(registry: Registry, found: Found) -> str:
+    """repositoryUniqueId of an entry that was found; empty when it names none."""
+    with registry.units.read() as connection:
+        return stored_entries.repository_of(connection, found.patient_key, found.object_key)

@@ -1,0 +1,72 @@
+"""A caller goes to another process whole, or not at all."""
+
+import json
+from dataclasses import dataclass, make_dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from access_policy.caller import Caller
+from carnet import caller_json
+from carnet.caller_json import NoCaller, read_caller, write_caller
+from xds.datatypes import CX, Code
+
+
+@given(st.builds(Caller))
+def test_a_caller_comes_back_as_it_went(caller: Caller) -> None:
+    assert read_caller(json.loads(orjson.dumps(write_caller(caller)))) == caller
+
+
+class Purpose(StrEnum):
+    NORMAL = "normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    expires: datetime
+    signer: str = ""
+
+
+def test_a_caller_of_any_fields_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an assertion will prove: codes, identifiers, times, and none of them."""
+    kinds = {
+        "name": str,
+        "roles": tuple[Code, ...],
+        "sector": Code | None,
+        "patient_id": CX | None,
+        "purpose": Purpose | None,
+        "proof": Proof | None,
+    }
+    rich = make_dataclass("Rich", kinds.items(), frozen=True, kw_only=True)
+    monkeypatch.setattr(caller_json, "Caller", rich)
+    doctor = Code(code="10", coding_scheme="1.2.250.1.71.1.2.7", display_name="Médecin")
+    whole = rich(
+        name="801234567897",
+        roles=(doctor, doctor),
+        sector=doctor,
+        patient_id=CX("279035121518989^^^&1.2.250.1.213.1.4.10&ISO^NH"),
+        purpose=Purpose.NORMAL,
+        proof=Proof(expires=datetime(2026, 3, 10, tzinfo=UTC)),
+    )
+    poor = rich(name="", roles=(), sector=None, patient_id=None, purpose=None, proof=None)
+    for one in (whole, poor):
+        assert read_caller(json.loads(orjson.dumps(write_caller(one)))) == one
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (None, "caller: expected name, is_open"),
+        ({"name": "a"}, "caller: expected"),
+        ({"name": "a", "is_open": False, "is_trusted": True}, "caller: expected"),
+        ({"name": "a", "is_open": 1}, r"caller.is_open: expected bool"),
+        ({"name": None, "is_open": False}, r"caller.name: expected str"),
+    ],
+)
+def test_what_is_no_caller_is_refused(found: object, expected: str) -> None:
+    with pytest.raises(NoCaller, match=expected):
+        read_caller(found)

@@ -1,0 +1,289 @@
+"""A registry and its repositories in processes of their own: doors, secret, lost answers, kills."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from carnet.reports import Report, read_report, with_new_identity
+from carnet.xds_client import XdsClient
+from tests import messages, servers
+from tests.builders import PATIENT, REPOSITORY, a_submission, a_submission_set, an_entry, an_oid
+from tests.servers import ROOT, Apart, Response, Server, carnet
+from tests.ways import Losses, losing
+
+REGISTER_PATH = "/xds/registry"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
+    with servers.apart(tmp_path_factory.mktemp("apart"), servers.in_process) as running:
+        servers.know_patients(running.registry.settings, PATIENT, a_report().entry.patient_id)
+        yield running
+
+
+def a_report() -> Report:
+    content = Path(ROOT / "examples/reports/cr-consultation.xml").read_bytes()
+    return with_new_identity(read_report(content, entry_uuid="Document01"))
+
+
+def provided(server: Server, content: bytes = b"<a/>", submission: str = "") -> tuple[str, messages.Answered]:
+    entry = an_entry(content=content)
+    owner = a_submission_set(**({"unique_id": submission} if submission else {}))
+    answer = messages.provide(server, a_submission(entry, submission_set=owner), {entry.entry_uuid: content})
+    return str(entry.unique_id), answer
+
+
+def retrieved(server: Server, unique_id: str, repository: str = REPOSITORY) -> messages.Answered:
+    return messages.retrieve(server, (repository, unique_id))
+
+
+def rows(server: Server, table: str) -> int:
+    engine = create_engine(server.settings.database_url)
+    with engine.connect() as connection:
+        found: int = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+    engine.dispose()
+    return found
+
+
+# --- doors -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at_registry", "method", "path"),
+    [
+        (False, "POST", "/xds/registry"),
+        (False, "GET", "/xds/registry?wsdl"),
+        (False, "POST", "/xds/patients"),
+        (True, "POST", "/xds/repository"),
+        (True, "GET", "/xds/repository?wsdl"),
+        (True, "POST", "/xds/recipient"),
+    ],
+)
+def test_a_door_of_another_process_says_so(pair: Apart, method: str, path: str, *, at_registry: bool) -> None:
+    server = pair.registry if at_registry else pair
+    answer = Server.request(server, method, path, b"<a/>" if method == "POST" else None)
+    assert answer.status == 404
+    assert b"this process does not have the role" in answer.body
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/fhir/metadata"), ("POST", "/fhir/"), ("GET", "/fhir")])
+def test_fhir_of_another_process_says_so(pair: Apart, method: str, path: str) -> None:
+    answer = Server.request(pair, method, path)
+    outcome = json.loads(answer.body)
+    assert (answer.status, outcome["resourceType"]) == (404, "OperationOutcome")
+    assert "does not have the role fhir" in outcome["issue"][0]["diagnostics"]
+
+
+def test_fhir_tells_where_a_document_of_another_process_is(pair: Apart) -> None:
+    unique_id, _ = provided(pair)
+    found = messages.query(pair, messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"})
+    entry_uuid = next(str(one.get("id")) for one in found.envelope.iter("{*}ExtrinsicObject"))
+    answer = pair.request("GET", f"/fhir/Binary/{entry_uuid.removeprefix('urn:uuid:')}")
+    issue = json.loads(answer.body)["issue"][0]
+    assert (answer.status, issue["code"]) == (404, "not-supported")
+    assert REPOSITORY in issue["diagnostics"]
+
+
+# --- the internal door -----------------------------------------------------------------------
+
+
+def asked(server: Server, question: str, authorization: str, body: object = None) -> Response:
+    headers = {"Authorization": authorization, "Content-Type": "application/json"} if authorization else {}
+    content = json.dumps(body if body is not None else {}).encode()
+    return Server.request(server, "POST", f"/internal/registry/{question}", content, headers)
+
+
+def secret_of(pair: Apart) -> str:
+    return Path(pair.settings.internal_secret_file).read_text()
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer", "Bearer wrong", "Basic {secret}", "Bearer {secret}x", "Bearer é"])
+def test_without_the_secret_the_registry_answers_no_repository(pair: Apart, shown: str) -> None:
+    body = {"caller": {"name": "open", "is_open": True}, "uniqueIds": ["2.25.1"]}
+    answer = asked(pair.registry, "readable", shown.format(secret=secret_of(pair)), body)
+    assert (answer.status, b"uniqueIds" in answer.body) == (401, False)
+
+
+def test_a_registry_without_a_secret_answers_no_repository(tmp_path: Path) -> None:
+    with servers.in_process(servers.settings_for(tmp_path)) as alone:
+        assert [asked(alone, "ready", shown).status for shown in ("", "Bearer ", "Bearer x")] == [401, 401, 401]
+
+
+@pytest.mark.parametrize(
+    ("question", "body", "words"),
+    [
+        ("readable", {"uniqueIds": ["2.25.1"]}, "caller"),
+        ("readable", {"caller": {"name": "a", "is_open": "yes"}, "uniqueIds": []}, "caller"),
+        ("readable", {"caller": {"name": "a", "is_open": False}, "uniqueIds": "2.25.1"}, "uniqueIds"),
+        ("submission", {"entryUUID": "urn:uuid:1"}, "entryUUID, uniqueId"),
+        ("entries", {"repositoryUniqueId": "1.2.3", "after": [True, 1]}, "after"),
+        ("check", {"caller": {"name": "a", "is_open": False}, "request": "<a>"}, "request"),
+        ("receive", {"caller": {"name": "a", "is_open": False}, "request": "<a/>", "limited": 1}, "limited"),
+        ("ready", [], "object"),
+    ],
+)
+def test_a_call_that_is_none_is_told_what_is_wrong(pair: Apart, question: str, body: object, words: str) -> None:
+    answer = asked(pair.registry, question, f"Bearer {secret_of(pair)}", body)
+    assert (answer.status, words in json.loads(answer.body)["error"]) == (400, True)
+
+
+def test_a_call_carries_who_asks(pair: Apart) -> None:
+    """The registry decides about the caller of the repository, not about the repository."""
+    unique_id, _ = provided(pair)
+    shown = f"Bearer {secret_of(pair)}"
+    found = [
+        json.loads(
+            asked(
+                pair.registry,
+                "readable",
+                shown,
+                {"caller": {"name": "someone", "is_open": is_open}, "uniqueIds": [unique_id]},
+            ).body
+        )["uniqueIds"]
+        for is_open in (True, False)
+    ]
+    assert found == [[unique_id], []]
+
+
+# --- answers that are lost -------------------------------------------------------------------
+
+
+@pytest.fixture
+def losses() -> Losses:
+    return Losses(path=REGISTER_PATH)
+
+
+@pytest.fixture
+def lossy(pair: Apart, losses: Losses, tmp_path: Path) -> Iterator[Apart]:
+    """Another repository of the same registry, whose way there loses what `losses` says."""
+    with losing(pair.registry, losses) as way:
+        settings = servers.settings_for(
+            tmp_path / "lossy",
+            roles="repository,recipient",
+            repository_id=an_oid(),
+            registry_url=way,
+            internal_secret_file=pair.settings.internal_secret_file,
+            registry_timeout_seconds=5,
+        )
+        with servers.in_process(settings) as running:
+            yield Apart(url=pair.url, settings=running.settings, registry=pair.registry)
+
+
+@pytest.mark.parametrize(("answers", "requests"), [(1, 0), (0, 1), (2, 0), (1, 1)])
+def test_an_answer_of_the_registry_that_is_lost_is_asked_for_again(
+    lossy: Apart, losses: Losses, answers: int, requests: int
+) -> None:
+    losses.answers, losses.requests = answers, requests
+    unique_id, answer = provided(lossy, b"<lost/>")
+    assert (answer.status, len(losses.lost)) == ("Success", answers + requests)
+    assert messages.contents(retrieved(lossy, unique_id, lossy.settings.repository_id)) == [b"<lost/>"]
+    assert (rows(lossy, "awaited_document"), rows(lossy, "document")) == (0, 1)
+
+
+def test_a_registration_nobody_hears_of_is_neither_claimed_nor_lost(lossy: Apart, losses: Losses) -> None:
+    """Every answer is lost: the client is told so; the document is there, for the registry says so."""
+    losses.answers = 3
+    unique_id, answer = provided(lossy, b"<unheard/>", submission="2.25.81")
+    assert (answer.status, answer.codes) == ("Failure", ["XDSRegistryNotAvailable"])
+    assert "2.25.81" in answer.contexts[0]
+    assert messages.contents(retrieved(lossy, unique_id, lossy.settings.repository_id)) == [b"<unheard/>"]
+    _, again = provided(lossy, b"<unheard/>", submission="2.25.81")
+    assert again.codes == ["XDSDuplicateUniqueIdInRegistry"]
+    assert "2.25.81" in again.contexts[0]
+    assert messages.contents(retrieved(lossy, unique_id, lossy.settings.repository_id)) == [b"<unheard/>"]
+
+
+def test_push_recognises_what_the_registry_took_unheard(lossy: Apart, losses: Losses) -> None:
+    losses.answers = 3
+    client = XdsClient(f"http://127.0.0.1:{lossy.settings.port}", registry=lossy.registry.url)
+    report = a_report()
+    first = client.push([report], submission_unique_id="2.25.82")
+    assert [str(one.code) for one in first.errors] == ["XDSRegistryNotAvailable"]
+    again = client.push([report], submission_unique_id="2.25.82")
+    assert (again.is_success, again.was_stored_before) == (True, True)
+
+
+def test_requests_that_are_all_lost_are_never_delivered(lossy: Apart, losses: Losses) -> None:
+    losses.requests = 3
+    unique_id, answer = provided(lossy, b"<never/>", submission="2.25.83")
+    assert answer.codes == ["XDSRegistryNotAvailable"]
+    assert retrieved(lossy, unique_id, lossy.settings.repository_id).codes == ["XDSDocumentUniqueIdError"]
+    assert provided(lossy, b"<never/>", submission="2.25.83")[1].status == "Success"
+
+
+def test_fsck_settles_what_was_unheard_and_finds_nothing_wrong(lossy: Apart, losses: Losses) -> None:
+    losses.answers = 3
+    provided(lossy)
+    provided(lossy)
+    done = carnet(lossy, "fsck", "--json")
+    assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
+    assert (rows(lossy, "awaited_document"), rows(lossy, "document")) == (0, 2)
+
+
+def test_gc_without_the_registry_leaves_what_is_awaited_and_says_so(lossy: Apart, losses: Losses) -> None:
+    losses.answers = 3
+    provided(lossy)
+    nowhere = replace(lossy.settings, registry_url=f"http://127.0.0.1:{servers.free_port()}")
+    done = carnet(replace(lossy, settings=nowhere), "gc")
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert rows(lossy, "awaited_document") == 1
+    assert carnet(lossy, "gc").returncode == 0
+    assert (rows(lossy, "awaited_document"), rows(lossy, "document")) == (0, 1)
+
+
+# --- several repositories --------------------------------------------------------------------
+
+
+def test_several_repositories_feed_one_registry(pair: Apart, lossy: Apart) -> None:
+    """Each delivers what it keeps; a query shows the documents of all, a repository of another maker's too."""
+    here, there = provided(pair, b"<here/>")[0], provided(lossy, b"<there/>")[0]
+    foreign = an_entry(repository_unique_id="1.2.3.4")
+    assert messages.submit(pair, a_submission(foreign), messages.REGISTER).status == "Success"
+    wanted = ",".join(f"'{one}'" for one in (here, there, foreign.unique_id))
+    found = messages.query(pair, messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": f"({wanted})"})
+    slots = [one for one in found.envelope.iter("{*}Slot") if one.get("name") == "repositoryUniqueId"]
+    keepers = {"".join(one.itertext()).strip() for one in slots}
+    assert keepers == {REPOSITORY, lossy.settings.repository_id, "1.2.3.4"}
+    assert messages.contents(retrieved(lossy, there, lossy.settings.repository_id)) == [b"<there/>"]
+    assert retrieved(lossy, here, REPOSITORY).codes == ["XDSUnknownRepositoryId"]
+    assert retrieved(lossy, here, lossy.settings.repository_id).codes == ["XDSDocumentUniqueIdError"]
+
+
+# --- a registry that is not there ------------------------------------------------------------
+
+
+def test_without_its_registry_a_repository_stores_nothing_and_says_so(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("0123456789abcdef" * 2)
+    nowhere = f"http://127.0.0.1:{servers.free_port()}"
+    given = {"roles": "repository", "registry_url": nowhere, "internal_secret_file": str(secret)}
+    with servers.in_process(servers.settings_for(tmp_path / "alone", **given)) as alone:
+        ready = alone.request("GET", "/health/ready")
+        assert (ready.status, ready.body) == (503, b"registry not ready\n")
+        assert alone.request("GET", "/health/live").status == 200
+        unique_id, answer = provided(alone)
+        assert answer.codes == ["XDSRegistryNotAvailable"]
+        assert "nothing was changed" in answer.contexts[0]
+        assert retrieved(alone, unique_id).codes == ["XDSRegistryNotAvailable"]
+        kept = [file for _, _, files in os.walk(Path(alone.settings.data) / "documents") for file in files]
+        assert (rows(alone, "awaited_document"), kept) == (0, [])
+        assert carnet(alone, "fsck").returncode == 1
+
+
+def test_a_wrong_secret_makes_a_repository_not_ready(pair: Apart, tmp_path: Path) -> None:
+    wrong = tmp_path / "secret"
+    wrong.touch(mode=0o600)
+    wrong.write_text("another secret of two processes".replace(" ", "-") * 2)
+    settings = replace(
+        pair.settings, port=servers.free_port(), data=str(tmp_path / "data"), internal_secret_file=str(wrong)
+    )
+    with servers.in_process(settings) as running:
+        assert running.request("GET", "/health/ready").status == 503
+    assert Server.request(pair, "GET", "/health/ready").status == 200
