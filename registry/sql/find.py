@@ -132,7 +132,8 @@ def _condition(place: ColumnElement[bool], criteria: Criteria, visibility: Visib
 
 
 def _wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion, ...]:
-    return (*criteria.codes, *criteria.likes)
+    """Reference ids, which fewer documents have, before codes."""
+    return (*criteria.likes, *criteria.codes)
 
 
 def _not_all(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
@@ -221,7 +222,7 @@ class _Having:
     def __init__(self, criteria: Criteria) -> None:
         groups = (*_wanted(criteria), *(one for group in criteria.excluded for one in group))
         self._apart = sum(one.attribute in VALUE_ATTRIBUTES for one in groups) > _MOST_JOINS
-        indexed = (one for one in (*criteria.likes, *criteria.codes) if one.attribute in ACROSS_PATIENTS)
+        indexed = (one for one in _wanted(criteria) if one.attribute in ACROSS_PATIENTS)
         self._start = next(indexed, None) if criteria.across_patients else None
         self._starts_from_column = criteria.across_patients and self._start is None
 
