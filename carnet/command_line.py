@@ -15,6 +15,7 @@ from carnet.backup_commands import backup_command, restore_command
 from carnet.exchange import ClientError
 from carnet.fhir_client import FhirClient
 from carnet.media_commands import export, import_
+from carnet.on_demand_commands import on_demand
 from carnet.options import (
     authority_option,
     json_option,
@@ -99,6 +100,7 @@ def commands() -> None:
 for command in (
     patient,
     recipient,
+    on_demand,
     export,
     import_,
     documents,

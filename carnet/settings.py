@@ -82,6 +82,9 @@ class Settings:
         "500 for clients that read a fault only there, such as Apache CXF as it comes",
         ("400", "500"),
     )
+    on_demand_snapshots: bool = _setting(
+        False, "keep each on-demand document that is retrieved, as a stable document that can be retrieved again"
+    )
     codes: str = _setting(
         "", "codes and assigning authorities of the domain ihe, a file as the NIST XDS test kit has it (codes.xml)"
     )

@@ -13,6 +13,7 @@ from access_policy.visibility import visibility
 from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.internal_calls import read_secret
+from carnet.on_demand_documents import find_on_demand
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
@@ -20,6 +21,9 @@ from fhir_facade.document_reference import to_document_reference
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
 from registry.store import Registry
+from repository import document_list
+from repository.document_list import DocumentListProvider
+from repository.on_demand_source import OnDemandSource
 from repository.records import Records
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
@@ -61,6 +65,7 @@ class _Reach:
     register: Registration
     receive: Registration
     readable: Readable
+    on_demand: OnDemandSource
 
 
 def open_actors(settings: Settings) -> Actors:
@@ -102,6 +107,11 @@ def _in_this_process(settings: Settings, registry: Registry) -> _Reach:
         register=InOneUnit(registry.units, register),
         receive=InOneUnit(registry.units, receive),
         readable=partial(repository_questions.readable, registry),
+        on_demand=OnDemandSource(
+            find=partial(find_on_demand, registry),
+            providers={document_list.NAME: DocumentListProvider(custodian=repository_unique_id(settings))},
+            keeps_snapshots=settings.on_demand_snapshots,
+        ),
     )
 
 
@@ -112,6 +122,7 @@ def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -
         register=register,
         receive=replace(register, register=elsewhere.receive, check=elsewhere.check_received, kind=kind),
         readable=elsewhere.readable,
+        on_demand=OnDemandSource(),
     )
 
 
@@ -148,6 +159,7 @@ def _repository(settings: Settings, units: Units, reach: _Reach) -> Repository:
         now=now,
         on_leftover=_log_leftover,
         on_damage=_DamageLog(),
+        on_demand=reach.on_demand,
     )
 
 

@@ -1,6 +1,7 @@
 """Retrieve Document [ITI-68]. MHD 2:3.68."""
 
 import base64
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,8 +13,11 @@ from fhir_facade.operation_outcome import kept_elsewhere, not_found, unavailable
 from registry import repository_questions
 from registry.criteria import Criteria, Form, Page
 from registry.store import Registry
+from repository import on_demand
 from repository.blob_store import DamagedBlob, Octets
+from repository.on_demand import NotAssembled
 from repository.store import Repository
+from xds.errors import ErrorCode
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
 
 
@@ -46,7 +50,7 @@ def handle(registry: Registry, repository: Repository | None, fhir_id: str, call
         raise kept_elsewhere(keeper)
     document = repository.held(caller, {unique_id}).get(unique_id)
     if document is None:
-        raise not_found()
+        return _made_on_demand(repository, unique_id, caller)
     try:
         octets = repository.octets(document)
     except (DamagedBlob, OSError):
@@ -54,6 +58,18 @@ def handle(registry: Registry, repository: Repository | None, fhir_id: str, call
     return RetrievedDocument(
         mime_type=document.mime_type, size=document.size, etag=f'"{document.sha256}"', octets=octets
     )
+
+
+def _made_on_demand(repository: Repository, unique_id: str, caller: Caller) -> RetrievedDocument:
+    """The content of an on-demand entry, as ITI-43 gives it. Raises FhirProblem 404 and 503."""
+    made = on_demand.assembled(repository, {unique_id}, caller).get(unique_id)
+    if made is None or (isinstance(made, NotAssembled) and made.code is ErrorCode.DOCUMENT_UNIQUE_ID):
+        raise not_found()
+    if isinstance(made, NotAssembled):
+        raise unavailable()
+    sha256 = hashlib.sha256(made.content).hexdigest()
+    size = len(made.content)
+    return RetrievedDocument(mime_type=made.mime_type, size=size, etag=f'"{sha256}"', octets=made.octets())
 
 
 def binary_resource(fhir_id: str, document: RetrievedDocument) -> Iterator[bytes]:

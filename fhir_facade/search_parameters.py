@@ -254,9 +254,10 @@ class ReadSearch:
 def read_search(parameters: Iterable[tuple[str, str]], *, strict: bool) -> ReadSearch:
     """Criteria of a search. Raises FhirProblem for a value, modifier or demand that is not served.
 
-    An unknown parameter is ignored, or refused with `strict` (Prefer: handling=strict).
+    An unknown parameter is ignored, or refused with `strict` (Prefer: handling=strict). On-demand documents are found
+    by their identifiers alone: the types of entries have no parameter, and the default of ITI-18 is stable ones.
     """
-    criteria, applied = Criteria(on_demand=False), []
+    criteria, applied = Criteria(), []
     for name, text in parameters:
         parameter = _BY_NAME.get(name)
         if parameter is None:
@@ -273,6 +274,8 @@ def read_search(parameters: Iterable[tuple[str, str]], *, strict: bool) -> ReadS
         applied.append((name, text))
     if not any(name in SCOPES for name, _ in applied):
         raise bad_request("expected patient.identifier, identifier or _id", code="required")
+    if criteria.stable and (criteria.logical_ids or criteria.entry_uuids or criteria.unique_ids):
+        criteria = replace(criteria, on_demand=True)
     return ReadSearch(criteria=criteria, applied=tuple(applied))
 
 

@@ -13,17 +13,13 @@ from access_policy.visibility import visibility
 from registry.criteria import Criteria
 from registry.store import Registry, Snapshot
 from xds.datatypes import CX, DTM
-from xds.ebrim.read import read_registry_objects
-from xds.ebrim.response import adhoc_query_response
 from xds.identifiers import new_oid, new_uuid_urn
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
 from xds.vocabulary import RELATIONSHIPS, REPLACEMENTS, AssociationType, AvailabilityStatus, ObjectType
-from xds.xml import XmlLimits, parse
 
 T = TypeVar("T", bound=RegistryObject)
 Versioned = DocumentEntry | Folder
 _KINDS: tuple[type[RegistryObject], ...] = (SubmissionSet, Folder, DocumentEntry, Association)
-_READ_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +104,7 @@ def _member(owner: SubmissionSet, target: str, status: str | None = None) -> Ass
 
 def _read(snapshot: Snapshot, kind: type[RegistryObject], patient_id: CX) -> Iterator[RegistryObject]:
     """The objects of one kind, every version, oldest registration first."""
-    criteria = Criteria(kind=kind, patient=patient_id.key, on_demand=True, all_versions=True)
-    found = snapshot.find(criteria)
-    limits = XmlLimits(octets=2**30, elements=2**30)  # our own renderings, a few at once
-    for start in range(0, len(found), _READ_AT_ONCE):
-        group = [one.rendering for one in found[start : start + _READ_AT_ONCE]]
-        yield from read_registry_objects(parse(adhoc_query_response(group), limits=limits))
+    return snapshot.objects(Criteria(kind=kind, patient=patient_id.key, on_demand=True, all_versions=True))
 
 
 def _without_loose_ends(submissions: Iterable[Submission], gone: set[str]) -> Iterator[Submission]:

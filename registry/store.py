@@ -22,6 +22,8 @@ from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork, Units
 from xds.affinity_domain import AffinityDomain
 from xds.datatypes import CX
+from xds.ebrim.read import read_registry_objects
+from xds.ebrim.response import adhoc_query_response
 from xds.ebrim.write import write_object
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.metadata import Association, DocumentEntry, RegistryObject, SubmissionSet
@@ -29,8 +31,11 @@ from xds.metadata_json import from_json, to_json
 from xds.metadata_update_rules import Held
 from xds.submission_rules import StoredFacts
 from xds.vocabulary import AvailabilityStatus
+from xds.xml import XmlLimits, parse
 
 _REMOVED_AT_ONCE = 200
+_READ_AT_ONCE = 500
+_OUR_OWN = XmlLimits(octets=2**30, elements=2**30)  # renderings, a few at once
 RenderFhir = Callable[[DocumentEntry, Sequence[Association], str], bytes]
 
 
@@ -43,6 +48,13 @@ class Snapshot:
 
     def find(self, criteria: Criteria, page: Page = ALL, form: Form = Form.EBRIM) -> tuple[Found, ...]:
         return find.find(self.connection, self._places, criteria, self.visibility, page, form)
+
+    def objects(self, criteria: Criteria, page: Page = ALL) -> Iterator[RegistryObject]:
+        """What is found as the objects that the renderings stand for."""
+        found = self.find(criteria, page)
+        for start in range(0, len(found), _READ_AT_ONCE):
+            group = [one.rendering for one in found[start : start + _READ_AT_ONCE]]
+            yield from read_registry_objects(parse(adhoc_query_response(group), limits=_OUR_OWN))
 
     def count(self, criteria: Criteria) -> int:
         return find.count(self.connection, self._places, criteria, self.visibility)

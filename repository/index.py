@@ -8,6 +8,7 @@ commits and a collection that found the blob unreferred: only one of them can ha
 key stays for a day, longer than any submission takes between keeping a blob and its commit.
 """
 
+import hashlib
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,9 @@ class StoredDocument:
     blob_key: str
     mime_type: str
     blocks: bytes = b""
+
+    def is_of(self, content: bytes) -> bool:
+        return (len(content), hashlib.sha256(content).hexdigest()) == (self.size, self.sha256)
 
     @property
     def expected(self) -> Expected:

@@ -62,7 +62,7 @@ def soap(repository: Repository, body: etree._Element, parts: Iterable[Part], ca
     except Rejected as rejected:
         return registry_response(rejected.errors)
     except (OSError, StorageFailed) as problem:
-        return registry_response([_storage_error(problem)])
+        return registry_response([storage_error(problem)])
     except (RegistryNotAvailable, RegistrationUnknown) as problem:
         return registry_response([problem.error])
     return registry_response(warnings)
@@ -231,7 +231,8 @@ def _missing_part(document: Provided) -> RegistryError:
     return RegistryError(code=ErrorCode.MISSING_DOCUMENT, context=context)
 
 
-def _storage_error(problem: Exception) -> RegistryError:
+def storage_error(problem: Exception) -> RegistryError:
+    """What a requester is told of a store or a database that failed. ITI TF-3: Table 4.2.4.1-2"""
     if isinstance(problem, StorageFailed):
         code = ErrorCode.REGISTRY_OUT_OF_RESOURCES if problem.is_full else ErrorCode.REGISTRY
         return RegistryError(code=code, context="the registry could not store the metadata; try again later")

@@ -7,24 +7,33 @@ from dataclasses import dataclass
 from lxml import etree
 
 from access_policy.caller import Caller
+from repository import on_demand
 from repository.blob_store import DamagedBlob, Octets
 from repository.checked_octets import Allowance
 from repository.document_request import DocumentRequest, read_document_requests
 from repository.index import StoredDocument
+from repository.on_demand import Assembled, NotAssembled
 from repository.store import Repository
 from xds.ebrim.response import DocumentResponse, retrieve_document_set_response
 from xds.ebrim.schema import schema_findings
 from xds.errors import ErrorCode, RegistryError
 from xds.vocabulary import ResponseStatus
 
+Found = StoredDocument | Assembled | NotAssembled
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """One document found, checked as far as it can be before it is sent, its octets about to be read."""
+    """One document found, checked as far as it can be before it is sent, its octets about to be read.
+
+    `made` is the document that was made on demand.
+    """
 
     request: DocumentRequest
-    document: StoredDocument
+    mime_type: str
+    size: int
     octets: Octets
+    made: Assembled | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +66,24 @@ def soap(repository: Repository, body: etree._Element, caller: Caller) -> Retrie
         return RetrieveAnswer(body=retrieve_document_set_response((), errors, status=ResponseStatus.FAILURE))
     retrieved = handle(repository, read_document_requests(body), caller)
     content_ids = [f"{uuid.uuid4()}@carnet" for _ in retrieved.delivered]
-    responses = [_response(one, cid) for one, cid in zip(retrieved.delivered, content_ids, strict=True)]
+    responses = [_response(repository, one, cid) for one, cid in zip(retrieved.delivered, content_ids, strict=True)]
     return RetrieveAnswer(
         body=retrieve_document_set_response(responses, retrieved.errors, status=retrieved.status),
         parts=tuple(
-            (cid, one.document.mime_type, one.document.size, one.octets)
+            (cid, one.mime_type, one.size, one.octets)
             for one, cid in zip(retrieved.delivered, content_ids, strict=True)
         ),
     )
 
 
 def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: Caller) -> Retrieved:
-    """Every document asked for that is held here and may be read. ITI TF-2: 3.43.4.1.3
+    """Every document asked for that is held, or made on demand, here and may be read. ITI TF-2: 3.43.4.1.3
 
-    "Unknown" and "not allowed" are one answer.
+    "Unknown" and "not allowed" are one answer. A document named twice is made once and delivered twice.
     """
-    ours = [one for one in requests if one.repository_unique_id == repository.unique_id]
-    held = repository.held(caller, {one.document_unique_id for one in ours})
+    ours = {one.document_unique_id for one in requests if one.repository_unique_id == repository.unique_id}
+    held: dict[str, Found] = {**repository.held(caller, ours)}
+    held |= on_demand.assembled(repository, ours - held.keys(), caller)
     allowance = Allowance()
     delivered: list[Delivered] = []
     errors: list[RegistryError] = []
@@ -87,7 +97,7 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
 
 
 def _deliver(
-    repository: Repository, request: DocumentRequest, document: StoredDocument | None, allowance: Allowance
+    repository: Repository, request: DocumentRequest, document: Found | None, allowance: Allowance
 ) -> Delivered | RegistryError:
     if request.repository_unique_id != repository.unique_id:
         return request.error(
@@ -95,19 +105,29 @@ def _deliver(
         )
     if document is None:
         return request.error(ErrorCode.DOCUMENT_UNIQUE_ID, "no such document is available to this requester")
+    if isinstance(document, NotAssembled):
+        return request.error(document.code, document.context)
+    if isinstance(document, Assembled):
+        size = len(document.content)
+        octets = document.octets()
+        return Delivered(request=request, mime_type=document.mime_type, size=size, octets=octets, made=document)
     try:
-        return Delivered(request=request, document=document, octets=repository.octets(document, allowance))
+        kept = repository.octets(document, allowance)
+        return Delivered(request=request, mime_type=document.mime_type, size=document.size, octets=kept)
     except DamagedBlob:
         return request.error(ErrorCode.REPOSITORY, "the stored document is damaged and is not delivered")
     except OSError:
         return request.error(ErrorCode.REPOSITORY, "the store of documents does not answer; try again later")
 
 
-def _response(delivered: Delivered, content_id: str) -> DocumentResponse:
+def _response(repository: Repository, delivered: Delivered, content_id: str) -> DocumentResponse:
+    made = delivered.made
     return DocumentResponse(
         repository_unique_id=delivered.request.repository_unique_id,
         document_unique_id=delivered.request.document_unique_id,
         home_community_id=delivered.request.home_community_id,
-        mime_type=delivered.document.mime_type,
+        mime_type=delivered.mime_type,
         content_id=content_id,
+        new_repository_unique_id=repository.unique_id if made is not None and made.is_kept else None,
+        new_document_unique_id=None if made is None else made.unique_id,
     )

@@ -8,6 +8,7 @@ from repository import awaited, index
 from repository.blob_store import BlobStore, DamagedBlob
 from repository.checked_octets import Allowance, CheckedOctets, OnDamage, checked_octets
 from repository.index import StoredDocument
+from repository.on_demand_source import OnDemandSource
 from repository.records import Records
 from repository.registration import Registration
 from storage.keys import Keys
@@ -24,7 +25,8 @@ class Repository:
     `registration` is Register Document Set-b [ITI-42], in this process or another; `readable` and `removable`
     tell which of some DocumentUniqueIds the caller may read or remove, `readable` raises RegistryNotAvailable;
     `now` gives the time as DTM of 14 digits, UTC; `on_leftover` is told of a blob that nothing refers to and could
-    not be deleted, `on_damage` of one that is missing or has other octets than were stored.
+    not be deleted, `on_damage` of one that is missing or has other octets than were stored. `on_demand` makes
+    documents when they are asked for.
     """
 
     unique_id: str
@@ -36,6 +38,7 @@ class Repository:
     now: Callable[[], str]
     on_leftover: OnLeftover
     on_damage: OnDamage
+    on_demand: OnDemandSource = field(default_factory=OnDemandSource)
     keys: Keys = field(default_factory=Keys)
 
     def held(self, caller: Caller, unique_ids: Collection[str]) -> dict[str, StoredDocument]:

@@ -26,6 +26,7 @@ ADDRESSING = "http://www.w3.org/2005/08/addressing"
 FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 GET_ALL = "urn:uuid:10b545ea-725c-446d-9b95-8aeb444eddf3"
 GET_DOCUMENTS = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
+GET_RELATED = "urn:uuid:d90e5407-b356-4d91-a89f-873917b4b0e6"
 BOUNDARY = "uuid:3f1b2c9e+id=17"
 
 

@@ -10,13 +10,18 @@ from xds.vocabulary import QUERY, RIM, RS, XDS_B, ResponseStatus, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentResponse:
-    """One delivered document; `content_id` names the MIME part with its octets. ITI TF-2: 3.43.4.2.2"""
+    """One delivered document; `content_id` names the MIME part with its octets. ITI TF-2: 3.43.4.2.2
+
+    The new identifiers are those of a document made on demand; the repository's only when it was kept there.
+    """
 
     repository_unique_id: str
     document_unique_id: str
     mime_type: str
     content_id: str
     home_community_id: str | None = None
+    new_repository_unique_id: str | None = None
+    new_document_unique_id: str | None = None
 
 
 def registry_response(errors: Sequence[RegistryError] = (), *, status: ResponseStatus | None = None) -> bytes:
@@ -80,13 +85,19 @@ def _is_xml_char(char: str) -> bool:
 
 
 def _document_response(document: DocumentResponse) -> bytes:
-    home = _simple("HomeCommunityId", document.home_community_id) if document.home_community_id else ""
+    home = _optional("HomeCommunityId", document.home_community_id)
+    new = _optional("NewRepositoryUniqueId", document.new_repository_unique_id)
+    new += _optional("NewDocumentUniqueId", document.new_document_unique_id)
     include = f'<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:{document.content_id}"/>'
     return (
         f"<xds:DocumentResponse>{home}{_simple('RepositoryUniqueId', document.repository_unique_id)}"
-        f"{_simple('DocumentUniqueId', document.document_unique_id)}{_simple('mimeType', document.mime_type)}"
+        f"{_simple('DocumentUniqueId', document.document_unique_id)}{new}{_simple('mimeType', document.mime_type)}"
         f"<xds:Document>{include}</xds:Document></xds:DocumentResponse>"
     ).encode()
+
+
+def _optional(name: str, text: str | None) -> str:
+    return _simple(name, text) if text else ""
 
 
 def _simple(name: str, text: str) -> str:
