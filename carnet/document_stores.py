@@ -9,23 +9,24 @@ from repository.blob_store import BlobStore
 from repository.filesystem_store import FilesystemStore
 from repository.s3_store import S3Address, S3BlobStore
 from repository.store_with_former import StoreWithFormer
+from storage.unit_of_work import OnSyncLost, go_on
 
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
-def open_documents(settings: Settings) -> BlobStore:
+def open_documents(settings: Settings, *, on_sync_lost: OnSyncLost = go_on) -> BlobStore:
     """The store the settings name, with the former one behind it when there is one."""
-    present = open_store(settings, settings.documents_url)
+    present = open_store(settings, settings.documents_url, on_sync_lost=on_sync_lost)
     if not settings.documents_former:
         return present
     return StoreWithFormer(present, open_store(settings, settings.documents_former))
 
 
-def open_store(settings: Settings, url: str) -> BlobStore:
+def open_store(settings: Settings, url: str, *, on_sync_lost: OnSyncLost = go_on) -> BlobStore:
     """The store at `file:///FOLDER` or `s3://BUCKET/PREFIX`. Raises SettingsError."""
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path:
-        return FilesystemStore(Path(unquote(parts.path)))
+        return FilesystemStore(Path(unquote(parts.path)), on_sync_lost=on_sync_lost)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise SettingsError(f"documents: found {url!r}, expected file:///FOLDER or s3://BUCKET/PREFIX")
     address = S3Address(

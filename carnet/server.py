@@ -14,14 +14,17 @@ from gunicorn.app.base import BaseApplication
 
 from carnet.address import check_address
 from carnet.application import application
+from carnet.disk_failure import DiskFailure
 from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.settings import Settings, check_security
 from carnet.wiring import Actors, open_actors, open_units
 from storage.only_server import only_server
+from storage.unit_of_work import StorageFailed
 
 _KEEP_ALIVE_SECONDS = 60
 _STOP_SECONDS = 30
+_DISK_FAILED = "a disk did not keep what was written, so the server stopped: see to the disk, then start it again"
 
 
 class HttpServer(BaseApplication):  # type: ignore[misc]
@@ -30,6 +33,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, on_ready: Callable[[str], None], *, feed: MllpPort | None = None) -> None:
         """`on_ready` is told the URLs once the server listens."""
         self._settings, self._on_ready, self._feed = settings, on_ready, feed
+        self.disk_failure = DiskFailure()
         super().__init__()
 
     def load_config(self) -> None:
@@ -56,7 +60,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> flask.Flask:
         """Called in each worker: database connections and threads do not survive a fork."""
         configure_log()
-        actors = open_actors(self._settings)
+        actors = open_actors(self._settings, on_sync_lost=self.disk_failure)
         app = application(actors)
         feed, registry = self._feed, actors.registry
         attendant = None if feed is None or registry is None else Attendant(feed, registry)
@@ -75,7 +79,8 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Serve until told to stop. Raises SettingsError before anything is opened when the settings forbid it.
 
     What a worker opens is opened and closed here first: what is wrong with it ends in an exception of this
-    process, not in the death of a worker.
+    process, not in the death of a worker. Raises StorageFailed when the server had to stop because a disk failed to
+    keep something.
     """
     check_security(settings)
     feed = open_port(settings)
@@ -83,7 +88,13 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         check_address(settings)
         open_units(settings, whole=True).close()
         open_actors(settings).units.close()
-        HttpServer(settings, on_ready, feed=feed).run()
+        server = HttpServer(settings, on_ready, feed=feed)
+        try:
+            server.run()
+        except SystemExit:
+            if server.disk_failure.has_happened:
+                raise StorageFailed(_DISK_FAILED) from None
+            raise
 
 
 def _keep_from_collection() -> None:

@@ -32,7 +32,7 @@ from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
-from storage.unit_of_work import UnitOfWork, Units
+from storage.unit_of_work import OnSyncLost, UnitOfWork, Units, go_on
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
 from xds.errors import RegistryError
@@ -68,10 +68,13 @@ class _Reach:
     on_demand: OnDemandSource
 
 
-def open_actors(settings: Settings) -> Actors:
-    """Open database and documents and build the actors of the roles. The database is brought to the newest schema."""
+def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on) -> Actors:
+    """Open database and documents and build the actors of the roles. The database is brought to the newest schema.
+
+    `on_sync_lost` is told that a disk failed to keep what it was told to; nothing is accepted from then on.
+    """
     roles = settings.played
-    units = open_units(settings)
+    units = open_units(settings, on_sync_lost=on_sync_lost)
     registry, elsewhere, repository, recipient = None, None, None, None
     if Role.REGISTRY in roles:
         registry = _registry(settings, units)
@@ -80,7 +83,7 @@ def open_actors(settings: Settings) -> Actors:
         elsewhere = RegistryElsewhere(settings)
         reach = _elsewhere(settings, units, elsewhere)
     if Role.REPOSITORY in roles:
-        repository = _repository(settings, units, reach)
+        repository = _repository(settings, units, reach, on_sync_lost)
     if Role.RECIPIENT in roles and repository is not None:
         recipient = replace(repository, registration=reach.receive)
     return Actors(
@@ -148,11 +151,11 @@ def settle_awaited(settings: Settings, units: Units, *, before: float = 0.0) -> 
         _registration(settings, units, RegistryElsewhere(settings)).settle_all(before=before)
 
 
-def _repository(settings: Settings, units: Units, reach: _Reach) -> Repository:
+def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: OnSyncLost) -> Repository:
     return Repository(
         unique_id=repository_unique_id(settings),
         units=units,
-        blobs=open_documents(settings),
+        blobs=open_documents(settings, on_sync_lost=on_sync_lost),
         registration=reach.register,
         readable=reach.readable,
         removable=_removable,
@@ -176,7 +179,7 @@ def _registry(settings: Settings, units: Units) -> Registry:
     return Registry(units, domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
 
 
-def open_units(settings: Settings, *, whole: bool = False) -> Units:
+def open_units(settings: Settings, *, whole: bool = False, on_sync_lost: OnSyncLost = go_on) -> Units:
     """The database alone, at the newest schema; `whole`: after its file was read and found undamaged."""
     if settings.uses_sqlite:
         settings.data_folder.mkdir(parents=True, exist_ok=True)
@@ -187,7 +190,7 @@ def open_units(settings: Settings, *, whole: bool = False) -> Units:
     if whole:
         check_undamaged(engine)
     upgrade(engine)
-    return SqliteUnits(engine) if settings.uses_sqlite else PostgresqlUnits(engine)
+    return SqliteUnits(engine, on_sync_lost=on_sync_lost) if settings.uses_sqlite else PostgresqlUnits(engine)
 
 
 def _log_leftover(key: str, problem: Exception) -> None:

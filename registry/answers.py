@@ -34,4 +34,7 @@ def storage_error(problem: StorageFailed) -> RegistryError:
     if problem.is_full:
         context = "no space is left for metadata; nothing was stored, try again later"
         return RegistryError(code=ErrorCode.REGISTRY_OUT_OF_RESOURCES, context=context)
+    if problem.is_busy:
+        context = "the registry's database is held by others; nothing was stored, try again"
+        return RegistryError(code=ErrorCode.REGISTRY_BUSY, context=context)
     return RegistryError(code=ErrorCode.REGISTRY, context="the registry's database cannot be used now; try again later")

@@ -22,6 +22,7 @@ from repository.blob_store import (
     new_key,
     parts_of,
 )
+from storage.unit_of_work import OnSyncLost, go_on
 
 LEFTOVER_SECONDS = 24 * 3600
 _FAN_OUT = 3
@@ -32,14 +33,15 @@ _LOST = (errno.ENOENT, errno.EIO, errno.EISDIR, errno.ENOTDIR)
 class FilesystemStore:
     """`repository.blob_store.BlobStore` in a folder of one local file system."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, on_sync_lost: OnSyncLost = go_on) -> None:
         """Creates the folder if needed and clears what was left half written a day ago or before.
 
-        Younger files may belong to another process that shares the folder.
+        Younger files may belong to another process that shares the folder. `on_sync_lost` is told that the disk
+        failed to keep something.
         """
         self._root, self._incoming = root, root / _INCOMING
         self._incoming.mkdir(parents=True, exist_ok=True)
-        self._state = _State()
+        self._state = _State(on_sync_lost)
         self.clear_leftovers(before=time.time() - LEFTOVER_SECONDS)
 
     @property
@@ -72,11 +74,15 @@ class FilesystemStore:
 class _State:
     """Whether the disk still keeps what it is told to. After a failed fsync a second one may lie."""
 
-    def __init__(self) -> None:
-        self.failure: OSError | None = None
+    def __init__(self, on_sync_lost: OnSyncLost) -> None:
+        self._on_sync_lost, self._has_failed = on_sync_lost, False
+
+    def fail(self) -> None:
+        self._has_failed = True
+        self._on_sync_lost()
 
     def check(self) -> None:
-        if self.failure is not None:
+        if self._has_failed:
             raise StoreUnavailable(errno.EIO, "documents could not be synced; nothing is accepted until a restart")
 
 
@@ -114,7 +120,7 @@ class IncomingFile:
             sync_folder(target.parent)
         except OSError as problem:
             if problem.errno == errno.EIO:
-                self._state.failure = problem
+                self._state.fail()
             raise
         return key
 

@@ -234,7 +234,8 @@ def _missing_part(document: Provided) -> RegistryError:
 def storage_error(problem: Exception) -> RegistryError:
     """What a requester is told of a store or a database that failed. ITI TF-3: Table 4.2.4.1-2"""
     if isinstance(problem, StorageFailed):
-        code = ErrorCode.REGISTRY_OUT_OF_RESOURCES if problem.is_full else ErrorCode.REGISTRY
+        code = ErrorCode.REGISTRY_BUSY if problem.is_busy else ErrorCode.REGISTRY
+        code = ErrorCode.REGISTRY_OUT_OF_RESOURCES if problem.is_full else code
         return RegistryError(code=code, context="the registry could not store the metadata; try again later")
     full = isinstance(problem, OSError) and problem.errno in _OUT_OF_SPACE
     code = ErrorCode.REPOSITORY_OUT_OF_RESOURCES if full else ErrorCode.REPOSITORY

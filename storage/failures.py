@@ -10,12 +10,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from storage.unit_of_work import StorageFailed
 
+_PRIMARY = 0xFF  # an extended result code of SQLite has the primary one in its last octet
+_BUSY = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.TooManyConnections)
+
 
 def storage_failed(problem: SQLAlchemyError) -> StorageFailed:
     """The failure to raise. The driver's words stay out of the log: they may hold values of a row."""
     cause = problem.orig if isinstance(problem, DBAPIError) and problem.orig is not None else problem
     kind = getattr(cause, "sqlite_errorname", "") or type(cause).__name__
-    failure = StorageFailed(f"the database could not be used: {kind}", is_full=_is_full(cause))
+    failure = StorageFailed(f"the database could not be used: {kind}", is_full=_is_full(cause), is_busy=_is_busy(cause))
     failure.__cause__ = problem
     structlog.get_logger().error("storage failed", problem=kind)
     return failure
@@ -34,6 +37,13 @@ def is_sync_failure(problem: BaseException) -> bool:
     """Whether the disk did not take what it was told to keep: what a second attempt says then may be a lie."""
     cause = problem.orig if isinstance(problem, DBAPIError) else problem
     return getattr(cause, "sqlite_errorname", "") in ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
+
+
+def _is_busy(cause: BaseException) -> bool:
+    """Locked for longer than was waited, or every attempt ran into another one's."""
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & _PRIMARY in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return isinstance(cause, _BUSY)
 
 
 def _is_full(cause: BaseException) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from storage.failures import as_storage_failed, is_sync_failure, storage_failed
 from storage.idle_readers import IdleReaders
-from storage.unit_of_work import StorageFailed, UnitOfWork
+from storage.unit_of_work import OnSyncLost, StorageFailed, UnitOfWork, go_on
 
 T = TypeVar("T")
 _LARGEST_GROUP = 64
@@ -35,8 +35,9 @@ class _Unit:
 class SqliteUnits:
     """`storage.unit_of_work.Units` for a SQLite file that one process writes."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, *, on_sync_lost: OnSyncLost = go_on) -> None:
+        """`on_sync_lost` is told, once the units concerned are refused, that the disk failed to keep something."""
+        self._engine, self._on_sync_lost = engine, on_sync_lost
         self._readers = IdleReaders(engine)
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._gate, self._closed, self._has_lost_sync = threading.Lock(), False, False
@@ -86,6 +87,8 @@ class SqliteUnits:
                     unit.failure = _failure(problem)
             for unit in group:
                 _answer(unit)
+            if self._has_lost_sync:
+                self._on_sync_lost()
 
     def _next_group(self) -> list[_Unit]:
         """The next units that wait, at most 64; empty when closing."""

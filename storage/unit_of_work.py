@@ -18,12 +18,19 @@ T = TypeVar("T")
 class StorageFailed(Exception):
     """The database cannot be written or read now (disk full, connection lost, shut down).
 
-    `is_full`: no space is left for it.
+    `is_full`: no space is left for it. `is_busy`: others hold it, and the same attempt may succeed later.
     """
 
-    def __init__(self, text: str, *, is_full: bool = False) -> None:
+    def __init__(self, text: str, *, is_full: bool = False, is_busy: bool = False) -> None:
         super().__init__(text)
-        self.is_full = is_full
+        self.is_full, self.is_busy = is_full, is_busy
+
+
+OnSyncLost = Callable[[], None]
+
+
+def go_on() -> None:
+    """What is done about a disk that failed to keep something where nobody says more: nothing is accepted any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
