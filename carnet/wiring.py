@@ -13,6 +13,7 @@ from access_policy.visibility import visibility
 from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.internal_calls import read_secret
+from carnet.mounted_documents import check_documents
 from carnet.on_demand_documents import find_on_demand
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
@@ -152,6 +153,7 @@ def settle_awaited(settings: Settings, units: Units, *, before: float = 0.0) -> 
 
 
 def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: OnSyncLost) -> Repository:
+    check_documents(settings, units)
     return Repository(
         unique_id=repository_unique_id(settings),
         units=units,

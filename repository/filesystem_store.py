@@ -26,7 +26,7 @@ from storage.unit_of_work import OnSyncLost, go_on
 
 LEFTOVER_SECONDS = 24 * 3600
 _FAN_OUT = 3
-_INCOMING = "incoming"
+_INCOMING, _OWNER = "incoming", "carnet-repository"
 _LOST = (errno.ENOENT, errno.EIO, errno.EISDIR, errno.ENOTDIR)
 
 
@@ -47,6 +47,23 @@ class FilesystemStore:
     @property
     def root(self) -> Path:
         return self._root
+
+    def owner(self) -> str:
+        """OID of the repository whose documents the folder was marked to hold; empty when it was not."""
+        try:
+            return (self._root / _OWNER).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return ""
+
+    def mark(self, repository_id: str) -> None:
+        """Say durably in the folder whose documents it holds."""
+        descriptor, name = tempfile.mkstemp(dir=self._incoming)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{repository_id}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).rename(self._root / _OWNER)
+        sync_folder(self._root)
 
     def receive(self) -> "IncomingFile":
         self._state.check()

@@ -1,0 +1,99 @@
+"""A folder of documents that is not there, or is another's, keeps the server from starting; nothing is written into it."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from carnet.mounted_documents import check_documents
+from carnet.settings import Settings, SettingsError
+from carnet.wiring import open_units
+from repository.filesystem_store import FilesystemStore
+from tests import servers
+from tests.repository.holdings import hold
+
+CONTENT = b"<ClinicalDocument/>"
+OURS = "1.2.250.1.213.4.1.1.1.2"
+
+
+def settings_for(tmp_path: Path, **given: object) -> Settings:
+    return servers.settings_for(tmp_path, documents=(tmp_path / "documents").as_uri(), **given)
+
+
+def check(settings: Settings) -> None:
+    units = open_units(settings)
+    try:
+        check_documents(settings, units)
+    finally:
+        units.close()
+
+
+def filled(settings: Settings, folder: Path) -> None:
+    """A database with one document, whose octets lie in the folder."""
+    units = open_units(settings)
+    hold(units, FilesystemStore(folder), "2.25.1", CONTENT)
+    units.close()
+
+
+def files(folder: Path) -> list[str]:
+    return [one.name for one in folder.rglob("*") if one.is_file()]
+
+
+def test_a_new_folder_is_marked_as_ours(tmp_path: Path) -> None:
+    check(settings_for(tmp_path))
+    assert (tmp_path / "documents" / "carnet-repository").read_text() == f"{OURS}\n"
+    assert list(FilesystemStore(tmp_path / "documents").blobs()) == []
+
+
+def test_a_folder_that_is_away_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    check(settings)
+    filled(settings, tmp_path / "documents")
+    (tmp_path / "documents").rename(tmp_path / "away")
+    with pytest.raises(SettingsError, match="none of the documents of the database: is it mounted"):
+        check(settings)
+    assert files(tmp_path / "documents") == []
+
+
+def test_a_folder_from_before_there_were_marks_is_known_by_its_documents(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    filled(settings, tmp_path / "documents")
+    check(settings)
+    assert FilesystemStore(tmp_path / "documents").owner() == OURS
+
+
+def test_a_marked_folder_passes_whatever_is_missing_in_it(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    check(settings)
+    filled(settings, tmp_path / "elsewhere")
+    check(settings)
+
+
+def test_the_folder_of_another_repository_is_refused(tmp_path: Path) -> None:
+    check(settings_for(tmp_path))
+    with pytest.raises(SettingsError, match=f"that of repository {OURS}, expected 1.2.3"):
+        check(settings_for(tmp_path, repository_id="1.2.3"))
+
+
+def test_documents_that_are_moved_lie_in_the_former_folder(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    filled(settings, tmp_path / "former")
+    moving = replace(settings, documents_former=(tmp_path / "former").as_uri())
+    check(moving)
+    assert FilesystemStore(tmp_path / "documents").owner() == OURS
+    (tmp_path / "former").rename(tmp_path / "away")
+    with pytest.raises(SettingsError, match="is it mounted"):
+        check(moving)
+
+
+def test_the_server_says_so_in_one_sentence(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    filled(settings, tmp_path / "elsewhere")
+    command = [sys.executable, "-m", "carnet", "serve", "--security", "open", "--port", str(settings.port)]
+    places = ["--data", settings.data, "--documents", settings.documents]
+    done = subprocess.run([*command, *places], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    [sentence] = done.stderr.splitlines()
+    assert sentence.startswith("carnet: the folder of documents") and sentence.endswith("is it mounted?")
