@@ -24,6 +24,8 @@ from carnet.roles import Role
 from carnet.settings import Settings
 from carnet.wiring import now, open_units, settle_awaited
 from repository import index
+from repository.blob_store import DamagedBlob
+from repository.checked_octets import verify
 from repository.consistency import documents
 from repository.filesystem_store import FilesystemStore, path_of, sync_folder
 from repository.moving import Moved, move
@@ -89,8 +91,8 @@ def back_up(settings: Settings, folder: Path, *, link: bool = False, on_progress
             revision = migrate.revision(connection)
             held, octets = index.count(connection)
         if link:
-            _link(state, store, target)
-        moved = move(state, store, target, on_progress=on_progress)
+            _link(state, store, target, on_progress)
+        moved = move(state, store, target, on_progress=(lambda _octets: None) if link else on_progress)
     removed = _removed_meanwhile(settings, moved.failed)
     backup = Backup(
         created=now(),
@@ -172,8 +174,11 @@ def _removed_meanwhile(settings: Settings, unique_ids: tuple[str, ...]) -> set[s
         units.close()
 
 
-def _link(state: Units, store: object, target: FilesystemStore) -> None:
-    """Hard links to the files of the documents; `move` then finds and counts them as present."""
+def _link(state: Units, store: object, target: FilesystemStore, on_progress: OnProgress) -> None:
+    """Hard links to the files of the documents, each read and compared; a damaged one is unlinked, for `move` to name.
+
+    What is sound is then present and counted.
+    """
     if not isinstance(store, FilesystemStore):
         raise BackupRefused("--link: found documents elsewhere, expected a folder of this file system")
     for one in documents(state):
@@ -181,8 +186,11 @@ def _link(state: Units, store: object, target: FilesystemStore) -> None:
         place.parent.mkdir(exist_ok=True)
         try:
             os.link(path_of(store.root, one.blob_key), place)
+            verify(target, one.expected, pause=on_progress)
         except FileNotFoundError:
             continue
+        except DamagedBlob:
+            place.unlink()
 
 
 @contextmanager

@@ -21,8 +21,8 @@ _folder = click.argument("folder", metavar="DIR", type=click.Path(file_okay=Fals
 def backup_command(settings: Settings, folder: Path, *, link: bool, as_json: bool) -> None:
     """Back up the database and every document it refers to into an empty folder, while the server runs.
 
-    Each copy is read back and compared. A linked document is not read, needs no space and shares the fate
-    of its file: copy the folder to another disk. PostgreSQL needs pg_dump.
+    Each copy, and each link, is read and compared. A linked document needs no space and shares the fate of its
+    file: copy the folder to another disk. PostgreSQL needs pg_dump.
 
     \b
     carnet backup /backup/2026-11-26

@@ -1,5 +1,6 @@
 """Commands that look after stored documents: fsck, gc, documents move."""
 
+import itertools
 import json
 import time
 from collections import Counter
@@ -18,11 +19,12 @@ from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
 from carnet.wiring import open_units, settle_awaited
-from registry.sql.stored_entries import StoredEntry, stable_entries
+from registry.sql.stored_entries import StoredEntry, named, stable_entries
 from repository import awaited, collection, index
 from repository.blob_store import BlobStore
 from repository.collection import GRACE_SECONDS, Refused, collect
 from repository.consistency import Finding, Kind, document_findings, repaired, unreferenced_findings
+from repository.consistency import documents as all_documents
 from repository.moving import move
 from repository.registration import RegistryNotAvailable
 from storage.unit_of_work import Units
@@ -32,6 +34,7 @@ DOCUMENTS = (
     *("roles", "registry_url", "internal_secret_file", "registry_timeout_seconds"),
 )
 _REPAIRABLE = (Kind.MISSING_BLOB, Kind.DAMAGED_BLOB)
+_ASKED_AT_ONCE = 200
 REFUSED = 1
 grace_option = click.option(
     "--grace-hours",
@@ -75,6 +78,7 @@ def fsck(settings: Settings, *, repair: bool, quick: bool, grace_hours: float, a
     """Check that every document has its octets, every entry its document, and every blob a document.
 
     The server may run meanwhile. Exit code 0 when all is sound or was repaired, 1 when findings remain.
+    A document whose metadata was removed (ITI-62) is told and is no fault: Remove Documents (ITI-86) takes it.
     --repair copies the octets of a missing or damaged blob from another blob that has them, and deletes
     blobs without document that are past the grace.
 
@@ -91,10 +95,11 @@ def fsck(settings: Settings, *, repair: bool, quick: bool, grace_hours: float, a
         with progress_bar("documents", octets) as advance:
             found = list(document_findings(units, store, whole=not quick, on_progress=advance))
         found += entry_findings(units, _entries(settings, units))
+        found += nameless_findings(units) if Role.REGISTRY in settings.played else ()
         if repair:
             found = [_repaired(units, store, one) for one in found]
         found += _unreferenced(units, store, before=before, repair=repair)
-    remaining = [one for one in found if not one.is_repaired]
+    remaining = [one for one in found if one.kind.is_fault and not one.is_repaired]
     _report(found, remaining, held, octets, as_json=as_json)
     if remaining:
         raise click.exceptions.Exit(REFUSED)
@@ -122,6 +127,20 @@ def entry_findings(units: Units, entries: Iterable[list[StoredEntry]]) -> Iterat
                 yield Finding(kind=Kind.ENTRY_WITHOUT_DOCUMENT, unique_id=entry.unique_id)
             if document is not None and not _agrees(entry, document):
                 yield Finding(kind=Kind.ENTRY_DIFFERS, unique_id=entry.unique_id, blob_key=document.blob_key)
+
+
+def nameless_findings(units: Units) -> Iterator[Finding]:
+    """Documents that no entry and no waiting submission names any more: their metadata was removed, they were not."""
+    held = (one.unique_id for one in all_documents(units))
+    while group := list(itertools.islice(held, _ASKED_AT_ONCE)):
+        with units.read() as connection:
+            known = named(connection, group)
+            still_held = index.held(connection, group)
+        for unique_id in group:
+            if unique_id not in known and unique_id in still_held:
+                yield Finding(
+                    kind=Kind.DOCUMENT_WITHOUT_ENTRY, unique_id=unique_id, blob_key=still_held[unique_id].blob_key
+                )
 
 
 def _agrees(entry: StoredEntry, document: index.StoredDocument) -> bool:
@@ -152,7 +171,9 @@ def _report(found: list[Finding], remaining: list[Finding], held: int, octets: i
         where = " ".join(part for part in (one.unique_id, one.blob_key) if part)
         click.echo(f"{one.kind}: {where}{' (repaired)' if one.is_repaired else ''}")
     kinds = ", ".join(f"{number} × {kind}" for kind, number in Counter(one.kind for one in remaining).items())
-    click.echo(f"{held} documents, {octets} octets checked: {kinds or 'sound'}")
+    told = sum(not one.kind.is_fault for one in found)
+    also = f"; {told} × {Kind.DOCUMENT_WITHOUT_ENTRY}: Remove Documents [ITI-86] takes them" if told else ""
+    click.echo(f"{held} documents, {octets} octets checked: {kinds or 'sound'}{also}")
 
 
 @click.command()

@@ -28,7 +28,7 @@ from repository.on_demand_source import OnDemandSource
 from repository.records import Records
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
-from repository.store import Readable, Repository
+from repository.store import Readable, Repository, Waits, none_waits
 from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
@@ -66,6 +66,7 @@ class _Reach:
     register: Registration
     receive: Registration
     readable: Readable
+    waits: Waits
     on_demand: OnDemandSource
 
 
@@ -111,6 +112,7 @@ def _in_this_process(settings: Settings, registry: Registry) -> _Reach:
         register=InOneUnit(registry.units, register),
         receive=InOneUnit(registry.units, receive),
         readable=partial(repository_questions.readable, registry),
+        waits=document_recipient.waits,
         on_demand=OnDemandSource(
             find=partial(find_on_demand, registry),
             providers={document_list.NAME: DocumentListProvider(custodian=repository_unique_id(settings))},
@@ -126,6 +128,7 @@ def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -
         register=register,
         receive=replace(register, register=elsewhere.receive, check=elsewhere.check_received, kind=kind),
         readable=elsewhere.readable,
+        waits=none_waits,
         on_demand=OnDemandSource(),
     )
 
@@ -161,6 +164,7 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
         registration=reach.register,
         readable=reach.readable,
         removable=_removable,
+        waits=reach.waits,
         now=now,
         on_leftover=_log_leftover,
         on_damage=_DamageLog(),

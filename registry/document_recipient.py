@@ -5,7 +5,7 @@ recipient takes it, may name no patient: then the submission waits in a queue un
 it is, and nobody sees it before.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -182,6 +182,11 @@ def waiting(registry: Registry) -> list[QueuedSubmission]:
     """What waits for a patient, oldest first."""
     with registry.units.read() as connection:
         return [_read(row) for row in queue.all_of(connection)]
+
+
+def waits(unit: UnitOfWork, unique_ids: Collection[str]) -> frozenset[str]:
+    """Those of the DocumentUniqueIds whose submission waits for its patient: their octets are still needed."""
+    return queue.waiting_documents(unit.connection, unique_ids)
 
 
 def match(registry: Registry, unit: UnitOfWork, unique_id: str, patient_id: CX, caller: Caller) -> int:

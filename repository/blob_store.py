@@ -9,7 +9,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 CHUNK = 64 * 1024
 BLOCK = 1024 * 1024
@@ -79,7 +79,11 @@ class Octets(Protocol):
 
 
 class IncomingBlob(Protocol):
-    """Octets on their way in: nothing of them counts before `keep`."""
+    """Octets on their way in: nothing counts before `keep`; leaving the `with` block discards what was not kept."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
     def write(self, chunk: bytes) -> None: ...
 

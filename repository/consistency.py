@@ -17,7 +17,7 @@ OnProgress = Callable[[int], None]
 
 
 class Kind(StrEnum):
-    """What can be wrong."""
+    """What can be wrong, or is to be known."""
 
     MISSING_BLOB = "document without blob"
     DAMAGED_BLOB = "blob with other octets than were stored"
@@ -25,6 +25,12 @@ class Kind(StrEnum):
     UNREADABLE = "blob that the store does not give now"
     ENTRY_WITHOUT_DOCUMENT = "entry without document"
     ENTRY_DIFFERS = "entry with another hash or size than its document"
+    DOCUMENT_WITHOUT_ENTRY = "document whose metadata was removed"
+
+    @property
+    def is_fault(self) -> bool:
+        """A document may outlive its metadata until Remove Documents takes it. ITI TF-1: RMD"""
+        return self is not Kind.DOCUMENT_WITHOUT_ENTRY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,21 +112,19 @@ def _copied(units: Units, store: BlobStore, finding: Finding, source: str) -> bo
     if document is None or document.blob_key != finding.blob_key:
         return False
     expected = Expected(key=source, size=document.size, sha256=document.sha256)
-    incoming = store.receive()
     try:
         verify(store, expected)
-        reader = store.open(source)
-        for offset in range(0, document.size, _COPIED):
-            incoming.write(reader.read_at(offset, min(_COPIED, document.size - offset)))
-        reader.close()
-        if incoming.digest().sha256 != document.sha256:
-            return False
-        key = incoming.keep()
+        with store.receive() as incoming:
+            reader = store.open(source)
+            for offset in range(0, document.size, _COPIED):
+                incoming.write(reader.read_at(offset, min(_COPIED, document.size - offset)))
+            reader.close()
+            if incoming.digest().sha256 != document.sha256:
+                return False
+            key = incoming.keep()
         units.write(lambda unit: index.replace_blob(unit.connection, document, key))
     except DamagedBlob:
         return False
-    finally:
-        incoming.discard()
     return True
 
 

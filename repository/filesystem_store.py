@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from repository.blob_store import (
     CHUNK,
@@ -111,6 +112,12 @@ class IncomingFile:
         self._root, self._path, self._state = root, Path(name), state
         self._file = os.fdopen(descriptor, "wb", buffering=CHUNK)
         self._digesting = Digesting()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
 
     def write(self, chunk: bytes) -> None:
         self._digesting.update(chunk)

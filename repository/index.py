@@ -96,6 +96,16 @@ def held(connection: Connection, unique_ids: Collection[str]) -> dict[str, Store
     return {row["unique_id"]: StoredDocument(**row) for row in rows}
 
 
+def lock(connection: Connection, unique_ids: Collection[str], *, for_removal: bool) -> None:
+    """Keep these documents as they are until the commit: against removal, or `for_removal` against their being needed.
+
+    SQLite has one writer, which is the lock.
+    """
+    if connection.dialect.name == "postgresql":
+        chosen = select(document.c.unique_id).where(document.c.unique_id.in_(sorted(unique_ids)))
+        connection.execute(chosen.order_by(document.c.unique_id).with_for_update(read=not for_removal)).all()
+
+
 def page(connection: Connection, *, after: str, size: int) -> list[StoredDocument]:
     """The next documents in the order of their uniqueIds."""
     statement = _WITH_BLOCKS.where(document.c.unique_id > after).order_by(document.c.unique_id).limit(size)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import errno
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -106,13 +106,11 @@ def _provided(element: etree._Element) -> Provided:
 def _received(repository: Repository, provided: tuple[Provided, ...], parts: Iterable[Part]) -> Iterator[Received]:
     """Stream every document into the blob store; what is not kept in the block is discarded."""
     blobs: dict[str, IncomingBlob] = {}
-    opened: list[IncomingBlob] = []
     errors: list[RegistryError] = []
     waiting = {document.href: document for document in provided if document.href is not None}
 
     def receive(document: Provided, chunks: Iterable[bytes]) -> None:
-        blob = repository.blobs.receive()
-        opened.append(blob)
+        blob = opened.enter_context(repository.blobs.receive())
         for chunk in chunks:
             blob.write(chunk)
         blob.finish()
@@ -120,7 +118,7 @@ def _received(repository: Repository, provided: tuple[Provided, ...], parts: Ite
             errors.append(_duplicate_document(document))
         blobs[document.id] = blob
 
-    try:
+    with ExitStack() as opened:
         for document in provided:
             if document.inline is not None:
                 receive(document, [_decoded(document)])
@@ -132,9 +130,6 @@ def _received(repository: Repository, provided: tuple[Provided, ...], parts: Ite
                 receive(waiting.pop(href), part)
         errors.extend(_missing_part(document) for document in waiting.values())
         yield Received(blobs=blobs, errors=tuple(errors))
-    finally:
-        for blob in opened:
-            blob.discard()
 
 
 def _decoded(document: Provided) -> bytes:

@@ -56,9 +56,13 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     removable = repository.removable(caller, {one.document_unique_id for one in ours})
     try:
         repository.settle(removable)
-        removed = repository.units.write(lambda unit: _remove(repository, unit, removable, caller))
+        removed, waiting = repository.units.write(lambda unit: _remove(repository, unit, removable, caller))
         repository.delete_blobs([one.blob_key for one in removed.values()])
-        errors |= _not_removed(repository, [one for one in ours if one.document_unique_id not in removed], caller)
+        errors |= {
+            one: one.error(ErrorCode.REMOVE_DOCUMENTS, _waits(one)) for one in ours if one.document_unique_id in waiting
+        }
+        others = [one for one in ours if one.document_unique_id not in removed.keys() | waiting]
+        errors |= _not_removed(repository, others, caller)
     except StorageFailed:
         removed = {}
         errors |= {one: one.error(ErrorCode.REMOVE_DOCUMENTS, _failed(one)) for one in ours}
@@ -67,12 +71,18 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
 
 def _remove(
     repository: Repository, unit: UnitOfWork, unique_ids: Collection[str], caller: Caller
-) -> dict[str, StoredDocument]:
-    """Take the documents out of the index and leave an audit record, in one unit."""
-    removed = index.remove(unit.connection, unique_ids, now=repository.now())
+) -> tuple[dict[str, StoredDocument], frozenset[str]]:
+    """Take the documents out of the index and leave an audit record, in one unit.
+
+    Also returns those that wait for registration and stay. Their rows are locked before the question: a submission
+    that needs one of them commits before it is answered, or finds the document gone and brings its own octets.
+    """
+    index.lock(unit.connection, unique_ids, for_removal=True)
+    waiting = repository.waits(unit, unique_ids)
+    removed = index.remove(unit.connection, set(unique_ids) - waiting, now=repository.now())
     if removed:
         repository.record(unit, transaction=TRANSACTION, caller=caller, documents=sorted(removed))
-    return removed
+    return removed, waiting
 
 
 def _not_removed(
@@ -95,6 +105,12 @@ def _foreign(request: DocumentRequest) -> str:
     return (
         f"document {request.document_unique_id}: found RepositoryUniqueId {request.repository_unique_id}, "
         "which is not this repository's"
+    )
+
+
+def _waits(request: DocumentRequest) -> str:
+    return (
+        f"document {request.document_unique_id}: belongs to a submission that waits for its patient; match that first"
     )
 
 

@@ -66,19 +66,17 @@ def _has(store: BlobStore, expected: Expected) -> bool:
 
 def _copy(former: BlobStore, present: BlobStore, expected: Expected) -> bool:
     """Whether the present store now has the octets; what it has of others is deleted again."""
-    incoming = present.receive()
     try:
-        reader = former.open(expected.key)
-        for offset in range(0, expected.size, BLOCK):
-            incoming.write(reader.read_at(offset, min(BLOCK, expected.size - offset)))
-        reader.close()
-        if reader.size != expected.size or incoming.digest().sha256 != expected.sha256:
-            return False
-        incoming.keep(parts_of(expected.key)[1])
+        with present.receive() as incoming:
+            reader = former.open(expected.key)
+            for offset in range(0, expected.size, BLOCK):
+                incoming.write(reader.read_at(offset, min(BLOCK, expected.size - offset)))
+            reader.close()
+            if reader.size != expected.size or incoming.digest().sha256 != expected.sha256:
+                return False
+            incoming.keep(parts_of(expected.key)[1])
         verify(present, expected)
     except DamagedBlob:
         present.delete(expected.key)
         return False
-    finally:
-        incoming.discard()
     return True

@@ -126,14 +126,11 @@ def _keep(repository: Repository, document: OnDemandDocument, made: Assembled, c
     """
     submission = _submission(repository, document, made)
     [entry] = submission.document_entries
-    blob = repository.blobs.receive()
-    try:
+    with repository.blobs.receive() as blob:
         blob.write(made.content)
         blob.finish()
         received = iti41.Received(blobs={entry.entry_uuid: blob})
         iti41.handle(repository, Reading(submission=submission), received, caller)
-    finally:
-        blob.discard()
 
 
 def _submission(repository: Repository, document: OnDemandDocument, made: Assembled) -> Submission:

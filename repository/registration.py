@@ -117,7 +117,9 @@ class InOneUnit:
         self, unit: UnitOfWork, reading: Reading, documents: Mapping[str, StoredDocument], caller: Caller
     ) -> Entered:
         warnings = tuple(self._register(unit, reading, caller))
-        known = index.held(unit.connection, {one.unique_id for one in documents.values()})
+        unique_ids = {one.unique_id for one in documents.values()}
+        index.lock(unit.connection, unique_ids, for_removal=False)
+        known = index.held(unit.connection, unique_ids)
         errors = tuple(other_octets(documents, known.values()))
         if errors:
             raise Rejected(errors)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -109,6 +109,12 @@ class IncomingObject:
         self._digesting, self._memory = Digesting(), bytearray()
         self._upload: Any = None
         self._is_uploaded = self._is_kept = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
 
     def write(self, chunk: bytes) -> None:
         self._digesting.update(chunk)

@@ -15,6 +15,14 @@ from storage.keys import Keys
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
 Readable = Callable[[Caller, Collection[str]], frozenset[str]]
+Waits = Callable[[UnitOfWork, Collection[str]], frozenset[str]]
+
+
+def none_waits(_unit: UnitOfWork, _unique_ids: Collection[str]) -> frozenset[str]:
+    """Where no submission waits in the database of this repository."""
+    return frozenset()
+
+
 OnLeftover = Callable[[str, Exception], None]
 
 
@@ -24,6 +32,7 @@ class Repository:
 
     `registration` is Register Document Set-b [ITI-42], in this process or another; `readable` and `removable`
     tell which of some DocumentUniqueIds the caller may read or remove, `readable` raises RegistryNotAvailable;
+    `waits` which of them belong to submissions that are not registered yet and must not be removed;
     `now` gives the time as DTM of 14 digits, UTC; `on_leftover` is told of a blob that nothing refers to and could
     not be deleted, `on_damage` of one that is missing or has other octets than were stored. `on_demand` makes
     documents when they are asked for.
@@ -35,6 +44,7 @@ class Repository:
     registration: Registration
     readable: Readable
     removable: Readable
+    waits: Waits = none_waits
     now: Callable[[], str]
     on_leftover: OnLeftover
     on_damage: OnDamage

@@ -1,12 +1,12 @@
 """Submissions that wait for their patient: kept whole, seen by nobody."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, or_, select
 
 from registry.sql.tables import KIND_OF, KINDS, queued_submission
-from xds.metadata import RegistryObject
+from xds.metadata import DocumentEntry, RegistryObject
 from xds.metadata_json import from_json, to_json
 
 _q = queued_submission.c
@@ -30,6 +30,23 @@ def all_of(connection: Connection) -> list[Mapping[str, str]]:
 
 def remove(connection: Connection, unique_id: str) -> None:
     connection.execute(delete(queued_submission).where(_q.unique_id == unique_id))
+
+
+def waiting_documents(connection: Connection, unique_ids: Collection[str]) -> frozenset[str]:
+    """Those of the uniqueIds that are documents of submissions that wait."""
+    if not unique_ids:
+        return frozenset()
+    mentioned = or_(*(_q.objects.contains(_as_kept(one), autoescape=True) for one in unique_ids))
+    rows = connection.execute(select(queued_submission).where(mentioned)).mappings()
+    things = (thing for row in rows for thing in things_of(dict(row)))
+    return frozenset(
+        {one.unique_id for one in things if isinstance(one, DocumentEntry) and one.unique_id} & {*unique_ids}
+    )
+
+
+def _as_kept(text: str) -> str:
+    """A text as it stands in a row: JSON inside JSON."""
+    return json.dumps(json.dumps(text, ensure_ascii=False)[1:-1], ensure_ascii=False)[1:-1]
 
 
 def things_of(row: Mapping[str, str]) -> Iterator[RegistryObject]:

@@ -1,11 +1,12 @@
 """Walking through all DocumentEntries, for checks that compare them with what the repository holds."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, tuple_
 
+from registry.sql import identities, queue
 from registry.sql.tables import KINDS, registry_object
 from storage.unit_of_work import Units
 from xds.metadata import DocumentEntry
@@ -34,6 +35,11 @@ class StoredEntry:
 
 Position = tuple[int, int]
 START: Position = (-1, -1)
+
+
+def named(connection: Connection, unique_ids: Collection[str]) -> set[str]:
+    """Those of the uniqueIds that the registry knows: of its objects, or of submissions that wait for their patient."""
+    return {*identities.object_keys_of(connection, unique_ids), *queue.waiting_documents(connection, unique_ids)}
 
 
 def stable_entries(units: Units) -> Iterator[list[StoredEntry]]:

@@ -12,9 +12,19 @@ from sqlalchemy import create_engine, text
 
 from repository.filesystem_store import FilesystemStore, path_of
 from tests import messages, servers
-from tests.builders import REPOSITORY, a_submission, an_entry
+from tests.builders import PATIENT, REPOSITORY, a_submission, an_entry
 from tests.repository.holdings import flip, kept, keys
 from tests.servers import Server
+from xds.ebrim.read import read_registry_objects
+from xds.identifiers import new_uuid_urn
+
+_APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
+ALL_OF_PATIENT = {
+    "$patientId": f"'{PATIENT.key}'",
+    "$XDSDocumentEntryStatus": f"('{_APPROVED}')",
+    "$XDSSubmissionSetStatus": f"('{_APPROVED}')",
+    "$XDSFolderStatus": f"('{_APPROVED}')",
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,24 @@ def test_a_removed_document_is_no_finding(server: Server) -> None:
     unique_id = pushed(server, b"removed")
     assert messages.remove(server, (REPOSITORY, unique_id)).status == "Success"
     assert carnet(server, "fsck").code == 0
+
+
+def test_a_document_whose_metadata_was_removed_is_told_and_is_no_fault(server: Server) -> None:
+    entry = an_entry(content=b"left behind", entry_uuid=new_uuid_urn())
+    owner = a_submission(entry, entry_uuid=new_uuid_urn())
+    assert messages.provide(server, owner, {entry.entry_uuid: b"left behind"}).status == "Success"
+    whole = messages.query(server, messages.GET_ALL, ALL_OF_PATIENT)
+    removed = [thing.entry_uuid for thing in read_registry_objects(whole.body)]
+    assert messages.remove_metadata(server, *removed).status == "Success"
+    run = carnet(server, "fsck")
+    assert run.code == 0
+    assert run.out.startswith(f"document whose metadata was removed: {entry.unique_id} ")
+    assert "sound; 1 × document whose metadata was removed: Remove Documents [ITI-86]" in run.out
+    assert findings(carnet(server, "fsck", "--json")) == [
+        ("document whose metadata was removed", entry.unique_id, False)
+    ]
+    assert messages.remove(server, (REPOSITORY, entry.unique_id or "")).status == "Success"
+    assert carnet(server, "fsck", "--json").json["findings"] == []
 
 
 def test_every_kind_of_finding_is_told_and_the_exit_code_is_1(server: Server, store: FilesystemStore) -> None:

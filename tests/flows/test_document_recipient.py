@@ -116,6 +116,17 @@ def test_limited_metadata_waits_until_it_is_matched_with_a_patient(server: Serve
     assert "ab9b591b" not in etree.tostring(entry).decode()
 
 
+def test_the_octets_of_what_waits_cannot_be_removed(server: Server) -> None:
+    unique_id, owner_id = an_oid(), an_oid()
+    assert send(server, limited_request(unique_id=unique_id, owner_id=owner_id)).codes == ["DocumentQueued"]
+    refused = messages.remove(server, (REPOSITORY, unique_id))
+    assert (refused.status, refused.codes) == ("Failure", ["XDSRemoveDocumentsError"])
+    store = ["--data", str(server.settings.data), "--database", server.settings.database]
+    assert CliRunner().invoke(commands, ["recipient", "match", owner_id, PATIENT.id, *store]).exit_code == 0
+    assert messages.contents(messages.retrieve(server, (REPOSITORY, unique_id))) == [CONTENT]
+    assert messages.remove(server, (REPOSITORY, unique_id)).status == "Success"
+
+
 def test_limited_metadata_without_flag_is_refused(server: Server) -> None:
     answer = send(server, limited_request(flags=False))
     assert (answer.status, set(answer.codes)) == ("Failure", {"XDSRepositoryMetadataError"})

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -42,13 +43,14 @@ def test_only_what_is_past_the_grace_and_without_document_is_deleted(units: Unit
 
 
 def test_leftovers_of_crashed_uploads_go_too(units: Units, store: FilesystemStore) -> None:
-    for age in (60, 7200):
-        blob = store.receive()
-        blob.write(CONTENT)
-        blob.finish()
-        [file] = [one for one in (store.root / "incoming").iterdir() if one.stat().st_mtime > time.time() - 30]
-        os.utime(file, (time.time() - age,) * 2)
-    assert collect(units, store, before=time.time() + 60).leftovers == 1
+    with ExitStack() as crashed:
+        for age in (60, 7200):
+            blob = crashed.enter_context(store.receive())
+            blob.write(CONTENT)
+            blob.finish()
+            [file] = [one for one in (store.root / "incoming").iterdir() if one.stat().st_mtime > time.time() - 30]
+            os.utime(file, (time.time() - age,) * 2)
+        assert collect(units, store, before=time.time() + 60).leftovers == 1
 
 
 def test_the_blob_of_a_removed_document_needs_no_grace(units: Units, store: FilesystemStore) -> None:
