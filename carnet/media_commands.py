@@ -50,7 +50,7 @@ _MEGABYTE, _GIGABYTE = 10**6, 10**9
     type=click.Path(dir_okay=False, path_type=Path),
     help="ZIP file to write, an IHE XDM medium.",
 )
-@click.option("--deprecated", is_flag=True, help="Replaced and deprecated documents too.")
+@click.option("--deprecated", is_flag=True, help="Replaced, deprecated, archived and deleted ones too.")
 @click.option(
     "--one-set", is_flag=True, help="All documents under one new SubmissionSet, instead of each under its own."
 )
@@ -64,8 +64,8 @@ _MEGABYTE, _GIGABYTE = 10**6, 10**9
 def export(settings: Settings, identifier: str, target: Path, authority: str, as_json: bool, **given: Any) -> None:
     """Write a patient's record to a ZIP file that anybody can read and any XDM importer can take in.
 
-    Each document is compared with its size and hash while it is written. Only the repository of this machine is
-    read: what another one keeps is left out and named. Exit code 1: nothing was written.
+    Each document is read and compared first. A damaged one is left out and named, the others are on the medium, and
+    the exit code is 1. Only the repository of this machine is read: what another one keeps is left out and named.
 
     \b
     carnet export 258063523804186 --xdm record.zip
@@ -88,17 +88,31 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     finally:
         actors.units.close()
     sentence = f"wrote {exported.documents} document(s) of {exported.submission_sets} submission(s) to {target}"
-    left_out = "".join(f"\nleft out {one.unique_id}: {one.reason}" for one in exported.left_out)
-    print_result({"file": str(target), **_shown(asdict(exported))}, sentence + left_out, as_json)
+    lines = [sentence, *(f"left out {one.unique_id}: {one.reason}" for one in exported.left_out)]
+    lines += [
+        f"left out {one.association_type} from {one.source} to {one.target}: {one.reason}"
+        for one in exported.lost_links
+    ]
+    print_result({"file": str(target), **_shown(asdict(exported))}, "\n".join(lines), as_json)
+    if exported.damaged:
+        raise click.exceptions.Exit(REFUSED)
 
 
 def _shown(exported: dict[str, Any]) -> dict[str, Any]:
-    left_out = [{"uniqueId": one["unique_id"], "reason": one["reason"]} for one in exported["left_out"]]
+    left_out = [
+        {"uniqueId": one["unique_id"], "reason": one["reason"], "isDamaged": one["is_damaged"]}
+        for one in exported["left_out"]
+    ]
+    lost_links = [
+        {"type": one["association_type"], "source": one["source"], "target": one["target"], "reason": one["reason"]}
+        for one in exported["lost_links"]
+    ]
     return {
         "submissionSets": exported["submission_sets"],
         "documents": exported["documents"],
         "octets": exported["octets"],
         "leftOut": left_out,
+        "lostLinks": lost_links,
     }
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
@@ -13,11 +13,13 @@ from registry import iti57_update_document_set as iti57
 from registry.criteria import Criteria
 from repository import iti41_provide_and_register_document_set_b as iti41
 from soap.mtom import MtomPart
+from storage.unit_of_work import UnitOfWork
 from xds.ebrim.read import read_document_entries
 from xds.ebrim.response import adhoc_query_response
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import RegistryError, Rejected
 from xds.metadata import DocumentEntry, Submission
+from xds.vocabulary import AvailabilityStatus
 from xds.xml import parse
 
 OPERATOR = Caller(name="operator", is_open=True)
@@ -63,6 +65,18 @@ class LocalReceiver:
         body = parse(write_submit_objects_request(submission.objects))
         return _errors(read_answer(parse(iti57.soap(self._registry, body, OPERATOR))))
 
+    def take_status(self, entry_uuid: str, status: AvailabilityStatus) -> bool:
+        """The operator of the machine gives the status, in the domain that has it; recorded like every change."""
+        registry = self._actors.registry
+
+        def give(unit: UnitOfWork) -> bool:
+            stored = registry.held(unit, {entry_uuid})[entry_uuid]
+            registry.rewrite(unit, stored, replace(stored.thing, availability_status=status))
+            registry.announce(unit, stored.key[0], [entry_uuid], transaction="carnet import", caller=OPERATOR)
+            return True
+
+        return self._actors.settings.domain == "dmp" and registry.units.write(give)
+
 
 class RemoteReceiver:
     """`portable_media.importer.Receiver` on the server of a URL, and that of its registry where it is another."""
@@ -87,6 +101,10 @@ class RemoteReceiver:
     def update(self, submission: Submission) -> tuple[RegistryError, ...]:
         """Update Document Set [ITI-57]. Raises ClientError."""
         return _errors(self._client.update(submission))
+
+    def take_status(self, entry_uuid: str, status: AvailabilityStatus) -> bool:
+        """No transaction does it."""
+        return False
 
 
 def _mtom_parts(documents: Sequence[OutgoingDocument]) -> dict[str, MtomPart]:

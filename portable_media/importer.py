@@ -44,6 +44,10 @@ class Receiver(Protocol):
         """Update Document Set [ITI-57]; empty when it was accepted."""
         ...
 
+    def take_status(self, entry_uuid: str, status: AvailabilityStatus) -> bool:
+        """Give a document a status that ITI-57 does not know, one of the DMP's; False where nobody can."""
+        ...
+
 
 class Fate(StrEnum):
     """What became of a submission of a medium."""
@@ -87,15 +91,15 @@ def import_subsets(
     `now` gives the time as DTM of 14 digits, UTC.
     """
     report = Report()
-    deprecated: dict[str, tuple[Subset, bool]] = {}
+    changed: dict[str, tuple[Subset, bool]] = {}
     for subset in subsets:
         outcome = _import(medium, subset, receiver)
         report.outcomes.append(outcome)
         if outcome.fate is not Fate.REFUSED:
             is_new = outcome.fate is Fate.IMPORTED
-            deprecated |= dict.fromkeys(subset.deprecated, (subset, is_new))
+            changed |= dict.fromkeys(subset.statuses, (subset, is_new))
         on_subset(subset)
-    _restore_statuses(receiver, deprecated, report, now)
+    _restore_statuses(receiver, changed, report, now)
     return report
 
 
@@ -186,20 +190,33 @@ def _is_registered_already(subset: Subset, errors: Sequence[RegistryError]) -> b
 
 
 def _restore_statuses(
-    receiver: Receiver, deprecated: Mapping[str, tuple[Subset, bool]], report: Report, now: Callable[[], str]
+    receiver: Receiver, changed: Mapping[str, tuple[Subset, bool]], report: Report, now: Callable[[], str]
 ) -> None:
-    """Documents Deprecated on the medium that nothing imported has deprecated: those imported now become Deprecated
-    by ITI-57, those that were in before stay as they are and are named."""
-    for entry_uuid, (subset, is_new) in deprecated.items():
+    """Documents not Approved on the medium that nothing imported has made so: those imported now get their status by
+    ITI-57, those that were in before stay as they are and are named."""
+    for entry_uuid, (subset, is_new) in changed.items():
         entry = next(one for one in subset.submission.document_entries if one.entry_uuid == entry_uuid)
         found = receiver.held([entry.unique_id or ""]).get(entry.unique_id or "", ())
         here = next((one for one in found if one.entry_uuid == entry_uuid), None)
-        if here is None or here.availability_status is not AvailabilityStatus.APPROVED:
+        status = subset.statuses[entry_uuid]
+        present = None if here is None else here.availability_status
+        if present in (None, status):
             continue
-        errors = receiver.update(_deprecation(subset, entry_uuid, now())) if is_new else ()
-        if errors or not is_new:
-            why = "; ".join(error.context for error in errors) or "it was in already"
-            report.notes.append(f"document {entry.unique_id}: Deprecated on the medium, Approved here: {why}")
+        given, why = _given(receiver, subset, entry_uuid, now()) if is_new else (present, "it was in already")
+        if given is not status:
+            words = " on the medium, ".join(str(one).rpartition(":")[2] for one in (status, given))
+            report.notes.append(f"document {entry.unique_id}: {words} here: {why}")
+
+
+def _given(receiver: Receiver, subset: Subset, entry_uuid: str, now: str) -> tuple[AvailabilityStatus, str]:
+    """The status a document of the subset now has instead of Approved, and why it is not that of the medium."""
+    errors = receiver.update(_deprecation(subset, entry_uuid, now))
+    if errors:
+        return AvailabilityStatus.APPROVED, "; ".join(error.context for error in errors)
+    status = subset.statuses[entry_uuid]
+    if status is AvailabilityStatus.DEPRECATED or receiver.take_status(entry_uuid, status):
+        return status, ""
+    return AvailabilityStatus.DEPRECATED, "no transaction gives this status"
 
 
 def _deprecation(subset: Subset, entry_uuid: str, now: str) -> Submission:

@@ -18,7 +18,7 @@ from typing import IO
 from access_policy.caller import Caller
 from portable_media import layout, pages
 from portable_media.pages import Cover
-from portable_media.record import LeftOut, Record, as_one, only, record_of
+from portable_media.record import LeftOut, LostLink, Record, as_one, only, record_of
 from registry import patients
 from registry.patients import Source
 from registry.store import Registry
@@ -56,6 +56,12 @@ class Exported:
     documents: int
     octets: int
     left_out: tuple[LeftOut, ...]
+    lost_links: tuple[LostLink, ...] = ()
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """uniqueIds of documents that are left out because their octets are damaged or missing."""
+        return tuple(one.unique_id for one in self.left_out if one.is_damaged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +101,10 @@ def handle(
 ) -> Exported:
     """Write the medium; an audit record of it is durable before the file has its name. ITI TF-2: 3.32.5.1
 
-    Raises ExportFailed, StorageFailed, OSError; then there is no file, and one that was there stays.
+    Every document is read first: a damaged one is left out and named, since the first file of the medium says what
+    it holds. Raises ExportFailed, StorageFailed, OSError; then there is no file, and one that was there stays.
     """
+    export = _without_damaged(repository, export)
     with _whole_file(target) as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             _Writer(archive, repository, export, on_octets).write()
@@ -107,7 +115,33 @@ def handle(
         documents=len(export.record.document_entries),
         octets=export.octets,
         left_out=export.record.left_out,
+        lost_links=export.record.lost_links,
     )
+
+
+def _without_damaged(repository: Repository, export: Export) -> Export:
+    """The export without documents whose octets are damaged, missing, or not those of their metadata."""
+    damaged = tuple(
+        LeftOut(unique_id=unique_id, reason=reason, is_damaged=True)
+        for unique_id, entry in {one.unique_id or "": one for one in export.record.document_entries}.items()
+        if (reason := _damage(repository, export.stored[unique_id], entry))
+    )
+    if not damaged:
+        return export
+    sound = export.stored.keys() - {one.unique_id for one in damaged}
+    return replace(export, record=only(export.record, sound, damaged))
+
+
+def _damage(repository: Repository, stored: StoredDocument, entry: DocumentEntry) -> str:
+    """What is wrong with a document, empty when it is sound; the alert is given as for every damage. Raises OSError."""
+    if (stored.sha1, stored.size) != (entry.hash, entry.size):
+        return "hash or size are not those of its metadata"
+    try:
+        for _ in repository.octets(stored):
+            continue
+    except DamagedBlob:
+        return "the stored octets are damaged or missing"
+    return ""
 
 
 def _check_patient(registry: Registry, patient_id: CX) -> None:
@@ -180,7 +214,7 @@ class _Writer:
             for number, submission in enumerate(record.submissions, start=1)
         ]
         places = {f"{one.folder}/{entry.uri}": entry for one in placed for entry in one.submission.document_entries}
-        readme = pages.readme(cover, documents=len(places), left_out=record.left_out)
+        readme = pages.readme(cover, documents=len(places), left_out=record.left_out, lost_links=record.lost_links)
         self._add(layout.README, readme)
         self._add(layout.INDEX, pages.index(cover, places))
         for one in placed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from portable_media import layout
-from portable_media.record import LeftOut
+from portable_media.record import LeftOut, LostLink
 from xds.metadata import DocumentEntry
 
 _DOCTYPE = (
@@ -52,9 +52,10 @@ class Cover:
     date: str
 
 
-def readme(cover: Cover, *, documents: int, left_out: Iterable[LeftOut]) -> bytes:
+def readme(cover: Cover, *, documents: int, left_out: Iterable[LeftOut], lost_links: Iterable[LostLink] = ()) -> bytes:
     """README.TXT, lines ended as every system shows them."""
     reasons = [f"  {one.unique_id}: {one.reason}" for one in left_out]
+    reasons += [f"  {one.source} {one.association_type} {one.target}: {one.reason}" for one in lost_links]
     absent = ["", "Absents - Left out:", *reasons, ""] if reasons else [""]
     text = _README.format(
         institution=cover.institution,

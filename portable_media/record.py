@@ -4,7 +4,7 @@ Imported one after the other into an empty registry they build the record again:
 after the one it replaces, a Folder before what enters it later.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -24,9 +24,23 @@ _KINDS: tuple[type[RegistryObject], ...] = (SubmissionSet, Folder, DocumentEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A document of the record that the medium does not hold, and why."""
+    """A document of the record that the medium does not hold, and why. `is_damaged`: because its octets are wrong."""
 
     unique_id: str
+    reason: str
+    is_damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostLink:
+    """A relationship or a membership of a Folder that the medium does not hold, by the uniqueIds of its ends, and why.
+
+    The end is the entryUUID where nothing visible to the holder has it.
+    """
+
+    association_type: str
+    source: str
+    target: str
     reason: str
 
 
@@ -36,6 +50,7 @@ class Record:
 
     submissions: tuple[Submission, ...]
     left_out: tuple[LeftOut, ...] = ()
+    lost_links: tuple[LostLink, ...] = ()
 
     @property
     def document_entries(self) -> tuple[DocumentEntry, ...]:
@@ -56,7 +71,31 @@ def only(record: Record, kept: Collection[str], left_out: Sequence[LeftOut]) -> 
     for submission in record.submissions:
         entries = tuple(entry for entry in submission.document_entries if entry.entry_uuid not in gone)
         submissions.append(replace(submission, document_entries=entries))
-    return Record(submissions=tuple(_without_loose_ends(submissions, gone)), left_out=(*record.left_out, *left_out))
+    return Record(
+        submissions=tuple(_without_loose_ends(submissions, gone)),
+        left_out=(*record.left_out, *left_out),
+        lost_links=(*record.lost_links, *_lost_with(record, gone)),
+    )
+
+
+def _lost_with(record: Record, gone: set[str]) -> Iterator[LostLink]:
+    """The links of documents that are left out, but the memberships of their SubmissionSets."""
+    names = {entry.entry_uuid: entry.unique_id or "" for entry in record.document_entries}
+    for submission in record.submissions:
+        names |= {folder.entry_uuid: folder.unique_id or "" for folder in submission.folders}
+    for submission in record.submissions:
+        for link in submission.associations:
+            if {link.source, link.target} & gone and link.source in names:
+                yield _lost(link, names, "one end is left out")
+
+
+def _lost(link: Association, names: Mapping[str, str], reason: str) -> LostLink:
+    return LostLink(
+        association_type=str(link.association_type).rpartition(":")[2],
+        source=names.get(link.source, link.source),
+        target=names.get(link.target, link.target),
+        reason=reason,
+    )
 
 
 def as_one(record: Record, *, source_id: str, now: str) -> Record:
@@ -141,13 +180,44 @@ class _Assembly:
         self._kept = {oldest: one for oldest, one in newest.items() if _is_kept(one, deprecated_too=deprecated_too)}
         self._present: dict[str, str] = {}  # entryUUID of any version -> entryUUID of the object on the medium
         self._linked: set[tuple[str, str, str]] = set()
+        self._names = {
+            thing.entry_uuid: thing.unique_id or "" for thing in things if isinstance(thing, DocumentEntry | Folder)
+        }
+        self._objects = {version.entry_uuid: key for key, found in versions.items() for version in found}
 
     def record(self) -> Record:
         submissions = [self._submission(owner) for owner in self._sets]
         return Record(
             submissions=tuple(one for one in submissions if one.document_entries or one.folders or one.associations),
             left_out=self._left_out,
+            lost_links=tuple(self._lost_links()),
         )
+
+    def _lost_links(self) -> Iterator[LostLink]:
+        """Links between documents and Folders that no submission holds; each once, whichever versions have it."""
+        told = {self._identity(one) for one in self._links.values() if self._is_held(one)}
+        for link in self._links.values():
+            is_of_objects = link.source in self._names and (link.association_type in RELATIONSHIPS or _is_member(link))
+            if is_of_objects and self._identity(link) not in told:
+                told.add(self._identity(link))
+                yield _lost(link, self._names, self._why_lost(link))
+
+    def _identity(self, link: Association) -> tuple[str, str, str]:
+        """A link between objects, whichever of their versions it names."""
+        ends = (self._objects.get(end, end) for end in (link.source, link.target))
+        source, target = ends
+        return (source, target, str(link.association_type))
+
+    def _is_held(self, link: Association) -> bool:
+        source, target = self._present.get(link.source, ""), self._present.get(link.target, link.target)
+        return (source, target, str(link.association_type)) in self._linked
+
+    def _why_lost(self, link: Association) -> str:
+        if link.target not in self._names and link.target not in {owner.entry_uuid for owner in self._sets}:
+            return "the other end is not of this record, or not to be seen"
+        if {link.source, link.target} - self._present.keys():
+            return "one end is left out"
+        return "the other end was registered later: a submission can only refer to what is there"
 
     def _submission(self, owner: SubmissionSet) -> Submission:
         members = [link for link in self._from.get(owner.entry_uuid, ()) if _is_member(link)]
@@ -220,8 +290,8 @@ def _is_on_demand(thing: Versioned) -> bool:
 
 
 def _is_kept(thing: Versioned, *, deprecated_too: bool) -> bool:
-    statuses = {AvailabilityStatus.APPROVED} | ({AvailabilityStatus.DEPRECATED} if deprecated_too else set())
-    return thing.availability_status in statuses and not _is_on_demand(thing)
+    """`deprecated_too`: whatever the status, Archived and Deleted of the DMP among them: it is the holder's copy."""
+    return (deprecated_too or _is_approved(thing)) and not _is_on_demand(thing)
 
 
 def _on_demand(things: Iterable[Versioned]) -> Iterator[LeftOut]:

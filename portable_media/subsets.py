@@ -1,7 +1,7 @@
 """The submissions of a medium: METADATA.XML beside the documents it names. ITI TF-2: 3.32.4.1.2.2."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -33,14 +33,14 @@ class MediumDocument:
 class Subset:
     """One submission to import. With `errors` it cannot be; they say why.
 
-    `deprecated` are the entryUUIDs of documents that were Deprecated where the medium was made.
+    `statuses`: entryUUID -> status of the documents that were not Approved where the medium was made.
     """
 
     name: str
     submission: Submission
     documents: tuple[MediumDocument, ...] = ()
     errors: tuple[RegistryError, ...] = ()
-    deprecated: frozenset[str] = frozenset()
+    statuses: Mapping[str, AvailabilityStatus] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -90,7 +90,7 @@ def _subset(medium: Medium, name: str) -> Subset:
         submission=_as_before(reading.submission),
         documents=documents,
         errors=(*reading.errors, *missing),
-        deprecated=frozenset(one for one, status in statuses.items() if status is AvailabilityStatus.DEPRECATED),
+        statuses={one: status for one, status in statuses.items() if status not in (None, AvailabilityStatus.APPROVED)},
     )
 
 

@@ -98,13 +98,41 @@ def test_an_unknown_patient_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "m.zip").exists()
 
 
-def test_a_damaged_document_leaves_no_file_and_keeps_the_one_that_was_there(tmp_path: Path) -> None:
+def damage(data: Path, content: bytes) -> None:
+    sha256 = hashlib.sha256(content).hexdigest()
+    blob = next(path for path in (data / "documents").rglob("*") if path.name.startswith(sha256))
+    blob.chmod(0o600)
+    blob.write_bytes(content[::-1])
+
+
+def test_a_damaged_document_is_left_out_and_named_and_the_others_are_exported(tmp_path: Path) -> None:
+    other, large = b"<another/>", bytes(17 * 2**20)
+    with holding(tmp_path / "data") as actors:
+        damaged, sound = held(actors), held(actors, other)
+        later = held(actors, large + b"x", mime_type="application/pdf")
+        damage(tmp_path / "data", CONTENT)
+        damage(tmp_path / "data", large + b"x")
+        exported = export(actors, tmp_path / "m.zip")
+        assert len(_records(actors)) == 1
+    assert exported.damaged == (damaged.unique_id, later.unique_id)
+    assert (exported.documents, exported.octets, exported.submission_sets) == (1, len(other), 1)
+    with zipfile.ZipFile(tmp_path / "m.zip") as archive:
+        assert f"{damaged.unique_id}: the stored octets are damaged" in archive.read("README.TXT").decode("ascii")
+        documents = [archive.read(name) for name in archive.namelist() if "/DOC" in name]
+        metadata = [archive.read(name).decode() for name in archive.namelist() if name.endswith("METADATA.XML")]
+    assert documents == [other]
+    assert [sound.unique_id in one and damaged.unique_id not in one for one in metadata] == [True]
+
+
+def test_an_export_that_fails_on_the_way_leaves_no_file_and_keeps_the_one_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage that comes after the document was read and found sound."""
     (tmp_path / "m.zip").write_bytes(b"before")
     with holding(tmp_path / "data") as actors:
         entry = held(actors)
-        blob = next(path for path in (tmp_path / "data" / "documents").rglob("*") if path.name.startswith(_sha256()))
-        blob.chmod(0o600)
-        blob.write_bytes(CONTENT[::-1])
+        monkeypatch.setattr(iti32, "_without_damaged", lambda _repository, export: export)
+        damage(tmp_path / "data", CONTENT)
         with pytest.raises(ExportFailed, match=entry.unique_id):
             export(actors, tmp_path / "m.zip")
         assert _records(actors) == []
@@ -112,22 +140,21 @@ def test_a_damaged_document_leaves_no_file_and_keeps_the_one_that_was_there(tmp_
     assert [path.name for path in tmp_path.iterdir() if "m.zip" in path.name] == ["m.zip"]
 
 
-def _sha256() -> str:
-    return hashlib.sha256(CONTENT).hexdigest()
-
-
 def test_a_document_that_is_not_that_of_its_metadata_is_not_handed_out(tmp_path: Path) -> None:
     with holding(tmp_path / "data") as actors:
-        held(actors)
+        entry = held(actors)
         prepared = iti32.prepare(
             actors.registry, actors.repository, PATIENT, Caller(name="o", is_open=True), choice=Choice(), cover=COVER
         )
         (submission,) = prepared.record.submissions
         lying = replace(submission.document_entries[0], hash="0" * 40)
         record = replace(prepared.record, submissions=(replace(submission, document_entries=(lying,)),))
-        with pytest.raises(ExportFailed, match="hash or size"):
-            iti32.handle(actors.registry, actors.repository, replace(prepared, record=record), tmp_path / "m.zip")
-    assert not (tmp_path / "m.zip").exists()
+        lying_export = replace(prepared, record=record)
+        exported = iti32.handle(actors.registry, actors.repository, lying_export, tmp_path / "m.zip")
+    assert exported.documents == 0
+    assert [(one.unique_id, one.reason) for one in exported.left_out] == [
+        (entry.unique_id, "hash or size are not those of its metadata")
+    ]
 
 
 def test_what_is_not_kept_here_is_left_out_and_named(tmp_path: Path) -> None:

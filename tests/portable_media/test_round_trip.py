@@ -1,12 +1,15 @@
 """A record exported from one server and imported into an empty one is the same record, octet for octet."""
 
 import tempfile
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from carnet.media_receivers import LocalReceiver
 from carnet.wiring import Actors
 from portable_media.importer import Fate
 from tests import strategies
@@ -18,6 +21,7 @@ from tests.builders import (
     a_status_update,
     a_submission,
     a_submission_set,
+    a_submitted_association,
     an_association,
     an_entry,
     an_oid,
@@ -167,6 +171,44 @@ def test_a_document_deprecated_without_successor_is_deprecated_again(tmp_path: P
     with holding(tmp_path / "to") as target:
         assert import_into(target, tmp_path / "all.zip").notes == []
         assert objects(target)[entry.entry_uuid].availability_status is AvailabilityStatus.DEPRECATED
+
+
+@pytest.mark.parametrize("status", [AvailabilityStatus.ARCHIVED, AvailabilityStatus.DELETED])
+def test_archived_and_deleted_documents_keep_their_status(tmp_path: Path, status: AvailabilityStatus) -> None:
+    entry = an_entry(entry_uuid=new_uuid_urn())
+    with holding(tmp_path / "from") as source:
+        submit(source, a_submission(entry), {entry.entry_uuid: b"<ClinicalDocument/>"})
+        assert LocalReceiver(source).take_status(entry.entry_uuid, status)
+        assert objects(source)[entry.entry_uuid].availability_status is status
+        assert export(source, tmp_path / "current.zip").documents == 0
+        assert export(source, tmp_path / "all.zip", deprecated_too=True).documents == 1
+    with holding(tmp_path / "to") as target:
+        assert import_into(target, tmp_path / "all.zip").notes == []
+        assert objects(target)[entry.entry_uuid].availability_status is status
+
+
+def test_links_that_a_medium_cannot_hold_are_named(tmp_path: Path) -> None:
+    old, new, last = (an_entry(entry_uuid=new_uuid_urn()) for _ in range(3))
+    content = b"<ClinicalDocument/>"
+    with holding(tmp_path / "from") as source:
+        for entry in (old, new):
+            submit(source, a_submission(entry), {entry.entry_uuid: content})
+        late = a_submitted_association(old.entry_uuid, new.entry_uuid, AssociationType.APND)
+        update(source, late)
+        replacing = a_submission(last, associations=(a_replacement(last, new.entry_uuid),))
+        submit(source, replacing, {last.entry_uuid: content})
+        current = export(source, tmp_path / "current.zip")
+        whole = export(source, tmp_path / "all.zip", deprecated_too=True)
+    [later] = whole.lost_links
+    assert (later.association_type, later.source, later.target) == ("APND", old.unique_id, new.unique_id)
+    assert "registered later" in later.reason
+    assert {(one.association_type, one.reason) for one in current.lost_links} == {
+        ("APND", "one end is left out"),
+        ("RPLC", "one end is left out"),
+    }
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        readme = archive.read("README.TXT").decode("ascii")
+    assert f"{old.unique_id} APND {new.unique_id}: the other end was registered later" in readme
 
 
 def test_a_document_approved_again_before_a_repeated_import_stays_approved(tmp_path: Path) -> None:
