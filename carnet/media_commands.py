@@ -30,6 +30,7 @@ from carnet.wiring import now, open_actors
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media.archives import ZipMedium
 from portable_media.folders import FolderMedium
+from portable_media.history import Update, read_history, steps
 from portable_media.importer import Fate, Outcome, Receiver, Report, import_subsets
 from portable_media.iti32_distribute_document_set_on_media import Choice
 from portable_media.medium import Medium, MediumLimits, MediumRefused
@@ -168,10 +169,12 @@ def _receiver(settings: Settings, url: str, registry: str) -> Iterator[Receiver]
         actors.units.close()
 
 
-def _subsets(medium: Medium, receiver: Receiver, patient_id: CX | None, content_type: Code) -> Iterable[Subset]:
+def _subsets(
+    medium: Medium, receiver: Receiver, patient_id: CX | None, content_type: Code
+) -> Iterable[Subset | Update]:
     """The submissions of an XDM medium, or else CDA documents. Raises MediumRefused where there are neither."""
     if metadata_files(medium):
-        return subsets(medium, patient_id=patient_id)
+        return steps(subsets(medium, patient_id=patient_id), read_history(medium), patient_id=patient_id)
     if not cda_files(medium):
         raise MediumRefused("found neither METADATA.XML nor CDA documents (.xml)")
     if patient_id is not None:

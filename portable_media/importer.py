@@ -6,10 +6,11 @@ interrupted goes on by being started again. ITI TF-2: 3.32.4.1.3
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
+from portable_media.history import Update
 from portable_media.medium import Medium, UnreadableFile
 from portable_media.subsets import MediumDocument, Subset
 from xds.datatypes import DTM
@@ -80,7 +81,7 @@ class Report:
 
 def import_subsets(
     medium: Medium,
-    subsets: Iterable[Subset],
+    subsets: Iterable[Subset | Update],
     receiver: Receiver,
     *,
     now: Callable[[], str],
@@ -93,6 +94,9 @@ def import_subsets(
     report = Report()
     changed: dict[str, tuple[Subset, bool]] = {}
     for subset in subsets:
+        if isinstance(subset, Update):
+            report.outcomes.append(_updated(subset, receiver, report))
+            continue
         outcome = _import(medium, subset, receiver)
         report.outcomes.append(outcome)
         if outcome.fate is not Fate.REFUSED:
@@ -175,15 +179,42 @@ def _provided(medium: Medium, subset: Subset, receiver: Receiver) -> tuple[Regis
 
 def _is_registered_already(subset: Subset, errors: Sequence[RegistryError]) -> bool:
     """A submission without documents can only be recognised by the answer that its SubmissionSet is known."""
-    owner = subset.submission.submission_set
-    return (
-        not subset.documents
-        and owner is not None
-        and any(
-            e.code is ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY and (owner.unique_id or "-") in e.context
-            for e in errors
-        )
-    )
+    return not subset.documents and _is_known(subset.submission, errors)
+
+
+def _is_known(submission: Submission, errors: Sequence[RegistryError]) -> bool:
+    owner = submission.submission_set
+    known = [error.context for error in errors if error.code is ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY]
+    return owner is not None and any((owner.unique_id or "-") in context for context in known)
+
+
+# --- later versions --------------------------------------------------------------------------
+
+
+def _updated(update: Update, receiver: Receiver, report: Report) -> Outcome:
+    """Repeat an update of what was imported; what is here as another object has a history of its own."""
+    entries = update.submission.document_entries
+    held = receiver.held(update.unique_ids) if entries else {}
+    present = {one.logical_id: one for found in held.values() for one in found}
+    ours = [entry for entry in entries if entry.logical_id in present]
+    if len(ours) < len(entries) and held.keys() >= {*update.unique_ids}:
+        report.notes.append(f"{update.name}: left out, since the document was in already as another entry")
+        return Outcome(subset=update.name, fate=Fate.SKIPPED, documents=update.unique_ids)
+    if ours and all((present[entry.logical_id].version or 1) >= _next(update, entry) for entry in ours):
+        return Outcome(subset=update.name, fate=Fate.SKIPPED, documents=update.unique_ids)
+    kept_here = [replace(e, repository_unique_id=present[e.logical_id].repository_unique_id) for e in ours]
+    others = [entry for entry in entries if entry not in ours]
+    errors = receiver.update(replace(update.submission, document_entries=(*kept_here, *others)))
+    known = _is_known(update.submission, errors)
+    fate = Fate.SKIPPED if known else Fate.REFUSED if errors else Fate.IMPORTED
+    reasons = () if known else errors
+    return Outcome(subset=update.name, fate=fate, documents=update.unique_ids, reasons=reasons)
+
+
+def _next(update: Update, entry: DocumentEntry) -> int:
+    """The version number that an update brings."""
+    members = [one for one in update.submission.associations if one.target == entry.entry_uuid]
+    return max(((one.previous_version or 0) + 1 for one in members), default=1)
 
 
 # --- statuses --------------------------------------------------------------------------------
@@ -194,27 +225,28 @@ def _restore_statuses(
 ) -> None:
     """Documents not Approved on the medium that nothing imported has made so: those imported now get their status by
     ITI-57, those that were in before stay as they are and are named."""
-    for entry_uuid, (subset, is_new) in changed.items():
-        entry = next(one for one in subset.submission.document_entries if one.entry_uuid == entry_uuid)
-        found = receiver.held([entry.unique_id or ""]).get(entry.unique_id or "", ())
-        here = next((one for one in found if one.entry_uuid == entry_uuid), None)
-        status = subset.statuses[entry_uuid]
-        present = None if here is None else here.availability_status
-        if present in (None, status):
+    for unique_id, (subset, is_new) in changed.items():
+        brought = {entry.entry_uuid for entry in subset.submission.document_entries}
+        found = receiver.held([unique_id]).get(unique_id, ())
+        here = next((one for one in found if (one.logical_id or one.entry_uuid) in brought), None)
+        status = subset.statuses[unique_id]
+        if here is None or here.availability_status is status:
             continue
-        given, why = _given(receiver, subset, entry_uuid, now()) if is_new else (present, "it was in already")
+        present = here.availability_status
+        given, why = _given(receiver, subset, here, status, now()) if is_new else (present, "it was in already")
         if given is not status:
             words = " on the medium, ".join(str(one).rpartition(":")[2] for one in (status, given))
-            report.notes.append(f"document {entry.unique_id}: {words} here: {why}")
+            report.notes.append(f"document {unique_id}: {words} here: {why}")
 
 
-def _given(receiver: Receiver, subset: Subset, entry_uuid: str, now: str) -> tuple[AvailabilityStatus, str]:
+def _given(
+    receiver: Receiver, subset: Subset, here: DocumentEntry, status: AvailabilityStatus, now: str
+) -> tuple[AvailabilityStatus, str]:
     """The status a document of the subset now has instead of Approved, and why it is not that of the medium."""
-    errors = receiver.update(_deprecation(subset, entry_uuid, now))
+    errors = receiver.update(_deprecation(subset, here.entry_uuid, now))
     if errors:
         return AvailabilityStatus.APPROVED, "; ".join(error.context for error in errors)
-    status = subset.statuses[entry_uuid]
-    if status is AvailabilityStatus.DEPRECATED or receiver.take_status(entry_uuid, status):
+    if status is AvailabilityStatus.DEPRECATED or receiver.take_status(here.entry_uuid, status):
         return status, ""
     return AvailabilityStatus.DEPRECATED, "no transaction gives this status"
 

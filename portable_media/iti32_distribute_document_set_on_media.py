@@ -17,6 +17,7 @@ from typing import IO
 
 from access_policy.caller import Caller
 from portable_media import layout, pages
+from portable_media.history import write_history
 from portable_media.pages import Cover
 from portable_media.record import LeftOut, LostLink, Record, as_one, only, record_of
 from registry import patients
@@ -214,7 +215,7 @@ class _Writer:
             for number, submission in enumerate(record.submissions, start=1)
         ]
         places = {f"{one.folder}/{entry.uri}": entry for one in placed for entry in one.submission.document_entries}
-        readme = pages.readme(cover, documents=len(places), left_out=record.left_out, lost_links=record.lost_links)
+        readme = pages.readme(cover, record, documents=len(places))
         self._add(layout.README, readme)
         self._add(layout.INDEX, pages.index(cover, places))
         for one in placed:
@@ -222,6 +223,9 @@ class _Writer:
             self._add(f"{one.folder}/{layout.METADATA}", request)
             for entry in one.submission.document_entries:
                 self._add_document(f"{one.folder}/{entry.uri}", entry)
+
+        if record.history.versions:
+            self._add(layout.VERSIONS, write_history(record.history))
 
     def _add(self, name: str, content: bytes) -> None:
         self._archive.writestr(self._member(name, len(content), is_deflated=True), content)

@@ -9,6 +9,7 @@ README = "README.TXT"
 INDEX = "INDEX.HTM"
 FOLDER = "IHE_XDM"
 METADATA = "METADATA.XML"
+VERSIONS = "CARNET/VERSIONS.XML"
 
 # Slot that keeps the URI an entry had before its URI became the name of a file on the medium.
 URI_BEFORE = f"{UUID_PREFIX}5f1d6c0e-3a55-4c02-9f0c-8d8f3c5f6e21"

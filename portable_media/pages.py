@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from portable_media import layout
-from portable_media.record import LeftOut, LostLink
+from portable_media.record import Record
 from xds.metadata import DocumentEntry
 
 _DOCTYPE = (
@@ -31,7 +31,7 @@ Contenu - Contents:
   INDEX.HTM              liste des documents - list of the documents
   IHE_XDM/               un dossier par lot - one folder per submission
   IHE_XDM/*/METADATA.XML les metadonnees IHE XDS du lot - its IHE XDS metadata
-  IHE_XDM/*/DOC*         les documents, inchanges - the documents, unchanged
+  IHE_XDM/*/DOC*         les documents, inchanges - the documents, unchanged{versions}
 {left_out}
 Ce support contient des donnees de sante. Conservez-le avec soin, ne le
 confiez qu'a qui doit les connaitre. L'etablissement ne repond pas de ce
@@ -41,6 +41,12 @@ This medium holds health data. Keep it safe and show it only to those who
 need to know. The institution does not answer for what is changed after it
 was made: the SHA-1 of every document is in METADATA.XML.
 """
+
+_VERSIONS = """\
+  CARNET/VERSIONS.XML    toutes les versions des metadonnees mises a jour,
+                         comme une reponse de registre XDS
+                         every version of updated metadata, as an answer of
+                         an XDS registry"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +58,17 @@ class Cover:
     date: str
 
 
-def readme(cover: Cover, *, documents: int, left_out: Iterable[LeftOut], lost_links: Iterable[LostLink] = ()) -> bytes:
+def readme(cover: Cover, record: Record, *, documents: int) -> bytes:
     """README.TXT, lines ended as every system shows them."""
-    reasons = [f"  {one.unique_id}: {one.reason}" for one in left_out]
-    reasons += [f"  {one.source} {one.association_type} {one.target}: {one.reason}" for one in lost_links]
+    reasons = [f"  {one.unique_id}: {one.reason}" for one in record.left_out]
+    reasons += [f"  {one.source} {one.association_type} {one.target}: {one.reason}" for one in record.lost_links]
     absent = ["", "Absents - Left out:", *reasons, ""] if reasons else [""]
     text = _README.format(
         institution=cover.institution,
         version=cover.version,
         date=_shown(cover.date),
         documents=documents,
+        versions=f"\n{_VERSIONS}" if record.history.versions else "",
         left_out="\n".join(absent),
     )
     return _ascii(text).replace("\n", "\r\n").encode("ascii")

@@ -5,11 +5,12 @@ after the one it replaces, a Folder before what enters it later.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
+from portable_media.history import History, Versioned, is_whole, logical_id_of, version_of
 from registry.criteria import Criteria
 from registry.store import Registry, Snapshot
 from xds.datatypes import CX, DTM
@@ -18,7 +19,6 @@ from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Sub
 from xds.vocabulary import RELATIONSHIPS, REPLACEMENTS, AssociationType, AvailabilityStatus, ObjectType
 
 T = TypeVar("T", bound=RegistryObject)
-Versioned = DocumentEntry | Folder
 _KINDS: tuple[type[RegistryObject], ...] = (SubmissionSet, Folder, DocumentEntry, Association)
 
 
@@ -51,6 +51,7 @@ class Record:
     submissions: tuple[Submission, ...]
     left_out: tuple[LeftOut, ...] = ()
     lost_links: tuple[LostLink, ...] = ()
+    history: History = field(default_factory=History)
 
     @property
     def document_entries(self) -> tuple[DocumentEntry, ...]:
@@ -75,7 +76,13 @@ def only(record: Record, kept: Collection[str], left_out: Sequence[LeftOut]) -> 
         submissions=tuple(_without_loose_ends(submissions, gone)),
         left_out=(*record.left_out, *left_out),
         lost_links=(*record.lost_links, *_lost_with(record, gone)),
+        history=_history_without(record, gone),
     )
+
+
+def _history_without(record: Record, gone: set[str]) -> History:
+    lost = {logical_id_of(one) for one in record.history.versions if one.entry_uuid in gone}
+    return record.history.of({logical_id_of(one) for one in record.history.versions} - lost)
 
 
 def _lost_with(record: Record, gone: set[str]) -> Iterator[LostLink]:
@@ -128,7 +135,7 @@ def as_one(record: Record, *, source_id: str, now: str) -> Record:
     members += [_member(owner, folder.entry_uuid) for folder in folders]
     members += [_member(owner, a.entry_uuid) for a in links if a.association_type is AssociationType.HAS_MEMBER]
     one = Submission(submission_set=owner, document_entries=entries, folders=folders, associations=(*members, *links))
-    return replace(record, submissions=(one,))
+    return replace(record, submissions=(one,), history=History())
 
 
 def _member(owner: SubmissionSet, target: str, status: str | None = None) -> Association:
@@ -174,8 +181,8 @@ class _Assembly:
         for thing in things:
             if isinstance(thing, DocumentEntry | Folder):
                 versions.setdefault(thing.logical_id or thing.entry_uuid, []).append(thing)
-        self._versions = {max(found, key=_version).entry_uuid: found for found in versions.values()}
-        newest = {min(found, key=_version).entry_uuid: max(found, key=_version) for found in versions.values()}
+        self._versions = {max(found, key=version_of).entry_uuid: found for found in versions.values()}
+        newest = {min(found, key=version_of).entry_uuid: max(found, key=version_of) for found in versions.values()}
         self._left_out = tuple(_on_demand(newest.values()))
         self._kept = {oldest: one for oldest, one in newest.items() if _is_kept(one, deprecated_too=deprecated_too)}
         self._present: dict[str, str] = {}  # entryUUID of any version -> entryUUID of the object on the medium
@@ -191,6 +198,22 @@ class _Assembly:
             submissions=tuple(one for one in submissions if one.document_entries or one.folders or one.associations),
             left_out=self._left_out,
             lost_links=tuple(self._lost_links()),
+            history=self._history(),
+        )
+
+    def _history(self) -> History:
+        """Every version of what stands on the medium and was updated."""
+        on_medium = {*self._present.values()}
+        updated = [found for newest, found in self._versions.items() if newest in on_medium and is_whole(found)]
+        if not updated:
+            return History()
+        versions = {one.entry_uuid: one for found in updated for one in found}
+        later = {entry_uuid for entry_uuid, one in versions.items() if version_of(one) > 1}
+        owners = {owner.entry_uuid for owner in self._sets}
+        return History(
+            submission_sets=tuple(self._sets),
+            versions=tuple(sorted(versions.values(), key=version_of)),
+            members=tuple(one for one in self._links.values() if one.source in owners and one.target in later),
         )
 
     def _lost_links(self) -> Iterator[LostLink]:
@@ -271,10 +294,6 @@ class _Assembly:
             return None
         self._linked.add(identity)
         return replace(link, source=source, target=target)
-
-
-def _version(thing: Versioned) -> int:
-    return thing.version or 1
 
 
 def _is_approved(thing: RegistryObject) -> bool:

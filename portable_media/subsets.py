@@ -33,7 +33,7 @@ class MediumDocument:
 class Subset:
     """One submission to import. With `errors` it cannot be; they say why.
 
-    `statuses`: entryUUID -> status of the documents that were not Approved where the medium was made.
+    `statuses`: uniqueId -> status of the documents that were not Approved where the medium was made.
     """
 
     name: str
@@ -66,7 +66,7 @@ def subsets(medium: Medium, *, patient_id: CX | None = None) -> Iterator[Subset]
             raise MediumRefused(f"found {len(patients)} patients, expected one when an identifier of here is given")
     for name in names:
         subset = _subset(medium, name)
-        given = subset.submission if patient_id is None else _of_patient(subset.submission, patient_id)
+        given = subset.submission if patient_id is None else of_patient(subset.submission, patient_id)
         yield replace(subset, submission=given)
 
 
@@ -83,7 +83,7 @@ def _subset(medium: Medium, name: str) -> Subset:
     if findings:
         return Subset(name=name, submission=empty, errors=tuple(findings))
     reading = read_submission(request)
-    statuses = {entry.entry_uuid: entry.availability_status for entry in read_document_entries(request)}
+    statuses = {entry.unique_id or "": entry.availability_status for entry in read_document_entries(request)}
     documents, missing = _documents(medium, name, reading.submission.document_entries)
     return Subset(
         name=name,
@@ -137,7 +137,8 @@ def _patients(submission: Submission) -> Iterator[CX]:
             yield thing.patient_id
 
 
-def _of_patient(submission: Submission, patient_id: CX) -> Submission:
+def of_patient(submission: Submission, patient_id: CX) -> Submission:
+    """The submission with another patientId in all of its objects."""
     owner = submission.submission_set
     return Submission(
         submission_set=None if owner is None else replace(owner, patient_id=patient_id),

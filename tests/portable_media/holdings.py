@@ -11,6 +11,7 @@ from carnet.settings import Settings
 from carnet.wiring import Actors, now, open_actors
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media.archives import ZipMedium
+from portable_media.history import read_history, steps
 from portable_media.importer import OutgoingDocument, Report, import_subsets
 from portable_media.iti32_distribute_document_set_on_media import Choice
 from portable_media.pages import Cover
@@ -69,7 +70,8 @@ def export(actors: Actors, target: Path, *, patient: CX = PATIENT, **choice: boo
 def import_into(actors: Actors, archive: Path, *, patient_id: CX | None = None) -> Report:
     medium = ZipMedium(archive)
     try:
-        return import_subsets(medium, subsets(medium, patient_id=patient_id), LocalReceiver(actors), now=now)
+        read = steps(subsets(medium, patient_id=patient_id), read_history(medium), patient_id=patient_id)
+        return import_subsets(medium, read, LocalReceiver(actors), now=now)
     finally:
         medium.close()
 

@@ -17,7 +17,7 @@ from carnet.wiring import Actors
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media import layout, pages
 from portable_media.iti32_distribute_document_set_on_media import Choice, ExportFailed
-from portable_media.record import LeftOut
+from portable_media.record import LeftOut, Record
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_author, an_entry
 from tests.portable_media.holdings import COVER, export, holding, octets, submit
 from xds.ebrim.read import read_submission
@@ -222,7 +222,9 @@ def test_the_pages_are_well_formed_and_lead_to_every_document(tmp_path: Path) ->
     shown = "".join(root.itertext())
     for word in ('Œdème <b>&"1"</b>', "CHU d'Exemple", "VILLARD ELISE", "279035121518989, MARCHAL LISE, 1979-03-17, F"):
         assert word in shown
-    readme = pages.readme(COVER, documents=1, left_out=[LeftOut(unique_id="2.25.1", reason="kept elsewhere")])
+    readme = pages.readme(
+        COVER, Record(submissions=(), left_out=(LeftOut(unique_id="2.25.1", reason="kept elsewhere"),)), documents=1
+    )
     assert readme.isascii()
     assert b"CHU d'Exemple" in readme
     assert b"2.25.1: kept elsewhere" in readme

@@ -2,6 +2,7 @@
 
 import tempfile
 import zipfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from carnet.media_receivers import LocalReceiver
 from carnet.wiring import Actors
 from portable_media.importer import Fate
+from portable_media.medium import MediumRefused
 from tests import strategies
 from tests.builders import (
     OTHER_PATIENT,
@@ -29,7 +31,7 @@ from tests.builders import (
 )
 from tests.portable_media.holdings import export, holding, import_into, objects, octets, submit, update
 from xds.identifiers import new_uuid_urn
-from xds.metadata import Association, DocumentEntry, Folder, Submission
+from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission
 from xds.vocabulary import AssociationType, AvailabilityStatus
 
 contents = st.one_of(st.binary(min_size=1, max_size=300), st.just(b"<a>" + b" " * 200_000 + b"</a>"))
@@ -129,13 +131,81 @@ def test_every_attribute_and_every_octet_comes_back(record: list[tuple[Submissio
             assert objects(target) == found
 
 
-def test_an_updated_document_comes_back_in_its_newest_version(tmp_path: Path) -> None:
+def content_of(found: dict[str, RegistryObject]) -> tuple[dict[str, RegistryObject], Counter[tuple[object, ...]]]:
+    """Objects by their entryUUID, and links by what they say: the registry names those that it makes itself anew."""
+    links = {one.entry_uuid: one for one in found.values() if isinstance(one, Association)}
+
+    def said(link: Association) -> tuple[object, ...]:
+        target = said(links[link.target]) if link.target in links else link.target
+        changed = replace(link, entry_uuid="", logical_id=None, target="")
+        return (changed, target)
+
+    others = {uuid: one for uuid, one in found.items() if uuid not in links}
+    return others, Counter(said(link) for link in links.values())
+
+
+def assert_comes_back(tmp_path: Path, source: Actors) -> None:
+    """Every version of every object, every link, every octet; and a second import changes nothing."""
+    exported = export(source, tmp_path / "record.zip", deprecated_too=True)
+    assert exported.lost_links == ()
+    with holding(tmp_path / "to") as target:
+        report = import_into(target, tmp_path / "record.zip")
+        assert (report.of(Fate.REFUSED), report.notes) == ([], [])
+        assert content_of(objects(target)) == content_of(objects(source))
+        assert octets(target) == octets(source)
+        found = objects(target)
+        again = import_into(target, tmp_path / "record.zip")
+        assert {one.fate for one in again.outcomes} == {Fate.SKIPPED}
+        assert objects(target) == found
+
+
+def test_every_version_of_an_updated_document_comes_back(tmp_path: Path) -> None:
+    with holding(tmp_path / "from") as source:
+        _submit_updated_record(source)
+        assert len([one for one in objects(source).values() if isinstance(one, DocumentEntry)]) == 3
+        assert_comes_back(tmp_path, source)
+
+
+def test_what_came_between_two_versions_comes_back_between_them(tmp_path: Path) -> None:
+    """An addendum to the first version, a replacement of the second, a Folder with a new title in between."""
+    first, folder = an_entry(entry_uuid=new_uuid_urn()), a_folder(entry_uuid=new_uuid_urn())
+    owner, content = a_submission_set(entry_uuid=new_uuid_urn()), b"<ClinicalDocument/>"
+    with holding(tmp_path / "from") as source:
+        entering = tuple(_entering(owner.entry_uuid, folder, first))
+        begun = a_submission(first, submission_set=owner, folders=(folder,), associations=entering)
+        submit(source, begun, {first.entry_uuid: content})
+        addendum = an_entry(entry_uuid=new_uuid_urn())
+        link = a_replacement(addendum, first.entry_uuid, AssociationType.APND)
+        submit(source, a_submission(addendum, associations=(link,)), {addendum.entry_uuid: content})
+        second = _updated(source, first.entry_uuid, title="Second")
+        _updated(source, folder.entry_uuid, title="Autre")
+        third = _updated(source, second, comments="Troisième")
+        successor = an_entry(entry_uuid=new_uuid_urn())
+        replacing = a_submission(successor, associations=(a_replacement(successor, third),))
+        submit(source, replacing, {successor.entry_uuid: content})
+        assert_comes_back(tmp_path, source)
+
+
+def _updated(actors: Actors, entry_uuid: str, **changes: object) -> str:
+    stored, new = objects(actors)[entry_uuid], new_uuid_urn()
+    assert isinstance(stored, DocumentEntry | Folder)
+    update(actors, an_update(stored, entry_uuid=new, **changes))
+    return new
+
+
+def test_without_its_history_an_updated_document_comes_in_its_newest_version(tmp_path: Path) -> None:
+    """As any other importer reads the medium."""
     with holding(tmp_path / "from") as source:
         _submit_updated_record(source)
         export(source, tmp_path / "record.zip", deprecated_too=True)
         newest = [one for one in objects(source).values() if isinstance(one, DocumentEntry) and one.version == 2]
+    with zipfile.ZipFile(tmp_path / "record.zip") as whole, zipfile.ZipFile(tmp_path / "xdm.zip", "w") as plain:
+        assert "CARNET/VERSIONS.XML" in whole.namelist()
+        for name in whole.namelist():
+            if not name.startswith("CARNET/"):
+                plain.writestr(name, whole.read(name))
     with holding(tmp_path / "to") as target:
-        report = import_into(target, tmp_path / "record.zip")
+        report = import_into(target, tmp_path / "xdm.zip")
         assert (report.of(Fate.REFUSED), report.notes) == ([], [])
         found = {one.entry_uuid: one for one in objects(target).values() if isinstance(one, DocumentEntry)}
         for entry in newest:
@@ -147,6 +217,31 @@ def test_an_updated_document_comes_back_in_its_newest_version(tmp_path: Path) ->
             if isinstance(one, Association) and one.association_type is AssociationType.APND
         ]
         assert links == [(AssociationType.APND, newest[0].entry_uuid)]
+        again = import_into(target, tmp_path / "record.zip")
+        assert {one.fate for one in again.outcomes} == {Fate.SKIPPED}
+        assert ["in already as another entry" in note for note in again.notes] == [True]
+
+
+def test_a_history_with_a_gap_is_refused(tmp_path: Path) -> None:
+    with holding(tmp_path / "from") as source:
+        _submit_updated_record(source)
+        export(source, tmp_path / "record.zip", deprecated_too=True)
+    with zipfile.ZipFile(tmp_path / "record.zip") as whole, zipfile.ZipFile(tmp_path / "cut.zip", "w") as cut:
+        for name in whole.namelist():
+            cut.writestr(name, whole.read(name).replace(b'versionName="2"', b'versionName="3"'))
+    with holding(tmp_path / "to") as target, pytest.raises(MediumRefused, match="every version of an object"):
+        import_into(target, tmp_path / "cut.zip")
+
+
+def test_a_history_is_of_the_patient_that_the_medium_is_given_to(tmp_path: Path) -> None:
+    with holding(tmp_path / "from") as source:
+        _submit_updated_record(source)
+        export(source, tmp_path / "record.zip", deprecated_too=True)
+    with holding(tmp_path / "to", patients=(OTHER_PATIENT,)) as target:
+        report = import_into(target, tmp_path / "record.zip", patient_id=OTHER_PATIENT)
+        assert report.of(Fate.REFUSED) == []
+        versions = [one for one in objects(target, OTHER_PATIENT).values() if isinstance(one, DocumentEntry)]
+        assert sorted(one.version or 0 for one in versions) == [1, 1, 2]
 
 
 def _submit_updated_record(actors: Actors) -> None:
