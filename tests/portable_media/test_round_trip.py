@@ -64,10 +64,14 @@ def _submittable(entry: DocumentEntry) -> DocumentEntry:
 entries = strategies.document_entries.map(_submittable)
 
 
+# A submission, its documents by entryUUID, and the new titles that documents get by an update after it.
+Step = tuple[Submission, dict[str, bytes], dict[str, str]]
+
+
 @st.composite
-def submissions(draw: st.DrawFn) -> list[tuple[Submission, dict[str, bytes]]]:
-    """A few submissions: new documents, replacements, addenda, folders that grow."""
-    done: list[tuple[Submission, dict[str, bytes]]] = []
+def submissions(draw: st.DrawFn) -> list[Step]:
+    """A few submissions: new documents, replacements, addenda, folders that grow; updates of documents after each."""
+    done: list[Step] = []
     current: list[DocumentEntry] = []
     folders: list[Folder] = []
     for _ in range(draw(st.integers(1, 4))):
@@ -88,8 +92,10 @@ def submissions(draw: st.DrawFn) -> list[tuple[Submission, dict[str, bytes]]]:
         elif step == "enter" and folders:
             extra = _entering(owner.entry_uuid, folders[0], new[0])
         submission = a_submission(*new, submission_set=owner, folders=made, associations=_named(extra))
-        done.append((submission, {entry.entry_uuid: draw(contents) for entry in new}))
         current += new
+        updated = draw(st.lists(st.sampled_from(current), max_size=2, unique_by=lambda one: one.entry_uuid))
+        titles = {entry.entry_uuid: draw(strategies.texts) for entry in updated}
+        done.append((submission, {entry.entry_uuid: draw(contents) for entry in new}, titles))
     return done
 
 
@@ -114,21 +120,29 @@ def _entering(owner: str, folder: Folder, entry: DocumentEntry) -> list[Associat
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 @given(submissions())
-def test_every_attribute_and_every_octet_comes_back(record: list[tuple[Submission, dict[str, bytes]]]) -> None:
+def test_every_attribute_every_version_and_every_octet_comes_back(record: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with holding(Path(folder) / "from") as source:
-            for submission, documents in record:
-                submit(source, submission, documents)
+            _play(source, record)
             export(source, Path(folder) / "record.zip", deprecated_too=True)
             expected, expected_octets = objects(source), octets(source)
         with holding(Path(folder) / "to") as target:
             report = import_into(target, Path(folder) / "record.zip")
             assert not report.of(Fate.REFUSED), report.of(Fate.REFUSED)
             found = objects(target)
-            assert found == expected
+            assert content_of(found) == content_of(expected)
             assert octets(target) == expected_octets
             assert {one.fate for one in import_into(target, Path(folder) / "record.zip").outcomes} == {Fate.SKIPPED}
             assert objects(target) == found
+
+
+def _play(source: Actors, record: list[Step]) -> None:
+    newest: dict[str, str] = {}
+    for submission, documents, titles in record:
+        links = tuple(replace(one, target=newest.get(one.target, one.target)) for one in submission.associations)
+        submit(source, replace(submission, associations=links), documents)
+        for entry_uuid, title in titles.items():
+            newest[entry_uuid] = _updated(source, newest.get(entry_uuid, entry_uuid), title=title)
 
 
 def content_of(found: dict[str, RegistryObject]) -> tuple[dict[str, RegistryObject], Counter[tuple[object, ...]]]:
