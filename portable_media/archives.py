@@ -24,6 +24,11 @@ from portable_media.medium import (
 )
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What reading a file of a damaged archive raises; its name is read again, from beside its octets.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError),
+    *(UnicodeError, struct.error),
+)
 _ENCRYPTED = 0x1
 _LOCAL_HEADER = 30
 _END, _END_SIZE = b"PK\x05\x06", 22
@@ -61,7 +66,7 @@ class ZipMedium:
                 while chunk := file.read(CHUNK):
                     left -= len(chunk)
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as problem:
+        except _DAMAGED as problem:
             raise UnreadableFile(f"{name}: the archive is damaged there") from problem
         if left:
             raise UnreadableFile(f"{name}: the archive is damaged there, {left} octets are missing")
