@@ -7,11 +7,15 @@ from contextlib import contextmanager
 import structlog
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from storage.unit_of_work import StorageFailed
 
 _PRIMARY = 0xFF  # an extended result code of SQLite has the primary one in its last octet
-_BUSY = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.TooManyConnections)
+_BUSY = (
+    *(errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.TooManyConnections),
+    NoConnection,
+)
 
 
 def storage_failed(problem: SQLAlchemyError) -> StorageFailed:
