@@ -168,7 +168,7 @@ class ForgetsWhatIsUnknown(Elsewhere):
             with self.units.read() as connection:
                 found = awaited.among(connection, {one.unique_id for one in documents.values()})
             for one in found:
-                self._write(one.attempt, awaited.give_up)
+                self._write(one.attempt, self._give_up)
             raise
 
 
