@@ -19,7 +19,7 @@ from signxml.signer import XMLSigner
 from access_policy import vihf_attributes as rows
 from access_policy.caller import AuthenticationMode, PurposeOfUse, Software
 from access_policy.conditions import SMARTCARD_PKI
-from access_policy.security_header import SAML, WSSE
+from access_policy.security_header import DS, SAML, WSSE
 from access_policy.times import write_time
 from xds.datatypes import CX, Code
 
@@ -75,7 +75,7 @@ def make_vihf(vihf: Vihf, certificate: x509.Certificate, key: rsa.RSAPrivateKey,
 
 def sign_assertion(assertion: etree._Element, certificate: x509.Certificate, key: rsa.RSAPrivateKey) -> etree._Element:
     """The assertion with an enveloped signature after its Issuer: RSA-SHA256, exclusive canonicalisation."""
-    placeholder = etree.Element("{http://www.w3.org/2000/09/xmldsig#}Signature", Id="placeholder")
+    placeholder = etree.Element(f"{{{DS}}}Signature", {"Id": "placeholder"}, {"ds": DS})
     assertion.insert(1, placeholder)
     signer = XMLSigner(
         method=SignatureConstructionMethod.enveloped,
