@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
 from access_policy.assertion import Assertion, read_assertion
-from access_policy.caller import Caller, Credentials
+from access_policy.caller import Caller, Credentials, Kind
 from access_policy.conditions import check_audience, check_confirmation, check_times
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import find_assertion
@@ -53,8 +53,13 @@ class Rules:
 class AssertionUses(Protocol):
     """Remembers who used an assertion first, over all processes and restarts."""
 
-    def first_client(self, *, issuer: str, assertion_id: str, client: str, until: datetime) -> str | None:
-        """Note a use. None when it is the first; else the SHA-256 fingerprint of the first client."""
+    def first_client(
+        self, *, issuer: str, assertion_id: str, client: str, until: datetime, now: datetime
+    ) -> str | None:
+        """Note a use. None when it is the first; else the SHA-256 fingerprint of the first client.
+
+        It must be remembered until `until`; what ended before `now` may be forgotten.
+        """
         ...
 
 
@@ -78,16 +83,16 @@ class Authenticator:
         if known is not None and rules.reuse_allowed and _is_current(known, now, rules.skew):
             return known
         caller = identify(read_unverified(found), certificate, rules, now=now)
-        self._note_use(caller)
+        self._note_use(caller, now)
         self._keep(key, caller)
         return caller
 
-    def _note_use(self, caller: Caller) -> None:
+    def _note_use(self, caller: Caller, now: datetime) -> None:
         """The same client may use an assertion again inside its validity; another one never. Raises Refused."""
         proof = _credentials(caller)
         until = proof.expires + self._rules.skew
         first = self._uses.first_client(
-            issuer=proof.issuer, assertion_id=proof.assertion_id, client=proof.client, until=until
+            issuer=proof.issuer, assertion_id=proof.assertion_id, client=proof.client, until=until, now=now
         )
         if first is not None and (first != proof.client or not self._rules.reuse_allowed):
             raise Refused(Reason.REPLAY, "first used by this client" if first == proof.client else "by another client")
@@ -136,7 +141,7 @@ def _by_vihf(unverified: Unverified, client: x509.Certificate, rules: Rules, vih
     expires = check_times(assertion, now=now, skew=rules.skew, longest=rules.longest, life=vihf.life)
     check_audience(assertion, rules.audiences, required=False)
     check_confirmation(assertion, client, rules.recipients, now=now, skew=rules.skew, required=False)
-    proof = _proof("VIHF", assertion, unverified, expires, client, signer)
+    proof = _proof(Kind.VIHF, assertion, unverified, expires, client, signer)
     return vihf_caller(assertion, vihf, signer=signer, client=client, credentials=proof)
 
 
@@ -153,8 +158,8 @@ def _by_provider(
     expires = check_times(assertion, now=now, skew=rules.skew, longest=rules.longest, life=None)
     check_audience(assertion, (*rules.audiences, *provider.audiences), required=True)
     check_confirmation(assertion, client, rules.recipients, now=now, skew=rules.skew, required=True)
-    proof = _proof("XUA", assertion, unverified, expires, client, signer)
-    return xua_caller(assertion, provider, credentials=proof)
+    proof = _proof(Kind.XUA, assertion, unverified, expires, client, signer)
+    return xua_caller(assertion, credentials=proof)
 
 
 def _verified_by_one(
@@ -170,7 +175,7 @@ def _verified_by_one(
 
 
 def _proof(
-    kind: str,
+    kind: Kind,
     assertion: Assertion,
     unverified: Unverified,
     expires: datetime,
@@ -180,7 +185,7 @@ def _proof(
     context = assertion.contexts[0] if assertion.contexts else None
     return Credentials(
         kind=kind,
-        version=version_of(assertion) if kind == "VIHF" else "",
+        version=version_of(assertion) if kind is Kind.VIHF else "",
         assertion_id=assertion.id,
         issuer=assertion.issuer.text,
         expires=expires,

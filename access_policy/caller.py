@@ -7,6 +7,13 @@ from enum import StrEnum
 from xds.datatypes import CX, Code
 
 
+class Kind(StrEnum):
+    """What proved a caller."""
+
+    VIHF = "VIHF"
+    XUA = "XUA"
+
+
 class AuthenticationMode(StrEnum):
     """How a professional was authenticated. DMP 6.4"""
 
@@ -37,7 +44,7 @@ class Software:
 class Credentials:
     """What proved the caller: for the audit record. Fingerprints are SHA-256, hexadecimal."""
 
-    kind: str
+    kind: Kind
     version: str = ""
     assertion_id: str
     issuer: str

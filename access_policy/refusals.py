@@ -67,10 +67,15 @@ class Reason(Enum):
         "the certificate is revoked, or no current revocation list says that it is not",
         "le certificat est révoqué, ou aucune CRL en cours ne dit le contraire",
     )
-    USAGE = (
+    CLIENT_USAGE = (
         Subcode.FAILED_AUTHENTICATION,
-        "the certificate is not for this use",
-        "le certificat n'est pas prévu pour cet usage",
+        "the client certificate is not one for authentication",
+        "le certificat client n'est pas un certificat d'authentification",
+    )
+    SIGNER_USAGE = (
+        Subcode.FAILED_AUTHENTICATION,
+        "the certificate of the signature is not one for signatures",
+        "le certificat de la signature n'est pas un certificat de signature",
     )
     ISSUER = (
         Subcode.FAILED_AUTHENTICATION,

@@ -159,10 +159,10 @@ def check_client_usage(certificate: x509.Certificate) -> None:
     """A certificate for the client side of TLS. Raises Refused."""
     usages = _extended_usages(certificate)
     if ExtendedKeyUsageOID.CLIENT_AUTH not in usages:
-        raise Refused(Reason.USAGE, "expected the extended usage clientAuth")
+        raise Refused(Reason.CLIENT_USAGE, "expected the extended usage clientAuth")
     usage = _key_usage(certificate)
     if usage is not None and not usage.digital_signature:
-        raise Refused(Reason.USAGE, "expected the key usage digitalSignature")
+        raise Refused(Reason.CLIENT_USAGE, "expected the key usage digitalSignature")
 
 
 def check_signature_usage(certificate: x509.Certificate) -> None:
@@ -172,9 +172,9 @@ def check_signature_usage(certificate: x509.Certificate) -> None:
     """
     usage = _key_usage(certificate)
     if usage is None or not (usage.digital_signature or usage.content_commitment):
-        raise Refused(Reason.USAGE, "expected the key usage nonRepudiation or digitalSignature")
+        raise Refused(Reason.SIGNER_USAGE, "expected the key usage nonRepudiation or digitalSignature")
     if _extended_usages(certificate) & _SERVES_TLS:
-        raise Refused(Reason.USAGE, "found a certificate for authentication, expected one for signature")
+        raise Refused(Reason.SIGNER_USAGE, "found a certificate for authentication, expected one for signature")
 
 
 def holder_of(certificate: x509.Certificate) -> Holder:
@@ -215,4 +215,4 @@ def _extension(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> x50
     except x509.ExtensionNotFound:
         return None
     except ValueError:
-        raise Refused(Reason.USAGE, "the extensions of the certificate cannot be read") from None
+        raise Refused(Reason.CHAIN, "the extensions of the certificate cannot be read") from None

@@ -27,16 +27,13 @@ _HOME, _PROVIDER = "urn:ihe:iti:xca:2010:homeCommunityId", "urn:ihe:iti:xua:2017
 class IdentityProvider:
     """Who may issue: the Issuer exactly as it is written, its Format, its certificates, and what it is asked for.
 
-    Several certificates are pinned while a key is rolled over. `role_required` and `purpose_required`: an assertion
-    without them is refused.
+    Several certificates are pinned while a key is rolled over.
     """
 
     issuer: str
     certificates: tuple[x509.Certificate, ...]
     issuer_format: str = ""
     audiences: tuple[str, ...] = ()
-    role_required: bool = True
-    purpose_required: bool = True
 
 
 def check_pinned(provider: IdentityProvider, in_message: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
@@ -52,9 +49,9 @@ def check_pinned(provider: IdentityProvider, in_message: tuple[bytes, ...]) -> t
     return tuple(named)
 
 
-def xua_caller(assertion: Assertion, provider: IdentityProvider, *, credentials: Credentials) -> Caller:
+def xua_caller(assertion: Assertion, *, credentials: Credentials) -> Caller:
     """The caller an assertion proves. Raises Refused. ITI TF-2: 3.40.4.1.2"""
-    for problem in _problems(assertion, provider):
+    for problem in _problems(assertion):
         raise Refused(Reason.ATTRIBUTE, problem)
     patients = _texts(assertion, _PATIENT)
     return Caller(
@@ -70,7 +67,7 @@ def xua_caller(assertion: Assertion, provider: IdentityProvider, *, credentials:
     )
 
 
-def _problems(assertion: Assertion, provider: IdentityProvider) -> Iterator[str]:
+def _problems(assertion: Assertion) -> Iterator[str]:
     if not _has_form(assertion.subject):
         yield "NameID has not the form of its Format"
     if not assertion.contexts:
@@ -78,10 +75,6 @@ def _problems(assertion: Assertion, provider: IdentityProvider) -> Iterator[str]
     for context in assertion.contexts:
         if context.class_reference not in CONTEXT_CLASSES and not context.declaration:
             yield "AuthnContextClassRef is not a class of SAML, and there is no declaration"
-    if provider.role_required and not _codes(assertion, _ROLE):
-        yield "expected a role"
-    if provider.purpose_required and not _codes(assertion, _PURPOSE):
-        yield "expected a purpose of use"
     for name in (_ROLE, _PURPOSE):
         if any(not one.code.code or not one.code.coding_scheme for one in assertion.values(name) if one.code):
             yield "a coded value without code or codeSystem"

@@ -72,7 +72,9 @@ class RememberedUses:
 
     first: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def first_client(self, *, issuer: str, assertion_id: str, client: str, until: datetime) -> str | None:
+    def first_client(
+        self, *, issuer: str, assertion_id: str, client: str, until: datetime, now: datetime
+    ) -> str | None:
         known = self.first.get((issuer, assertion_id))
         self.first.setdefault((issuer, assertion_id), client)
         return known

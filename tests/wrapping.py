@@ -268,4 +268,6 @@ def naive(message: bytes) -> Iterator[Element]:
     yield assertions[0]
     yield assertions[-1]
     yield from (one for one in root.iter(ASSERTION) if etree.QName(one.getparent()).localname == "Security")
-    yield from (one.getparent() for one in itertools.islice(root.iter(SIGNATURE), 1) if one.getparent().tag == ASSERTION)
+    yield from (
+        one.getparent() for one in itertools.islice(root.iter(SIGNATURE), 1) if one.getparent().tag == ASSERTION
+    )
