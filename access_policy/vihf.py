@@ -87,7 +87,7 @@ def _agreement(
     claimed = "".join(one.text for one in assertion.values(rows.STRUCTURE)[:1])
     by_structure = mode in _BY_STRUCTURE
     yield _agrees(
-        "Signature", signer.identifier, signer.is_person != by_structure, f"signed for {mode}", f"signé en mode {mode}"
+        "Signer", signer.identifier, signer.is_person != by_structure, f"signed for {mode}", f"signé en mode {mode}"
     )
     if by_structure:
         same = signer.identifier == claimed

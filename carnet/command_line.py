@@ -25,10 +25,13 @@ from carnet.options import (
     url_option,
 )
 from carnet.patient_commands import patient
+from carnet.pki_commands import pki
+from carnet.pki_folder import PkiFailed
 from carnet.recipient_commands import recipient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
 from carnet.storage_commands import documents, fsck, gc
+from carnet.vihf_commands import vihf
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, XdsClient
 from cda.document import UnreadableDocument
@@ -44,7 +47,7 @@ from xds.errors import RegistryError, Rejected
 REFUSED, USAGE = 1, 2
 KNOWN_FAILURES = (
     *(CannotListen, ClientError, UnreadableDocument, ExportFailed, MediumRefused),
-    *(RegistryNotAvailable, StorageFailed),
+    *(PkiFailed, RegistryNotAvailable, StorageFailed),
 )
 
 
@@ -99,6 +102,8 @@ def commands() -> None:
 for command in (
     patient,
     recipient,
+    pki,
+    vihf,
     export,
     import_,
     documents,
