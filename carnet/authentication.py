@@ -12,12 +12,11 @@ from access_policy.authentication import Authenticator, Rules
 from access_policy.caller import OPEN_CALLER, Caller
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import WSSE
-from access_policy.trust import Trust
 from access_policy.vihf import VihfRules
 from access_policy.vihf_attributes import VERSIONS, Expected
 from carnet.domains import INS_AUTHORITIES, wire_name
 from carnet.settings import Settings, SettingsError
-from carnet.trust_folder import read_providers, read_trust
+from carnet.trust_folder import open_trust, read_providers
 from soap.faults import SoapFault, security_refused
 from soap.wire import DMP
 from storage.assertion_uses import StoredAssertionUses
@@ -43,7 +42,7 @@ def read_rules(settings: Settings) -> Rules:
     """The rules of the settings, with every file they name read. Raises SettingsError."""
     services = tuple(f"{settings.public_url}/xds/{name}" for name in SERVICES)
     return Rules(
-        trust=read_trust(Path(settings.trust)) if settings.trust else Trust(()),
+        trust=open_trust(settings),
         vihf=_vihf_rules(settings) if settings.domain == "dmp" else None,
         providers=read_providers(Path(settings.xua)) if settings.xua else (),
         audiences=frozenset((*services, settings.public_url, *settings.audiences.split())),

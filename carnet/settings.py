@@ -129,7 +129,7 @@ class Settings:
     )
     submission_signature: str = _setting(
         "optional",
-        "signature of a submission (DSG): demanded, verified when there is one, or ignored",
+        "signature of a submission (DSG): demanded, verified where there is one, or ignored; ignored without trust",
         ("required", "optional", "ignored"),
     )
     workers: int = _setting(1, "server processes; only one with SQLite")

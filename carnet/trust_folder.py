@@ -16,11 +16,16 @@ from cryptography import x509
 
 from access_policy.trust import Trust
 from access_policy.xua import IdentityProvider
-from carnet.settings import SettingsError
+from carnet.settings import Settings, SettingsError
 
 _PEM = b"-----BEGIN "
 _CERTIFICATES = (".pem", ".crt", ".cer", ".der")
 _PROVIDER_KEYS = {"issuer": str, "format": str, "certificates": list, "audiences": list}
+
+
+def open_trust(settings: Settings) -> Trust:
+    """What the setting `trust` names; without it nobody is believed. Raises SettingsError."""
+    return read_trust(Path(settings.trust)) if settings.trust else Trust(())
 
 
 def read_trust(folder: Path) -> Trust:
