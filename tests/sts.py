@@ -10,14 +10,17 @@ from cryptography import x509
 from lxml import etree
 
 from access_policy.authentication import Authenticator, Rules
-from access_policy.caller import AuthenticationMode
-from access_policy.make_vihf import Vihf, make_vihf, security_header
+from access_policy.caller import AuthenticationMode, Caller
+from access_policy.make_vihf import Vihf, make_vihf, security_header, sign_assertion
+from access_policy.refusals import Refused
+from access_policy.security_header import DS
 from access_policy.trust import Trust
 from access_policy.vihf import VihfRules
 from access_policy.vihf_attributes import Expected
 from carnet.pki import Card, Credential, Igc, Structure, Use, issue_card, issue_structure, make_igc, revocation_list
 from tests.builders import PATIENT, TEST_INS
 from xds.datatypes import Code
+from xds.xml import parse
 
 NOW = datetime(2026, 3, 10, 9, 30, tzinfo=UTC)
 DOCTOR = Card(identifier="801234567897", family="VILLARD", given="ÉLISE")
@@ -130,3 +133,29 @@ def enveloped(header: bytes, body: bytes = b"<q/>") -> bytes:
             body,
         )
     )
+
+
+def refusal(message: bytes, client: Credential | None = None, *, now: datetime = NOW, **changes: Any) -> Refused:
+    """Why a message is refused; by the card of the doctor unless another client is given."""
+    client = client or card()[Use.AUTHENTICATION]
+    try:
+        caller = authenticator(lambda: now, **changes).caller(parse(message), client.der)
+    except Refused as refused:
+        return refused
+    raise AssertionError(f"accepted as {caller}")
+
+
+def accepted(message: bytes, client: Credential | None = None, *, now: datetime = NOW, **changes: Any) -> Caller:
+    client = client or card()[Use.AUTHENTICATION]
+    return authenticator(lambda: now, **changes).caller(parse(message), client.der)
+
+
+def resigned(change: Callable[[etree._Element], None], claim: Vihf | None = None) -> etree._Element:
+    """A VIHF changed before it was signed: the signature is good, what it signs is not."""
+    assertion = a_vihf(claim)
+    signature = assertion.find(f"{{{DS}}}Signature")
+    assert signature is not None
+    assertion.remove(signature)
+    change(assertion)
+    signer = card()[Use.SIGNATURE]
+    return sign_assertion(assertion, signer.certificate, signer.key)
