@@ -98,7 +98,16 @@ def _value(text: str, position: int) -> tuple[str, int]:
     if found := _QUOTED.match(text, position):
         return _unescaped(found[1]), found.end()
     found = _PLAIN.match(text, position)
-    return ("", position) if found is None else (_unescaped(found[0].strip()), found.end())
+    if found is None or found[0].startswith("#"):
+        raise ValueError("expected a value in a distinguished name")
+    return _unescaped(_without_trailing_blanks(found[0])), found.end()
+
+
+def _without_trailing_blanks(text: str) -> str:
+    """Blanks around a value do not belong to it, but for an escaped one."""
+    kept = text.rstrip()
+    is_escape = (len(kept) - len(kept.rstrip("\\"))) % 2 == 1
+    return text[: len(kept) + 1] if is_escape else kept
 
 
 def _unescaped(text: str) -> str:
