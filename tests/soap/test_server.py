@@ -236,7 +236,7 @@ def test_the_status_of_a_senders_fault_may_be_500_and_no_other_changes() -> None
     told = Endpoint(OPERATIONS, wire=STRICT, limits=SoapLimits(), on_error=lambda *_: None, statuses=statuses)
 
     def answer(message: bytes) -> HttpAnswer:
-        return told.answer(HttpRequest(content_type="application/soap+xml", body=io.BytesIO(message), caller=None))
+        return told.answer(HttpRequest(content_type="application/soap+xml", body=io.BytesIO(message), caller_of=nobody))
 
     assert fault(answer(sent(action="urn:x"))) == (500, ["env:Sender", "wsa:ActionNotSupported"])
     assert fault(answer(b"<a>")) == (500, ["env:Sender"])
