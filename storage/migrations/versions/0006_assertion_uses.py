@@ -1,13 +1,13 @@
 """Who used an assertion first.
 
-Revision ID: 0005_assertions
+Revision ID: 0006_assertions
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005_assertions"
-down_revision = "0004_documents"
+revision = "0006_assertions"
+down_revision = "0005_awaited"
 branch_labels = None
 depends_on = None
 
