@@ -11,9 +11,9 @@ from werkzeug.exceptions import HTTPException
 from access_policy.caller import OPEN_CALLER, Caller
 from carnet.authentication import (
     CallerOfMessage,
+    LiveAuthenticator,
     PeerCertificate,
     log_refusal,
-    open_authenticator,
     open_caller,
     proved_caller,
 )
@@ -23,6 +23,7 @@ from carnet.internal_door import internal_blueprint, shows
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
 from carnet.settings import check_security
+from carnet.trust_folder import TrustFolder
 from carnet.wiring import Actors
 from carnet.xds_door import MEGABYTE, XdsDoor, xds_blueprint
 from fhir_facade.operation_outcome import FhirProblem
@@ -71,7 +72,7 @@ def _caller_of_message(actors: Actors, peer_certificate: PeerCertificate | None)
     """With `--security open` on loopback nobody is asked; `check_security` refuses any other way to start."""
     if peer_certificate is None:
         return open_caller
-    authenticator = open_authenticator(actors.settings, actors.units)
+    authenticator = LiveAuthenticator(actors.settings, actors.units, TrustFolder(actors.settings))
     return proved_caller(authenticator, peer_certificate, actors.settings, log_refusal)
 
 

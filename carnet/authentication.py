@@ -1,6 +1,7 @@
 """Who calls: the rules of the settings, the memory of used assertions, and the door's question about a message."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from wsgiref.types import WSGIEnvironment
@@ -12,11 +13,12 @@ from access_policy.authentication import Authenticator, Rules
 from access_policy.caller import OPEN_CALLER, Caller
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import WSSE
+from access_policy.trust import Trust
 from access_policy.vihf import VihfRules
 from access_policy.vihf_attributes import VERSIONS, Expected
 from carnet.domains import INS_AUTHORITIES, wire_name
 from carnet.settings import Settings, SettingsError
-from carnet.trust_folder import open_trust, read_providers
+from carnet.trust_folder import read_providers
 from soap.faults import SoapFault, security_refused
 from soap.wire import DMP
 from storage.assertion_uses import StoredAssertionUses
@@ -33,16 +35,31 @@ CallerOfMessage = Callable[[WSGIEnvironment, etree._Element], Caller]
 OnRefusal = Callable[[Refused, bytes | None], None]
 
 
-def open_authenticator(settings: Settings, units: Units, *, now: Callable[[], datetime] | None = None) -> Authenticator:
-    """The authenticator that the settings describe. Raises SettingsError."""
-    return Authenticator(read_rules(settings), StoredAssertionUses(units), now=now or _now)
+class LiveAuthenticator:
+    """The authenticator of the settings; a new one whenever the authorities change: no verdict outlives them."""
+
+    def __init__(self, settings: Settings, units: Units, trust: Callable[[], Trust]) -> None:
+        """Raises SettingsError."""
+        self._rules, self._uses = read_rules(settings, trust()), StoredAssertionUses(units)
+        self._trust = trust
+        self._current = self._made(self._rules.trust)
+
+    def caller(self, envelope: etree._Element, client: bytes | None) -> Caller:
+        """As `Authenticator.caller`. Raises Refused."""
+        trust, current = self._trust(), self._current
+        if trust is not current[0]:
+            current = self._current = self._made(trust)
+        return current[1].caller(envelope, client)
+
+    def _made(self, trust: Trust) -> tuple[Trust, Authenticator]:
+        return trust, Authenticator(replace(self._rules, trust=trust), self._uses, now=_now)
 
 
-def read_rules(settings: Settings) -> Rules:
+def read_rules(settings: Settings, trust: Trust) -> Rules:
     """The rules of the settings, with every file they name read. Raises SettingsError."""
     services = tuple(f"{settings.public_url}/xds/{name}" for name in SERVICES)
     return Rules(
-        trust=open_trust(settings),
+        trust=trust,
         vihf=_vihf_rules(settings) if settings.domain == "dmp" else None,
         providers=read_providers(Path(settings.xua)) if settings.xua else (),
         audiences=frozenset((*services, settings.public_url, *settings.audiences.split())),
@@ -59,7 +76,10 @@ def open_caller(_environ: WSGIEnvironment, _envelope: etree._Element) -> Caller:
 
 
 def proved_caller(
-    authenticator: Authenticator, peer_certificate: PeerCertificate, settings: Settings, on_refusal: OnRefusal
+    authenticator: LiveAuthenticator,
+    peer_certificate: PeerCertificate,
+    settings: Settings,
+    on_refusal: OnRefusal,
 ) -> CallerOfMessage:
     """Asks every message for its caller; the sender of a refused one reads one constant text. ITI TF-2: 3.40.4.1.3"""
     tells_certificate = wire_name(settings) == DMP.name

@@ -7,25 +7,66 @@ certificates = ["sts.pem"]                                    # beside the file;
 audiences = ["urn:oid:1.2.3"]
 """
 
+import threading
+import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import structlog
 from cryptography import x509
 
 from access_policy.trust import Trust
 from access_policy.xua import IdentityProvider
 from carnet.settings import Settings, SettingsError
 
+_LOOK_SECONDS = 5.0
 _PEM = b"-----BEGIN "
 _CERTIFICATES = (".pem", ".crt", ".cer", ".der")
 _PROVIDER_KEYS = {"issuer": str, "format": str, "certificates": list, "audiences": list}
 
 
-def open_trust(settings: Settings) -> Trust:
-    """What the setting `trust` names; without it nobody is believed. Raises SettingsError."""
-    return read_trust(Path(settings.trust)) if settings.trust else Trust(())
+class TrustFolder:
+    """What the setting `trust` names, read again when a file of it changes; without it nobody is believed."""
+
+    def __init__(self, settings: Settings, *, seconds: Callable[[], float] = time.monotonic) -> None:
+        """Raises SettingsError. `seconds` is a clock that never goes back."""
+        self._folder = Path(settings.trust) if settings.trust else None
+        self._seconds, self._lock = seconds, threading.Lock()
+        self._seen = _listing(self._folder)
+        self._trust = Trust(()) if self._folder is None else read_trust(self._folder)
+        self._next_look = seconds() + _LOOK_SECONDS
+
+    def __call__(self) -> Trust:
+        """The same object while nothing changed. Looked for every few seconds, by one thread.
+
+        A folder that cannot be read leaves what was known: the log tells, and revocation lists end by themselves.
+        """
+        if self._folder is not None and self._seconds() >= self._next_look and self._lock.acquire(blocking=False):
+            try:
+                self._look(self._folder)
+            finally:
+                self._lock.release()
+        return self._trust
+
+    def _look(self, folder: Path) -> None:
+        self._next_look = self._seconds() + _LOOK_SECONDS
+        try:
+            found = _listing(folder)
+            if found != self._seen:
+                self._trust, self._seen = read_trust(folder), found
+                structlog.get_logger().info("certificate authorities read again", folder=str(folder))
+        except (SettingsError, OSError) as problem:
+            structlog.get_logger().error("certificate authorities not read again", problem=str(problem))
+
+
+def _listing(folder: Path | None) -> tuple[tuple[str, int, int], ...]:
+    """Names, times and sizes of the files: what tells that one of them changed."""
+    if folder is None or not folder.is_dir():
+        return ()
+    found = ((one.name, one.stat()) for one in sorted(folder.iterdir()))
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
 
 
 def read_trust(folder: Path) -> Trust:

@@ -16,7 +16,7 @@ from carnet.internal_calls import read_secret
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
-from carnet.trust_folder import open_trust
+from carnet.trust_folder import TrustFolder
 from fhir_facade.document_reference import to_document_reference
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
@@ -160,11 +160,11 @@ def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
 
 def _signature_rules(settings: Settings) -> SignatureRules:
     """Without authorities a signature can be demanded of nobody, and nothing can be said of one."""
-    trust, demand = open_trust(settings), Demand(settings.submission_signature)
+    trust, demand = TrustFolder(settings), Demand(settings.submission_signature)
     if not settings.trust and demand is Demand.REQUIRED:
         raise SettingsError("setting submission_signature: required needs the authorities of --trust")
     demand = demand if settings.trust else Demand.IGNORED
-    return SignatureRules(demand=demand, trust=lambda: trust, now=lambda: datetime.now(UTC))
+    return SignatureRules(demand=demand, trust=trust, now=lambda: datetime.now(UTC))
 
 
 def open_registry(settings: Settings) -> Registry:

@@ -17,6 +17,8 @@ from access_policy.make_vihf import make_vihf, security_header
 from access_policy.security_header import SAML
 from carnet.pki import Credential, Igc, Use, issue_card, issue_structure, make_igc
 from carnet.pki_folder import revoke, write_igc
+from storage.assertion_uses import StoredAssertionUses
+from storage.unit_of_work import StorageFailed
 from tests import messages, servers, sts
 from tests.builders import OTHER_PATIENT, PATIENT, a_status_update, a_submission, an_entry
 from tests.messages import Answered
@@ -275,3 +277,35 @@ def test_what_was_wrong_stays_out_of_the_answer_and_the_claims_out_of_the_log(
     world.find(world.vihf(version="1.0"), world.card[Use.AUTHENTICATION])
     told = capfd.readouterr()
     assert PATIENT.id not in told.out + told.err
+
+
+def test_a_database_that_cannot_note_a_use_lets_nobody_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise StorageFailed("no space left")
+
+    monkeypatch.setattr(StoredAssertionUses, "first_client", fails)
+    client = world.card[Use.AUTHENTICATION]
+    body = messages.query_body(messages.FIND_DOCUMENTS, FIND, "LeafClass")
+    message = messages.envelope(body, messages.QUERY_ACTION)
+    message = message.replace(b"</e:Header>", security_header(world.vihf()) + b"</e:Header>")
+    headers = {
+        "Content-Type": messages.simple_type(messages.QUERY_ACTION),
+        CERTIFICATE: base64.b64encode(client.der).decode(),
+    }
+    answer = world.server.request("POST", "/xds/registry", message, headers)
+    assert (answer.status, "retry-after" in answer.headers) == (503, True)
+
+
+def test_wrapped_messages_get_the_constant_answer_at_the_door(world: World) -> None:
+    forged, signed = world.vihf(), world.vihf()
+    forged.remove(forged.find("{http://www.w3.org/2000/09/xmldsig#}Signature"))
+    body = messages.query_body(messages.FIND_DOCUMENTS, FIND, "LeafClass")
+    message = messages.envelope(body, messages.QUERY_ACTION)
+    message = message.replace(b"</e:Header>", security_header(forged, signed) + b"</e:Header>")
+    headers = {
+        "Content-Type": messages.simple_type(messages.QUERY_ACTION),
+        CERTIFICATE: base64.b64encode(world.card[Use.AUTHENTICATION].der).decode(),
+    }
+    answered = messages.read(world.server.request("POST", "/xds/registry", message, headers))
+    assert (answered.response.status, answered.fault) == (400, ["env:Sender", "s:InvalidSecurity"])
+    assert answered.body.findtext(".//{*}Text") == CONSTANT
