@@ -1,14 +1,94 @@
-"""The caller of a request. ITI TF-1: 13 (XUA)."""
+"""The caller of a request, as far as it was proved. ITI TF-1: 13 (XUA); DMP 6 (VIHF)."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from xds.datatypes import CX, Code
+
+
+class Kind(StrEnum):
+    """What proved a caller."""
+
+    VIHF = "VIHF"
+    XUA = "XUA"
+
+
+class AuthenticationMode(StrEnum):
+    """How a professional was authenticated. DMP 6.4"""
+
+    DIRECT = "DIRECTE"
+    INDIRECT = "INDIRECTE"
+    AIR = "INDIRECTE_RENFORCEE"
+
+
+class PurposeOfUse(StrEnum):
+    """Why the record is opened: the access mode of the rights table. ANS JDV_J38"""
+
+    NORMAL = "normal"
+    BREAK_GLASS = "bris_de_glace"
+    REGULATION = "centre_15"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Software:
+    """The software that acts for the caller, as it names itself."""
+
+    name: str = ""
+    version: str = ""
+    installation: str = ""
+    homologation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What proved the caller: for the audit record. Fingerprints are SHA-256, hexadecimal."""
+
+    kind: Kind
+    version: str = ""
+    assertion_id: str
+    issuer: str
+    expires: datetime
+    client: str
+    signer: str
+    context_class: str = ""
+    context_declaration: str = ""
+    signed_with_sha1: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, as far as it was proved. `is_open`: the server runs with `--security open`, where nobody is asked."""
+    """Who asks. `is_open`: the server runs with `--security open`, where nobody is asked.
+
+    `name` is the subject of the assertion: PS_IdNat, or an identifier of the structure. `roles`: profession first,
+    then speciality, section, role or activity. `purposes` are codes of any system; `purpose` is the one of the DMP.
+    """
 
     name: str
     is_open: bool = False
+    display_name: str = ""
+    roles: tuple[Code, ...] = ()
+    organisations: tuple[str, ...] = ()
+    sector: Code | None = None
+    mode: AuthenticationMode | None = None
+    purpose: PurposeOfUse | None = None
+    purposes: tuple[Code, ...] = ()
+    patient_id: CX | None = None
+    is_secret_connection: bool = False
+    home_community_id: str = ""
+    provider_identifiers: tuple[str, ...] = ()
+    software: Software = Software()
+    credentials: Credentials | None = None
+
+    @property
+    def profession(self) -> Code | None:
+        """The first role."""
+        return self.roles[0] if self.roles else None
+
+    @property
+    def structure(self) -> str:
+        """Struct_IdNat, or the first organisation."""
+        return self.organisations[0] if self.organisations else ""
 
 
 OPEN_CALLER = Caller(name="open", is_open=True)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from access_policy.make_submission_signature import DIGESTS
 from carnet.address import CannotListen, with_port
 from carnet.backup_commands import backup_command, restore_command
 from carnet.exchange import ClientError
@@ -26,10 +28,14 @@ from carnet.options import (
     url_option,
 )
 from carnet.patient_commands import patient
+from carnet.pki_commands import pki
+from carnet.pki_folder import PkiFailed, read_credential
 from carnet.recipient_commands import recipient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
+from carnet.signing import signed_submission
 from carnet.storage_commands import documents, fsck, gc
+from carnet.vihf_commands import vihf
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, XdsClient
 from cda.document import UnreadableDocument
@@ -45,8 +51,9 @@ from xds.errors import RegistryError, Rejected
 REFUSED, USAGE = 1, 2
 KNOWN_FAILURES = (
     *(CannotListen, ClientError, UnreadableDocument, ExportFailed, MediumRefused),
-    *(RegistryNotAvailable, StorageFailed),
+    *(PkiFailed, RegistryNotAvailable, StorageFailed),
 )
+_PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def main() -> NoReturn:
@@ -101,6 +108,8 @@ for command in (
     patient,
     recipient,
     on_demand,
+    pki,
+    vihf,
     export,
     import_,
     documents,
@@ -147,10 +156,25 @@ def _code(text: str) -> Code:
     "--content-type", default="07^^1.2.250.1.213.2.2", show_default=True, help="contentTypeCode, code^^scheme."
 )
 @click.option("--submission", default="", help="uniqueId of the submission: that of an attempt whose answer was lost.")
+@click.option("--sign", "signer", type=_PATH, help="Sign with this certificate, PEM: card of an author, or seal.")
+@click.option("--key", type=_PATH, help="Its private key, PEM; default the .key file beside the certificate.")
+@click.option(
+    "--digest", type=click.Choice(DIGESTS), default="sha1", show_default=True, help="Digest of the signature."
+)
 @url_option
 @registry_option
 @json_option
-def push(files: tuple[Path, ...], content_type: str, submission: str, url: str, registry: str, as_json: bool) -> None:
+def push(
+    files: tuple[Path, ...],
+    content_type: str,
+    submission: str,
+    signer: Path | None,
+    key: Path | None,
+    digest: str,
+    url: str,
+    registry: str,
+    as_json: bool,
+) -> None:
     """Push CDA reports as one submission by Provide and Register [ITI-41]; metadata comes from their headers.
 
     A report whose header says that it replaces another one is linked to it. An attempt whose answer is lost is
@@ -160,6 +184,7 @@ def push(files: tuple[Path, ...], content_type: str, submission: str, url: str, 
     carnet push examples/reports/cr-consultation.xml
     carnet push *.xml --url http://127.0.0.1:9000 --json
     carnet push *.xml --url http://127.0.0.1:8081 --registry http://127.0.0.1:8080
+    carnet push report.xml --sign carnet-pki/issued/801234567897-signature.pem
     """
     code = _code(content_type)
     reports = [
@@ -169,6 +194,7 @@ def push(files: tuple[Path, ...], content_type: str, submission: str, url: str, 
         reports,
         content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code),
         submission_unique_id=submission,
+        sign=None if signer is None else partial(signed_submission, signer=read_credential(signer, key), digest=digest),
     )
     documents = [{"file": str(f), "uniqueId": r.entry.unique_id} for f, r in zip(files, reports, strict=True)]
     sentence = f"pushed {len(files)} document(s)" + (", stored by an earlier attempt" * answer.was_stored_before)

@@ -102,6 +102,8 @@ def _json(body: bytes, status: int = 200) -> flask.Response:
 
 def _refused(problem: FhirProblem) -> flask.Response:
     response = _json(operation_outcome(problem), problem.status)
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

@@ -42,6 +42,7 @@ class LocalReceiver:
 
     def __init__(self, actors: Actors) -> None:
         self._registry, self._repository = actors.together()
+        self._takes_status = actors.settings.domain == "dmp"
 
     def held(self, unique_ids: Sequence[str]) -> Mapping[str, tuple[DocumentEntry, ...]]:
         """Entries whose documents this repository keeps."""
@@ -67,7 +68,7 @@ class LocalReceiver:
 
     def take_status(self, entry_uuid: str, status: AvailabilityStatus) -> bool:
         """The operator of the machine gives the status, in the domain that has it; recorded like every change."""
-        registry = self._actors.registry
+        registry = self._registry
 
         def give(unit: UnitOfWork) -> bool:
             stored = registry.held(unit, {entry_uuid})[entry_uuid]
@@ -75,7 +76,7 @@ class LocalReceiver:
             registry.announce(unit, stored.key[0], [entry_uuid], transaction="carnet import", caller=OPERATOR)
             return True
 
-        return self._actors.settings.domain == "dmp" and registry.units.write(give)
+        return self._takes_status and registry.units.write(give)
 
 
 class RemoteReceiver:

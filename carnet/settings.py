@@ -111,6 +111,30 @@ class Settings:
         "", "file with the secret that registry and repository share when they run apart; readable by its owner alone"
     )
     registry_timeout_seconds: int = _setting(30, "seconds of silence after which a registry elsewhere is given up")
+    trust: str = _setting(
+        "", "folder of certificate authorities (PEM or DER) and revocation lists (.crl) that callers are checked with"
+    )
+    vihf_versions: str = _setting("2.0,3.0,4.0", "versions of the VIHF that are taken, separated by commas")
+    vihf_life_seconds: int = _setting(300, "validity of a VIHF from its IssueInstant where it says no end")
+    sha1_anchors: str = _setting(
+        "", "SHA-256 fingerprints of root certificates under which a VIHF may be signed with SHA-1, for a migration"
+    )
+    xua: str = _setting("", "TOML file of the identity providers whose XUA assertions are taken; default none")
+    audiences: str = _setting(
+        "", "what an AudienceRestriction may name, separated by spaces; the server's own URLs always may be"
+    )
+    clock_skew_seconds: int = _setting(60, "difference of clocks that is tolerated in assertions")
+    assertion_hours: int = _setting(24, "longest validity of an assertion")
+    assertion_reuse: str = _setting(
+        "client",
+        "whether the same client certificate may use an assertion again inside its validity",
+        ("client", "never"),
+    )
+    submission_signature: str = _setting(
+        "optional",
+        "signature of a submission (DSG): demanded, verified where there is one, or ignored; ignored without trust",
+        ("required", "optional", "ignored"),
+    )
     workers: int = _setting(1, "server processes; only one with SQLite")
     scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
     threads: int = _setting(16, "requests answered at once by a process")

@@ -18,6 +18,7 @@ from carnet.on_demand_documents import find_on_demand
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
+from carnet.trust_folder import TrustFolder
 from fhir_facade.document_reference import to_document_reference
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
@@ -29,6 +30,7 @@ from repository.records import Records
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
 from repository.store import Readable, Repository, Waits, none_waits
+from repository.submission_signature import Demand, SignatureRules
 from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
@@ -169,11 +171,21 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
         on_leftover=_log_leftover,
         on_damage=_DamageLog(),
         on_demand=reach.on_demand,
+        signatures=_signature_rules(settings),
     )
 
 
 def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
     return frozenset(unique_ids) if visibility(caller).everything else frozenset()
+
+
+def _signature_rules(settings: Settings) -> SignatureRules:
+    """Without authorities a signature can be demanded of nobody, and nothing can be said of one."""
+    trust, demand = TrustFolder(settings), Demand(settings.submission_signature)
+    if not settings.trust and demand is Demand.REQUIRED:
+        raise SettingsError("setting submission_signature: required needs the authorities of --trust")
+    demand = demand if settings.trust else Demand.IGNORED
+    return SignatureRules(demand=demand, trust=trust, now=lambda: datetime.now(UTC))
 
 
 def open_registry(settings: Settings) -> Registry:

@@ -6,7 +6,7 @@ It writes messages with the same codecs as the server; `examples/` shows the sam
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult
 from xml.sax.saxutils import escape, quoteattr
@@ -15,6 +15,7 @@ from lxml import etree
 
 from carnet.exchange import AnswerLost, ClientError, NotTaken, base_url, exchange
 from carnet.reports import CONTENT_TYPE, Report, submission_of
+from carnet.signing import SIGNATURE_ID
 from soap.content_type import parse_content_type
 from soap.envelope import write_envelope
 from soap.faults import HttpRefusal, SoapFault
@@ -40,6 +41,8 @@ from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS
 from xds.vocabulary import QUERY, RIM, RS, XDS_B, AvailabilityStatus, ResponseStatus, Severity
 from xds.xml import BadXml, parse
 
+# Adds the signature entry to a submission and gives its octets.
+Sign = Callable[[Submission, Mapping[str, bytes]], tuple[Submission, bytes]]
 _ATTEMPTS, _PAUSE_SECONDS = 3, 0.5
 _PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 _REGISTER = "urn:ihe:iti:2007:RegisterDocumentSet-b"
@@ -77,18 +80,23 @@ class XdsClient:
         self._timeout = timeout
 
     def push(
-        self, reports: Sequence[Report], *, content_type: Code = CONTENT_TYPE, submission_unique_id: str = ""
+        self,
+        reports: Sequence[Report],
+        *,
+        content_type: Code = CONTENT_TYPE,
+        submission_unique_id: str = "",
+        sign: Sign | None = None,
     ) -> Answer:
         """Provide and Register [ITI-41]; a report that replaces another one is linked to it.
 
         An attempt whose answer is lost is repeated under the same uniqueId of the SubmissionSet; the registry then
         either takes it or names it a duplicate, which is success when it holds these documents. Raises AnswerLost
-        when no attempt is answered: give the uniqueId it names to the next call.
+        when no attempt is answered: give the uniqueId it names to the next call. `sign` adds the signature entry.
         """
         submission_unique_id = submission_unique_id or new_oid()
         for _ in range(_ATTEMPTS):
             try:
-                answer = self._provide(reports, content_type, submission_unique_id)
+                answer = self._provide(reports, content_type, submission_unique_id, sign)
             except AnswerLost:
                 time.sleep(_PAUSE_SECONDS)
                 continue
@@ -110,12 +118,18 @@ class XdsClient:
                 return answer
         return Answer(status=ResponseStatus.SUCCESS, was_stored_before=True)
 
-    def _provide(self, reports: Sequence[Report], content_type: Code, submission_unique_id: str) -> Answer:
+    def _provide(
+        self, reports: Sequence[Report], content_type: Code, submission_unique_id: str, sign: Sign | None
+    ) -> Answer:
         replaced = {one.entry.entry_uuid: self._entry_uuid(one.replaces) for one in reports if one.replaces}
         submission = submission_of(
             reports, content_type=content_type, replaced=replaced, unique_id=submission_unique_id
         )
-        parts = {report.entry.entry_uuid: _part(report) for report in reports}
+        contents = {report.entry.entry_uuid: report.content for report in reports}
+        if sign is not None:
+            submission, signature = sign(submission, contents)
+            contents[SIGNATURE_ID] = signature
+        parts = {one.entry_uuid: _part(one, contents[one.entry_uuid]) for one in submission.document_entries}
         return self.provide(submission, parts)
 
     def provide(self, submission: Submission, parts: Mapping[str, MtomPart]) -> Answer:
@@ -211,12 +225,12 @@ def provide_request(submission: Submission, parts: Mapping[str, MtomPart]) -> by
     return head + request + documents.encode() + b"</xds:ProvideAndRegisterDocumentSetRequest>"
 
 
-def _part(report: Report) -> MtomPart:
+def _part(entry: DocumentEntry, content: bytes) -> MtomPart:
     return MtomPart(
         content_id=f"{uuid.uuid4()}@carnet",
-        content_type=report.entry.mime_type or "application/octet-stream",
-        chunks=(report.content,),
-        length=len(report.content),
+        content_type=entry.mime_type or "application/octet-stream",
+        chunks=(content,),
+        length=len(content),
     )
 
 

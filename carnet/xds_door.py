@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import IO
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -11,7 +12,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import get_input_stream
 
-from access_policy.caller import Caller
+from access_policy.permission import permits
+from carnet.authentication import CallerOfMessage
 from carnet.domains import wire_name
 from carnet.failures import log_unexpected
 from carnet.roles import Role
@@ -40,7 +42,7 @@ from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, O
 from soap.wire import WIRES
 from storage.unit_of_work import StorageFailed
 from xds.ebrim.response import adhoc_query_response, registry_response, retrieve_document_set_response
-from xds.errors import RegistryError
+from xds.errors import ErrorCode, RegistryError
 from xds.vocabulary import LCM, QUERY, RMD, XDS_B, ResponseStatus
 
 MEGABYTE = 10**6
@@ -52,12 +54,14 @@ ENDPOINTS = {
     "patients": Role.REGISTRY,
     "recipient": Role.RECIPIENT,
 }
-CallerOf = Callable[[WSGIEnvironment], Caller]
 LogRequest = Callable[[str, str, int, float], None]
 
 
 # The answer of a transaction to a database or a registry that cannot be used now.
 Failure = Callable[[RegistryError], bytes]
+
+
+_NOT_PERMITTED = RegistryError(code=ErrorCode.REGISTRY, context="the caller may not do this")
 
 
 def _submission_failure(error: RegistryError) -> bytes:
@@ -181,6 +185,8 @@ def _operation(
     """
 
     def answered(message: Message) -> Reply:
+        if not permits(message.caller, name):
+            return Reply(body=failure(_NOT_PERMITTED))
         try:
             return handler(message)
         except StorageFailed as problem:
@@ -206,7 +212,7 @@ class XdsDoor:
     the question to the database.
     """
 
-    def __init__(self, behind: WSGIApplication, actors: Actors, caller_of: CallerOf, log: LogRequest) -> None:
+    def __init__(self, behind: WSGIApplication, actors: Actors, caller_of: CallerOfMessage, log: LogRequest) -> None:
         """`behind` gets all other requests."""
         self._behind, self._caller_of, self._log = behind, caller_of, log
         self._endpoints = {f"{_PREFIX}/{name}": endpoint for name, endpoint in _endpoints(actors).items()}
@@ -218,7 +224,7 @@ class XdsDoor:
             return self._behind(environ, start_response)
         began = time.perf_counter()
         try:
-            answer = endpoint.answer(_request(environ, self._caller_of(environ)))
+            answer = endpoint.answer(_request(environ, self._caller_of))
         except Exception as problem:  # noqa: BLE001 - the client gets a correlation id, the log the rest
             answer = _unexpected(problem)
         self._log("POST", path, answer.status, began)
@@ -226,13 +232,13 @@ class XdsDoor:
         return answer.body
 
 
-def _request(environ: WSGIEnvironment, caller: Caller) -> HttpRequest:
+def _request(environ: WSGIEnvironment, caller_of: CallerOfMessage) -> HttpRequest:
     return HttpRequest(
         content_type=environ.get("CONTENT_TYPE", ""),
         content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
         content_length=get_content_length(environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")),
         body=_Body(get_input_stream(environ)),
-        caller=caller,
+        caller_of=partial(caller_of, environ),
     )
 
 

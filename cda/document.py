@@ -54,6 +54,17 @@ def read_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> Document:
     return Document(clinical_document=clinical_document, mime_type=mime_type)
 
 
+def read_whole(data: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
+    """The root element of any XML document, its comments and instructions kept: what a signature covers.
+
+    UnreadableDocument when it is refused.
+    """
+    if len(data) > max_bytes:
+        raise UnreadableDocument(f"The document has {len(data)} bytes; at most {max_bytes} are read.")
+    _check_structure(data)
+    return _tree(data, whole=True)
+
+
 class _Depth:
     """Counts open elements, which nothing else bounds once `huge_tree` is on."""
 
@@ -99,8 +110,8 @@ def _not_well_formed(error: Exception) -> UnreadableDocument:
     return UnreadableDocument(f"The document is not well-formed XML: {_shown(error)}.")
 
 
-def _tree(data: bytes) -> etree._Element:
-    """Comments and processing instructions are left out: a value with a comment inside stays one text."""
+def _tree(data: bytes, *, whole: bool = False) -> etree._Element:
+    """Comments and processing instructions are left out, unless asked for: a value with one inside stays one text."""
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -108,8 +119,8 @@ def _tree(data: bytes) -> etree._Element:
         dtd_validation=False,
         attribute_defaults=False,
         huge_tree=True,
-        remove_comments=True,
-        remove_pis=True,
+        remove_comments=not whole,
+        remove_pis=not whole,
     )
     try:
         root = etree.fromstring(data, parser)

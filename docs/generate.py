@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from access_policy.refusals import Reason
+from access_policy.vihf_attributes import ATTRIBUTES, VERSIONS
 from carnet.settings import Settings
 from fhir_facade.operation_outcome import XDS_ERRORS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
@@ -118,13 +120,32 @@ def settings() -> str:
     return f"# Settings\n\n{_NOTE}\n{_table(('option', 'file', 'environment', 'default', 'meaning'), rows)}"
 
 
+def vihf() -> str:
+    """The attributes of a VIHF."""
+    rows = (
+        (f"`{row.name}`", row.demand.value, "many" if row.many else "one", row.english, row.french)
+        for row in ATTRIBUTES
+    )
+    head = ("attribute", "demand", "values", "meaning", "sens")
+    return f"# Attributes of the VIHF, versions {', '.join(VERSIONS)}\n\n{_NOTE}\n{_table(head, rows)}"
+
+
+def refusals() -> str:
+    """Why a caller or a signature is refused, and what the sender is told of it."""
+    rows = ((one.name, f"`wsse:{one.subcode}`", one.english, one.french) for one in Reason)
+    head = ("check", "answer", "reason", "motif")
+    return f"# Refusals of callers and signatures\n\n{_NOTE}\n{_table(head, rows)}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "attributes.md": attributes,
     "errors.md": errors,
+    "refusals.md": refusals,
     "rules.md": rules,
     "search-parameters.md": search_parameters,
     "settings.md": settings,
     "stored-queries.md": stored_queries,
+    "vihf.md": vihf,
 }
 
 

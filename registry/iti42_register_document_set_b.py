@@ -6,6 +6,7 @@ from lxml import etree
 
 from access_policy.caller import Caller
 from registry.answers import registry_answer
+from registry.claims import claim_rules
 from registry.life_cycle import (
     carried_memberships,
     deprecate_replaced,
@@ -53,6 +54,7 @@ def handle(
         *object_rules(submission, kind, registry.domain, reading.unreadable),
         *reference_rules(submission, registry.domain),
         *state_rules(submission, facts),
+        *claim_rules(caller, (patient_id,)),
     ]
     if errors or patient_key is None:
         raise Rejected(errors)

@@ -1,15 +1,18 @@
 """Update Document Set [ITI-57]. XDS Metadata Update 3.57."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from lxml import etree
 
 from access_policy.caller import Caller
 from registry.answers import registry_answer
+from registry.claims import claim_rules
 from registry.life_cycle import identified, submission_sets
 from registry.store import Registry
 from registry.versions import Change, updated
 from storage.unit_of_work import UnitOfWork
+from xds.datatypes import CX
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading, read_submission
 from xds.errors import Rejected
@@ -41,6 +44,7 @@ def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Calle
         *object_rules(reading.submission, KIND, registry.domain, reading.unreadable),
         *operation_rules(operations),
         *update_rules(operations, facts),
+        *claim_rules(caller, _patients(operations, facts)),
     ]
     owner = operations.submission_set
     if errors or owner is None or owner.patient_id is None:
@@ -105,6 +109,19 @@ def update_facts(registry: Registry, unit: UnitOfWork, operations: Operations, *
             if isinstance(link.thing, Association) and link.is_approved
         ),
     )
+
+
+def _patients(operations: Operations, facts: UpdateFacts) -> Iterator[CX | None]:
+    """Those of the request and of every stored object it touches."""
+    held = (*facts.objects.values(), *facts.newest.values())
+    things = (
+        operations.submission_set,
+        *(one.thing for one in operations.metadata_updates),
+        *(one.thing for one in held),
+    )
+    for thing in things:
+        if thing is not None and not isinstance(thing, Association):
+            yield thing.patient_id
 
 
 def _with_uuids(submission: Submission) -> Submission:

@@ -15,6 +15,7 @@ from repository.blob_store import IncomingBlob
 from repository.index import StoredDocument
 from repository.registration import RegistrationUnknown, RegistryNotAvailable
 from repository.store import Repository
+from repository.submission_signature import Contents
 from soap.xop import content_id_matches, include_href, strip_includes
 from storage.unit_of_work import StorageFailed
 from xds.ebrim.read import Reading, read_submission, submit_objects_request
@@ -88,12 +89,31 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
         raise Rejected([*errors, *repository.registration.findings(reading, caller)])
     documents = _kept(repository, reading, received)
     try:
+        _check_signature(repository, reading, received, documents, caller)
         entered = repository.registration.enter(reading, documents, caller)
     except (Rejected, RegistryNotAvailable):
         repository.delete_blobs(one.blob_key for one in documents.values())
         raise
     repository.delete_blobs(entered.unused)
     return entered.warnings
+
+
+def _check_signature(
+    repository: Repository,
+    reading: Reading,
+    received: Received,
+    documents: Mapping[str, StoredDocument],
+    caller: Caller,
+) -> None:
+    """The signature entry of a DMP submission covers every document of it. Raises Rejected. DMP 8.3"""
+
+    def read(identifier: str) -> bytes:
+        return repository.octets_of(documents[identifier].blob_key)
+
+    contents = Contents(digests={name: blob.digest() for name, blob in received.blobs.items()}, read=read)
+    errors = tuple(repository.signatures.violations(reading.submission, contents))
+    if errors:
+        raise Rejected([*errors, *repository.registration.findings(reading, caller)])
 
 
 def _provided(element: etree._Element) -> Provided:

@@ -11,6 +11,7 @@ from repository.index import StoredDocument
 from repository.on_demand_source import OnDemandSource
 from repository.records import Records
 from repository.registration import Registration
+from repository.submission_signature import SignatureRules
 from storage.keys import Keys
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
@@ -33,9 +34,9 @@ class Repository:
     `registration` is Register Document Set-b [ITI-42], in this process or another; `readable` and `removable`
     tell which of some DocumentUniqueIds the caller may read or remove, `readable` raises RegistryNotAvailable;
     `waits` which of them belong to submissions that are not registered yet and must not be removed;
-    `now` gives the time as DTM of 14 digits, UTC; `on_leftover` is told of a blob that nothing refers to and could
-    not be deleted, `on_damage` of one that is missing or has other octets than were stored. `on_demand` makes
-    documents when they are asked for.
+    `now` gives the time as DTM of 14 digits, UTC; `signatures` check those of submissions; `on_leftover` is told of a
+    blob that nothing refers to and could not be deleted, `on_damage` of one that is missing or has other octets than
+    were stored. `on_demand` makes documents when they are asked for.
     """
 
     unique_id: str
@@ -48,6 +49,7 @@ class Repository:
     now: Callable[[], str]
     on_leftover: OnLeftover
     on_damage: OnDamage
+    signatures: SignatureRules
     on_demand: OnDemandSource = field(default_factory=OnDemandSource)
     keys: Keys = field(default_factory=Keys)
 
@@ -79,6 +81,14 @@ class Repository:
             if self._is_held(document):
                 self.report_damage(document.blob_key)
             raise
+
+    def octets_of(self, key: str) -> bytes:
+        """A blob just kept, whole. Raises OSError, DamagedBlob."""
+        reader = self.blobs.open(key)
+        try:
+            return reader.read_at(0, reader.size)
+        finally:
+            reader.close()
 
     def delete_blobs(self, keys: Iterable[str]) -> None:
         """Delete blobs that nothing refers to; one that cannot be deleted now is collected later."""

@@ -15,12 +15,16 @@ from schemas import resource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concept:
-    """A code of a code system. `class_code` is set in the value sets of typeCode only."""
+    """A code of a code system. `class_code` is set in the value sets of typeCode only.
+
+    `vihf_occurrence`: in the roles of a VIHF, 1 for the first value, 2 for those after it.
+    """
 
     code: str
     system: str
     display: str
     class_code: str = ""
+    vihf_occurrence: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +96,13 @@ def _edition(name: str, prefix: str) -> Edition:
 
 
 def _concept(row: Mapping[str, str]) -> Concept:
-    return Concept(code=row["code"], system=row["system"], display=row["display"], class_code=row.get("class", ""))
+    return Concept(
+        code=row["code"],
+        system=row["system"],
+        display=row["display"],
+        class_code=row.get("class", ""),
+        vihf_occurrence=row.get("vihf_occurrence", ""),
+    )
 
 
 @cache

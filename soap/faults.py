@@ -37,7 +37,10 @@ HTTP_STATUS: Mapping[FaultCode, int] = {
 
 @dataclass(eq=False)
 class SoapFault(Exception):
-    """A fault: code, WS-Addressing subcodes from general to precise, one sentence, extra header blocks as XML."""
+    """A fault: code, subcodes from general to precise, one sentence, extra header blocks as XML.
+
+    A subcode is a name of WS-Addressing, or `{namespace}name`.
+    """
 
     code: FaultCode
     reason: str
@@ -46,17 +49,28 @@ class SoapFault(Exception):
 
     @property
     def action(self) -> str:
-        return FAULT_ACTION if self.subcodes else SOAP_FAULT_ACTION
+        is_of_addressing = bool(self.subcodes) and not self.subcodes[0].startswith("{")
+        return FAULT_ACTION if is_of_addressing else SOAP_FAULT_ACTION
 
     def body(self) -> bytes:
         """`env:Fault` with the prefixes of our envelope. SOAP 1.2 Part 1: 5.4"""
         subcode = ""
         for name in reversed(self.subcodes):
-            subcode = f"<env:Subcode><env:Value>wsa:{name}</env:Value>{subcode}</env:Subcode>"
+            subcode = f"<env:Subcode>{_value(name)}{subcode}</env:Subcode>"
         return (
             f"<env:Fault><env:Code><env:Value>env:{self.code}</env:Value>{subcode}</env:Code>"
             f'<env:Reason><env:Text xml:lang="en">{escape(self.reason)}</env:Text></env:Reason></env:Fault>'
         ).encode()
+
+
+def _value(name: str) -> str:
+    """env:Value of a subcode: a QName, without prefix when it has no namespace."""
+    namespace, _, local = name.removeprefix("{").rpartition("}")
+    if not name.startswith("{"):
+        return f"<env:Value>wsa:{local}</env:Value>"
+    if not namespace:
+        return f"<env:Value>{local}</env:Value>"
+    return f'<env:Value xmlns:s="{namespace}">s:{local}</env:Value>'
 
 
 @dataclass(eq=False)
@@ -108,6 +122,11 @@ def version_mismatch() -> SoapFault:
     """SOAP 1.2 Part 1: 5.4.7"""
     block = f'<env:Upgrade><env:SupportedEnvelope qname="e:Envelope" xmlns:e="{ENVELOPE}"/></env:Upgrade>'
     return SoapFault(FaultCode.VERSION_MISMATCH, "expected a SOAP 1.2 envelope", header=block)
+
+
+def security_refused(subcode: str) -> SoapFault:
+    """WS-Security failed: one text for every cause, so that nobody learns which check it was. WSS: 12"""
+    return sender("the security header of the message is not accepted", subcode)
 
 
 def unexpected(correlation_id: str) -> SoapFault:

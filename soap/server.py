@@ -7,14 +7,14 @@ is taken from the connection.
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from soap.answer import mtom_answer, plain_answer, refusal_answer
 from soap.content_type import ContentType, parse_content_type
 from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal, SoapFault, sender
 from soap.message import IncomingPart, Message, Operation, OutgoingPart, Reply
 from soap.mtom import Event, MimeLimits, MultipartReader, PartEnd, PartStart
-from soap.spyne_pipeline import Exchange, OnError, Pipeline
+from soap.spyne_pipeline import CallerOf, Exchange, OnError, Pipeline
 from soap.wire import Wire
 from xds.xml import XmlLimits
 
@@ -48,11 +48,11 @@ class SoapLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A POST as the HTTP server hands it over."""
+    """A POST as the HTTP server hands it over. `caller_of` is asked once, with the envelope; it may raise SoapFault."""
 
     content_type: str
     body: Readable
-    caller: Any
+    caller_of: CallerOf
     content_length: int | None = None
     content_encoding: str = ""
 
@@ -87,7 +87,7 @@ class Endpoint:
         """Run the transaction the message names; every failure has an answer of the closed list."""
         content_type = parse_content_type(request.content_type)
         is_mtom = content_type.media_type == "multipart/related"
-        exchange = Exchange(caller=request.caller, http_action=content_type.parameter("action"), is_mtom=is_mtom)
+        exchange = Exchange(caller_of=request.caller_of, http_action=content_type.parameter("action"), is_mtom=is_mtom)
         try:
             self._check_request(request, content_type)
             root = self._mtom_root(request, content_type, exchange) if is_mtom else self._simple_root(request, exchange)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lxml import etree
+
 from soap import dispatch, spyne_compatibility
 from soap.envelope import Envelope, read_envelope, write_envelope, write_fault
 from soap.faults import HttpRefusal, SoapFault, unexpected
@@ -27,13 +29,15 @@ from spyne.server import ServerBase  # noqa: E402
 _NAMESPACE = "urn:carnet:soap"
 
 OnError = Callable[[str, BaseException], None]
+CallerOf = Callable[[etree._Element], Any]
 
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
     """One request on its way through the pipeline."""
 
-    caller: Any
+    caller_of: CallerOf
+    caller: Any = None
     http_action: str = ""
     charset: str | None = None
     is_mtom: bool = False
@@ -75,6 +79,7 @@ class _EnvelopeProtocol(ProtocolBase):  # type: ignore[misc]
                 charset=exchange.charset,
                 mtom=exchange.is_mtom,
             )
+            exchange.caller = exchange.caller_of(exchange.envelope.root)
         except SoapFault as fault:
             raise _Carrier(fault) from None
         ctx.in_document = exchange.envelope.root

@@ -17,6 +17,7 @@ from pathlib import Path
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from carnet.application import application
+from carnet.authentication import PeerCertificate
 from carnet.mllp_door import Attendant, open_port
 from carnet.settings import Settings, load
 from carnet.wiring import open_actors, open_registry
@@ -146,12 +147,13 @@ def apart(
 
 
 @contextmanager
-def in_process(settings: Settings) -> Iterator[Server]:
+def in_process(settings: Settings, peer_certificate: PeerCertificate | None = None) -> Iterator[Server]:
     """The application behind a threaded WSGI server of this process."""
     port = open_port(settings)
     actors = open_actors(settings)
     attendant = None if port is None or actors.registry is None else Attendant(port, actors.registry)
-    listening = make_server(settings.host, settings.port, application(actors), threaded=True, request_handler=_Quiet)
+    app = application(actors, peer_certificate)
+    listening = make_server(settings.host, settings.port, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
     if attendant is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from registry.claims import OTHER_PATIENT
 from registry.criteria import Criteria, Form, Found, Page
 from registry.store import Snapshot
 from xds.errors import ErrorCode, RegistryError, Rejected
@@ -54,6 +55,9 @@ class Answer:
         self._check(len(self._found))
 
     def _find(self, criteria: Criteria, form: Form) -> tuple[Found, ...]:
+        seen = self._snapshot.visibility
+        if criteria.patient is not None and seen.patient and not seen.admits(criteria.patient):
+            raise Rejected([OTHER_PATIENT])
         found = self._snapshot.find(criteria, Page(size=self._limit + 1), form)
         self._check(len(found))
         return found

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import Dialect
 
-from access_policy.visibility import Visibility
+from access_policy.visibility import EVERYTHING, Visibility
 from registry.criteria import (
     CodeCriterion,
     CodePattern,
@@ -73,9 +73,12 @@ def find(
     connection: Connection, places: Places, criteria: Criteria, visibility: Visibility, page: Page, form: Form
 ) -> tuple[Found, ...]:
     """The objects that fit and may be seen, in the order of the page."""
-    if criteria.patient is not None and page.after is None and _others(criteria) == _nothing_else:
+    if criteria.patient is not None and visibility.admits(criteria.patient):
+        visibility = EVERYTHING  # of that patient, of whom all is asked
+    is_kept = visibility.everything and page.after is None and _others(criteria) == _nothing_else
+    if criteria.patient is not None and is_kept:
         cx = CX(criteria.patient)
-        prepared = _prepared(connection.dialect, _plain(criteria), visibility, page, form)
+        prepared = _prepared(connection.dialect, _plain(criteria), page, form)
         rows = prepared.rows(connection, authority=cx.authority, identifier=cx.id)
     else:
         condition = _condition(_place(places, criteria), criteria, visibility)
@@ -87,11 +90,11 @@ def find(
 
 
 @lru_cache(maxsize=256)
-def _prepared(dialect: Dialect, plain: tuple[Any, ...], visibility: Visibility, page: Page, form: Form) -> Prepared:
+def _prepared(dialect: Dialect, plain: tuple[Any, ...], page: Page, form: Form) -> Prepared:
     """The statement that finds objects of any one patient by these values of `_PLAIN`, as most questions do."""
     of_patient = _o.patient_key == identities.key_of_patient().scalar_subquery()
     criteria = Criteria(**dict(zip(_PLAIN, plain, strict=True)))
-    return prepare(_selected(_condition(of_patient, criteria, visibility), criteria, page, form), dialect)
+    return prepare(_selected(_condition(of_patient, criteria, EVERYTHING), criteria, page, form), dialect)
 
 
 def _selected(condition: ColumnElement[bool], criteria: Criteria, page: Page, form: Form) -> Select[Any]:
@@ -117,10 +120,9 @@ def _paged(statement: Select[Any], page: Page, criteria: Criteria) -> Select[Any
 
 def _condition(place: ColumnElement[bool], criteria: Criteria, visibility: Visibility) -> ColumnElement[bool]:
     """What the WHERE says. What may be seen is part of it, so that nothing else is counted or gone on from."""
-    if not visibility.everything:
-        return false()
     having, wanted = _Having(criteria), _wanted(criteria)
     return and_(
+        _may_be_seen(visibility),
         place,
         _o.kind == KINDS[criteria.kind],
         *_columns(criteria),
@@ -129,6 +131,17 @@ def _condition(place: ColumnElement[bool], criteria: Criteria, visibility: Visib
         *(having(criterion) for criterion in wanted),
         *(_not_all(having(criterion) for criterion in group) for group in criteria.excluded),
     )
+
+
+def _may_be_seen(visibility: Visibility) -> ColumnElement[bool]:
+    """Everything, the objects of one patient, or nothing."""
+    if visibility.everything:
+        return true()
+    if not visibility.patient:
+        return false()
+    cx = CX(visibility.patient)
+    key = identities.key_of_patient().params(authority=cx.authority, identifier=cx.id)
+    return _o.patient_key == key.scalar_subquery()
 
 
 def _wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion, ...]:

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access_policy.caller import Caller
+from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller
+from access_policy.make_vihf import Vihf
 from carnet import caller_json
 from carnet.caller_json import NoCaller, read_caller, write_caller
+from carnet.pki import Use
+from tests import sts
 from xds.datatypes import CX, Code
 
 
@@ -63,10 +66,19 @@ def test_a_caller_of_any_fields_comes_back(monkeypatch: pytest.MonkeyPatch) -> N
         (None, "caller: expected name, is_open"),
         ({"name": "a"}, "caller: expected"),
         ({"name": "a", "is_open": False, "is_trusted": True}, "caller: expected"),
-        ({"name": "a", "is_open": 1}, r"caller.is_open: expected bool"),
-        ({"name": None, "is_open": False}, r"caller.name: expected str"),
+        (write_caller(OPEN_CALLER) | {"is_open": 1}, r"caller.is_open: expected bool"),
+        (write_caller(OPEN_CALLER) | {"name": None}, r"caller.name: expected str"),
+        (write_caller(OPEN_CALLER) | {"mode": "DIRECT"}, r"caller.mode: expected AuthenticationMode"),
     ],
 )
 def test_what_is_no_caller_is_refused(found: object, expected: str) -> None:
     with pytest.raises(NoCaller, match=expected):
         read_caller(found)
+
+
+@pytest.mark.parametrize("claim", [sts.a_claim(), sts.an_indirect_claim(mode=AuthenticationMode.AIR)])
+def test_a_caller_proved_by_an_assertion_goes_whole_to_another_process(claim: Vihf) -> None:
+    client = sts.card() if claim.mode is AuthenticationMode.DIRECT else sts.structure()
+    caller = sts.accepted(sts.envelope(sts.a_vihf(claim)), client[Use.AUTHENTICATION])
+    assert caller.credentials is not None
+    assert read_caller(json.loads(orjson.dumps(write_caller(caller)))) == caller

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from access_policy.caller import OPEN_CALLER, Caller
-from access_policy.visibility import EVERYTHING, NOTHING, visibility
+from access_policy.visibility import EVERYTHING, NOTHING, Visibility, visibility
 from registry import iti18_registry_stored_query as iti18
 from registry import iti42_register_document_set_b as iti42
 from registry.criteria import CodeCriterion, CodePattern, Criteria, Form, LikeCriterion, Order, Page, TimeCriterion
@@ -100,6 +100,23 @@ def test_nobody_but_the_open_caller_sees_anything_without_proof(registry: Regist
     assert registry.find(of_patient(), stranger) == ()
     with registry.snapshot(stranger) as snapshot:
         assert snapshot.count(of_patient()) == 0
+
+
+def test_a_caller_bound_to_one_patient_sees_and_counts_nothing_of_another(registry: Registry) -> None:
+    mine = registered(registry)
+    things = register(registry, a_submission(an_entry(patient_id=OTHER_PATIENT), patient_id=OTHER_PATIENT))
+    theirs = next(thing for thing in things if isinstance(thing, DocumentEntry))
+    bound = Visibility(everything=False, patient=PATIENT.key)
+    by_ids = Criteria(entry_uuids=(mine.entry_uuid, theirs.entry_uuid))
+    of_both = Criteria(patients=(PATIENT.key, OTHER_PATIENT.key))
+    every = Criteria(across_patients=True, codes=of_patient().codes)
+    for criteria in (by_ids, of_both, every, of_patient()):
+        assert [one.entry_uuid for one in registry.find(criteria, bound)] == [mine.entry_uuid]
+        with registry.snapshot(bound) as snapshot:
+            assert snapshot.count(criteria) == 1
+    other = Criteria(patient=OTHER_PATIENT.key)
+    assert registry.find(other, bound) == ()
+    assert [one.entry_uuid for one in registry.find(other, EVERYTHING)] == [theirs.entry_uuid]
 
 
 def code(text_: str) -> CodePattern:

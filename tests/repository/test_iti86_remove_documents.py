@@ -3,12 +3,14 @@
 import json
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from access_policy.caller import OPEN_CALLER, Caller
+from access_policy.trust import Trust
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
 from repository.document_request import DocumentRequest
@@ -16,6 +18,7 @@ from repository.filesystem_store import FilesystemStore
 from repository.index import StoredDocument, add
 from repository.registration import InOneUnit
 from repository.store import Repository
+from repository.submission_signature import Demand, SignatureRules
 from storage.unit_of_work import StorageFailed, Units
 
 OURS = "1.2.250.1.213.4.1.1.1.2"
@@ -54,6 +57,7 @@ def repository(units: Units, tmp_path: Path, leftovers: list[str]) -> Repository
         now=lambda: "20260310100000",
         on_leftover=lambda key, _problem: leftovers.append(key),
         on_damage=lambda _key: None,
+        signatures=SignatureRules(demand=Demand.IGNORED, trust=lambda: Trust(()), now=lambda: datetime.now(UTC)),
     )
 
 

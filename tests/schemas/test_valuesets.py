@@ -41,7 +41,7 @@ def test_every_file_names_its_source_and_use_and_every_value_set_its_oid_and_ver
 def test_a_value_set_has_uniform_columns_and_each_code_once(name: str) -> None:
     text = (FOLDER / editions()[name].file).read_text(encoding="utf-8")
     header = next(csv.reader(text.splitlines()))
-    assert header in (["code", "system", "display"], ["code", "system", "display", "class"])
+    assert header in (["code", "system", "display", *more] for more in ([], ["class"], ["vihf_occurrence"]))
     concepts = value_set(name).concepts
     keys = {(concept.code, concept.system) for concept in concepts}
     assert len(keys) == len(concepts) == len(text.splitlines()) - 1
@@ -61,6 +61,9 @@ def test_a_value_set_has_uniform_columns_and_each_code_once(name: str) -> None:
         ("JDV_J62_PracticeSettingCode_DMP", 11),
         ("JDV_J59_ContentTypeCode_DMP", 93),
         ("JDV_J07_XdsTypeCode_CISIS", 114),
+        ("JDV_J65_SubjectRole_DMP", 432),
+        ("JDV_J64_RestrictionAudienceVIHF_DMP", 1),
+        ("JDV_J38_ModeAcces_CISIS", 3),
     ],
 )
 def test_a_value_set_is_whole(name: str, size: int) -> None:

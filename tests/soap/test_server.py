@@ -27,6 +27,10 @@ def echo(message: Message) -> Reply:
     return Reply(body=b"<done>%s %s</done>" % (message.operation.encode(), (message.body.text or "").encode()))
 
 
+def nobody(_envelope: etree._Element) -> None:
+    return None
+
+
 def store(message: Message) -> Reply:
     parts = [(part.content_id, b"".join(part)) for part in message.parts]
     text = json.dumps([[content_id, base64.b64encode(content).decode()] for content_id, content in parts])
@@ -69,7 +73,7 @@ def endpoint(wire: Wire = STRICT, errors: list[str] | None = None, **limits: int
 
 
 def simple(body: bytes, *, wire: Wire = STRICT, content_type: str = "application/soap+xml") -> HttpAnswer:
-    return endpoint(wire).answer(HttpRequest(content_type=content_type, body=io.BytesIO(body), caller=None))
+    return endpoint(wire).answer(HttpRequest(content_type=content_type, body=io.BytesIO(body), caller_of=nobody))
 
 
 def text(answer: HttpAnswer) -> bytes:
@@ -232,7 +236,7 @@ def test_the_status_of_a_senders_fault_may_be_500_and_no_other_changes() -> None
     told = Endpoint(OPERATIONS, wire=STRICT, limits=SoapLimits(), on_error=lambda *_: None, statuses=statuses)
 
     def answer(message: bytes) -> HttpAnswer:
-        return told.answer(HttpRequest(content_type="application/soap+xml", body=io.BytesIO(message), caller=None))
+        return told.answer(HttpRequest(content_type="application/soap+xml", body=io.BytesIO(message), caller_of=nobody))
 
     assert fault(answer(sent(action="urn:x"))) == (500, ["env:Sender", "wsa:ActionNotSupported"])
     assert fault(answer(b"<a>")) == (500, ["env:Sender"])
@@ -252,12 +256,14 @@ def test_another_content_type_is_415(content_type: str) -> None:
 
 def test_a_content_encoding_is_415_and_too_much_is_413() -> None:
     request = HttpRequest(
-        content_type="application/soap+xml", body=io.BytesIO(sent()), caller=None, content_encoding="gzip"
+        content_type="application/soap+xml", body=io.BytesIO(sent()), caller_of=nobody, content_encoding="gzip"
     )
     assert endpoint().answer(request).status == 415
-    long = HttpRequest(content_type="application/soap+xml", body=io.BytesIO(sent()), caller=None, content_length=10**10)
+    long = HttpRequest(
+        content_type="application/soap+xml", body=io.BytesIO(sent()), caller_of=nobody, content_length=10**10
+    )
     assert endpoint().answer(long).status == 413
-    over = HttpRequest(content_type="application/soap+xml", body=io.BytesIO(b"x" * 2000), caller=None)
+    over = HttpRequest(content_type="application/soap+xml", body=io.BytesIO(b"x" * 2000), caller_of=nobody)
     assert endpoint(root=1000).answer(over).status == 413
 
 
@@ -265,7 +271,7 @@ def test_an_unexpected_failure_shows_a_correlation_id_and_nothing_else() -> None
     errors: list[str] = []
     door = endpoint(errors=errors)
     body = sent(b'<x:fail xmlns:x="urn:t"/>', "urn:test:fail")
-    answer = door.answer(HttpRequest(content_type="application/soap+xml", body=io.BytesIO(body), caller=None))
+    answer = door.answer(HttpRequest(content_type="application/soap+xml", body=io.BytesIO(body), caller_of=nobody))
     shown = text(answer)
     assert answer.status == 500
     assert b"env:Receiver" in shown
@@ -289,7 +295,7 @@ def storing(*hrefs: str) -> bytes:
 
 def mtom(message: bytes, *, wire: Wire = STRICT, content_type: str | None = None, **limits: int) -> HttpAnswer:
     kind = content_type or messages.multipart_type()
-    return endpoint(wire, **limits).answer(HttpRequest(content_type=kind, body=io.BytesIO(message), caller=None))
+    return endpoint(wire, **limits).answer(HttpRequest(content_type=kind, body=io.BytesIO(message), caller_of=nobody))
 
 
 def stored(answer: HttpAnswer) -> list[tuple[str, bytes]]:
@@ -364,7 +370,7 @@ def test_a_transaction_is_entered_before_a_document_is_read() -> None:
         limits=SoapLimits(),
         on_error=lambda *_: None,
     )
-    request = HttpRequest(content_type=messages.multipart_type(), body=Body(whole), caller=None)
+    request = HttpRequest(content_type=messages.multipart_type(), body=Body(whole), caller_of=nobody)
     assert door.answer(request).status == 200
     assert at_entry[0] <= 2 * 64 * 1024 < sum(reads)
 
@@ -405,7 +411,7 @@ def test_a_broken_end_is_found_before_a_transaction_without_documents_runs() -> 
     )
     whole = messages.multipart(messages.envelope(b'<x:echo xmlns:x="urn:t"/>', ECHO), [("a@b", b"x" * 100_000)])
     for message, status in ((whole, 200), (whole[:-10], 400)):
-        request = HttpRequest(content_type=messages.multipart_type(), body=io.BytesIO(message), caller=None)
+        request = HttpRequest(content_type=messages.multipart_type(), body=io.BytesIO(message), caller_of=nobody)
         assert changing.answer(request).status == status
     assert ran == [1]
 
@@ -436,7 +442,9 @@ def test_threads_share_an_endpoint_without_mixing_answers() -> None:
     def work(thread: int) -> None:
         for number in range(50):
             body = sent(f'<x:echo xmlns:x="urn:t">{thread}-{number}</x:echo>'.encode())
-            answer = door.answer(HttpRequest(content_type="application/soap+xml", body=io.BytesIO(body), caller=None))
+            answer = door.answer(
+                HttpRequest(content_type="application/soap+xml", body=io.BytesIO(body), caller_of=nobody)
+            )
             if f"<done>ECHO-1 {thread}-{number}</done>".encode() not in text(answer):
                 wrong.append((thread, number))
 
@@ -484,6 +492,6 @@ def test_messages_of_other_makers_are_read(entry: dict[str, Any], wire: Wire) ->
     name = f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest"
     provide = operation("ITI-41", messages.PROVIDE, name, handler, DOCUMENT)
     door = Endpoint([provide], wire=wire, limits=SoapLimits(), on_error=lambda *_: None)
-    answer = door.answer(HttpRequest(content_type=entry["content_type"], body=io.BytesIO(body), caller=None))
+    answer = door.answer(HttpRequest(content_type=entry["content_type"], body=io.BytesIO(body), caller_of=nobody))
     assert answer.status == 200, text(answer)
     assert bool(seen) == (entry["file"] in ("mtom-xop.body.txt", "mtom-encoded-cid.body.txt"))

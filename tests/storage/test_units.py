@@ -15,6 +15,7 @@ from sqlalchemy import inspect, text
 
 import registry.sql.tables
 import repository.index
+import storage.assertion_uses
 import storage.outbox
 from storage import engine as storage_engine
 from storage import migrate
@@ -312,7 +313,12 @@ def test_migrations_make_exactly_the_declared_tables(database_url: str) -> None:
     with engine.connect() as connection:
         differences = compare_metadata(
             MigrationContext.configure(connection, opts={"compare_type": True}),
-            [registry.sql.tables.metadata, repository.index.metadata, storage.outbox.metadata],
+            [
+                registry.sql.tables.metadata,
+                repository.index.metadata,
+                storage.outbox.metadata,
+                storage.assertion_uses.metadata,
+            ],
         )
     engine.dispose()
     assert [one for one in differences if "alembic_version" not in str(one)] == []

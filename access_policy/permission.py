@@ -1,0 +1,20 @@
+"""Which transactions a caller may run at all. Default deny; what they find or change is decided where they run."""
+
+from access_policy.caller import AuthenticationMode, Caller, Kind
+
+# DMP 3: feeding, search, retrieval and changes of metadata; everything else is for operators.
+_TRANSACTIONS = {
+    Kind.VIHF: frozenset({"ITI-18", "ITI-41", "ITI-43", "ITI-57"}),
+    Kind.XUA: frozenset({"ITI-18", "ITI-41", "ITI-42", "ITI-43", "ITI-51", "ITI-57", "ITI-61"}),
+}
+
+
+def permits(caller: Caller, transaction: str) -> bool:
+    """Whether the caller may run a transaction. DMP 6.4 (AIR never feeds); ITI TF-2: 3.40.4.1.2.2 (role, purpose)"""
+    if caller.is_open:
+        return True
+    if caller.credentials is None or not (caller.roles and caller.purposes):
+        return False
+    if caller.mode is AuthenticationMode.AIR and transaction == "ITI-41":
+        return False
+    return transaction in _TRANSACTIONS[caller.credentials.kind]

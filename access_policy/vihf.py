@@ -1,0 +1,164 @@
+"""VIHF: the assertion by which a professional or a structure calls the DMP. DMP 6."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from cryptography import x509
+
+from access_policy import vihf_attributes as rows
+from access_policy.assertion import Assertion
+from access_policy.caller import AuthenticationMode, Caller, Credentials, PurposeOfUse, Software
+from access_policy.conditions import CONTEXT_CLASSES, SMARTCARD_PKI
+from access_policy.distinguished_names import is_same_name, name_of, parse_name
+from access_policy.findings import Finding, Problem, missing
+from access_policy.refusals import Reason, Refused
+from access_policy.trust import Holder, holder_of
+from access_policy.vihf_attributes import Expected, attribute_findings, mode_of
+from xds.datatypes import CX, Code
+
+_BY_STRUCTURE = (AuthenticationMode.INDIRECT, AuthenticationMode.AIR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VihfRules:
+    """What the server demands of a VIHF. `life`: validity from IssueInstant where NotOnOrAfter is absent.
+
+    `sha1_anchors`: SHA-256 fingerprints of anchors under which RSA-SHA1 is still taken, for a migration.
+    """
+
+    expected: Expected = field(default_factory=Expected)
+    life: timedelta = timedelta(minutes=5)
+    sha1_anchors: frozenset[bytes] = frozenset()
+
+
+def findings(
+    assertion: Assertion, rules: VihfRules, signer: x509.Certificate, client: x509.Certificate | None
+) -> Iterator[Finding]:
+    """Everything a VIHF says, each valid or not. Signature, chain, time and reuse are checked elsewhere.
+
+    `client` is the certificate of the TLS client; None leaves its agreement open, for an explanation.
+    """
+    yield _issuer(assertion, signer)
+    yield from attribute_findings(assertion, rules.expected)
+    mode = mode_of(assertion)
+    yield from _context(assertion, mode)
+    if mode is not None:
+        yield from _agreement(assertion, mode, holder_of(signer), None if client is None else holder_of(client))
+
+
+def _issuer(assertion: Assertion, signer: x509.Certificate) -> Finding:
+    """The Issuer is the subject of the signing certificate, in whichever notation. DMP W21"""
+    issuer = assertion.issuer
+    try:
+        is_signer = is_same_name(parse_name(issuer.text), name_of(signer.subject))
+    except ValueError:
+        is_signer = False
+    problem = Problem(
+        english="is not the subject of the signing certificate",
+        french="n'est pas le sujet du certificat de signature",
+        reason=Reason.ISSUER,
+    )
+    return Finding(name="Issuer", found=issuer.text, problem=None if is_signer else problem)
+
+
+def _context(assertion: Assertion, mode: AuthenticationMode | None) -> Iterator[Finding]:
+    """How the user was authenticated. DMP 6.1"""
+    if not assertion.contexts:
+        yield missing("AuthnStatement")
+        return
+    context = assertion.contexts[0]
+    allowed = (SMARTCARD_PKI,) if mode is AuthenticationMode.DIRECT else CONTEXT_CLASSES
+    expected = SMARTCARD_PKI if mode is AuthenticationMode.DIRECT else "urn:oasis:names:tc:SAML:2.0:ac:classes:…"
+    problem = None
+    if context.class_reference not in allowed:
+        problem = Problem(english=f"expected {expected}", french=f"attendu : {expected}")
+    yield Finding(name="AuthnContextClassRef", found=context.class_reference, problem=problem)
+    if mode is AuthenticationMode.AIR and not context.declaration:
+        yield missing("AuthnContextDecl")
+    elif context.declaration:
+        yield Finding(name="AuthnContextDecl", found=context.declaration)
+
+
+def _agreement(
+    assertion: Assertion, mode: AuthenticationMode, signer: Holder, client: Holder | None
+) -> Iterator[Finding]:
+    """Signer, TLS client, user and structure belong together. DMP 6.4"""
+    claimed = "".join(one.text for one in assertion.values(rows.STRUCTURE)[:1])
+    by_structure = mode in _BY_STRUCTURE
+    yield _agrees(
+        "Signer", signer.identifier, signer.is_person != by_structure, f"signed for {mode}", f"signé en mode {mode}"
+    )
+    if by_structure:
+        same = signer.identifier == claimed
+        yield _agrees(rows.STRUCTURE, claimed, same, "the structure of the seal", "la structure du cachet")
+    else:
+        same = assertion.subject.text == signer.identifier
+        yield _agrees("NameID", assertion.subject.text, same, "the holder of the card", "le titulaire de la carte")
+        if signer.structure:
+            same = signer.structure == claimed
+            yield _agrees(rows.STRUCTURE, claimed, same, "the structure of the card", "la structure de la carte")
+    if client is not None:
+        same = (client.is_person, client.identifier) == (signer.is_person, signer.identifier)
+        yield _agrees("TLS", client.identifier, same, "the signer", "le signataire")
+
+
+def _agrees(name: str, found: str, agrees: bool, english: str, french: str) -> Finding:
+    problem = Problem(english=f"is not {english}", french=f"n'est pas {french}", reason=Reason.AGREEMENT)
+    return Finding(name=name, found=found, problem=None if agrees else problem)
+
+
+def vihf_caller(
+    assertion: Assertion,
+    rules: VihfRules,
+    *,
+    signer: x509.Certificate,
+    client: x509.Certificate,
+    credentials: Credentials,
+) -> Caller:
+    """The caller a VIHF proves. Raises Refused naming the first thing that is wrong."""
+    for finding in findings(assertion, rules, signer, client):
+        if finding.problem is not None:
+            raise Refused(finding.problem.reason, f"{finding.name} {finding.problem.english}")
+    patient, sector = _texts(assertion, rows.PATIENT), _texts(assertion, rows.SECTOR)
+    purposes = _codes(assertion, rows.PURPOSE)
+    return Caller(
+        name=assertion.subject.text,
+        display_name=_first(assertion, rows.SUBJECT_ID),
+        roles=_codes(assertion, rows.ROLE),
+        organisations=_texts(assertion, rows.STRUCTURE),
+        sector=rows.code_of(sector[0]),
+        mode=mode_of(assertion),
+        purpose=PurposeOfUse(purposes[0].code),
+        purposes=purposes,
+        patient_id=CX.parse(patient[0]) if patient else None,
+        is_secret_connection=bool(assertion.values(rows.CONFIDENTIALITY)),
+        software=_software(assertion),
+        credentials=credentials,
+    )
+
+
+def version_of(assertion: Assertion) -> str:
+    return _first(assertion, rows.VERSION)
+
+
+def _software(assertion: Assertion) -> Software:
+    return Software(
+        name=_first(assertion, rows.LPS_NAME),
+        version=_first(assertion, rows.LPS_VERSION),
+        installation=_first(assertion, rows.LPS_ID),
+        homologation=_first(assertion, rows.LPS_HOMOLOGATION),
+    )
+
+
+def _first(assertion: Assertion, name: str) -> str:
+    texts = _texts(assertion, name)
+    return texts[0] if texts else ""
+
+
+def _texts(assertion: Assertion, name: str) -> tuple[str, ...]:
+    return tuple(one.text for one in assertion.values(name))
+
+
+def _codes(assertion: Assertion, name: str) -> tuple[Code, ...]:
+    return tuple(one.code for one in assertion.values(name) if one.code is not None)

@@ -1,0 +1,132 @@
+"""Who calls: the rules of the settings, the memory of used assertions, and the door's question about a message."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from wsgiref.types import WSGIEnvironment
+
+import structlog
+from lxml import etree
+
+from access_policy.authentication import Authenticator, Rules
+from access_policy.caller import OPEN_CALLER, Caller
+from access_policy.refusals import Reason, Refused
+from access_policy.security_header import WSSE
+from access_policy.trust import Trust
+from access_policy.vihf import VihfRules
+from access_policy.vihf_attributes import VERSIONS, Expected
+from carnet.domains import INS_AUTHORITIES, wire_name
+from carnet.settings import Settings, SettingsError
+from carnet.trust_folder import read_providers
+from soap.faults import SoapFault, security_refused
+from soap.wire import DMP
+from storage.assertion_uses import StoredAssertionUses
+from storage.unit_of_work import Units
+
+_FINGERPRINT_OCTETS = 32
+SERVICES = ("registry", "repository", "patients", "recipient")
+
+# The certificate (DER) that the client of a request has proved to hold its key of; None without one.
+PeerCertificate = Callable[[WSGIEnvironment], bytes | None]
+# The caller of a message from a client; raises SoapFault.
+CallerOfMessage = Callable[[WSGIEnvironment, etree._Element], Caller]
+# Told of every refusal, with the fingerprint or certificate of nobody but the client: for the audit record.
+OnRefusal = Callable[[Refused, bytes | None], None]
+
+
+class LiveAuthenticator:
+    """The authenticator of the settings; a new one whenever the authorities change: no verdict outlives them."""
+
+    def __init__(self, settings: Settings, units: Units, trust: Callable[[], Trust]) -> None:
+        """Raises SettingsError."""
+        self._rules, self._uses = read_rules(settings, trust()), StoredAssertionUses(units)
+        self._trust = trust
+        self._current = self._made(self._rules.trust)
+
+    def caller(self, envelope: etree._Element, client: bytes | None) -> Caller:
+        """As `Authenticator.caller`. Raises Refused."""
+        trust, current = self._trust(), self._current
+        if trust is not current[0]:
+            current = self._current = self._made(trust)
+        return current[1].caller(envelope, client)
+
+    def _made(self, trust: Trust) -> tuple[Trust, Authenticator]:
+        return trust, Authenticator(replace(self._rules, trust=trust), self._uses, now=_now)
+
+
+def read_rules(settings: Settings, trust: Trust) -> Rules:
+    """The rules of the settings, with every file they name read. Raises SettingsError."""
+    services = tuple(f"{settings.public_url}/xds/{name}" for name in SERVICES)
+    return Rules(
+        trust=trust,
+        vihf=_vihf_rules(settings) if settings.domain == "dmp" else None,
+        providers=read_providers(Path(settings.xua)) if settings.xua else (),
+        audiences=frozenset((*services, settings.public_url, *settings.audiences.split())),
+        recipients=frozenset(services),
+        skew=timedelta(seconds=settings.clock_skew_seconds),
+        longest=timedelta(hours=settings.assertion_hours),
+        reuse_allowed=settings.assertion_reuse == "client",
+    )
+
+
+def open_caller(_environ: WSGIEnvironment, _envelope: etree._Element) -> Caller:
+    """With `--security open` on loopback nobody is asked."""
+    return OPEN_CALLER
+
+
+def proved_caller(
+    authenticator: LiveAuthenticator,
+    peer_certificate: PeerCertificate,
+    settings: Settings,
+    on_refusal: OnRefusal,
+) -> CallerOfMessage:
+    """Asks every message for its caller; the sender of a refused one reads one constant text. ITI TF-2: 3.40.4.1.3"""
+    tells_certificate = wire_name(settings) == DMP.name
+
+    def caller_of(environ: WSGIEnvironment, envelope: etree._Element) -> Caller:
+        peer = peer_certificate(environ)
+        try:
+            return authenticator.caller(envelope, peer)
+        except Refused as refused:
+            on_refusal(refused, peer)
+            raise fault_of(refused, tells_certificate=tells_certificate) from None
+
+    return caller_of
+
+
+def fault_of(refused: Refused, *, tells_certificate: bool) -> SoapFault:
+    """What the sender reads. The DMP alone says that the signer is no signature certificate. DMP 4"""
+    if tells_certificate and refused.reason is Reason.SIGNER_USAGE:
+        return security_refused("{}DMPInvalidCertificate")
+    return security_refused(f"{{{WSSE}}}{refused.reason.subcode}")
+
+
+def log_refusal(refused: Refused, _peer: bytes | None) -> None:
+    """The log names the check; whatever the message said stays out of it."""
+    structlog.get_logger().warning("caller refused", check=refused.reason.name, answer=str(refused.reason.subcode))
+
+
+def _vihf_rules(settings: Settings) -> VihfRules:
+    versions = tuple(one.strip() for one in settings.vihf_versions.split(",") if one.strip())
+    if not versions or not set(versions) <= set(VERSIONS):
+        raise SettingsError(f"setting vihf_versions: found {settings.vihf_versions}, expected of {','.join(VERSIONS)}")
+    return VihfRules(
+        expected=Expected(versions=versions, patient_authorities=INS_AUTHORITIES),
+        life=timedelta(seconds=settings.vihf_life_seconds),
+        sha1_anchors=frozenset(_fingerprint(one) for one in settings.sha1_anchors.replace(";", " ").split()),
+    )
+
+
+def _fingerprint(text: str) -> bytes:
+    try:
+        octets = bytes.fromhex(text.replace(":", ""))
+    except ValueError:
+        octets = b""
+    if len(octets) != _FINGERPRINT_OCTETS:
+        raise SettingsError(f"setting sha1_anchors: found {text}, expected a SHA-256 fingerprint in hexadecimal")
+    return octets
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

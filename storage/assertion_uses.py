@@ -1,0 +1,65 @@
+"""Who used an assertion first: kept in the database, so that all processes know it and a restart does not forget.
+
+A replay by another client is refused by what this table says. Rows live as long as their assertions.
+"""
+
+import time
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.unit_of_work import UnitOfWork, Units
+
+metadata = MetaData()
+_SWEEP_SECONDS = 60
+
+assertion_use = Table(
+    "assertion_use",
+    metadata,
+    Column("assertion", String(64), primary_key=True),
+    Column("client", String(64), nullable=False),
+    Column("until", BigInteger, nullable=False),
+    comment="SHA-256 of issuer and ID of an assertion, fingerprint of its first client, end in seconds since 1970",
+)
+
+
+class StoredAssertionUses:
+    """`access_policy.authentication.AssertionUses` in the database."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+        self._next_sweep = 0.0
+
+    def first_client(
+        self, *, issuer: str, assertion_id: str, client: str, until: datetime, now: datetime
+    ) -> str | None:
+        """Note a use; None when it is the first. Raises StorageFailed: a use that cannot be noted is none."""
+        key = sha256(f"{len(issuer)}:{issuer}{assertion_id}".encode()).hexdigest()
+        end, sweep = int(until.timestamp()) + 1, self._must_sweep()
+
+        def note(unit: UnitOfWork) -> str | None:
+            if sweep:
+                unit.connection.execute(delete(assertion_use).where(assertion_use.c.until < int(now.timestamp())))
+            return _note(unit, {"assertion": key, "client": client, "until": end})
+
+        return self._units.write(note)
+
+    def _must_sweep(self) -> bool:
+        """Once a minute and process, by whoever comes first."""
+        now = time.monotonic()
+        is_due = now >= self._next_sweep
+        if is_due:
+            self._next_sweep = now + _SWEEP_SECONDS
+        return is_due
+
+
+def _note(unit: UnitOfWork, row: dict[str, str | int]) -> str | None:
+    dialect = postgresql if unit.connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(assertion_use).values(row).on_conflict_do_nothing().returning(assertion_use.c.client)
+    if unit.connection.execute(insert).scalar() is not None:
+        return None
+    known = select(assertion_use.c.client).where(assertion_use.c.assertion == row["assertion"])
+    first: str = unit.connection.execute(known).scalar_one()
+    return first

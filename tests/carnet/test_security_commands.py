@@ -1,0 +1,180 @@
+"""`carnet pki` and `carnet vihf` as a developer types them."""
+
+import io
+import json
+import stat
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from access_policy.times import write_time
+from carnet.command_line import main
+
+DOCTOR = ("10^^1.2.250.1.71.1.2.7", "SM04^^1.2.250.1.71.4.2.5")
+INS = "258063523804186"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def carnet(folder: Path, *words: str) -> Done:
+    """The entry point with these words, in this process."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setattr(sys, "argv", ["carnet", *words])
+        patched.setattr(sys, "stdout", out)
+        patched.setattr(sys, "stderr", err)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    texts = [one.buffer.getvalue().decode() for one in (out, err)]
+    return Done(int(ended.value.code or 0), *texts)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An IGC with a card and a structure."""
+    made = tmp_path_factory.mktemp("developer")
+    for words in (
+        ("pki", "init"),
+        ("pki", "issue", "card", "801234567897", "--family", "VILLARD", "--given", "ÉLISE"),
+        ("pki", "issue", "structure", "1690000014", "--name", "Clinique des Tilleuls"),
+        ("pki", "issue", "server", "localhost", "127.0.0.1"),
+    ):
+        done = carnet(made, *words)
+        assert done.returncode == 0, done.stderr
+    return made
+
+
+def issued(name: str) -> str:
+    return f"carnet-pki/issued/{name}"
+
+
+SIGNATURE, SEAL = issued("801234567897-signature.pem"), issued("1690000014-seal.pem")
+TRUST = ("--trust", "carnet-pki/trust")
+ROLES = tuple(word for role in DOCTOR for word in ("--role", role))
+
+
+def make(folder: Path, *words: str) -> Path:
+    done = carnet(folder, "vihf", "make", *words, "-o", "vihf.xml")
+    assert done.returncode == 0, done.stderr
+    return folder / "vihf.xml"
+
+
+def test_an_igc_is_made_once_and_its_keys_are_the_owners(folder: Path) -> None:
+    again = carnet(folder, "pki", "init")
+    assert (again.returncode, "holds an IGC already" in again.stderr) == (1, True)
+    keys = list((folder / "carnet-pki").rglob("*.key"))
+    assert len(keys) == 3 + 5
+    assert {stat.S_IMODE(one.stat().st_mode) for one in keys} == {0o600}
+    assert len(list((folder / "carnet-pki" / "trust").iterdir())) == 6
+
+
+def test_a_vihf_of_a_card_is_made_and_found_valid(folder: Path) -> None:
+    make(folder, SIGNATURE, "--structure", "1690000014", *ROLES, "--patient", INS)
+    client = issued("801234567897-authentication.pem")
+    done = carnet(folder, "vihf", "check", "vihf.xml", *TRUST, "--client", client)
+    assert done.returncode == 0, done.stdout
+    assert "REFUSÉ" not in done.stdout
+    assert f"{INS}^^^&1.2.250.1.213.1.4.10&ISO^NH" in done.stdout
+    assert "valide   TLS = 801234567897" in done.stdout
+
+
+@pytest.mark.parametrize("mode", ["indirect", "air"])
+@pytest.mark.parametrize("version", ["2.0", "3.0", "4.0"])
+def test_a_vihf_of_a_seal_is_made_in_every_mode_and_version(folder: Path, mode: str, version: str) -> None:
+    make(
+        folder, SEAL, "--mode", mode, "--name", "ÉLISE VILLARD", "--version", version, "--purpose", "centre-15", *ROLES
+    )
+    assert carnet(folder, "vihf", "check", "vihf.xml", *TRUST).returncode == 0
+
+
+def test_what_is_wrong_is_told_attribute_by_attribute_in_both_languages(folder: Path) -> None:
+    make(folder, SIGNATURE, "--structure", "clinique", "--role", DOCTOR[0])
+    french = carnet(folder, "vihf", "check", "vihf.xml", *TRUST)
+    english = carnet(folder, "vihf", "check", "vihf.xml", *TRUST, "--lang", "en")
+    assert french.returncode == english.returncode == 1
+    assert (
+        "REFUSÉ   Identifiant_Structure (structure (Struct_IdNat)) = clinique : attendu : un Struct_IdNat"
+        in french.stdout
+    )
+    assert "la seconde valeur doit être une spécialité (TRE_R01)" in french.stdout
+    assert "the second value must be a speciality (TRE_R01)" in english.stdout
+    assert "valid    VIHF_Version" in english.stdout
+
+
+def test_the_findings_come_as_json_too(folder: Path) -> None:
+    make(folder, SIGNATURE, "--structure", "1690000014", "--role", DOCTOR[0])
+    done = carnet(folder, "vihf", "check", "vihf.xml", *TRUST, "--json")
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    role = rows["urn:oasis:names:tc:xacml:2.0:subject:role"]
+    assert (role["valid"], role["problem"]["en"]) == (False, "the second value must be a speciality (TRE_R01)")
+    assert rows["VIHF_Version"] == {"name": "VIHF_Version", "found": "3.0", "valid": True, "problem": None}
+
+
+def test_a_tampered_or_stale_vihf_is_told(folder: Path) -> None:
+    file = make(folder, SIGNATURE, "--structure", "1690000014", *ROLES)
+    late = carnet(
+        folder, "vihf", "check", "vihf.xml", *TRUST, "--now", write_time(datetime.now(UTC) + timedelta(days=1))
+    )
+    assert (late.returncode, "REFUSÉ   Conditions" in late.stdout) == (1, True)
+    file.write_bytes(file.read_bytes().replace(b"1690000014", b"1690000015"))
+    spoilt = carnet(folder, "vihf", "check", "vihf.xml", *TRUST)
+    assert (spoilt.returncode, "REFUSÉ   Signature" in spoilt.stdout) == (1, True)
+    file.write_bytes(b"<nothing")
+    assert "not well-formed" in carnet(folder, "vihf", "check", "vihf.xml").stderr
+
+
+def test_a_header_and_a_message_are_explained_as_well(folder: Path) -> None:
+    words = (SIGNATURE, "--structure", "1690000014", *ROLES)
+    header = carnet(folder, "vihf", "make", *words, "--header").stdout.encode()
+    (folder / "header.xml").write_bytes(header)
+    envelope = b'<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><e:Header>%s</e:Header><e:Body><q/></e:Body></e:Envelope>'
+    (folder / "message.xml").write_bytes(envelope % header)
+    for name in ("header.xml", "message.xml"):
+        assert carnet(folder, "vihf", "check", name, *TRUST).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((SIGNATURE, *ROLES), "give --structure"),
+        ((SEAL, *ROLES), "give --name"),
+        ((issued("localhost-server.pem"), *ROLES), "of no card and no structure"),
+    ],
+)
+def test_what_is_missing_is_asked_for(folder: Path, words: tuple[str, ...], sentence: str) -> None:
+    done = carnet(folder, "vihf", "make", *words)
+    assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
+
+
+def test_a_revoked_card_is_refused(folder: Path) -> None:
+    carnet(folder, "pki", "issue", "card", "899700218896", "--family", "KERGOAT", "--given", "MAËL")
+    signature = issued("899700218896-signature.pem")
+    make(folder, signature, "--structure", "1690000014", *ROLES)
+    assert carnet(folder, "vihf", "check", "vihf.xml", *TRUST).returncode == 0
+    assert carnet(folder, "pki", "revoke", signature).returncode == 0
+    revoked = carnet(folder, "vihf", "check", "vihf.xml", *TRUST)
+    assert (revoked.returncode, "révoqué" in revoked.stdout) == (1, True)
+
+
+def test_every_command_helps_with_an_example(folder: Path) -> None:
+    for words in (("pki",), ("pki", "init"), ("pki", "issue"), ("pki", "issue", "card"), ("pki", "issue", "structure")):
+        assert "carnet pki" in carnet(folder, *words, "--help").stdout
+    for words in (("vihf",), ("vihf", "make"), ("vihf", "check")):
+        assert "carnet vihf" in carnet(folder, *words, "--help").stdout
+
+
+def test_a_signed_push_names_a_key_that_does_not_fit(folder: Path) -> None:
+    done = carnet(folder, "push", SIGNATURE, "--sign", SIGNATURE, "--key", issued("1690000014-seal.key"))
+    assert done.returncode == 1
+    assert "is not the RSA key of" in done.stderr or "document" in done.stderr
