@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from carnet.address import CannotListen, with_port
 from carnet.backup_commands import backup_command, restore_command
+from carnet.cda_commands import cda
 from carnet.fhir_client import FhirClient
 from carnet.media_commands import export, import_
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options, url_option
@@ -23,6 +24,7 @@ from carnet.storage_commands import documents, fsck, gc
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, ClientError, XdsClient
 from cda.document import UnreadableDocument
+from cda.schematron import SchemaError
 from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
 from storage import migrate
@@ -32,6 +34,15 @@ from xds.datatypes import Code
 from xds.errors import RegistryError, Rejected
 
 REFUSED, USAGE = 1, 2
+_KNOWN = (
+    CannotListen,
+    ClientError,
+    UnreadableDocument,
+    SchemaError,
+    ExportFailed,
+    MediumRefused,
+    StorageFailed,
+)
 
 
 def main() -> NoReturn:
@@ -45,7 +56,7 @@ def main() -> NoReturn:
         _fail(str(problem), USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (CannotListen, ClientError, UnreadableDocument, ExportFailed, MediumRefused, StorageFailed) as problem:
+    except _KNOWN as problem:
         _fail(str(problem), REFUSED)
     except OSError as problem:
         _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem), REFUSED)
@@ -83,6 +94,7 @@ def commands() -> None:
 
 
 for command in (
+    cda,
     patient,
     recipient,
     export,
