@@ -21,7 +21,7 @@ class _PerThread(threading.local):
     """libxml2 keeps the errors of the last document in the schema, so each thread has its own."""
 
     def __init__(self) -> None:
-        self.schema = etree.XMLSchema(etree.parse(str(resource("xsd/cda.xsd"))))
+        self.schema = etree.XMLSchema(etree.parse(str(resource("cda/cda.xsd"))))
 
 
 @cache

@@ -42,6 +42,8 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """A function and its arguments."""
+
     name: str
     arguments: tuple["Expression", ...]
 
