@@ -89,6 +89,8 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Conditional:
+    """`if`, `then` and `else` of XPath 2.0."""
+
     condition: "Expression"
     then: "Expression"
     otherwise: "Expression"
