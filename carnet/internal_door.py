@@ -86,6 +86,14 @@ def _questions(registry: Registry, *, open_callers: bool) -> dict[str, Callable[
         found, position = repository_questions.entries_of(registry, repository_id, _position(told.get("after")))
         return write_call(entries=[(one.unique_id, one.hash, one.size) for one in found], after=position)
 
+    def waiting(told: dict[str, Any]) -> bytes:
+        found = repository_questions.waiting(registry, texts(told.get("uniqueIds"), "uniqueIds"))
+        return write_call(uniqueIds=sorted(found))
+
+    def named(told: dict[str, Any]) -> bytes:
+        found = repository_questions.named(registry, texts(told.get("uniqueIds"), "uniqueIds"))
+        return write_call(uniqueIds=sorted(found))
+
     def check(told: dict[str, Any]) -> bytes:
         found = InOneUnit(registry.units, _registering(registry, told)).findings(_reading(told), caller_of(told))
         return write_call(response=registry_response(found).decode())
@@ -98,7 +106,7 @@ def _questions(registry: Registry, *, open_callers: bool) -> dict[str, Callable[
         with registry.units.read():
             return write_call(ready=registry.units.is_accepting())
 
-    known = (readable, submission, entries, check, receive, ready)
+    known = (readable, submission, entries, waiting, named, check, receive, ready)
     return {question.__name__: question for question in known}
 
 

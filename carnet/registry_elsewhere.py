@@ -73,6 +73,19 @@ class RegistryElsewhere:
         found = self._told("readable", caller=write_caller(caller), uniqueIds=sorted(unique_ids))
         return frozenset(found["uniqueIds"]) & frozenset(unique_ids)
 
+    def waiting(self, unique_ids: Collection[str]) -> frozenset[str]:
+        """Those of the DocumentUniqueIds whose submission waits for its patient."""
+        return self._among("waiting", unique_ids)
+
+    def named(self, unique_ids: Collection[str]) -> frozenset[str]:
+        """Those of the DocumentUniqueIds that the registry knows, of entries or of submissions that wait."""
+        return self._among("named", unique_ids)
+
+    def _among(self, question: str, unique_ids: Collection[str]) -> frozenset[str]:
+        if not unique_ids:
+            return frozenset()
+        return frozenset(self._told(question, uniqueIds=sorted(unique_ids))["uniqueIds"])
+
     def documents_of(self, submission: str, unique_id: str) -> frozenset[tuple[str, str]] | None:
         """(uniqueId, SHA-1) of the documents of a submission by entryUUID and uniqueId; None: it is not there."""
         found = self._told("submission", entryUUID=submission, uniqueId=unique_id)["documents"]

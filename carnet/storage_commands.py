@@ -4,7 +4,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
@@ -95,7 +95,7 @@ def fsck(settings: Settings, *, repair: bool, quick: bool, grace_hours: float, a
         with progress_bar("documents", octets) as advance:
             found = list(document_findings(units, store, whole=not quick, on_progress=advance))
         found += entry_findings(units, _entries(settings, units))
-        found += nameless_findings(units) if Role.REGISTRY in settings.played else ()
+        found += nameless_findings(units, _names(settings, units))
         if repair:
             found = [_repaired(units, store, one) for one in found]
         found += _unreferenced(units, store, before=before, repair=repair)
@@ -129,12 +129,24 @@ def entry_findings(units: Units, entries: Iterable[list[StoredEntry]]) -> Iterat
                 yield Finding(kind=Kind.ENTRY_DIFFERS, unique_id=entry.unique_id, blob_key=document.blob_key)
 
 
-def nameless_findings(units: Units) -> Iterator[Finding]:
+def _names(settings: Settings, units: Units) -> Callable[[Collection[str]], Collection[str]]:
+    """Which DocumentUniqueIds the registry knows, this one or one elsewhere."""
+    if Role.REGISTRY not in settings.played:
+        return RegistryElsewhere(settings).named
+
+    def known(unique_ids: Collection[str]) -> Collection[str]:
+        with units.read() as connection:
+            return named(connection, unique_ids)
+
+    return known
+
+
+def nameless_findings(units: Units, names: Callable[[Collection[str]], Collection[str]]) -> Iterator[Finding]:
     """Documents that no entry and no waiting submission names any more: their metadata was removed, they were not."""
     held = (one.unique_id for one in all_documents(units))
     while group := list(itertools.islice(held, _ASKED_AT_ONCE)):
+        known = names(group)
         with units.read() as connection:
-            known = named(connection, group)
             still_held = index.held(connection, group)
         for unique_id in group:
             if unique_id not in known and unique_id in still_held:

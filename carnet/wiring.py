@@ -29,7 +29,7 @@ from repository.on_demand_source import OnDemandSource
 from repository.records import Records
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
-from repository.store import Readable, Repository, Waits, none_waits
+from repository.store import Readable, Repository, Waits, WaitsElsewhere, none_waits, none_waits_elsewhere
 from repository.submission_signature import Demand, SignatureRules
 from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
@@ -69,6 +69,7 @@ class _Reach:
     receive: Registration
     readable: Readable
     waits: Waits
+    waits_elsewhere: WaitsElsewhere
     on_demand: OnDemandSource
 
 
@@ -115,6 +116,7 @@ def _in_this_process(settings: Settings, registry: Registry) -> _Reach:
         receive=InOneUnit(registry.units, receive),
         readable=partial(repository_questions.readable, registry),
         waits=document_recipient.waits,
+        waits_elsewhere=none_waits_elsewhere,
         on_demand=OnDemandSource(
             find=partial(find_on_demand, registry),
             providers={document_list.NAME: DocumentListProvider(custodian=repository_unique_id(settings))},
@@ -131,6 +133,7 @@ def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -
         receive=replace(register, register=elsewhere.receive, check=elsewhere.check_received, kind=kind),
         readable=elsewhere.readable,
         waits=none_waits,
+        waits_elsewhere=elsewhere.waiting,
         on_demand=OnDemandSource(),
     )
 
@@ -167,6 +170,7 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
         readable=reach.readable,
         removable=_removable,
         waits=reach.waits,
+        waits_elsewhere=reach.waits_elsewhere,
         now=now,
         on_leftover=_log_leftover,
         on_damage=_DamageLog(),

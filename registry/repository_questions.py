@@ -5,7 +5,7 @@ from collections.abc import Collection
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from registry.criteria import Criteria, Form, Found
-from registry.sql import stored_entries, submissions
+from registry.sql import queue, stored_entries, submissions
 from registry.sql.stored_entries import Position, StoredEntry, page_of_entries
 from registry.store import Registry
 
@@ -29,6 +29,18 @@ def entries_of(
     """The next entries whose documents a repository keeps, and where to go on; None after the last."""
     entries, position = page_of_entries(registry.units, after)
     return [one for one in entries if one.repository_unique_id == repository_unique_id], position
+
+
+def waiting(registry: Registry, unique_ids: Collection[str]) -> frozenset[str]:
+    """Those of the DocumentUniqueIds whose submission waits for its patient."""
+    with registry.units.read() as connection:
+        return queue.waiting_documents(connection, unique_ids)
+
+
+def named(registry: Registry, unique_ids: Collection[str]) -> frozenset[str]:
+    """Those of the DocumentUniqueIds that the registry knows, of entries or of submissions that wait."""
+    with registry.units.read() as connection:
+        return frozenset(stored_entries.named(connection, unique_ids))
 
 
 def repository_of(registry: Registry, found: Found) -> str:

@@ -56,7 +56,9 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     removable = repository.removable(caller, {one.document_unique_id for one in ours})
     try:
         repository.settle(removable)
-        removed, waiting = repository.units.write(lambda unit: _remove(repository, unit, removable, caller))
+        elsewhere = repository.waits_elsewhere(removable)
+        removed, waiting = repository.units.write(lambda unit: _remove(repository, unit, removable - elsewhere, caller))
+        waiting |= elsewhere
         repository.delete_blobs([one.blob_key for one in removed.values()])
         errors |= {
             one: one.error(ErrorCode.REMOVE_DOCUMENTS, _waits(one)) for one in ours if one.document_unique_id in waiting

@@ -19,8 +19,16 @@ Readable = Callable[[Caller, Collection[str]], frozenset[str]]
 Waits = Callable[[UnitOfWork, Collection[str]], frozenset[str]]
 
 
+WaitsElsewhere = Callable[[Collection[str]], frozenset[str]]
+
+
 def none_waits(_unit: UnitOfWork, _unique_ids: Collection[str]) -> frozenset[str]:
     """Where no submission waits in the database of this repository."""
+    return frozenset()
+
+
+def none_waits_elsewhere(_unique_ids: Collection[str]) -> frozenset[str]:
+    """Where the registry shares the database of this repository."""
     return frozenset()
 
 
@@ -33,7 +41,8 @@ class Repository:
 
     `registration` is Register Document Set-b [ITI-42], in this process or another; `readable` and `removable`
     tell which of some DocumentUniqueIds the caller may read or remove, `readable` raises RegistryNotAvailable;
-    `waits` which of them belong to submissions that are not registered yet and must not be removed;
+    `waits` which of them belong to submissions that are not registered yet and must not be removed, and
+    `waits_elsewhere` the same of a registry in another process, which no unit of work can ask;
     `now` gives the time as DTM of 14 digits, UTC; `signatures` check those of submissions; `on_leftover` is told of a
     blob that nothing refers to and could not be deleted, `on_damage` of one that is missing or has other octets than
     were stored. `on_demand` makes documents when they are asked for.
@@ -46,6 +55,7 @@ class Repository:
     readable: Readable
     removable: Readable
     waits: Waits = none_waits
+    waits_elsewhere: WaitsElsewhere = none_waits_elsewhere
     now: Callable[[], str]
     on_leftover: OnLeftover
     on_damage: OnDamage

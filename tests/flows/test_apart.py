@@ -1,14 +1,17 @@
 """A registry and its repositories in processes of their own: doors, secret, lost answers, kills."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
+from access_policy.caller import OPEN_CALLER, Caller
+from carnet.caller_json import write_caller
+from carnet.command_line import commands
 from carnet.reports import Report, read_report, with_new_identity
 from carnet.xds_client import XdsClient
 from tests import messages, servers
@@ -104,7 +107,7 @@ def secret_of(pair: Apart) -> str:
 
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer wrong", "Basic {secret}", "Bearer {secret}x", "Bearer é"])
 def test_without_the_secret_the_registry_answers_no_repository(pair: Apart, shown: str) -> None:
-    body = {"caller": {"name": "open", "is_open": True}, "uniqueIds": ["2.25.1"]}
+    body = {"caller": write_caller(OPEN_CALLER), "uniqueIds": ["2.25.1"]}
     answer = asked(pair.registry, "readable", shown.format(secret=secret_of(pair)), body)
     assert (answer.status, b"uniqueIds" in answer.body) == (401, False)
 
@@ -119,11 +122,11 @@ def test_a_registry_without_a_secret_answers_no_repository(tmp_path: Path) -> No
     [
         ("readable", {"uniqueIds": ["2.25.1"]}, "caller"),
         ("readable", {"caller": {"name": "a", "is_open": "yes"}, "uniqueIds": []}, "caller"),
-        ("readable", {"caller": {"name": "a", "is_open": False}, "uniqueIds": "2.25.1"}, "uniqueIds"),
+        ("readable", {"caller": write_caller(Caller(name="a")), "uniqueIds": "2.25.1"}, "uniqueIds"),
         ("submission", {"entryUUID": "urn:uuid:1"}, "entryUUID, uniqueId"),
         ("entries", {"repositoryUniqueId": "1.2.3", "after": [True, 1]}, "after"),
-        ("check", {"caller": {"name": "a", "is_open": False}, "request": "<a>"}, "request"),
-        ("receive", {"caller": {"name": "a", "is_open": False}, "request": "<a/>", "limited": 1}, "limited"),
+        ("check", {"caller": write_caller(Caller(name="a")), "request": "<a>"}, "request"),
+        ("receive", {"caller": write_caller(Caller(name="a")), "request": "<a/>", "limited": 1}, "limited"),
         ("ready", [], "object"),
     ],
 )
@@ -142,10 +145,10 @@ def test_a_call_carries_who_asks(pair: Apart) -> None:
                 pair.registry,
                 "readable",
                 shown,
-                {"caller": {"name": "someone", "is_open": is_open}, "uniqueIds": [unique_id]},
+                {"caller": write_caller(caller), "uniqueIds": [unique_id]},
             ).body
         )["uniqueIds"]
-        for is_open in (True, False)
+        for caller in (OPEN_CALLER, Caller(name="someone"))
     ]
     assert found == [[unique_id], []]
 
@@ -225,6 +228,32 @@ def test_fsck_settles_what_was_unheard_and_finds_nothing_wrong(lossy: Apart, los
     assert (rows(lossy, "awaited_document"), rows(lossy, "document")) == (0, 2)
 
 
+def test_fsck_asks_the_registry_whose_metadata_was_removed(lossy: Apart) -> None:
+    known, forgotten = provided(lossy)[0], provided(lossy, b"<forgotten/>")[0]
+    engine = create_engine(lossy.registry_settings.database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM identity WHERE value = ?", (forgotten,))
+        connection.exec_driver_sql("DELETE FROM registry_object WHERE unique_id = ?", (forgotten,))
+    engine.dispose()
+    done = carnet(lossy, "fsck", "--json")
+    found = [(one["kind"], one["unique_id"]) for one in json.loads(done.stdout)["findings"]]
+    assert (done.returncode, found) == (0, [("document whose metadata was removed", forgotten)])
+    assert known not in done.stdout
+
+
+def test_the_client_takes_two_addresses(lossy: Apart, tmp_path: Path) -> None:
+    file, out = tmp_path / "report.xml", tmp_path / "out.xml"
+    content = (ROOT / "examples/reports/cr-consultation.xml").read_bytes()
+    unique_id = str(read_report(content, entry_uuid="Document01").entry.unique_id)
+    file.write_bytes(content)
+    where = ["--url", f"http://127.0.0.1:{lossy.settings.port}", "--registry", lossy.registry.url]
+    pushed = CliRunner().invoke(commands, ["push", str(file), *where])
+    assert pushed.exit_code == 0, pushed.output
+    got = CliRunner().invoke(commands, ["get", unique_id, "-o", str(out), *where])
+    assert got.exit_code == 0, (got.output, got.exception)
+    assert out.read_bytes() == content
+
+
 def test_gc_without_the_registry_leaves_what_is_awaited_and_says_so(lossy: Apart, losses: Losses) -> None:
     losses.answers = 3
     provided(lossy)
@@ -272,7 +301,7 @@ def test_without_its_registry_a_repository_stores_nothing_and_says_so(tmp_path: 
         assert answer.codes == ["XDSRegistryNotAvailable"]
         assert "nothing was changed" in answer.contexts[0]
         assert retrieved(alone, unique_id).codes == ["XDSRegistryNotAvailable"]
-        kept = [file for _, _, files in os.walk(Path(alone.settings.data) / "documents") for file in files]
+        kept = [one for one in (alone.settings.data_folder / "documents").glob("*/*") if one.is_file()]
         assert (rows(alone, "awaited_document"), kept) == (0, [])
         assert carnet(alone, "fsck").returncode == 1
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from access_policy.caller import OPEN_CALLER, Caller
+from access_policy.trust import Trust
 from carnet.domains import affinity_domain
 from carnet.settings import Settings
 from repository import iti41_provide_and_register_document_set_b as iti41
@@ -15,6 +17,7 @@ from repository.records import Records
 from repository.registration import RegistryNotAvailable
 from repository.registration_elsewhere import AnswerLost, Elsewhere
 from repository.store import Repository
+from repository.submission_signature import Demand, SignatureRules
 from storage.unit_of_work import Units
 from tests.builders import REPOSITORY, a_submission, a_submission_set, an_entry
 from xds.ebrim.read import Reading
@@ -126,6 +129,7 @@ def a_repository(units: Units, store: BlobStore, registration: Elsewhere, far: F
         now=lambda: "20260310100000",
         on_leftover=lambda key, problem: pytest.fail(f"{key}: {problem}"),
         on_damage=lambda key: pytest.fail(key),
+        signatures=SignatureRules(demand=Demand.IGNORED, trust=lambda: Trust(()), now=lambda: datetime.now(UTC)),
     )
 
 
