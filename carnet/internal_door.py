@@ -76,6 +76,12 @@ def _questions(registry: Registry, *, open_callers: bool) -> dict[str, Callable[
         found = repository_questions.readable(registry, caller_of(told), texts(told.get("uniqueIds"), "uniqueIds"))
         return write_call(uniqueIds=sorted(found))
 
+    def waiting(told: dict[str, Any]) -> bytes:
+        unique_ids = texts(told.get("uniqueIds"), "uniqueIds")
+        with registry.units.read() as connection:
+            found = document_recipient.waits(UnitOfWork(connection=connection), unique_ids)
+        return write_call(uniqueIds=sorted(found))
+
     def submission(told: dict[str, Any]) -> bytes:
         entry_uuid, unique_id = texts([told.get("entryUUID"), told.get("uniqueId")], "entryUUID, uniqueId")
         found = repository_questions.documents_of(registry, entry_uuid, unique_id)
@@ -98,7 +104,7 @@ def _questions(registry: Registry, *, open_callers: bool) -> dict[str, Callable[
         with registry.units.read():
             return write_call(ready=registry.units.is_accepting())
 
-    known = (readable, submission, entries, check, receive, ready)
+    known = (readable, waiting, submission, entries, check, receive, ready)
     return {question.__name__: question for question in known}
 
 

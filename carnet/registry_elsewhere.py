@@ -1,6 +1,6 @@
 """A registry in another process: Register Document Set-b [ITI-42] over SOAP, and what else a repository asks of it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from carnet.xds_client import Answer, XdsClient, read_answer
 from registry.sql.stored_entries import START, StoredEntry
 from repository.registration import RegistryNotAvailable
 from repository.registration_elsewhere import AnswerLost
+from storage.unit_of_work import UnitOfWork
 from xds.ebrim.read import Reading
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import RegistryError, Rejected
@@ -72,6 +73,12 @@ class RegistryElsewhere:
             return frozenset()
         found = self._told("readable", caller=write_caller(caller), uniqueIds=sorted(unique_ids))
         return frozenset(found["uniqueIds"]) & frozenset(unique_ids)
+
+    def waits(self, unique_ids: Collection[str]) -> Callable[[UnitOfWork], frozenset[str]]:
+        """Those of the DocumentUniqueIds whose submission waits for its patient, as it was when this was asked."""
+        found = self._told("waiting", uniqueIds=sorted(unique_ids))["uniqueIds"] if unique_ids else ()
+        waiting = frozenset(found) & frozenset(unique_ids)
+        return lambda _unit: waiting
 
     def documents_of(self, submission: str, unique_id: str) -> frozenset[tuple[str, str]] | None:
         """(uniqueId, SHA-1) of the documents of a submission by entryUUID and uniqueId; None: it is not there."""

@@ -29,7 +29,7 @@ from repository.on_demand_source import OnDemandSource
 from repository.records import Records
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
-from repository.store import Readable, Repository, Waits, none_waits
+from repository.store import Readable, Repository, Waits
 from repository.submission_signature import Demand, SignatureRules
 from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
@@ -114,7 +114,7 @@ def _in_this_process(settings: Settings, registry: Registry) -> _Reach:
         register=InOneUnit(registry.units, register),
         receive=InOneUnit(registry.units, receive),
         readable=partial(repository_questions.readable, registry),
-        waits=document_recipient.waits,
+        waits=lambda unique_ids: partial(document_recipient.waits, unique_ids=unique_ids),
         on_demand=OnDemandSource(
             find=partial(find_on_demand, registry),
             providers={document_list.NAME: DocumentListProvider(custodian=repository_unique_id(settings))},
@@ -130,7 +130,7 @@ def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -
         register=register,
         receive=replace(register, register=elsewhere.receive, check=elsewhere.check_received, kind=kind),
         readable=elsewhere.readable,
-        waits=none_waits,
+        waits=elsewhere.waits,
         on_demand=OnDemandSource(),
     )
 

@@ -1,6 +1,6 @@
 """Remove Documents [ITI-86]. ITI TF-2: 3.86 (Supplement Remove Metadata and Documents)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
@@ -56,7 +56,8 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     removable = repository.removable(caller, {one.document_unique_id for one in ours})
     try:
         repository.settle(removable)
-        removed, waiting = repository.units.write(lambda unit: _remove(repository, unit, removable, caller))
+        waits = repository.waits(removable)
+        removed, waiting = repository.units.write(lambda unit: _remove(repository, unit, removable, waits, caller))
         repository.delete_blobs([one.blob_key for one in removed.values()])
         errors |= {
             one: one.error(ErrorCode.REMOVE_DOCUMENTS, _waits(one)) for one in ours if one.document_unique_id in waiting
@@ -70,7 +71,11 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
 
 
 def _remove(
-    repository: Repository, unit: UnitOfWork, unique_ids: Collection[str], caller: Caller
+    repository: Repository,
+    unit: UnitOfWork,
+    unique_ids: Collection[str],
+    waits: Callable[[UnitOfWork], frozenset[str]],
+    caller: Caller,
 ) -> tuple[dict[str, StoredDocument], frozenset[str]]:
     """Take the documents out of the index and leave an audit record, in one unit.
 
@@ -78,7 +83,7 @@ def _remove(
     that needs one of them commits before it is answered, or finds the document gone and brings its own octets.
     """
     index.lock(unit.connection, unique_ids, for_removal=True)
-    waiting = repository.waits(unit, unique_ids)
+    waiting = waits(unit)
     removed = index.remove(unit.connection, set(unique_ids) - waiting, now=repository.now())
     if removed:
         repository.record(unit, transaction=TRANSACTION, caller=caller, documents=sorted(removed))

@@ -16,14 +16,8 @@ from storage.keys import Keys
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
 Readable = Callable[[Caller, Collection[str]], frozenset[str]]
-Waits = Callable[[UnitOfWork, Collection[str]], frozenset[str]]
-
-
-def none_waits(_unit: UnitOfWork, _unique_ids: Collection[str]) -> frozenset[str]:
-    """Where no submission waits in the database of this repository."""
-    return frozenset()
-
-
+# Asked before a unit of work, since the registry may be elsewhere, and answered in it, where it can be.
+Waits = Callable[[Collection[str]], Callable[[UnitOfWork], frozenset[str]]]
 OnLeftover = Callable[[str, Exception], None]
 
 
@@ -45,7 +39,7 @@ class Repository:
     registration: Registration
     readable: Readable
     removable: Readable
-    waits: Waits = none_waits
+    waits: Waits
     now: Callable[[], str]
     on_leftover: OnLeftover
     on_damage: OnDamage

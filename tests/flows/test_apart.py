@@ -1,7 +1,6 @@
 """A registry and its repositories in processes of their own: doors, secret, lost answers, kills."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from sqlalchemy import create_engine, text
 
 from carnet.reports import Report, read_report, with_new_identity
 from carnet.xds_client import XdsClient
+from repository.filesystem_store import FilesystemStore
 from tests import messages, servers
 from tests.builders import PATIENT, REPOSITORY, a_submission, a_submission_set, an_entry, an_oid
 from tests.servers import ROOT, Apart, Response, Server, carnet
@@ -272,7 +272,7 @@ def test_without_its_registry_a_repository_stores_nothing_and_says_so(tmp_path: 
         assert answer.codes == ["XDSRegistryNotAvailable"]
         assert "nothing was changed" in answer.contexts[0]
         assert retrieved(alone, unique_id).codes == ["XDSRegistryNotAvailable"]
-        kept = [file for _, _, files in os.walk(Path(alone.settings.data) / "documents") for file in files]
+        kept = list(FilesystemStore(Path(alone.settings.data) / "documents").blobs())
         assert (rows(alone, "awaited_document"), kept) == (0, [])
         assert carnet(alone, "fsck").returncode == 1
 

@@ -121,7 +121,8 @@ def test_the_octets_of_what_waits_cannot_be_removed(server: Server) -> None:
     assert send(server, limited_request(unique_id=unique_id, owner_id=owner_id)).codes == ["DocumentQueued"]
     refused = messages.remove(server, (REPOSITORY, unique_id))
     assert (refused.status, refused.codes) == ("Failure", ["XDSRemoveDocumentsError"])
-    store = ["--data", str(server.settings.data), "--database", server.settings.database]
+    settings = server.registry_settings
+    store = ["--data", str(settings.data), "--database", settings.database]
     assert CliRunner().invoke(commands, ["recipient", "match", owner_id, PATIENT.id, *store]).exit_code == 0
     assert messages.contents(messages.retrieve(server, (REPOSITORY, unique_id))) == [CONTENT]
     assert messages.remove(server, (REPOSITORY, unique_id)).status == "Success"

@@ -123,6 +123,7 @@ def a_repository(units: Units, store: BlobStore, registration: Elsewhere, far: F
         registration=registration,
         readable=far.readable,
         removable=lambda _caller, unique_ids: frozenset(unique_ids),
+        waits=lambda _unique_ids: lambda _unit: frozenset(),
         now=lambda: "20260310100000",
         on_leftover=lambda key, problem: pytest.fail(f"{key}: {problem}"),
         on_damage=lambda key: pytest.fail(key),

@@ -53,7 +53,7 @@ def repository(units: Units, tmp_path: Path, leftovers: list[str]) -> Repository
         registration=InOneUnit(units, lambda *_: ()),
         readable=everything,
         removable=everything,
-        waits=lambda _unit, _unique_ids: frozenset(),
+        waits=lambda _unique_ids: lambda _unit: frozenset(),
         now=lambda: "20260310100000",
         on_leftover=lambda key, _problem: leftovers.append(key),
         on_damage=lambda _key: None,
@@ -145,7 +145,7 @@ def test_who_may_read_but_not_remove_is_told_so(repository: Repository, tmp_path
 def test_what_a_waiting_submission_needs_stays(repository: Repository, tmp_path: Path) -> None:
     for number in (1, 2):
         hold(repository, f"2.25.{number}")
-    keeping = replace(repository, waits=lambda _unit, _unique_ids: frozenset({"2.25.1"}))
+    keeping = replace(repository, waits=lambda _unique_ids: lambda _unit: frozenset({"2.25.1"}))
     removal = iti86.handle(keeping, [request("2.25.1"), request("2.25.2")], OPEN_CALLER)
     assert outcome(removal) == ("PartialSuccess", [("XDSRemoveDocumentsError", "2.25.1")])
     assert "waits for its patient" in removal.errors[0].context
