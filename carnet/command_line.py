@@ -20,11 +20,13 @@ from carnet.fhir_client import FhirClient
 from carnet.media_commands import export, import_
 from carnet.on_demand_commands import on_demand
 from carnet.options import (
+    assertion_option,
     authority_option,
     json_option,
     patient_id_of,
     print_result,
     registry_option,
+    security_of,
     settings_options,
     url_option,
 )
@@ -164,6 +166,7 @@ def _code(text: str) -> Code:
 @click.option(
     "--digest", type=click.Choice(DIGESTS), default="sha1", show_default=True, help="Digest of the signature."
 )
+@assertion_option
 @url_option
 @registry_option
 @json_option
@@ -174,6 +177,7 @@ def push(
     signer: Path | None,
     key: Path | None,
     digest: str,
+    assertion: Path | None,
     url: str,
     registry: str,
     as_json: bool,
@@ -187,13 +191,13 @@ def push(
     carnet push examples/reports/cr-consultation.xml
     carnet push *.xml --url http://127.0.0.1:9000 --json
     carnet push *.xml --url http://127.0.0.1:8081 --registry http://127.0.0.1:8080
-    carnet push report.xml --sign carnet-pki/issued/801234567897-signature.pem
+    carnet push report.xml --sign carnet-pki/issued/801234567897-signature.pem --assertion vihf.xml
     """
     code = _code(content_type)
     reports = [
         read_report(file.read_bytes(), entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)
     ]
-    answer = XdsClient(url, registry=registry).push(
+    answer = XdsClient(url, registry=registry, security=security_of(assertion)).push(
         reports,
         content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code),
         submission_unique_id=submission,
@@ -210,22 +214,32 @@ def push(
 @click.option("--fhir", is_flag=True, help="Ask by MHD [ITI-67] instead of a stored query [ITI-18].")
 @click.option("--type", "type_code", help="typeCode, code^^scheme, e.g. 11502-2^^2.16.840.1.113883.6.1.")
 @click.option("--all", "deprecated_too", is_flag=True, help="Replaced documents too.")
+@assertion_option
 @url_option
 @json_option
 def find(
-    identifier: str, authority: str, fhir: bool, type_code: str | None, deprecated_too: bool, url: str, as_json: bool
+    identifier: str,
+    authority: str,
+    fhir: bool,
+    type_code: str | None,
+    deprecated_too: bool,
+    assertion: Path | None,
+    url: str,
+    as_json: bool,
 ) -> None:
     """Find the documents of a patient.
 
     \b
     carnet find 258063523804186
     carnet find 258063523804186 --fhir --type '11502-2^^2.16.840.1.113883.6.1' --json
+    carnet find 258063523804186 --assertion vihf.xml
     """
     patient_id, wanted = patient_id_of(identifier, authority), _code(type_code) if type_code else None
     if fhir:
         rows = FhirClient(url).find(patient_id, type_code=wanted, deprecated_too=deprecated_too)
     else:
-        answer = XdsClient(url).find_documents(patient_id, type_code=wanted, deprecated_too=deprecated_too)
+        client = XdsClient(url, security=security_of(assertion))
+        answer = client.find_documents(patient_id, type_code=wanted, deprecated_too=deprecated_too)
         if not answer.is_success:
             raise Rejected(answer.errors)
         rows = [_row(entry) for entry in answer.documents]
@@ -251,15 +265,16 @@ def _row(entry: Any) -> dict[str, str]:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default standard output."
 )
 @click.option("--repository", default="", help="repositoryUniqueId; default the one the registry names.")
+@assertion_option
 @url_option
 @registry_option
-def get(unique_id: str, output: Path | None, repository: str, url: str, registry: str) -> None:
+def get(unique_id: str, output: Path | None, repository: str, assertion: Path | None, url: str, registry: str) -> None:
     """Retrieve a document by its uniqueId [ITI-43], byte for byte.
 
     \b
     carnet get 2.25.1234567890 -o report.xml
     """
-    client = XdsClient(url, registry=registry)
+    client = XdsClient(url, registry=registry, security=security_of(assertion))
     answer = client.retrieve([unique_id], repository=repository or client.repository_of(unique_id))
     if not answer.contents:
         raise Rejected(answer.errors)

@@ -74,10 +74,13 @@ class Answer:
 class XdsClient:
     """Talks to a repository and its registry, under one base URL or two."""
 
-    def __init__(self, url: str, *, registry: str = "", timeout: float = 60.0) -> None:
-        """`registry`: base URL of the registry where it is another server; `timeout`: seconds of silence."""
+    def __init__(self, url: str, *, registry: str = "", timeout: float = 60.0, security: str = "") -> None:
+        """`registry`: base URL of the registry where it is another server; `timeout`: seconds of silence.
+
+        `security`: the wsse:Security block of every message, as XML.
+        """
         self._urls = {"repository": base_url(url), "registry": base_url(registry or url)}
-        self._timeout = timeout
+        self._timeout, self._security = timeout, security
 
     def push(
         self,
@@ -196,7 +199,7 @@ class XdsClient:
     def _send(self, service: str, action: str, body: bytes, parts: Sequence[MtomPart] | None) -> Answer:
         """One exchange; `parts` None sends simple SOAP, anything else MTOM."""
         url = self._urls[service]
-        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}")
+        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}", self._security)
         if parts is None:
             content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
             return _read_answer(*self._post(url, service, content_type, (envelope,), length=len(envelope)))
@@ -243,10 +246,11 @@ def _unknown(unique_id: str) -> Rejected:
     return Rejected([RegistryError(code=ErrorCode.DOCUMENT_UNIQUE_ID, context=context, location=unique_id)])
 
 
-def _request_envelope(body: bytes, action: str, to: str) -> bytes:
+def _request_envelope(body: bytes, action: str, to: str, security: str) -> bytes:
     header = (
         f"<wsa:To>{escape(to)}</wsa:To><wsa:MessageID>urn:uuid:{uuid.uuid4()}</wsa:MessageID>"
         "<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo>"
+        f"{security}"
     )
     return write_envelope(body, action=action, header=header)
 

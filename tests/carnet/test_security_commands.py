@@ -4,14 +4,24 @@ import io
 import json
 import stat
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from access_policy.times import write_time
 from carnet.command_line import main
+from carnet.reports import read_report
+from tests import servers
+from tests.builders import TEST_INS
+from tests.conftest import ROOT
+from tests.servers import Server
+from xds.datatypes import CX
 
 DOCTOR = ("10^^1.2.250.1.71.1.2.7", "SM04^^1.2.250.1.71.4.2.5")
 INS = "258063523804186"
@@ -178,3 +188,47 @@ def test_a_signed_push_names_a_key_that_does_not_fit(folder: Path) -> None:
     done = carnet(folder, "push", SIGNATURE, "--sign", SIGNATURE, "--key", issued("1690000014-seal.key"))
     assert done.returncode == 1
     assert "is not the RSA key of" in done.stderr or "document" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def asked(folder: Path) -> Iterator[Server]:
+    """A server that takes every client for the card, as a proxy would tell it, and asks for proof."""
+    pem = (folder / issued("801234567897-authentication.pem")).read_bytes()
+    client = x509.load_pem_x509_certificates(pem)[0].public_bytes(Encoding.DER)
+    trust = str(folder / "carnet-pki" / "trust")
+    settings = servers.settings_for(folder / "data", security="mtls", trust=trust, submission_signature="required")
+    with servers.in_process(settings, lambda _environ: client) as server:
+        patient = CX.of(id=INS, authority=TEST_INS)
+        servers.know_patients(settings, patient)
+        yield server
+
+
+def result(done: Done) -> Any:
+    """What was printed as JSON, without the log of the server in this process."""
+    return json.loads("".join(line for line in done.stdout.splitlines() if not line[:4].isdigit()))
+
+
+def test_an_assertion_and_a_signature_go_with_what_is_pushed_found_and_read(folder: Path, asked: Server) -> None:
+    report = str(ROOT / "examples" / "reports" / "cr-consultation.xml")
+    author = read_report(Path(report).read_bytes(), entry_uuid="Document01").entry.author[0].author_institution[0].id
+    assert carnet(folder, "pki", "issue", "structure", author, "--name", "Cabinet").returncode == 0
+    make(folder, SIGNATURE, "--structure", "1690000014", *ROLES, "--patient", INS)
+    proof = ("--url", asked.url, "--assertion", "vihf.xml")
+    pushed = carnet(folder, "push", report, "--sign", issued(f"{author}-seal.pem"), *proof, "--json")
+    assert pushed.returncode == 0, pushed.stderr + pushed.stdout
+    [document] = result(pushed)["documents"]
+    found = carnet(folder, "find", INS, *proof, "--json")
+    titles = {row["uniqueId"]: row["title"] for row in result(found)}
+    assert sorted(titles) == sorted(
+        {document["uniqueId"], *(one for one, title in titles.items() if title == "Source")}
+    )
+    read = carnet(folder, "get", document["uniqueId"], "-o", "read.xml", *proof)
+    assert (read.returncode, (folder / "read.xml").read_bytes()) == (0, Path(report).read_bytes())
+
+
+def test_without_an_assertion_such_a_server_answers_nothing(folder: Path, asked: Server) -> None:
+    done = carnet(folder, "find", INS, "--url", asked.url)
+    assert (done.returncode, "the security header of the message is not accepted" in done.stderr) == (1, True)
+    (folder / "other.xml").write_text("<other/>", encoding="utf-8")
+    wrong = carnet(folder, "find", INS, "--url", asked.url, "--assertion", "other.xml")
+    assert (wrong.returncode, "expected a SAML 2.0 assertion" in wrong.stderr) == (2, True)
