@@ -1,0 +1,245 @@
+"""Compiling a schema: each expression once, as a look-up where it is simple enough, as XPath where not."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from lxml import etree
+
+from cda.schematron import lookups
+from cda.schematron.expressions import Binary, Call, Expression, ExpressionError, Literal, Path, Step, parse
+from cda.schematron.functions import Functions, OpenDocument, functions
+from cda.schematron.load import Check, Let, Pattern, Rule, SchemaSource
+from cda.schematron.lookups import Condition, Vocabulary
+from cda.schematron.nodes import Element, Nodes
+from cda.schematron.schema import CompiledCheck, CompiledRule, NotRun, Schema, ValueSets
+from cda.schematron.selectors import Selector, alternatives, selector
+from cda.schematron.shapes import uses_variables
+from cda.schematron.xpath1 import NotXPath1, replaced, variable_name, write, write_condition
+
+
+def compile_schema(source: SchemaSource, *, value_sets: ValueSets, open_document: OpenDocument) -> Schema:
+    """Compile everything of a schema that can be compiled; the rest is in `not_run`."""
+    return _Compiler(source, value_sets, open_document).schema()
+
+
+class _Compiler:
+    """What the parts of one schema share while they are compiled."""
+
+    def __init__(self, source: SchemaSource, value_sets: ValueSets, open_document: OpenDocument) -> None:
+        self._source = source
+        self._value_sets = value_sets
+        self._words = Vocabulary(namespaces=source.namespaces, is_member=value_sets.is_member)
+        self._functions: Functions = functions(open_document, source.namespaces)
+        self._not_run: list[NotRun] = []
+        self._literals: dict[str, Expression] = {}
+        self._where = ("", "")
+        self._parsed_texts: dict[str, Expression] = {}
+        self._conditions: dict[Expression, Condition | None] = {}
+        self._xpaths: dict[str, etree.XPath] = {}
+
+    def schema(self) -> Schema:
+        lets = self._global_lets()
+        patterns = [tuple(self._rules(pattern)) for pattern in self._source.patterns]
+        indexed, always = _index(patterns)
+        return Schema(
+            name=self._source.name,
+            patterns=tuple(patterns),
+            indexed=indexed,
+            always=always,
+            lets=lets,
+            not_run=tuple(self._not_run),
+        )
+
+    def _refuse(self, expression: str, reason: object) -> None:
+        pattern, context = self._where
+        self._not_run.append(
+            NotRun(
+                schema=self._source.name,
+                pattern=pattern,
+                context=context,
+                expression=" ".join(expression.split()),
+                reason=str(reason),
+            )
+        )
+
+    def _xpath(self, text: str) -> etree.XPath:
+        found = self._xpaths.get(text)
+        if found is None:
+            found = self._xpaths[text] = self._new_xpath(text)
+        return found
+
+    def _new_xpath(self, text: str) -> etree.XPath:
+        used = {key: value for key, value in self._functions.items() if f"{key[1]}(" in text}
+        namespaces = {prefix: uri for prefix, uri in self._source.namespaces.items() if prefix and prefix != "xml"}
+        return etree.XPath(text, namespaces=namespaces, extensions=used, regexp=False, smart_strings=False)
+
+    def _parsed(self, text: str) -> Expression | None:
+        found = self._parsed_texts.get(text)
+        if found is not None:
+            return found
+        try:
+            expression = parse(text)
+        except ExpressionError as error:
+            self._refuse(text, error)
+            return None
+        if "$" in text:
+            for name, value in self._literals.items():
+                expression = replaced(expression, name, value)
+        self._parsed_texts[text] = expression
+        return expression
+
+    def _global_lets(self) -> tuple[tuple[str, etree.XPath], ...]:
+        """Constants are put in where they are used; the rest is evaluated once a document."""
+        others = []
+        for let in self._source.lets:
+            expression = self._parsed(let.value)
+            if isinstance(expression, Literal):
+                self._literals[let.name] = expression
+            else:
+                others.append(let)
+        self._parsed_texts.clear()
+        return self._lets(others)
+
+    def _lets(self, lets: Sequence[Let]) -> tuple[tuple[str, etree.XPath], ...]:
+        compiled = []
+        for let in lets:
+            expression = self._parsed(let.value)
+            try:
+                if expression is not None:
+                    compiled.append((variable_name(let.name), self._xpath(write(expression))))
+            except (NotXPath1, etree.XPathError) as error:
+                self._refuse(let.value, error)
+        return tuple(compiled)
+
+    def _rules(self, pattern: Pattern) -> Iterator[CompiledRule]:
+        for rule in pattern.rules:
+            self._where = (pattern.id, rule.context)
+            compiled = self._rule(pattern, rule)
+            if compiled is not None:
+                yield compiled
+
+    def _rule(self, pattern: Pattern, rule: Rule) -> CompiledRule | None:
+        selectors = tuple(self._selectors(rule.context))
+        if not selectors:
+            return None
+        named = {let.name: _spaceless(let.value) for let in rule.lets}
+        lets = self._lets(rule.lets)
+        checks = [check for each in rule.checks if (check := self._check(each, named))]
+        slow = tuple(check for check, is_quick in checks if not is_quick)
+        return CompiledRule(
+            source=rule,
+            pattern=pattern.id,
+            selectors=selectors,
+            lets=lets,
+            quick=tuple(check for check, is_quick in checks if is_quick),
+            slow=slow,
+            all_slow=self._conjunction(slow),
+        )
+
+    def _selectors(self, context: str) -> Iterator[Selector]:
+        expression = self._parsed(context)
+        for each in alternatives(expression) if expression is not None else ():
+            try:
+                yield selector(each, self._words, self._xpath)
+            except (NotXPath1, etree.XPathError) as error:
+                self._refuse(context, error)
+
+    def _check(self, check: Check, lets: Mapping[str, str]) -> tuple[CompiledCheck, bool] | None:
+        """The check, and whether it is a look-up. A report fails where its test holds."""
+        parsed = self._parsed(check.test)
+        if parsed is None:
+            return None
+        expression = _with_membership(parsed, lets)
+        missing = [name for name in _value_set_names(expression) if not self._value_sets.has(name)]
+        if missing:
+            self._refuse(check.test, f"value set {missing[0]} is not available")
+            return None
+        wanted = expression if check.kind == "assert" else Call("not", (expression,))
+        if wanted not in self._conditions:
+            self._conditions[wanted] = lookups.condition(wanted, self._words)
+        quick = self._conditions[wanted]
+        if quick is not None:
+            return CompiledCheck(source=check, expression=wanted, passes=_looked_up(quick)), True
+        try:
+            asked = self._xpath(write_condition(_without_membership(wanted, parsed, check)))
+        except (NotXPath1, etree.XPathError) as error:
+            self._refuse(check.test, error)
+            return None
+        return CompiledCheck(source=check, expression=wanted, passes=_asked(asked)), False
+
+    def _conjunction(self, checks: Sequence[CompiledCheck]) -> etree.XPath | None:
+        """All XPath checks of a rule in one call; None when one needs a variable."""
+        if len(checks) < 1 or any(uses_variables(check.expression) for check in checks):
+            return None
+        try:
+            return self._xpath(" and ".join(write_condition(check.expression) for check in checks))
+        except (NotXPath1, etree.XPathError):
+            return None
+
+
+def _spaceless(text: str) -> str:
+    return "".join(text.split())
+
+
+def _looked_up(quick: Condition) -> Callable[[Element, Nodes, Mapping[str, Any]], bool]:
+    return lambda element, nodes, _variables: quick(element, nodes)
+
+
+def _asked(asked: etree.XPath) -> Callable[[Element, Nodes, Mapping[str, Any]], bool]:
+    return lambda element, _nodes, variables: bool(asked(element, **variables))
+
+
+def _with_membership(expression: Expression, lets: Mapping[str, str]) -> Expression:
+    """`document('x')//svs:Concept[@code=$a and @codeSystem=$b]` is one look-up when a, b are those of the context."""
+    match expression:
+        case Binary(operator="and" | "or" as word, left=left, right=right):
+            return Binary(word, _with_membership(left, lets), _with_membership(right, lets))
+        case Path(start=Call(name="document", arguments=(Literal(value=str() as name),)), steps=(_, concept)):
+            if _is_concept(concept, lets):
+                return Call("in-value-set", (Literal(name),))
+    return expression
+
+
+def _is_concept(step: Step, lets: Mapping[str, str]) -> bool:
+    wanted = write_condition(parse("@code = $code and @codeSystem = $system")).replace(" ", "")
+    names = {value: name for name, value in lets.items()}
+    if step.test != "svs:Concept" or len(step.predicates) != 1 or not {"@code", "@codeSystem"} <= set(names):
+        return False
+    written = write_condition(step.predicates[0]).replace(" ", "")
+    code, system = (f"${variable_name(names[each])}" for each in ("@code", "@codeSystem"))
+    return written == wanted.replace("$v_code", code).replace("$v_system", system)
+
+
+def _value_set_names(expression: Expression) -> Iterator[str]:
+    match expression:
+        case Call(name="in-value-set", arguments=(Literal(value=str() as name),)):
+            yield name
+        case Binary(left=left, right=right):
+            yield from _value_set_names(left)
+            yield from _value_set_names(right)
+        case Call(arguments=arguments):
+            for each in arguments:
+                yield from _value_set_names(each)
+
+
+def _without_membership(wanted: Expression, parsed: Expression, check: Check) -> Expression:
+    """XPath cannot look a value set up: the test as it was written."""
+    if not any(True for _ in _value_set_names(wanted)):
+        return wanted
+    return parsed if check.kind == "assert" else Call("not", (parsed,))
+
+
+def _index(
+    patterns: Sequence[Sequence[CompiledRule]],
+) -> tuple[Mapping[str, Sequence[int]], Sequence[int]]:
+    """templateId to patterns; a pattern with a selector that needs none always runs."""
+    indexed: dict[str, list[int]] = {}
+    always = []
+    for at, rules in enumerate(patterns):
+        needs = [selector.needs for rule in rules for selector in rule.selectors]
+        if not all(needs):
+            always.append(at)
+            continue
+        for each in needs:
+            indexed.setdefault(min(each), []).append(at)
+    return indexed, always

@@ -1,0 +1,173 @@
+"""Rule contexts as look-ups: which elements of a document a rule speaks about. ISO/IEC 19757-3 5.4.13, XSLT 2.0 5.5.
+
+A context is a match pattern: without a leading `/` it matches anywhere. The elements are found from
+the step that narrows most, a templateId before a name; the steps before it are then checked on the ancestors,
+the steps after it walked down.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from cda.schematron import lookups, shapes
+from cda.schematron.expressions import ANY_DEPTH, Binary, Expression, Path, Step
+from cda.schematron.lookups import Condition, Vocabulary
+from cda.schematron.nodes import Element, Nodes
+from cda.schematron.xpath1 import NotXPath1, is_number, write, write_condition
+
+Select = Callable[[Nodes], Sequence[Element]]
+CompileXPath = Callable[[str], etree.XPath]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """Elements of one alternative of a context. Without `needs` among its templateIds a document has none."""
+
+    needs: frozenset[str]
+    select: Select
+
+
+def alternatives(context: Expression) -> list[Expression]:
+    """The members of a union."""
+    if isinstance(context, Binary) and context.operator == "|":
+        return [*alternatives(context.left), *alternatives(context.right)]
+    return [context]
+
+
+def selector(context: Expression, words: Vocabulary, xpath: CompileXPath) -> Selector:
+    """One alternative of a context. NotXPath1 when it selects other than elements."""
+    if not isinstance(context, Path) or not context.steps:
+        raise NotXPath1("a context that is no path of elements")
+    steps = list(context.steps)
+    if steps[-1].axis not in {"child", "self"} or context.start not in {None, "/"}:
+        raise NotXPath1("a context that is no path of elements")
+    anywhere = context.start is None or steps[0] == ANY_DEPTH
+    if steps[0] == ANY_DEPTH:
+        steps.pop(0)
+    needs = frozenset(root for step in steps if (root := shapes.required_template(step)))
+    select = _looked_up(steps, words, xpath) if anywhere else _from_root(steps, words)
+    if select is None:
+        found = xpath(write(Path("/", (ANY_DEPTH, *steps) if anywhere else tuple(steps))))
+        select = _searched(found)
+    return Selector(needs=needs, select=select)
+
+
+def _searched(found: etree.XPath) -> Select:
+    def select(nodes: Nodes) -> Sequence[Element]:
+        result = found(nodes.root)
+        return [each for each in result if isinstance(each, etree._Element)] if isinstance(result, list) else ()
+
+    return select
+
+
+def _from_root(steps: Sequence[Step], words: Vocabulary) -> Select | None:
+    tags = [_tag(step, words) for step in steps]
+    if any(tag is None for tag in tags) or any(step.predicates for step in steps[:-1]):
+        found = lookups.elements(Path("/", tuple(steps)), words)
+        return None if found is None else lambda nodes: _unique(found(nodes.root, nodes))
+    path = tuple(str(tag) for tag in tags)
+    keep = [lookups.condition(each, words) for each in steps[-1].predicates]
+    if any(each is None for each in keep) or any(is_number(each) for each in steps[-1].predicates):
+        return None
+    conditions = [each for each in keep if each is not None]
+    return lambda nodes: [each for each in nodes.at(path) if all(holds(each, nodes) for holds in conditions)]
+
+
+def _unique(elements: Sequence[Element]) -> Sequence[Element]:
+    return tuple(dict.fromkeys(elements))
+
+
+def _tag(step: Step, words: Vocabulary) -> str | None:
+    plain = step.axis == "child" and isinstance(step.test, str) and step.test != "*" and not step.test.endswith(")")
+    return words.tag(str(step.test)) if plain else None
+
+
+def _looked_up(steps: Sequence[Step], words: Vocabulary, xpath: CompileXPath) -> Select | None:
+    """Candidates of the anchor, what holds above it, and the way down from it."""
+    anchor = _anchor(steps)
+    if anchor is None:
+        return None
+    candidates = _candidates(steps[anchor], words)
+    above = _above(steps[: anchor + 1], words, xpath)
+    if candidates is None or above is None:
+        return None
+    down = steps[anchor + 1 :]
+    if not down:
+        return lambda nodes: [each for each in candidates(nodes) if above(each, nodes)]
+    walk = lookups.elements(Path(None, tuple(down)), words)
+    if walk is None:
+        return None
+    return lambda nodes: _unique(
+        [found for each in candidates(nodes) if above(each, nodes) for found in walk(each, nodes)]
+    )
+
+
+def _anchor(steps: Sequence[Step]) -> int | None:
+    templated = [at for at, step in enumerate(steps) if shapes.required_template(step)]
+    if templated:
+        return templated[-1]
+    last = len(steps) - 1
+    return last if isinstance(steps[last].test, str) else None
+
+
+def _candidates(step: Step, words: Vocabulary) -> Select | None:
+    template = shapes.required_template(step)
+    tag = "*" if step.test == "*" else _tag(step, words)
+    if tag is None:
+        return None
+    if template is None:
+        return lambda nodes: nodes.named(tag)
+    if str(step.test).endswith("templateId"):
+        return lambda nodes: nodes.templates.get(template, ())
+    return lambda nodes: nodes.with_template.get(template, ())
+
+
+def _above(steps: Sequence[Step], words: Vocabulary, xpath: CompileXPath) -> Condition | None:
+    """That the element is the last of these steps, and its ancestors the others."""
+    *before, last = steps
+    if not isinstance(last.test, str):
+        return None
+    here = _is_step(last, words, xpath)
+    if here is None or not before:
+        return here
+    deep = before[-1] == ANY_DEPTH
+    if deep:
+        before.pop()
+    if not before:
+        return here
+    parents = _above(before, words, xpath)
+    return None if parents is None else _with_parents(here, parents, deep)
+
+
+def _with_parents(here: Condition, parents: Condition, deep: bool) -> Condition:
+    def holds(element: Element, nodes: Nodes) -> bool:
+        if not here(element, nodes):
+            return False
+        parent = None if element is nodes.root else element.getparent()
+        while parent is not None:
+            if parents(parent, nodes):
+                return True
+            parent = None if not deep or parent is nodes.root else parent.getparent()
+        return False
+
+    return holds
+
+
+def _is_step(step: Step, words: Vocabulary, xpath: CompileXPath) -> Condition | None:
+    """That an element has the name of a step and satisfies its predicates; None for predicates on positions."""
+    tag = "*" if step.test == "*" else _tag(step, words)
+    if tag is None or any(is_number(each) or shapes.has_position(each) for each in step.predicates):
+        return None
+    conditions = [_predicate(each, words, xpath) for each in step.predicates]
+    if tag == "*":
+        return lambda element, nodes: all(holds(element, nodes) for holds in conditions)
+    return lambda element, nodes: element.tag == tag and all(holds(element, nodes) for holds in conditions)
+
+
+def _predicate(predicate: Expression, words: Vocabulary, xpath: CompileXPath) -> Condition:
+    holds = lookups.condition(predicate, words)
+    if holds is not None:
+        return holds
+    asked = xpath(write_condition(predicate))
+    return lambda element, _nodes: bool(asked(element))
