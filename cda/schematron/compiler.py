@@ -9,27 +9,57 @@ from cda.schematron import lookups
 from cda.schematron.expressions import Binary, Call, Expression, ExpressionError, Literal, Path, Step, parse
 from cda.schematron.functions import Functions, OpenDocument, functions
 from cda.schematron.load import Check, Let, Pattern, Rule, SchemaSource
-from cda.schematron.lookups import Condition, Vocabulary
+from cda.schematron.lookups import Condition, ElementTest, Vocabulary
 from cda.schematron.nodes import Element, Nodes
 from cda.schematron.schema import CompiledCheck, CompiledRule, NotRun, Schema, ValueSets
-from cda.schematron.selectors import Selector, alternatives, selector
+from cda.schematron.selectors import Places, Selector, alternatives, selector
 from cda.schematron.shapes import uses_variables
 from cda.schematron.xpath1 import NotXPath1, replaced, variable_name, write, write_condition
 
+_MEMBERSHIP = frozenset({"in-value-set", "in-code-set"})
 
-def compile_schema(source: SchemaSource, *, value_sets: ValueSets, open_document: OpenDocument) -> Schema:
-    """Compile everything of a schema that can be compiled; the rest is in `not_run`."""
-    return _Compiler(source, value_sets, open_document).schema()
+
+def compile_schema(
+    source: SchemaSource,
+    *,
+    value_sets: ValueSets,
+    open_document: OpenDocument,
+    element_tests: Mapping[str, ElementTest] | None = None,
+) -> Schema:
+    """Compile everything of a schema that can be compiled; the rest is in `not_run`.
+
+    Rules may ask `in-value-set('NAME')` for the code and system of their element, `in-code-set('NAME')`
+    for its code alone, and whatever `element_tests` adds.
+    """
+    tests = {**_membership_tests(value_sets), **(element_tests or {})}
+    return _Compiler(source, value_sets, open_document, tests).schema()
+
+
+def _membership_tests(value_sets: ValueSets) -> Mapping[str, ElementTest]:
+    def in_value_set(name: str, element: Element) -> bool:
+        return value_sets.is_member(name, element.get("code") or "", element.get("codeSystem") or "")
+
+    def in_code_set(name: str, element: Element) -> bool:
+        return value_sets.is_member(name, element.get("code") or "", None)
+
+    return {"in-value-set": in_value_set, "in-code-set": in_code_set}
 
 
 class _Compiler:
     """What the parts of one schema share while they are compiled."""
 
-    def __init__(self, source: SchemaSource, value_sets: ValueSets, open_document: OpenDocument) -> None:
+    def __init__(
+        self,
+        source: SchemaSource,
+        value_sets: ValueSets,
+        open_document: OpenDocument,
+        element_tests: Mapping[str, ElementTest],
+    ) -> None:
         self._source = source
         self._value_sets = value_sets
-        self._words = Vocabulary(namespaces=source.namespaces, is_member=value_sets.is_member)
-        self._functions: Functions = functions(open_document, source.namespaces)
+        self._words = Vocabulary(namespaces=source.namespaces, element_tests=element_tests)
+        self._places = Places(self._words)
+        self._functions: Functions = functions(open_document, source.namespaces, element_tests)
         self._not_run: list[NotRun] = []
         self._literals: dict[str, Expression] = {}
         self._where = ("", "")
@@ -140,7 +170,7 @@ class _Compiler:
         expression = self._parsed(context)
         for each in alternatives(expression) if expression is not None else ():
             try:
-                yield selector(each, self._words, self._xpath)
+                yield selector(each, self._places, self._words, self._xpath)
             except (NotXPath1, etree.XPathError) as error:
                 self._refuse(context, error)
 
@@ -161,7 +191,7 @@ class _Compiler:
         if quick is not None:
             return CompiledCheck(source=check, expression=wanted, passes=_looked_up(quick)), True
         try:
-            asked = self._xpath(write_condition(_without_membership(wanted, parsed, check)))
+            asked = self._xpath(write_condition(wanted))
         except (NotXPath1, etree.XPathError) as error:
             self._refuse(check.test, error)
             return None
@@ -212,7 +242,7 @@ def _is_concept(step: Step, lets: Mapping[str, str]) -> bool:
 
 def _value_set_names(expression: Expression) -> Iterator[str]:
     match expression:
-        case Call(name="in-value-set", arguments=(Literal(value=str() as name),)):
+        case Call(name=called, arguments=(Literal(value=str() as name),)) if called in _MEMBERSHIP:
             yield name
         case Binary(left=left, right=right):
             yield from _value_set_names(left)
@@ -220,13 +250,6 @@ def _value_set_names(expression: Expression) -> Iterator[str]:
         case Call(arguments=arguments):
             for each in arguments:
                 yield from _value_set_names(each)
-
-
-def _without_membership(wanted: Expression, parsed: Expression, check: Check) -> Expression:
-    """XPath cannot look a value set up: the test as it was written."""
-    if not any(True for _ in _value_set_names(wanted)):
-        return wanted
-    return parsed if check.kind == "assert" else Call("not", (parsed,))
 
 
 def _index(

@@ -62,7 +62,7 @@ class Negative:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a path: axis, node test and predicates. ITS axis `value` evaluates `test` on each node."""
+    """One step of a path: axis, node test and predicates. The axis `value` evaluates `test` on each node."""
 
     axis: str
     test: "str | Expression"

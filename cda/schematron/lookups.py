@@ -29,7 +29,7 @@ Condition = Callable[[Element, Nodes], bool]
 _Found = Callable[[Element, Nodes], Sequence[Element]]
 _Strings = Callable[[Element, Nodes], Sequence[str]]
 _Number = Callable[[Element, Nodes], float]
-IsMember = Callable[[str, str, str], bool]
+ElementTest = Callable[[str, Element], bool]
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -44,10 +44,13 @@ _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """What the names of an expression mean: namespaces by prefix, and membership of a code in a value set."""
+    """What the names of an expression mean: namespaces by prefix, and functions of the context element.
+
+    An element test is called with one literal: `in-value-set('NAME')`, `datatype('CE')`.
+    """
 
     namespaces: Mapping[str, str]
-    is_member: IsMember
+    element_tests: Mapping[str, ElementTest]
 
     def tag(self, name: str) -> str | None:
         """`cda:code` as lxml writes it; None for a prefix or wild card that no table has."""
@@ -76,8 +79,8 @@ def condition(expression: Expression, words: Vocabulary) -> Condition | None:
             return condition(operand, words)
         case Call(name="matches", arguments=(operand, Literal(value=str() as pattern))):
             return _matches(_strings(operand, words), pattern)
-        case Call(name="in-value-set", arguments=(Literal(value=str() as name),)):
-            return _membership(name, words)
+        case Call(name=name, arguments=(Literal(value=str() as argument),)) if name in words.element_tests:
+            return _element_test(words.element_tests[name], argument)
         case Path():
             return _exists(expression, words)
         case Filter(primary=Path() as path, predicates=predicates) if not any(map(is_number, predicates)):
@@ -109,13 +112,8 @@ def _matches(strings: _Strings | None, pattern: str) -> Condition | None:
     return lambda element, nodes: found.search(next(iter(strings(element, nodes)), "")) is not None
 
 
-def _membership(name: str, words: Vocabulary) -> Condition:
-    """Whether the code of the context element is in the value set."""
-
-    def is_in(element: Element, _nodes: Nodes) -> bool:
-        return words.is_member(name, element.get("code") or "", element.get("codeSystem") or "")
-
-    return is_in
+def _element_test(test: ElementTest, argument: str) -> Condition:
+    return lambda element, _nodes: test(argument, element)
 
 
 def _comparison(sign: str, left: Expression, right: Expression, words: Vocabulary) -> Condition | None:

@@ -4,13 +4,23 @@ One document, one thread, not changed while it is read. Everything is found when
 holding the elements here also keeps their identity, which lxml gives to living proxies only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from lxml import etree
 
 Element = etree._Element
 _TEMPLATE_ID = "{urn:hl7-org:v3}templateId"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Place:
+    """A path from the root with what must hold on its last element. The same object is the same place."""
+
+    parent: "Place | None"
+    tag: str
+    conditions: tuple[Callable[[Element, "Nodes"], bool], ...] = ()
 
 
 class Nodes:
@@ -20,6 +30,7 @@ class Nodes:
         self.root = root
         self._children: dict[Element, dict[str, list[Element]]] = {}
         self._named: dict[str, tuple[Element, ...]] = {}
+        self._places: dict[Place, Sequence[Element]] = {}
 
     def children(self, element: Element) -> Mapping[str, Sequence[Element]]:
         """Child elements by tag."""
@@ -58,20 +69,21 @@ class Nodes:
             found[root] = {parent: None for parent in parents if parent is not None}
         return {root: tuple(parents) for root, parents in found.items()}
 
-    def at(self, path: Sequence[str]) -> Sequence[Element]:
-        """Elements by tags from the root on, the root's own first."""
-        return self._places.get(tuple(path)) or self._walk(tuple(path))
-
-    @cached_property
-    def _places(self) -> dict[tuple[str, ...], Sequence[Element]]:
-        return {(str(self.root.tag),): (self.root,)}
-
-    def _walk(self, path: tuple[str, ...]) -> Sequence[Element]:
-        if len(path) < 2:
-            return ()
-        found = [each for parent in self.at(path[:-1]) for each in self.children(parent).get(path[-1], ())]
-        self._places[path] = found
+    def at(self, place: Place) -> Sequence[Element]:
+        """Elements at a place, found once."""
+        found = self._places.get(place)
+        if found is None:
+            found = self._places[place] = self._walk(place)
         return found
+
+    def _walk(self, place: Place) -> Sequence[Element]:
+        if place.parent is None:
+            elements: Sequence[Element] = (self.root,) if self.root.tag == place.tag else ()
+        else:
+            elements = [each for parent in self.at(place.parent) for each in self.children(parent).get(place.tag, ())]
+        if not place.conditions or not elements:
+            return elements
+        return [each for each in elements if all(holds(each, self) for holds in place.conditions)]
 
     def is_below(self, element: Element, above: Element) -> bool:
         """Whether `above` is an ancestor of the element."""

@@ -63,10 +63,13 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueSets:
-    """Value sets by the name a rule gives them: the path of its `document()`, or its own name."""
+    """Value sets by the name a rule gives them: the path of its `document()`, or its own name.
+
+    `is_member` takes name, code and code system; without a code system the code alone decides.
+    """
 
     has: Callable[[str], bool]
-    is_member: Callable[[str, str, str], bool]
+    is_member: Callable[[str, str, str | None], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from lxml import etree
 from cda.schematron import lookups, shapes
 from cda.schematron.expressions import ANY_DEPTH, Binary, Expression, Path, Step
 from cda.schematron.lookups import Condition, Vocabulary
-from cda.schematron.nodes import Element, Nodes
+from cda.schematron.nodes import Element, Nodes, Place
 from cda.schematron.xpath1 import NotXPath1, is_number, write, write_condition
 
 Select = Callable[[Nodes], Sequence[Element]]
@@ -35,7 +35,7 @@ def alternatives(context: Expression) -> list[Expression]:
     return [context]
 
 
-def selector(context: Expression, words: Vocabulary, xpath: CompileXPath) -> Selector:
+def selector(context: Expression, places: "Places", words: Vocabulary, xpath: CompileXPath) -> Selector:
     """One alternative of a context. NotXPath1 when it selects other than elements."""
     if not isinstance(context, Path) or not context.steps:
         raise NotXPath1("a context that is no path of elements")
@@ -46,7 +46,7 @@ def selector(context: Expression, words: Vocabulary, xpath: CompileXPath) -> Sel
     if steps[0] == ANY_DEPTH:
         steps.pop(0)
     needs = frozenset(root for step in steps if (root := shapes.required_template(step)))
-    select = _looked_up(steps, words, xpath) if anywhere else _from_root(steps, words)
+    select = _looked_up(steps, words, xpath) if anywhere else _from_root(steps, places)
     if select is None:
         found = xpath(write(Path("/", (ANY_DEPTH, *steps) if anywhere else tuple(steps))))
         select = _searched(found)
@@ -61,17 +61,37 @@ def _searched(found: etree.XPath) -> Select:
     return select
 
 
-def _from_root(steps: Sequence[Step], words: Vocabulary) -> Select | None:
-    tags = [_tag(step, words) for step in steps]
-    if any(tag is None for tag in tags) or any(step.predicates for step in steps[:-1]):
-        found = lookups.elements(Path("/", tuple(steps)), words)
-        return None if found is None else lambda nodes: _unique(found(nodes.root, nodes))
-    path = tuple(str(tag) for tag in tags)
-    keep = [lookups.condition(each, words) for each in steps[-1].predicates]
-    if any(each is None for each in keep) or any(is_number(each) for each in steps[-1].predicates):
-        return None
-    conditions = [each for each in keep if each is not None]
-    return lambda nodes: [each for each in nodes.at(path) if all(holds(each, nodes) for holds in conditions)]
+class Places:
+    """Places of one schema, each made once, so that rules below one element share the way to it."""
+
+    def __init__(self, words: Vocabulary) -> None:
+        self._words = words
+        self._made: dict[tuple[Step, ...], Place | None] = {}
+
+    def place(self, steps: tuple[Step, ...]) -> Place | None:
+        """The place these steps lead to from the root; None for other steps than children with simple predicates."""
+        if steps not in self._made:
+            self._made[steps] = self._new(steps)
+        return self._made[steps]
+
+    def _new(self, steps: tuple[Step, ...]) -> Place | None:
+        *before, last = steps
+        parent = self.place(tuple(before)) if before else None
+        tag = _tag(last, self._words)
+        conditions = [_simple(each, self._words) for each in last.predicates]
+        if tag is None or (before and parent is None) or any(each is None for each in conditions):
+            return None
+        return Place(parent=parent, tag=tag, conditions=tuple(each for each in conditions if each is not None))
+
+
+def _simple(predicate: Expression, words: Vocabulary) -> Condition | None:
+    is_position = is_number(predicate) or shapes.has_position(predicate)
+    return None if is_position else lookups.condition(predicate, words)
+
+
+def _from_root(steps: Sequence[Step], places: Places) -> Select | None:
+    place = places.place(tuple(steps))
+    return None if place is None else lambda nodes: nodes.at(place)
 
 
 def _unique(elements: Sequence[Element]) -> Sequence[Element]:

@@ -8,7 +8,12 @@ from cda.schematron import Failure, Nodes, Schema, ValueSets, compile_schema, lo
 
 NAMESPACE = 'xmlns="http://purl.oclc.org/dsdl/schematron"'
 _CODES = {"colours": {("R", "1.2.3"), ("G", "1.2.3")}}
-VALUE_SETS = ValueSets(has=lambda name: name in _CODES, is_member=lambda name, *pair: pair in _CODES[name])
+VALUE_SETS = ValueSets(
+    has=lambda name: name in _CODES,
+    is_member=lambda name, code, system: any(
+        code == known and system in (None, its_system) for known, its_system in _CODES[name]
+    ),
+)
 
 
 def document(body: str) -> etree._Element:

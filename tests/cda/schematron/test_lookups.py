@@ -12,7 +12,7 @@ from cda.schematron.xpath1 import write_condition
 from tests.cda.schematron.rules import document
 
 NAMESPACES = {"cda": "urn:hl7-org:v3"}
-WORDS = Vocabulary(namespaces=NAMESPACES, is_member=lambda *_: False)
+WORDS = Vocabulary(namespaces=NAMESPACES, element_tests={})
 
 SIMPLE = (
     "cda:id",

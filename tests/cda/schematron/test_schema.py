@@ -167,6 +167,12 @@ def test_a_value_set_that_is_not_there_is_named() -> None:
     assert len(found) == 1
 
 
+def test_a_code_set_asks_the_code_alone_also_inside_what_only_xpath_can_say() -> None:
+    body = '<code code="R"/><code code="Z"/>'
+    assert len(failures(one_test("in-code-set('colours')", "cda:code"), body)) == 1
+    assert len(failures(one_test("string-length(@code) = 1 and in-code-set('colours')", "cda:code"), body)) == 1
+
+
 def test_threads_share_one_schema() -> None:
     compiled = one_test("string-length(@code) = 1", "cda:code")
     counts: list[int] = []

@@ -1,0 +1,295 @@
+"""What the published rules miss, checked here: keys, shapes, time zones, references, embedded files.
+
+Each rule has an id, a severity and its words in `schemas/schematron/own.csv`.
+"""
+
+import base64
+import binascii
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from cda.findings import Finding, Layer, Model, Severity, Text, line, location
+from cda.models import model_versions
+from cda.national_identifiers import (
+    INS_ROOTS,
+    PROFESSIONAL_ROOT,
+    STRUCTURE_ROOT,
+    ins_key_is_right,
+    is_ins,
+    is_professional,
+    rpps_key_is_right,
+)
+from cda.schematron.nodes import Element, Nodes
+from schemas import resource
+from schemas.value_sets import value_set
+
+_V3 = "{urn:hl7-org:v3}"
+_HOUR = re.compile(r"\d{10,14}(\.\d+)?")
+_TO_THE_SECOND = re.compile(r"\d{14}(\.\d+)?[+-]\d{4}")
+_AUTHOR_ROOTS = frozenset({PROFESSIONAL_ROOT, STRUCTURE_ROOT, *INS_ROOTS})
+_MAGIC: Mapping[str, tuple[bytes, ...]] = {
+    "application/pdf": (b"%PDF-",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/tiff": (b"II*\x00", b"MM\x00*"),
+    "text/rtf": (b"{\\rtf",),
+    "text/plain": (),
+}
+_CODE_SYSTEMS: Mapping[tuple[str, ...], str] = {
+    ("author", "functionCode"): "JDV_J47_FunctionCode_CISIS",
+    ("componentOf", "encompassingEncounter", "code"): "JDV_J142_TypeRencontre_CISIS",
+    ("componentOf", "encompassingEncounter", "location", "healthCareFacility", "code"): (
+        "JDV_J02_XdsHealthcareFacilityTypeCode_CISIS"
+    ),
+}
+_CONFIDENTIALITY = "2.16.840.1.113883.5.25"
+_Broken = tuple[str, Element, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRule:
+    """One row of the table."""
+
+    id: str
+    severity: Severity
+    expected: Text
+
+
+@cache
+def own_rules() -> Mapping[str, OwnRule]:
+    """The table by id."""
+    rows = csv.DictReader(resource("schematron/own.csv").read_text(encoding="utf-8").splitlines())
+    return {
+        row["id"]: OwnRule(
+            id=row["id"],
+            severity=Severity(row["severity"]),
+            expected=Text(french=row["french"], english=row["english"]),
+        )
+        for row in rows
+    }
+
+
+def own_findings(nodes: Nodes, model: Model) -> Iterator[Finding]:
+    """Every violation of a rule of this module in a ClinicalDocument."""
+    for check in _CHECKS:
+        for rule, element, found in check(nodes):
+            yield finding(rule, element, found)
+    for rule, element, found in _model(nodes.root, model):
+        yield finding(rule, element, found)
+
+
+def finding(rule: str, element: Element, found: str) -> Finding:
+    row = own_rules()[rule]
+    return Finding(
+        rule=rule,
+        layer=Layer.OWN,
+        severity=row.severity,
+        location=location(element),
+        line=line(element),
+        expected=row.expected,
+        found=found[:120],
+    )
+
+
+def _at(element: Element, *names: str) -> Iterator[Element]:
+    return element.iterfind("/".join(_V3 + name for name in names))
+
+
+def _type_id(nodes: Nodes) -> Iterator[_Broken]:
+    found = next(_at(nodes.root, "typeId"), None)
+    pair = (None, None) if found is None else (found.get("root"), found.get("extension"))
+    if pair != ("2.16.840.1.113883.1.3", "POCD_HD000040"):
+        yield "G17", nodes.root if found is None else found, " ".join(each or "" for each in pair)
+
+
+def _times(nodes: Nodes) -> Iterator[_Broken]:
+    root = nodes.root
+    for each in _at(root, "effectiveTime"):
+        if not _TO_THE_SECOND.fullmatch(each.get("value") or ""):
+            yield "G01-document", each, each.get("value") or ""
+    for path in (("author", "time"), ("legalAuthenticator", "time"), ("authenticator", "time")):
+        yield from (_without_offset(each) for each in _at(root, *path) if _is_local(each))
+    act = ("documentationOf", "serviceEvent", "effectiveTime")
+    for bound in ("low", "high"):
+        yield from (_without_offset(each) for each in _at(root, *act, bound) if _is_local(each))
+
+
+def _is_local(element: Element) -> bool:
+    return _HOUR.fullmatch(element.get("value") or "") is not None
+
+
+def _without_offset(element: Element) -> _Broken:
+    return "G01-time", element, element.get("value") or ""
+
+
+def _patient(nodes: Nodes) -> Iterator[_Broken]:
+    for each in _at(nodes.root, "recordTarget", "patientRole", "id"):
+        if each.get("root") in INS_ROOTS:
+            yield from _ins(each)
+    place = ("recordTarget", "patientRole", "patient", "birthplace", "place", "addr", "county")
+    for each in _at(nodes.root, *place):
+        if each.text and not re.fullmatch(r"[0-9][0-9AB][0-9]{3}", each.text.strip()):
+            yield "G02-place", each, each.text
+
+
+def _ins(element: Element) -> Iterator[_Broken]:
+    value = element.get("extension") or ""
+    if not is_ins(value):
+        yield "G02-length", element, value
+    elif not ins_key_is_right(value):
+        yield "G02-key", element, value
+
+
+def _people(nodes: Nodes) -> Iterator[_Broken]:
+    for author in _at(nodes.root, "author", "assignedAuthor"):
+        yield from _author(author)
+    for path in (("legalAuthenticator", "assignedEntity", "id"), ("authenticator", "assignedEntity", "id")):
+        for each in _at(nodes.root, *path):
+            yield from _professional(each)
+
+
+def _author(author: Element) -> Iterator[_Broken]:
+    identifiers = list(_at(author, "id"))
+    if identifiers and not any(each.get("root") in _AUTHOR_ROOTS or _is_device(author) for each in identifiers):
+        yield "G03-root", identifiers[0], identifiers[0].get("root") or ""
+    for each in identifiers:
+        yield from _professional(each)
+    is_professional_author = any(each.get("root") == PROFESSIONAL_ROOT for each in identifiers)
+    if is_professional_author and not _is_device(author) and next(_at(author, "code"), None) is None:
+        yield "G04", author, ""
+
+
+def _is_device(author: Element) -> bool:
+    return next(_at(author, "assignedAuthoringDevice"), None) is not None
+
+
+def _professional(identifier: Element) -> Iterator[_Broken]:
+    value = identifier.get("extension") or ""
+    if identifier.get("root") != PROFESSIONAL_ROOT or not value:
+        return
+    if not is_professional(value):
+        yield "G03-form", identifier, value
+    elif not rpps_key_is_right(value):
+        yield "G03-key", identifier, value
+
+
+def _code_systems(nodes: Nodes) -> Iterator[_Broken]:
+    for path, name in _CODE_SYSTEMS.items():
+        systems = {concept.system for concept in value_set(name).concepts}
+        for each in _at(nodes.root, *path):
+            if each.get("codeSystem") and each.get("codeSystem") not in systems:
+                yield "G05", each, each.get("codeSystem") or ""
+    for each in _at(nodes.root, "confidentialityCode"):
+        if each.get("codeSystem") != _CONFIDENTIALITY:
+            yield "G05", each, each.get("codeSystem") or ""
+
+
+def _sections(nodes: Nodes) -> Iterator[_Broken]:
+    for section in nodes.named(f"{_V3}section"):
+        children = nodes.children(section)
+        title = children.get(f"{_V3}title", ())
+        if not title or not (title[0].text or "").strip():
+            yield "G06-title", section, ""
+        if f"{_V3}text" not in children and f"{_V3}component" not in children:
+            yield "G06-text", section, ""
+
+
+def _references(nodes: Nodes) -> Iterator[_Broken]:
+    values = [(each, each.get("value") or "") for each in nodes.named(f"{_V3}reference")]
+    wanted = [(each, value[1:]) for each, value in values if value.startswith("#") and len(value) > 1]
+    if not wanted:
+        return
+    there = set(nodes.root.xpath("//@ID"))  # type: ignore[arg-type]
+    for each, name in wanted:
+        if name not in there:
+            yield "G07", each, f"#{name}"
+
+
+def _versions(nodes: Nodes) -> Iterator[_Broken]:
+    root = nodes.root
+    replaced = [each for each in _at(root, "relatedDocument") if each.get("typeCode") == "RPLC"]
+    for each in _at(root, "versionNumber"):
+        value = each.get("value") or ""
+        if re.fullmatch(r"[+-]?\d+", value) and int(value) < 1:
+            yield "G08-number", each, value
+        elif value.isdigit() and int(value) > 1 and not replaced:
+            yield "G08-replaced", each, value
+    own = {(each.get("root"), each.get("extension")) for each in _at(root, "id")}
+    for each in replaced:
+        for parent in _at(each, "parentDocument", "id"):
+            if (parent.get("root"), parent.get("extension")) in own:
+                yield "G08-itself", parent, parent.get("root") or ""
+
+
+def _identifiers(nodes: Nodes) -> Iterator[_Broken]:
+    for name in ("id", "setId"):
+        for each in _at(nodes.root, name):
+            if len(each.get("root") or "") > 64:
+                yield "G16", each, each.get("root") or ""
+
+
+def _signers(nodes: Nodes) -> Iterator[_Broken]:
+    for each in _at(nodes.root, "authenticator", "signatureCode"):
+        if each.get("code") != "S":
+            yield "G18", each, each.get("code") or ""
+    for each in _at(nodes.root, "custodian", "assignedCustodian", "representedCustodianOrganization", "id"):
+        if each.get("root") == STRUCTURE_ROOT and not each.get("extension"):
+            yield "G20-custodian", each, each.get("root") or ""
+    for each in _at(nodes.root, "legalAuthenticator", "assignedEntity"):
+        if not any(True for name in ("assignedPerson", "representedOrganization") for _ in _at(each, name)):
+            yield "G20-signer", each, ""
+
+
+def _level_1(nodes: Nodes) -> Iterator[_Broken]:
+    for each in _at(nodes.root, "component", "nonXMLBody", "text"):
+        media = each.get("mediaType") or ""
+        if media not in _MAGIC:
+            yield "G09-media", each, media
+        if each.get("representation") != "B64":
+            yield "G09-representation", each, each.get("representation") or ""
+        else:
+            yield from _embedded(each, media)
+
+
+def _embedded(element: Element, media: str) -> Iterator[_Broken]:
+    try:
+        content = base64.b64decode("".join((element.text or "").split()), validate=True)
+    except binascii.Error:
+        content = b""
+    if not content:
+        yield "G09-base64", element, ""
+        return
+    magic = _MAGIC.get(media, ())
+    if magic and not content.startswith(magic):
+        yield "G09-magic", element, media
+    elif media == "application/pdf" and b"/Encrypt" in content[-4096:]:
+        yield "G09-encrypted", element, media
+
+
+def _model(root: Element, model: Model) -> Iterator[_Broken]:
+    if not model.name:
+        yield "G19-none", root, ""
+    elif not model.is_recognised:
+        yield "G19", root, model.name
+    else:
+        codes = {code for each in model_versions() if each.name == model.name for code in each.type_codes}
+        for each in _at(root, "code"):
+            if codes and each.get("code") not in codes:
+                yield "G19-code", each, each.get("code") or ""
+
+
+_CHECKS: tuple[Callable[[Nodes], Iterator[_Broken]], ...] = (
+    _type_id,
+    _times,
+    _patient,
+    _people,
+    _code_systems,
+    _sections,
+    _references,
+    _versions,
+    _identifiers,
+    _signers,
+    _level_1,
+)

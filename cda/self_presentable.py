@@ -1,0 +1,51 @@
+"""Self-presentable documents: a CDA inside a style sheet that shows it. The style sheet is read, never run.
+
+CI-SIS Volet Structuration minimale, "documents auto-présentables".
+"""
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+from cda.findings import Finding
+from cda.own_rules import finding
+from cda.schematron.nodes import Element
+
+_XSL = "http://www.w3.org/1999/XSL/Transform"
+_CDA_DOCUMENT = "{urn:hl7-org:v3}ClinicalDocument"
+_BRINGS_IN = frozenset({f"{{{_XSL}}}include", f"{{{_XSL}}}import", f"{{{_XSL}}}import-schema"})
+_RUNS = frozenset({"script", "iframe", "object", "embed", "applet"})
+_OUTSIDE = re.compile(r"^\s*(javascript|vbscript|https?|ftp|file|//)", re.IGNORECASE)
+_READS = re.compile(r"\b(document|doc|unparsed-text|collection)\s*\(")
+_LINKS = frozenset({"href", "src", "action", "formaction", "background", "data"})
+
+
+def style_sheet_findings(document: Element) -> Iterator[Finding]:
+    """What a style sheet around a ClinicalDocument must not have: scripts, outside references, inclusions."""
+    root = document.getroottree().getroot()
+    if root is document:
+        return
+    for element in root.iter(etree.Element):
+        if any(each.tag == _CDA_DOCUMENT for each in (element, *element.iterancestors(_CDA_DOCUMENT))):
+            continue
+        problem = _problem(element)
+        if problem:
+            yield finding("G15", element, problem)
+
+
+def _problem(element: Element) -> str:
+    name = etree.QName(element).localname
+    if element.tag in _BRINGS_IN:
+        return f"xsl:{name}"
+    if name.lower() in _RUNS:
+        return name
+    for key, value in element.attrib.items():
+        attribute = etree.QName(str(key)).localname.lower()
+        if attribute.startswith("on") and etree.QName(element).namespace != _XSL:
+            return attribute
+        if attribute in _LINKS and _OUTSIDE.match(str(value)):
+            return f"{attribute}={str(value)[:60]}"
+        if etree.QName(element).namespace == _XSL and _READS.search(str(value)):
+            return f"{attribute}={str(value)[:60]}"
+    return ""
