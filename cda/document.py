@@ -5,6 +5,7 @@ before a tree is built: a document type, entities, an XML version other than 1.0
 Base64 bodies make text nodes of many megabytes, so the tree itself is built with `huge_tree`.
 """
 
+import re
 from dataclasses import dataclass
 from xml.parsers import expat
 
@@ -13,6 +14,9 @@ from lxml import etree
 CDA = "urn:hl7-org:v3"
 MAX_BYTES = 100 * 1024 * 1024
 MAX_DEPTH = 256
+_ENTITY = re.compile(rb"&(?!amp;|lt;|gt;|quot;|apos;|#)")
+_PLAIN_BYTES = 8 * 1024 * 1024
+_ASCII_STARTS = (b"<", b"\xef", b"\n", b" ", b"\r", b"\t")
 _CLINICAL_DOCUMENT = f"{{{CDA}}}ClinicalDocument"
 
 # Root element -> mimeType of the metadata. The style sheet of a self-presentable document is never run.
@@ -43,8 +47,10 @@ def read_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> Document:
     """
     if len(data) > max_bytes:
         raise UnreadableDocument(f"The document has {len(data)} bytes; at most {max_bytes} are read.")
-    _check_structure(data)
-    root = _tree(data)
+    root = _plain_tree(data)
+    if root is None:
+        _check_structure(data)
+        root = _tree(data, huge=True)
     mime_type = _MIME_TYPES.get(str(root.tag))
     if mime_type is None:
         raise UnreadableDocument(f"The root element is {_shown(root.tag)}; a ClinicalDocument of {CDA} was expected.")
@@ -63,6 +69,20 @@ def read_whole(data: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
         raise UnreadableDocument(f"The document has {len(data)} bytes; at most {max_bytes} are read.")
     _check_structure(data)
     return _tree(data, whole=True)
+
+
+def _plain_tree(data: bytes) -> etree._Element | None:
+    """The tree in one parse, where libxml2's own limits are enough: no document type, no entity, shallow, small texts.
+
+    None otherwise: the long way then reads it or says why not.
+    """
+    is_ascii = data[:1] in _ASCII_STARTS and b"\x00" not in data[:64]
+    if len(data) > _PLAIN_BYTES or not is_ascii or b"<!DOCTYPE" in data or _ENTITY.search(data):
+        return None
+    try:
+        return _tree(data, huge=False)
+    except UnreadableDocument:
+        return None
 
 
 class _Depth:
@@ -110,7 +130,7 @@ def _not_well_formed(error: Exception) -> UnreadableDocument:
     return UnreadableDocument(f"The document is not well-formed XML: {_shown(error)}.")
 
 
-def _tree(data: bytes, *, whole: bool = False) -> etree._Element:
+def _tree(data: bytes, *, whole: bool = False, huge: bool = True) -> etree._Element:
     """Comments and processing instructions are left out, unless asked for: a value with one inside stays one text."""
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -118,7 +138,7 @@ def _tree(data: bytes, *, whole: bool = False) -> etree._Element:
         load_dtd=False,
         dtd_validation=False,
         attribute_defaults=False,
-        huge_tree=True,
+        huge_tree=huge,
         remove_comments=not whole,
         remove_pis=not whole,
     )
@@ -126,8 +146,10 @@ def _tree(data: bytes, *, whole: bool = False) -> etree._Element:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _not_well_formed(error) from error
-    if root.getroottree().docinfo.internalDTD is not None:
+    docinfo = root.getroottree().docinfo
+    if docinfo.internalDTD is not None:
         _refuse_document_type()
+    _check_version(docinfo.xml_version or "1.0", None, 0)
     return root
 
 

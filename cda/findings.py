@@ -61,11 +61,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """The document model a document declares and the version whose rules apply; both empty when there is none."""
+    """The document model a document declares and the version whose rules apply; both empty when there is none.
+
+    `is_recognised`: the version it declares has rules. `is_earlier`: it is older than every version that has.
+    """
 
     name: str = ""
     version: str = ""
     is_recognised: bool = True
+    is_earlier: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}".strip()

@@ -58,7 +58,8 @@ def _by_template() -> Mapping[str, Sequence[ModelVersion]]:
 def model_of(document: Element) -> Model:
     """The model of a ClinicalDocument. Without a name when it declares none that has rules.
 
-    Of an extension nobody knows the latest version stands in, and `is_recognised` is False.
+    Of an extension nobody knows the latest version stands in, and `is_recognised` is False. Documents from before
+    versions had numbers have no extension and are earlier than all.
     """
     if document.find(f"{_V3}component/{_V3}nonXMLBody") is not None:
         return _level_1(document)
@@ -88,4 +89,5 @@ def _level_1(document: Element) -> Model:
 def _version(versions: Sequence[ModelVersion], extension: str) -> Model:
     same = next((each for each in versions if each.extension == extension), None)
     chosen = same or versions[-1]
-    return Model(name=chosen.name, version=chosen.version, is_recognised=same is not None)
+    is_earlier = same is None and extension < min(each.extension for each in versions)
+    return Model(name=chosen.name, version=chosen.version, is_recognised=same is not None, is_earlier=is_earlier)

@@ -4,6 +4,8 @@ import re
 import threading
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
+from typing import Any
 
 from lxml import etree
 
@@ -32,7 +34,7 @@ def schema_findings(document: Element) -> Iterator[Finding]:
     schema = _per_thread().schema
     if schema.validate(document):
         return
-    for error in list(schema.error_log)[:_MOST]:
+    for error in islice(_errors(schema.error_log), _MOST):
         reason = _NAMESPACE.sub("", error.message)
         yield Finding(
             rule=error.type_name.removeprefix("SCHEMAV_"),
@@ -45,6 +47,11 @@ def schema_findings(document: Element) -> Iterator[Finding]:
                 english=f"a document that follows the CDA R2 schema: {reason}",
             ),
         )
+
+
+def _errors(log: Any) -> Iterator[Any]:
+    """The entries of an error log, which the type stubs do not know to be one."""
+    yield from log
 
 
 def _location(path: str | None) -> str:

@@ -32,6 +32,8 @@ def style_sheet_findings(document: Element) -> Iterator[Finding]:
         problem = _problem(element)
         if problem:
             yield finding("G15", element, problem)
+        elif reads := _reads(element):
+            yield finding("G15-reads", element, reads)
 
 
 def _problem(element: Element) -> str:
@@ -46,6 +48,11 @@ def _problem(element: Element) -> str:
             return attribute
         if attribute in _LINKS and _OUTSIDE.match(str(value)):
             return f"{attribute}={str(value)[:60]}"
-        if etree.QName(element).namespace == _XSL and _READS.search(str(value)):
-            return f"{attribute}={str(value)[:60]}"
     return ""
+
+
+def _reads(element: Element) -> str:
+    """The attribute of a style sheet instruction that reads another file."""
+    if etree.QName(element).namespace != _XSL:
+        return ""
+    return next((f"{key!s}={value!s}" for key, value in element.attrib.items() if _READS.search(str(value))), "")

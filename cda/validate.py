@@ -24,6 +24,7 @@ from cda.schematron.nodes import Element
 from cda.self_presentable import style_sheet_findings
 
 _LATER_RULES = frozenset({Layer.HEADER, Layer.IHE, Layer.FRENCH, Layer.NATIONAL})
+_RULES_BY_VERSION = frozenset({Layer.MODEL})
 _SEVERITIES = {"warning": Severity.WARNING, "warn": Severity.WARNING, "info": Severity.INFORMATION}
 _WORDS = Vocabulary(
     namespaces={
@@ -69,8 +70,8 @@ def check(document: Document, rules: RuleSet) -> Report:
         *(each for layer, schema in schemas for each in _layer_findings(layer, schema, nodes)),
         *own_findings(nodes, model),
     ]
-    if not model.is_recognised:
-        findings = [_as_warning(each) for each in findings]
+    lenient = _lenient_layers(model)
+    findings = [_as_warning(each) if each.layer in lenient else each for each in findings]
     return Report(model=model, findings=tuple(findings), not_run=tuple(_not_run(schemas)))
 
 
@@ -90,10 +91,15 @@ def _not_run(schemas: list[tuple[Layer, Schema]]) -> Iterator[NotRun]:
         yield from schema.not_run
 
 
+def _lenient_layers(model: Model) -> frozenset[Layer]:
+    """Layers whose rules may not be those of the document's version: they warn and do not refuse."""
+    if model.is_recognised:
+        return frozenset()
+    return _RULES_BY_VERSION | _LATER_RULES if model.is_earlier else _RULES_BY_VERSION
+
+
 def _as_warning(finding: Finding) -> Finding:
-    if finding.layer in _LATER_RULES and finding.severity is Severity.ERROR:
-        return replace(finding, severity=Severity.WARNING)
-    return finding
+    return replace(finding, severity=Severity.WARNING) if finding.severity is Severity.ERROR else finding
 
 
 def _layer_findings(layer: Layer, schema: Schema, nodes: Nodes) -> Iterator[Finding]:

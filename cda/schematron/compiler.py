@@ -1,7 +1,6 @@
 """Compiling a schema: each expression once, as a look-up where it is simple enough, as XPath where not."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from lxml import etree
 
@@ -10,7 +9,7 @@ from cda.schematron.expressions import Binary, Call, Expression, ExpressionError
 from cda.schematron.functions import Functions, OpenDocument, functions
 from cda.schematron.load import Check, Let, Pattern, Rule, SchemaSource
 from cda.schematron.lookups import Condition, ElementTest, Vocabulary
-from cda.schematron.nodes import Element, Nodes
+from cda.schematron.nodes import Element
 from cda.schematron.schema import CompiledCheck, CompiledRule, NotRun, Schema, ValueSets
 from cda.schematron.selectors import Places, Selector, alternatives, selector
 from cda.schematron.shapes import uses_variables
@@ -154,16 +153,18 @@ class _Compiler:
             return None
         named = {let.name: _spaceless(let.value) for let in rule.lets}
         lets = self._lets(rule.lets)
-        checks = [check for each in rule.checks if (check := self._check(each, named))]
-        slow = tuple(check for check, is_quick in checks if not is_quick)
+        quick: list[tuple[Condition, CompiledCheck]] = []
+        slow: list[tuple[etree.XPath, CompiledCheck]] = []
+        for each in rule.checks:
+            self._check(each, named, quick, slow)
         return CompiledRule(
             source=rule,
             pattern=pattern.id,
             selectors=selectors,
             lets=lets,
-            quick=tuple(check for check, is_quick in checks if is_quick),
-            slow=slow,
-            all_slow=self._conjunction(slow),
+            quick=tuple(quick),
+            slow=tuple(slow),
+            all_slow=self._conjunction([check for _, check in slow]),
         )
 
     def _selectors(self, context: str) -> Iterator[Selector]:
@@ -174,32 +175,38 @@ class _Compiler:
             except (NotXPath1, etree.XPathError) as error:
                 self._refuse(context, error)
 
-    def _check(self, check: Check, lets: Mapping[str, str]) -> tuple[CompiledCheck, bool] | None:
-        """The check, and whether it is a look-up. A report fails where its test holds."""
+    def _check(
+        self,
+        check: Check,
+        lets: Mapping[str, str],
+        quick: list[tuple[Condition, CompiledCheck]],
+        slow: list[tuple[etree.XPath, CompiledCheck]],
+    ) -> None:
+        """Put a check among the look-ups or those of XPath. A report fails where its test holds."""
         parsed = self._parsed(check.test)
         if parsed is None:
-            return None
+            return
         expression = _with_membership(parsed, lets)
         missing = [name for name in _value_set_names(expression) if not self._value_sets.has(name)]
         if missing:
             self._refuse(check.test, f"value set {missing[0]} is not available")
-            return None
+            return
         wanted = expression if check.kind == "assert" else Call("not", (expression,))
+        compiled = CompiledCheck(source=check, expression=wanted)
         if wanted not in self._conditions:
             self._conditions[wanted] = lookups.condition(wanted, self._words)
-        quick = self._conditions[wanted]
-        if quick is not None:
-            return CompiledCheck(source=check, expression=wanted, passes=_looked_up(quick)), True
+        condition = self._conditions[wanted]
+        if condition is not None:
+            quick.append((condition, compiled))
+            return
         try:
-            asked = self._xpath(write_condition(wanted))
+            slow.append((self._xpath(write_condition(wanted)), compiled))
         except (NotXPath1, etree.XPathError) as error:
             self._refuse(check.test, error)
-            return None
-        return CompiledCheck(source=check, expression=wanted, passes=_asked(asked)), False
 
     def _conjunction(self, checks: Sequence[CompiledCheck]) -> etree.XPath | None:
         """All XPath checks of a rule in one call; None when one needs a variable."""
-        if len(checks) < 1 or any(uses_variables(check.expression) for check in checks):
+        if not checks or any(uses_variables(check.expression) for check in checks):
             return None
         try:
             return self._xpath(" and ".join(write_condition(check.expression) for check in checks))
@@ -209,14 +216,6 @@ class _Compiler:
 
 def _spaceless(text: str) -> str:
     return "".join(text.split())
-
-
-def _looked_up(quick: Condition) -> Callable[[Element, Nodes, Mapping[str, Any]], bool]:
-    return lambda element, nodes, _variables: quick(element, nodes)
-
-
-def _asked(asked: etree.XPath) -> Callable[[Element, Nodes, Mapping[str, Any]], bool]:
-    return lambda element, _nodes, variables: bool(asked(element, **variables))
 
 
 def _with_membership(expression: Expression, lets: Mapping[str, str]) -> Expression:

@@ -118,7 +118,8 @@ def _element_test(test: ElementTest, argument: str) -> Condition:
 
 def _comparison(sign: str, left: Expression, right: Expression, words: Vocabulary) -> Condition | None:
     if is_number(left) or is_number(right):
-        return _numbers(sign, _number(left, words), _number(right, words))
+        cardinality = _cardinality(sign, left, right, words)
+        return cardinality or _numbers(sign, _number(left, words), _number(right, words))
     if sign not in {"=", "!="} or is_boolean(left) or is_boolean(right):
         return None
     if isinstance(left, Literal):
@@ -149,6 +150,25 @@ def _equals(sign: str, path: Path, value: str, words: Vocabulary) -> Condition |
     if sign == "=":
         return lambda element, nodes: value in strings(element, nodes)
     return lambda element, nodes: any(each != value for each in strings(element, nodes))
+
+
+def _cardinality(sign: str, left: Expression, right: Expression, words: Vocabulary) -> Condition | None:
+    """`count(path) = 1` and the like, in one step: the most frequent of all tests."""
+    match left, right:
+        case Call(name="count", arguments=(Path() as path,)), Literal(value=float() as wanted):
+            found = None if _is_attribute(path) else elements(path, words)
+        case _:
+            return None
+    if found is None:
+        return None
+    match sign:
+        case "=":
+            return lambda element, nodes: len(found(element, nodes)) == wanted
+        case "<=":
+            return lambda element, nodes: len(found(element, nodes)) <= wanted
+        case ">=":
+            return lambda element, nodes: len(found(element, nodes)) >= wanted
+    return None
 
 
 def _numbers(sign: str, left: _Number | None, right: _Number | None) -> Condition | None:

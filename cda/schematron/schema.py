@@ -14,6 +14,7 @@ from lxml import etree
 from cda.schematron.expressions import Expression
 from cda.schematron.functions import values_as_nodes
 from cda.schematron.load import Check, Rule
+from cda.schematron.lookups import Condition
 from cda.schematron.nodes import Element, Nodes
 from cda.schematron.selectors import Selector
 
@@ -41,11 +42,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledCheck:
-    """`expression` is None only for text that could not be parsed."""
+    """A check and its test as it must hold, a report turned round."""
 
     source: Check
     expression: Expression
-    passes: Callable[[Element, Nodes, Mapping[str, Any]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +56,8 @@ class CompiledRule:
     pattern: str
     selectors: tuple[Selector, ...]
     lets: tuple[tuple[str, etree.XPath], ...]
-    quick: tuple[CompiledCheck, ...]
-    slow: tuple[CompiledCheck, ...]
+    quick: tuple[tuple[Condition, CompiledCheck], ...]
+    slow: tuple[tuple[etree.XPath, CompiledCheck], ...]
     all_slow: etree.XPath | None
 
 
@@ -95,7 +95,13 @@ class Schema:
         for template in nodes.templates:
             chosen.update(self.indexed.get(template, ()))
         for at in sorted(chosen):
-            yield from _pattern_failures(self.patterns[at], nodes, variables)
+            rules = self.patterns[at]
+            if len(rules) > 1:
+                yield from _pattern_failures(rules, nodes, variables)
+                continue
+            for rule in rules:
+                for element in _matched(rule, nodes):
+                    yield from _rule_failures(rule, element, nodes, variables)
 
 
 def _pattern_failures(rules: Sequence[CompiledRule], nodes: Nodes, variables: Mapping[str, Any]) -> Iterator[Failure]:
@@ -104,15 +110,13 @@ def _pattern_failures(rules: Sequence[CompiledRule], nodes: Nodes, variables: Ma
     for rule in rules:
         for element in _matched(rule, nodes):
             if element not in tested:
-                if len(rules) > 1:
-                    tested.add(element)
+                tested.add(element)
                 yield from _rule_failures(rule, element, nodes, variables)
 
 
 def _matched(rule: CompiledRule, nodes: Nodes) -> Sequence[Element]:
-    found = [
-        each.select(nodes) for each in rule.selectors if all(template in nodes.templates for template in each.needs)
-    ]
+    templates = nodes.templates
+    found = [each.select(nodes) for each in rule.selectors if each.needs <= templates.keys()]
     if len(found) == 1:
         return found[0]
     return tuple(dict.fromkeys(element for elements in found for element in elements))
@@ -121,15 +125,18 @@ def _matched(rule: CompiledRule, nodes: Nodes) -> Sequence[Element]:
 def _rule_failures(
     rule: CompiledRule, element: Element, nodes: Nodes, variables: Mapping[str, Any]
 ) -> Iterator[Failure]:
-    for check in rule.quick:
-        if not check.passes(element, nodes, variables):
+    for holds, check in rule.quick:
+        if not holds(element, nodes):
             yield Failure(rule=rule, check=check, element=element)
-    if not rule.slow or _all_pass(rule, element):
-        return
-    values = _evaluate(rule.lets, element, variables) if rule.lets else variables
-    for check in rule.slow:
+    if rule.slow and not _all_pass(rule, element):
+        yield from _slow_failures(rule, element, variables)
+
+
+def _slow_failures(rule: CompiledRule, element: Element, variables: Mapping[str, Any]) -> Iterator[Failure]:
+    values = _evaluate(rule.lets, element, variables)
+    for asked, check in rule.slow:
         try:
-            passes = check.passes(element, nodes, values)
+            passes = bool(asked(element, **values))
         except (etree.XPathError, TypeError, ValueError) as error:
             yield Failure(rule=rule, check=check, element=element, error=str(error) or type(error).__name__)
             continue
