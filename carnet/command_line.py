@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from access_policy.make_submission_signature import DIGESTS
 from carnet.address import CannotListen, with_port
 from carnet.backup_commands import backup_command, restore_command
+from carnet.cda_commands import cda
 from carnet.exchange import ClientError
 from carnet.fhir_client import FhirClient
 from carnet.media_commands import export, import_
@@ -39,6 +40,7 @@ from carnet.vihf_commands import vihf
 from carnet.wiring import open_units
 from carnet.xds_client import Answer, XdsClient
 from cda.document import UnreadableDocument
+from cda.schematron import SchemaError
 from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
 from repository.registration import RegistryNotAvailable
@@ -50,7 +52,7 @@ from xds.errors import RegistryError, Rejected
 
 REFUSED, USAGE = 1, 2
 KNOWN_FAILURES = (
-    *(CannotListen, ClientError, UnreadableDocument, ExportFailed, MediumRefused),
+    *(CannotListen, ClientError, UnreadableDocument, SchemaError, ExportFailed, MediumRefused),
     *(PkiFailed, RegistryNotAvailable, StorageFailed),
 )
 _PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -105,6 +107,7 @@ def commands() -> None:
 
 
 for command in (
+    cda,
     patient,
     recipient,
     on_demand,

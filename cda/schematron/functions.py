@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 _XSI_QNAME = re.compile(r"^(?:([\w.\-]+):)?([\w.\-]+)$")
-_DATE_TIME = re.compile(r"^-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?$")
+_DATE_TIME = re.compile(r"^-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00))?$")
 
 Functions = Mapping[tuple[str | None, str], Callable[..., Any]]
 OpenDocument = Callable[[str], "etree._Element | None"]
@@ -95,7 +95,7 @@ def _texts(value: Any) -> list[str]:
 @cache
 def regular_expression(pattern: str, flags: str = "") -> re.Pattern[str]:
     """A regular expression of XPath 2.0. An anchor that is repeated, which XPath allows, is one anchor."""
-    return re.compile(re.sub(r"\^[+*]\??", "^", pattern), re.IGNORECASE if "i" in flags else 0)
+    return re.compile(re.sub(r"(^|\|)\^[+*]\??", r"\1^", pattern), re.IGNORECASE if "i" in flags else 0)
 
 
 def _matches(_context: Any, value: Any, pattern: Any, flags: Any = "") -> bool:

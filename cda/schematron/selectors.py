@@ -124,6 +124,9 @@ def _looked_up(steps: Sequence[Step], words: Vocabulary, xpath: CompileXPath) ->
 
 
 def _anchor(steps: Sequence[Step]) -> int | None:
+    """The step to begin with: the document element, the last that demands a template, else the last."""
+    if isinstance(steps[0].test, str) and steps[0].test.endswith("ClinicalDocument") and ANY_DEPTH not in steps:
+        return 0
     templated = [at for at, step in enumerate(steps) if shapes.required_template(step)]
     if templated:
         return templated[-1]

@@ -220,7 +220,7 @@ def _path(path: Path) -> str:
         case Path(start=start, steps=(*steps, Step(axis="value", test=test))):
             return _valued(start, steps, test)
     written = []
-    for step in path.steps:
+    for step in _from_document_element(path):
         written.append("" if step == ANY_DEPTH else _step(step))
     text = "/".join(written)
     match path.start:
@@ -231,6 +231,16 @@ def _path(path: Path) -> str:
     start = path.start
     inner = write(start) if not isinstance(start, str) else start
     return f"{inner}/{text}" if isinstance(start, Variable | Call) else f"({inner})/{text}"
+
+
+def _from_document_element(path: Path) -> tuple[Step, ...]:
+    """`document(x)/a` begins at the document node; our function answers its element, so `a` is that element."""
+    match path:
+        case Path(
+            start=Call(name="doc" | "document"), steps=(Step(axis="child", test=str() as test, predicates=found), *rest)
+        ):
+            return (Step("self", test, found), *rest)
+    return path.steps
 
 
 def _valued(start: "Expression | str | None", steps: list[Step], test: "str | Expression") -> str:
