@@ -1,8 +1,8 @@
 """Schemas, service descriptions and value sets: the files of the standard as data, and one look-up. ITI TF-3: 4.2.
 
 `xsd/` restates OASIS ebXML RegRep 3.0 (rim, rs, lcm, query) and the messages of ITI TF-2: 3.18, 3.41,
-3.42, 3.43 (xds_b); `xsd/messages.xsd` is all of them as one schema. `wsdl/` restates ITI TF-2x: V. `cda/` restates CDA R2 with the extensions that
-French documents use; `schematron/` holds the rules of French documents.
+3.42, 3.43 (xds_b); `xsd/messages.xsd` is all of them as one schema. `wsdl/` restates ITI TF-2x: V. `cda/`
+restates CDA R2 with the extensions that French documents use; `schematron/` holds rules of French documents.
 """
 
 from pathlib import Path
