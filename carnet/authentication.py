@@ -1,5 +1,6 @@
 """Who calls: the rules of the settings, the memory of used assertions, and the door's question about a message."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ from storage.assertion_uses import StoredAssertionUses
 from storage.unit_of_work import Units
 
 _FINGERPRINT_OCTETS = 32
+# Longer than every check together, on a machine with time to spare.
+_REFUSAL_SECONDS = 0.025
 SERVICES = ("registry", "repository", "patients", "recipient")
 
 # The certificate (DER) that the client of a request has proved to hold its key of; None without one.
@@ -81,15 +84,19 @@ def proved_caller(
     settings: Settings,
     on_refusal: OnRefusal,
 ) -> CallerOfMessage:
-    """Asks every message for its caller; the sender of a refused one reads one constant text. ITI TF-2: 3.40.4.1.3"""
+    """Asks every message for its caller; the sender of a refused one reads one constant text. ITI TF-2: 3.40.4.1.3
+
+    A refusal is not told before a fixed time has passed, whichever check it failed: its moment tells nothing either.
+    """
     tells_certificate = wire_name(settings) == DMP.name
 
     def caller_of(environ: WSGIEnvironment, envelope: etree._Element) -> Caller:
-        peer = peer_certificate(environ)
+        began, peer = time.monotonic(), peer_certificate(environ)
         try:
             return authenticator.caller(envelope, peer)
         except Refused as refused:
             on_refusal(refused, peer)
+            time.sleep(max(0.0, began + _REFUSAL_SECONDS - time.monotonic()))
             raise fault_of(refused, tells_certificate=tells_certificate) from None
 
     return caller_of

@@ -25,6 +25,8 @@ _AT_LEAST_ONE = (
     "max_part_header_kb",
     "mllp_message_kb",
     "registry_timeout_seconds",
+    "vihf_life_seconds",
+    "assertion_hours",
 )
 
 
@@ -252,6 +254,8 @@ def _check(settings: Settings) -> None:
     for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingsError(f"setting {name}: found {getattr(settings, name)}, expected at least 1")
+    if settings.clock_skew_seconds < 0:
+        raise SettingsError(f"setting clock_skew_seconds: found {settings.clock_skew_seconds}, expected 0 or more")
     if settings.workers < 1 or settings.threads < 1 or settings.max_document_mb < 1 or not 0 <= settings.port < 65536:
         raise SettingsError("settings workers, threads, max_document_mb: expected at least 1; port: 0 to 65535")
     if settings.home_community_id and not is_oid_urn(settings.home_community_id):

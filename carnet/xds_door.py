@@ -37,7 +37,7 @@ from repository import iti86_remove_documents as iti86
 from repository.registration import RegistryNotAvailable
 from repository.store import Repository
 from schemas.wsdl import wsdl, xsd
-from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal
+from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal, sender
 from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
 from storage.unit_of_work import StorageFailed
@@ -119,9 +119,21 @@ def patient_operations(registry: Registry) -> tuple[Operation, ...]:
 
     answered = f"{V3}:MCCI_IN000002UV01"
     return tuple(
-        _operation(f"ITI-44-{name}", f"{V3}:{name}", f"{{{V3}}}{name}", handler, response_action=answered)
+        _operation(
+            f"ITI-44-{name}",
+            f"{V3}:{name}",
+            f"{{{V3}}}{name}",
+            handler,
+            response_action=answered,
+            failure=_interaction_failure,
+        )
         for name in Interaction
     )
+
+
+def _interaction_failure(error: RegistryError) -> bytes:
+    """HL7 v3 has no registry response; what its own acknowledgement cannot say is a fault."""
+    raise sender(error.context)
 
 
 def repository_operations(repository: Repository) -> tuple[Operation, ...]:

@@ -60,6 +60,7 @@ def revocations(*serials: int, days: int = 365) -> list[x509.CertificateRevocati
     return [revocation_list(one, serials, now=since, days=days) for one in igc().authorities]
 
 
+@cache
 def trust(*revoked: int) -> Trust:
     authorities = igc()
     return Trust(

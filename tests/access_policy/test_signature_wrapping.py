@@ -47,7 +47,7 @@ def test_all_1280_wrapped_messages_are_refused_and_a_careless_verifier_is_fooled
 
 
 def test_random_moves_of_the_pieces_are_refused(authenticator: Authenticator) -> None:
-    _refuse_shuffled(authenticator, 720)
+    _refuse_shuffled(authenticator, 320)
 
 
 @pytest.mark.long

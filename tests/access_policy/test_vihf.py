@@ -284,3 +284,13 @@ def test_a_card_that_names_a_structure_speaks_for_that_one() -> None:
     claim = replace(sts.a_claim(), structure=sts.OTHER_CLINIC.identifier)
     message = sts.envelope(sts.a_vihf(claim, signer=issued[Use.SIGNATURE]))
     assert sts.accepted(message, issued[Use.AUTHENTICATION]).structure == sts.OTHER_CLINIC.identifier
+
+
+def test_the_header_of_a_soap_1_1_envelope_is_read_as_well() -> None:
+    """W01: known senders write it, whatever their Content-Type says."""
+    soap_1_1 = sts.envelope(sts.a_vihf()).replace(
+        b"http://www.w3.org/2003/05/soap-envelope", b"http://schemas.xmlsoap.org/soap/envelope/"
+    )
+    assert sts.accepted(soap_1_1).name == sts.DOCTOR.identifier
+    other = soap_1_1.replace(b"<wsse:Security ", b'<wsse:Security e:actor="urn:other" ')
+    assert sts.refusal(other).reason is Reason.HEADER

@@ -1,6 +1,7 @@
 """Callers that prove themselves by certificate and assertion, over HTTP: who gets in, and what they reach."""
 
 import base64
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -157,10 +158,15 @@ def refusals(world: World) -> dict[str, tuple[etree._Element | None, Credential 
 
 
 def test_every_cause_has_one_answer(world: World) -> None:
-    answers = {name: world.find(*proof) for name, proof in refusals(world).items()}
+    answers, times = {}, {}
+    for name, proof in refusals(world).items():
+        began = time.monotonic()
+        answers[name] = world.find(*proof)
+        times[name] = time.monotonic() - began
     bodies = {name: etree.tostring(one.body) for name, one in answers.items()}
     assert set(bodies.values()) == {bodies["expired"]}, bodies
     assert {one.response.status for one in answers.values()} == {400}
+    assert min(times.values()) >= 0.025, times
     assert answers["expired"].fault == ["env:Sender", "s:FailedAuthentication"]
     assert CONSTANT.encode() in bodies["expired"]
     assert answers["expired"].action == "http://www.w3.org/2005/08/addressing/soap/fault"
@@ -230,6 +236,14 @@ def test_transactions_that_no_assertion_opens_are_refused(world: World) -> None:
     client = world.card[Use.AUTHENTICATION]
     answered = world.post("/xds/registry", body, messages.REMOVE_METADATA, world.vihf(), client)
     assert answered.contexts == ["the caller may not do this"]
+
+
+def test_a_patient_feed_that_no_assertion_opens_gets_a_fault(world: World) -> None:
+    name = "PRPA_IN201301UV02"
+    body = f'<v:{name} xmlns:v="urn:hl7-org:v3" ITSVersion="XML_1.0"/>'.encode()
+    answered = world.post("/xds/patients", body, f"urn:hl7-org:v3:{name}", world.vihf(), world.card[Use.AUTHENTICATION])
+    assert (answered.response.status, answered.fault) == (400, ["env:Sender"])
+    assert answered.body.findtext(".//{*}Text") == "the caller may not do this"
 
 
 def test_fhir_asks_for_a_token(world: World) -> None:
