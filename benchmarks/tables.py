@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _HEAD = (
-    "| Transaction | ratio to canned | everything on | target | req/s | canned req/s | p50 ms | p95 ms | p99 ms "
-    "| server CPU ms | database CPU ms | canned CPU ms |"
+    "| Transaction | beside | ratio | everything on | target | per s | beside per s | p50 ms | p95 ms | p99 ms "
+    "| server CPU ms | database CPU ms | beside CPU ms |"
 )
-_RULE = "|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+_RULE = "|---|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
 
 
 def markdown(outcome: Mapping[str, Any]) -> str:
@@ -23,6 +23,8 @@ def _circumstances(outcome: Mapping[str, Any]) -> Iterator[str]:
     yield "- Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
     entries = f"{how['entries']:,} entries of {how['patients']:,} patients"
     yield f"- Data set: {entries}, seed {how['seed']}; {_loading(how)}."
+    if how["beside"]:
+        yield f"- Beside it the same server with {how['beside']:,} entries: the ratio is the speed that stays."
     yield (
         f"- Closed loop with {how['connections']} connections kept alive from one client process; "
         f"{how['rounds']} rounds of {how['seconds']:g} s for each server, in turn; "
@@ -62,16 +64,17 @@ def _tables(outcome: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _line(figures: Mapping[str, Any], how: Mapping[str, Any]) -> str:
-    carnet, canned, ratios = figures["carnet"], figures["canned"], figures["ratios"]
+    carnet, floor, ratios = figures["carnet"], figures["floor"], figures["ratios"]
     cells = (
         figures["title"],
+        figures["beside"],
         f"**{figures['ratio']:.2f}** ({ratios[0]:.2f}–{ratios[-1]:.2f})",
         "not measured" if how["everything_on"] else "as open",
         _target(figures),
-        *(f"{value:,.0f}" for value in (carnet["per_second"], canned["per_second"])),
+        *(f"{value:,.0f}" for value in (carnet["per_second"], floor["per_second"])),
         *(f"{carnet[name]:.1f}" for name in ("p50_ms", "p95_ms", "p99_ms")),
         *(_milliseconds(value) for value in (carnet["server_cpu_ms"], carnet["database_cpu_ms"])),
-        _milliseconds(canned["server_cpu_ms"]),
+        _milliseconds(floor["server_cpu_ms"]),
     )
     return f"| {' | '.join(cells)} |"
 
