@@ -239,7 +239,7 @@ def main(
         sys.exit(1)
     kept = keep(outcome, Path(results))
     if document:
-        show(PAGE, kept.stem, kept.read_text(encoding="utf-8"))
+        show(PAGE, kept.stem, kept.read_text(encoding="utf-8"), place="growth" if beside else "entries")
     _print(outcome)
     console.print(f"kept in {os.path.relpath(kept)} and the JSON beside it")
 

@@ -47,8 +47,10 @@ def carnet(settings: Settings) -> Iterator[Server]:
 
 @contextmanager
 def canned(settings: Settings, port: int) -> Iterator[Server]:
-    """The same server with as many processes and threads, answering canned bytes."""
-    command = ["benchmarks.canned", "--port", str(port)]
+    """The same server with as many processes and threads, without Carnet in it; its files lie beside Carnet's."""
+    copies = settings.data_folder / "copies"
+    copies.mkdir(exist_ok=True)
+    command = ["benchmarks.canned", "--port", str(port), "--folder", str(copies)]
     command += ["--workers", str(settings.workers), "--threads", str(settings.threads)]
     with _running(command, port, f"{PATH}0", settings.data_folder / "canned.log") as server:
         yield server

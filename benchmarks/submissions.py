@@ -32,12 +32,21 @@ class SubmissionMaker:
     def __init__(self, plan: Plan, documents: Documents) -> None:
         self._plan, self._documents, self._first = plan, documents, time.time_ns()
         self._provide, self._entry = cache(self._provide_template), cache(self._made_entry)
+        self._beside = cache(self._beside_template)
         self._register, self._update = cache(self._register_template), cache(self._update_template)
 
     def provide_and_register(self, number: int, *, boundary: str, root_id: str) -> bytes:
         """The MTOM message of ITI-41 with one report of 140 kB."""
         template = self._provide(self._patient(number), boundary, root_id)
         return _numbered(template, 1, {_THIS: _PROVIDED + self._first + number})
+
+    def provide_beside(self, number: int) -> bytes:
+        """The envelope of ITI-41 alone, for a document of any size: hash and size are left to the repository."""
+        template = self._beside(self._patient(number))
+        return _numbered(template, 1, {_THIS: _PROVIDED + self._first + number})
+
+    def provided_unique_id(self, number: int) -> str:
+        return _unique_id(0, _PROVIDED + self._first + number)
 
     def register(self, number: int, entries: int) -> bytes:
         """`lcm:SubmitObjectsRequest` of ITI-42 with so many DocumentEntries."""
@@ -68,6 +77,10 @@ class SubmissionMaker:
         envelope = write_envelope(provide_body(submission), action=PROVIDE_ACTION)
         part = MtomPart(content_id=DOCUMENT_PART, content_type="text/xml", chunks=(content,), length=len(content))
         return b"".join(write_multipart(envelope, [part], boundary=boundary, root_id=root_id))
+
+    def _beside_template(self, patient: int) -> bytes:
+        entry = replace(self._entry(patient, 0, _THIS), hash=None, size=None)
+        return write_envelope(provide_body(_submission(entry)), action=PROVIDE_ACTION)
 
     def _register_template(self, patient: int, entries: int) -> bytes:
         submission = _submission(*(self._entry(patient, place, _THIS) for place in range(entries)))
