@@ -104,14 +104,12 @@ class Streams:
 
     def _sent(self, port: int, path: str, octets: int, envelope: bytes) -> bytes:
         part = MtomPart(content_id=DOCUMENT_PART, content_type="text/xml", chunks=(b"",), length=octets)
-        head, *_, tail = write_multipart(envelope, [part], boundary=BOUNDARY, root_id=ROOT_ID)
-        whole = b"".join(write_multipart(envelope, [part], boundary=BOUNDARY, root_id=ROOT_ID))
-        head = whole.removesuffix(tail)
+        *head, _, tail = write_multipart(envelope, [part], boundary=BOUNDARY, root_id=ROOT_ID)
         with closing(_connected(port)) as connection:
             connection.putrequest("POST", path)
             connection.putheader("Content-Type", content_type_of(BOUNDARY, ROOT_ID))
-            connection.putheader("Content-Length", str(len(head) + octets + len(tail)))
-            connection.endheaders(head)
+            connection.putheader("Content-Length", str(sum(map(len, head)) + octets + len(tail)))
+            connection.endheaders(b"".join(head))
             with self.document(octets).open("rb") as file:
                 connection.sock.sendfile(file)
             connection.sock.sendall(tail)
