@@ -108,14 +108,18 @@ def _prepared(
 class _AnyPlace:
     """The keys of one object, given when the statement is run."""
 
+    def __init__(self) -> None:
+        self._patient = bindparam("patient_key", type_=_o.patient_key.type)
+        self._object = bindparam("object_key", type_=_o.object_key.type)
+
     def patients(self, _patient_ids: Collection[str]) -> list[Any]:
-        return [bindparam("patient_key", 0)]
+        return [self._patient]
 
     def objects(self, _values: Collection[str]) -> list[tuple[Any, Any]]:
-        return [(bindparam("patient_key", 0), bindparam("object_key", 0))]
+        return [(self._patient, self._object)]
 
     def shards(self, _values: Collection[str]) -> list[Any]:
-        return [bindparam("patient_key", 0)]
+        return [self._patient]
 
 
 def _selected(condition: ColumnElement[bool], criteria: Criteria, page: Page, form: Form) -> Select[Any]:
