@@ -1,7 +1,7 @@
 """Every transaction over real HTTP, beside the same server answering canned bytes of the same length.
 
 python -m benchmarks.bench
-python -m benchmarks.bench --entries 1000000 --data bench-data
+python -m benchmarks.bench --entries 1000000 --keep bench-data
 python -m benchmarks.bench --entries 10000 --database SQLite --only iti18-leaf-class --rounds 9
 """
 
@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,99 +20,50 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import databases, machine, process_times, servers
-from benchmarks.canned import PATH
-from benchmarks.client import ClientProcess, Load
+from benchmarks import databases, disk, machine, servers
+from benchmarks.client import ClientProcess
 from benchmarks.closed_loop import WrongAnswer
 from benchmarks.databases import Database
 from benchmarks.dataset import CannotLoad, is_loaded, load_dataset
-from benchmarks.outcome import DatabaseOutcome, Measured, Outcome, Round, Run
+from benchmarks.measuring import Method, Registry, measure, measure_growth
+from benchmarks.outcome import DatabaseOutcome, Measured, Outcome
 from benchmarks.page import PAGE, show
 from benchmarks.plan import Sizes, UnusablePlan
 from benchmarks.profiles import profile
 from benchmarks.progress import Progress
-from benchmarks.servers import Server, ServerFailed
+from benchmarks.servers import ServerFailed
 from benchmarks.tables import markdown
 from benchmarks.transactions import BY_KEY, TRANSACTIONS, Transaction
 from carnet.settings import Settings
 
 RESULTS = machine.ROOT / "benchmarks" / "results"
-_WARM_UP_SECONDS = 1.0
 # Settings that "everything on" adds to "open": none exists yet, so the second column says "as open".
 EVERYTHING_ON: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """How to measure."""
+class Measurement:
+    """What to measure: databases, transactions, and beside which smaller registry if beside one."""
 
-    connections: int
-    rounds: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """The two servers that are compared, and the database behind one of them."""
-
-    carnet: Server
-    canned: Server
-    database: Database
-
-
-def measure(pair: Pair, transaction: Transaction, client: ClientProcess, method: Method) -> Measured:
-    """Look at every answer, warm both servers up, then measure them in turn, each first in every other round."""
-    length = client.look(transaction.key, pair.carnet.port)
-    own = Load(key=transaction.key, port=pair.carnet.port, connections=method.connections, seconds=_WARM_UP_SECONDS)
-    canned = replace(own, port=pair.canned.port, canned=f"{PATH}{length}", canned_length=length)
-    for load in (own, canned):
-        client.run(load)
-    own, canned = replace(own, seconds=method.seconds), replace(canned, seconds=method.seconds)
-    rounds = []
-    for number in range(method.rounds):
-        loads = (own, canned) if number % 2 == 0 else (canned, own)
-        runs = {load.canned: _run(pair, client, load) for load in loads}
-        rounds.append(Round(carnet=runs[own.canned], canned=runs[canned.canned]))
-    return Measured(
-        key=transaction.key,
-        title=transaction.title,
-        target=transaction.target,
-        answer_length=length,
-        rounds=tuple(rounds),
-    )
-
-
-def _run(pair: Pair, client: ClientProcess, load: Load) -> Run:
-    server = pair.canned if load.canned else pair.carnet
-    before = _times(server.process), _times(pair.database.process)
-    sample = client.run(load)
-    after = _times(server.process), _times(pair.database.process)
-    server_seconds, database_seconds = (
-        None if one is None or other is None else other - one for one, other in zip(before, after, strict=True)
-    )
-    return Run(
-        sample=sample,
-        server_seconds=server_seconds,
-        database_seconds=None if load.canned else database_seconds,
-    )
-
-
-def _times(process: int) -> float | None:
-    return process_times.processor_seconds(process) if process and process_times.is_known() else None
+    sizes: Sizes
+    names: Sequence[str]
+    transactions: Sequence[Transaction]
+    method: Method
+    workers: int = 1
+    beside: Sizes | None = None
 
 
 def measure_database(
-    database: Database, transactions: Sequence[Transaction], client: ClientProcess, method: Method, console: Console
+    registry: Registry, transactions: Sequence[Transaction], method: Method, *, small: Registry | None, console: Console
 ) -> DatabaseOutcome:
-    """All transactions on one database, with servers of their own."""
-    measured = []
-    with (
-        servers.carnet(database.settings) as carnet,
-        servers.canned(database.settings, servers.free_port()) as canned,
-    ):
-        pair = Pair(carnet=carnet, canned=canned, database=database)
+    """All transactions on one database, each beside its floor, or beside the same in a smaller registry."""
+    database, measured = registry.database, []
+    with servers.canned(database.settings, servers.free_port()) as canned:
         for transaction in transactions:
-            one = measure(pair, transaction, client, method)
+            if small is None:
+                one = measure(registry, canned, transaction, method)
+            else:
+                one = measure_growth(registry, small, transaction, method)
             measured.append(one)
             console.print(_said(database, one))
     return DatabaseOutcome(name=database.name, version=database.version, measured=tuple(measured))
@@ -121,79 +72,97 @@ def measure_database(
 def _said(database: Database, one: Measured) -> str:
     target = "" if one.target is None else f", target {one.target:.2f} {'MISSED' if one.is_missed else 'met'}"
     spread = f"{one.ratios[0]:.2f} to {one.ratios[-1]:.2f}"
-    return f"{database.name:10} {one.title:46} {one.ratio:.2f} of canned ({spread}){target}"
+    return f"{database.name:10} {one.title:59} {one.ratio:.2f} of {one.floor.value} ({spread}){target}"
 
 
-def _with_profiles(outcome: DatabaseOutcome, sizes: Sizes, settings: Settings) -> DatabaseOutcome:
+def _with_profiles(outcome: DatabaseOutcome, plan: Measurement, settings: Settings) -> DatabaseOutcome:
     """A missed target is explained by a profile."""
     measured = tuple(
-        replace(one, profile=profile(one.key, sizes, settings)) if one.is_missed else one for one in outcome.measured
+        replace(one, profile=profile(one.key, plan.sizes, settings, plan.method.profiled)) if one.is_missed else one
+        for one in outcome.measured
     )
     return replace(outcome, measured=measured)
 
 
-def measure_all(
-    sizes: Sizes,
-    names: Sequence[str],
-    transactions: Sequence[Transaction],
-    method: Method,
-    *,
-    folder: Path,
-    workers: int = 1,
-    console: Console,
-) -> Outcome:
+def measure_all(plan: Measurement, *, folder: Path, console: Console) -> Outcome:
     """Load the data set where it is not yet, measure every database, one after the other."""
-    load_before = machine.load_average()
+    load_before, sizes = machine.load_average(), plan.sizes
     with ExitStack() as stack:
-        opened = [
-            stack.enter_context(databases.opened(name, folder, threads=Settings().threads, workers=workers))
-            for name in names
-        ]
-        seconds = _load(sizes, [one.settings for one in opened], console)
+        opened = _opened(stack, plan, folder)
+        seconds = _load(sizes, opened, console)
+        small = [] if plan.beside is None else _opened(stack, plan, folder / f"beside-{plan.beside.entries}")
+        if plan.beside is not None:
+            _load(plan.beside, small, console)
         client = stack.enter_context(ClientProcess(sizes))
+        other = client if plan.beside is None else stack.enter_context(ClientProcess(plan.beside))
         found = []
-        for database in opened:
-            outcome = measure_database(database, transactions, client, method, console)
-            found.append(_with_profiles(outcome, sizes, database.settings))
-    circumstances = {
-        "entries": sizes.entries,
-        "patients": sizes.patient_count,
-        "seed": sizes.seed,
-        "connections": method.connections,
-        "rounds": method.rounds,
-        "seconds": method.seconds,
-        "workers": workers,
-        "threads": Settings().threads,
-        "everything_on": dict(EVERYTHING_ON),
-        "load_seconds": seconds,
-        "load_before": load_before,
-        "load_after": machine.load_average(),
-    }
+        for number, database in enumerate(opened):
+            with (
+                _served(database, client) as registry,
+                _served(small[number], other) if small else nullcontext() as beside,
+            ):
+                outcome = measure_database(registry, plan.transactions, plan.method, small=beside, console=console)
+            found.append(outcome if small else _with_profiles(outcome, plan, database.settings))
     return Outcome(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=machine.commit(),
-        circumstances=circumstances,
+        circumstances=_circumstances(plan, seconds, load_before),
         machine=machine.machine(),
         versions=machine.versions(),
         databases=tuple(found),
     )
 
 
-def _load(sizes: Sizes, targets: Sequence[Settings], console: Console) -> float | None:
-    """Seconds that loading took, None when everything was there."""
-    missing = [target for target in targets if not is_loaded(sizes, target)]
+def _circumstances(plan: Measurement, load_seconds: float | None, load_before: float) -> dict[str, Any]:
+    return {
+        "entries": plan.sizes.entries,
+        "patients": plan.sizes.patient_count,
+        "seed": plan.sizes.seed,
+        "beside": None if plan.beside is None else plan.beside.entries,
+        "connections": plan.method.connections,
+        "rounds": plan.method.rounds,
+        "seconds": plan.method.seconds,
+        "workers": plan.workers,
+        "threads": Settings().threads,
+        "everything_on": dict(EVERYTHING_ON),
+        "load_seconds": load_seconds,
+        "load_before": load_before,
+        "load_after": machine.load_average(),
+    }
+
+
+def _opened(stack: ExitStack, plan: Measurement, folder: Path) -> list[Database]:
+    threads = Settings().threads
+    return [
+        stack.enter_context(databases.opened(name, folder, threads=threads, workers=plan.workers))
+        for name in plan.names
+    ]
+
+
+@contextmanager
+def _served(database: Database, client: ClientProcess) -> Iterator[Registry]:
+    with servers.carnet(database.settings) as server:
+        yield Registry(server=server, database=database, client=client)
+
+
+def _load(sizes: Sizes, targets: Sequence[Database], console: Console) -> float | None:
+    """Seconds that loading took, None when everything was there. Raises CannotLoad where the disk is too small."""
+    missing = [target for target in targets if not is_loaded(sizes, target.settings)]
     if not missing:
-        console.print("the data set is there already")
+        console.print(f"the data set of {sizes.entries} entries is there already")
         return None
+    needed = disk.needed(sizes.entries, [target.name for target in missing])
+    console.print(disk.check(missing[0].settings.data_folder, needed))
     with Progress("loading", sizes.entries) as progress:
-        return load_dataset(sizes, missing, on_progress=progress.at).seconds
+        return load_dataset(sizes, [target.settings for target in missing], on_progress=progress.at).seconds
 
 
 def keep(outcome: Outcome, folder: Path) -> Path:
     """Write the JSON and the Markdown; returns the path of the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
     plain = outcome.plain()
-    name = f"{plain['made'][:10]}-{plain['circumstances']['entries']}"
+    beside = plain["circumstances"]["beside"]
+    name = f"{plain['made'][:10]}-{plain['circumstances']['entries']}" + (f"-beside-{beside}" if beside else "")
     (folder / f"{name}.json").write_text(json.dumps(plain, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     page = folder / f"{name}.md"
     page.write_text(markdown(plain), encoding="utf-8")
@@ -220,8 +189,10 @@ def _folder(given: str) -> Iterator[Path]:
 @click.option("--connections", default=4, show_default=True, help="Connections of the client.")
 @click.option("--rounds", default=5, show_default=True, help="Rounds of Carnet and canned bytes in turn.")
 @click.option("--seconds", default=1.5, show_default=True, help="Length of one run.")
+@click.option("--profiled", default=300, show_default=True, help="Requests profiled where a target is missed.")
 @click.option("--workers", default=1, show_default=True, help="Server processes on PostgreSQL.")
-@click.option("--data", default="", help="Folder in which the data set is kept and found again.")
+@click.option("--beside", default=0, help="Beside a registry with so many entries, in place of the floors.")
+@click.option("--keep", "--data", "data", default="", help="Folder in which the data set is kept and found again.")
 @click.option("--results", default=str(RESULTS), help="Folder of the results.  [default: benchmarks/results]")
 @click.option("--document", is_flag=True, help="Show the result in docs/benchmarks.md too.")
 def main(
@@ -233,7 +204,9 @@ def main(
     connections: int,
     rounds: int,
     seconds: float,
+    profiled: int,
     workers: int,
+    beside: int,
     data: str,
     results: str,
     document: bool,
@@ -242,31 +215,31 @@ def main(
 
     \b
     python -m benchmarks.bench
-    python -m benchmarks.bench --entries 1000000 --data bench-data
+    python -m benchmarks.bench --entries 1000000 --keep bench-data
+    python -m benchmarks.bench --entries 1000000 --beside 10000 --keep bench-data
     python -m benchmarks.bench --entries 10000 --database SQLite --only iti18-leaf-class --rounds 9
     """
     console = Console(stderr=True, highlight=False)
-    sizes, transactions = Sizes(entries=entries, patients=patients, seed=seed), [BY_KEY[key] for key in only]
     missing = [name for name in names if name not in databases.available()]
     if missing:
         raise click.UsageError(f"{missing[0]} is not installed (Debian package postgresql)")
+    plan = Measurement(
+        sizes=Sizes(entries=entries, patients=patients, seed=seed),
+        names=names or databases.available(),
+        transactions=[BY_KEY[key] for key in only] or TRANSACTIONS,
+        method=Method(connections=connections, rounds=rounds, seconds=seconds, profiled=profiled),
+        workers=workers,
+        beside=Sizes(entries=beside, seed=seed) if beside else None,
+    )
     try:
         with _folder(data) as folder:
-            outcome = measure_all(
-                sizes,
-                names or databases.available(),
-                transactions or TRANSACTIONS,
-                Method(connections=connections, rounds=rounds, seconds=seconds),
-                folder=folder,
-                workers=workers,
-                console=console,
-            )
+            outcome = measure_all(plan, folder=folder, console=console)
     except (CannotLoad, UnusablePlan, WrongAnswer, ServerFailed, OSError) as problem:
         click.echo(f"bench: {problem}", err=True)
         sys.exit(1)
     kept = keep(outcome, Path(results))
     if document:
-        show(PAGE, kept.stem, kept.read_text(encoding="utf-8"))
+        show(PAGE, kept.stem, kept.read_text(encoding="utf-8"), place="growth" if beside else "entries")
     _print(outcome)
     console.print(f"kept in {os.path.relpath(kept)} and the JSON beside it")
 

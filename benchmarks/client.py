@@ -2,7 +2,7 @@
 
 import http.client
 import itertools
-import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -10,9 +10,11 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from benchmarks.bare_transaction import BareTransactions
 from benchmarks.closed_loop import Call, Sample, WrongAnswer, drive
 from benchmarks.plan import Sizes
-from benchmarks.transactions import BY_KEY, Request, Transaction, Workload
+from benchmarks.requests import Request, Workload, is_success
+from benchmarks.transactions import BY_KEY, Transaction
 
 T = TypeVar("T")
 _TIMEOUT_SECONDS = 60
@@ -40,13 +42,18 @@ class _Client:
         self._workload = Workload(sizes)
         self._lengths: dict[str, list[int]] = {}
         self._octets: dict[str, list[bytes]] = {}
-        self._numbers = itertools.count(time.time_ns())
+        self._bare: dict[str, BareTransactions] = {}
+        self._numbers: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
 
     def look(self, key: str, port: int) -> int:
         """Check the answer to every different request; returns the median length of the answers."""
         transaction = BY_KEY[key]
         lengths = []
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+        for request in transaction.before(self._workload):
+            problem = is_success(self._workload, 0, _answer(connection, request))
+            if problem:
+                raise WrongAnswer(f"{transaction.title}, before it is measured: {problem}")
         for number in self._looked_at(transaction):
             answer = _answer(connection, transaction.request(self._workload, number))
             problem = transaction.problem(self._workload, number, answer)
@@ -64,15 +71,22 @@ class _Client:
         except WrongAnswer as problem:
             raise WrongAnswer(f"{BY_KEY[load.key].title}: {problem}") from problem
 
+    def insert(self, key: str, url: str, connections: int, seconds: float) -> Sample:
+        """Insert the rows of the first submission of a transaction again, without Carnet."""
+        if key not in self._bare:
+            entry_uuid = BY_KEY[key].stored(self._workload, 0)
+            self._bare[key] = BareTransactions(url, entry_uuid)
+        return self._bare[key].run(connections, seconds)
+
     def _looked_at(self, transaction: Transaction) -> Iterator[int]:
         if transaction.writes:
-            return itertools.islice(self._numbers, _LOOKED_AT)
+            return itertools.islice(self._numbers[transaction.key], _LOOKED_AT)
         return iter(range(transaction.different(self._workload)))
 
     def _calls(self, transaction: Transaction, load: Load) -> Iterator[Call]:
         lengths = [load.canned_length] if load.canned else self._lengths[transaction.key]
         if transaction.writes:
-            for number in self._numbers:
+            for number in itertools.count() if load.canned else self._numbers[transaction.key]:
                 octets = transaction.request(self._workload, number).octets(path=load.canned)
                 yield Call(octets, lengths[0])
         octets_of = self._prepared(transaction, load.canned)
@@ -140,6 +154,11 @@ class ClientProcess:
 
     def run(self, load: Load) -> Sample:
         sample: Sample = self._asked(_Client.run, load)
+        return sample
+
+    def insert(self, key: str, url: str, connections: int, seconds: float) -> Sample:
+        """Insert the rows of the first submission of a transaction again and again, without Carnet."""
+        sample: Sample = self._asked(_Client.insert, key, url, connections, seconds)
         return sample
 
     def _asked(self, method: Callable[..., Any], *arguments: Any) -> Any:

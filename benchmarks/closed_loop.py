@@ -79,10 +79,11 @@ def _loop(
                 one.send(next(calls))
             else:
                 waiting -= 1
-    return _sample(times, time.perf_counter() - began)
+    return sample_of(times, time.perf_counter() - began)
 
 
-def _sample(times: list[float], seconds: float) -> Sample:
+def sample_of(times: list[float], seconds: float) -> Sample:
+    """The sample of requests that took so many seconds each."""
     times.sort()
     p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * share))] * 1000 for share in (0.5, 0.95, 0.99))
     return Sample(requests=len(times), seconds=seconds, p50=p50, p95=p95, p99=p99)

@@ -33,7 +33,7 @@ from xds.vocabulary import AssociationType, AvailabilityStatus
 FIRST_DAY, LAST_DAY = datetime(2020, 1, 6, tzinfo=UTC), datetime(2024, 12, 31, tzinfo=UTC)
 _PROFESSIONALS, _STRUCTURES = "1.2.250.1.71.4.2.1", "1.2.250.1.71.4.2.2"
 _SOURCE = "2.25.30711594273310529541022864106528471"
-_ORDER = "urn:ihe:iti:xds:2013:order"
+_ORDER, _PLACER = "urn:ihe:iti:xds:2013:order", "2.25.7714"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class Documents:
     def submission(self, number: int) -> Submission:
         """The submission with this place in the order of time: one document, and what it replaces if it does."""
         patient, turn = self._plan.order[number], self._plan.turns[number]
-        entry = self._held_entry(number) if self._plan.is_held(patient, turn) else self._entry(number)
+        entry = self._held_entry(number) if self._plan.is_held(patient, turn) else self.entry(number)
         owner = self._submission_set(number, entry)
         links: list[tuple[AssociationType, str, str, str | None]] = [
             (AssociationType.HAS_MEMBER, owner.entry_uuid, entry.entry_uuid, "Original")
@@ -148,7 +148,8 @@ class Documents:
             repository_unique_id=self._repository,
         )
 
-    def _entry(self, number: int) -> DocumentEntry:
+    def entry(self, number: int) -> DocumentEntry:
+        """The DocumentEntry of the submission with this place in the order of time, if its octets are not held."""
         patient_number, turn = self._plan.order[number], self._plan.turns[number]
         chance = random.Random(f"{self._seed}/entry/{patient_number}/{turn}")
         patient, moment = self.patient(patient_number), self.moment(number)
@@ -172,7 +173,7 @@ class Documents:
             legal_authenticator=writer.author.author_person,
             patient_id=patient.ins,
             practice_setting_code=writer.setting,
-            reference_id_list=_references(kind, chance),
+            reference_id_list=self._references(patient_number, turn, kind, chance),
             repository_unique_id=self._repository,
             service_start_time=_dtm(started),
             service_stop_time=_dtm(started + timedelta(minutes=15)) if chance.random() < 0.6 else None,
@@ -183,6 +184,18 @@ class Documents:
             type_code=kind.type_code,
             unique_id=self.unique_id(patient_number, turn),
         )
+
+    def order(self, patient: int) -> CXi:
+        """The order that the second document of a queried patient answers, and no other document does."""
+        return CXi(f"{patient:09d}^^^&{_PLACER}&ISO^{_ORDER}")
+
+    def _references(self, patient: int, turn: int, kind: "_KindCodes", chance: random.Random) -> tuple[CXi, ...]:
+        """Laboratory and imaging reports name the order they answer."""
+        if turn == 1 and self._plan.is_queried(patient):
+            return (self.order(patient),)
+        if kind.places != ("laboratory",) and chance.random() < 0.8:
+            return ()
+        return (CXi(f"{chance.randrange(10**9):09d}^^^&2.25.7713&ISO^{_ORDER}"),)
 
     def _authors(self, writer: Professional, kind: "_KindCodes", chance: random.Random) -> tuple[Author, ...]:
         if chance.random() < 0.85:
@@ -258,13 +271,6 @@ def _event(code: str, system: str, label: str) -> Code:
 def _code(table: str, code: str) -> Code:
     concept = next(concept for concept in value_set(table).concepts if concept.code == code)
     return Code(code=concept.code, coding_scheme=concept.system, display_name=concept.display)
-
-
-def _references(kind: _KindCodes, chance: random.Random) -> tuple[CXi, ...]:
-    """Laboratory and imaging reports name the order they answer."""
-    if kind.places != ("laboratory",) and chance.random() < 0.8:
-        return ()
-    return (CXi(f"{chance.randrange(10**9):09d}^^^&2.25.7713&ISO^{_ORDER}"),)
 
 
 def _dtm(moment: datetime) -> DTM:

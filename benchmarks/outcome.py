@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.closed_loop import Sample
+from benchmarks.floors import Floor
 
 OPEN, EVERYTHING_ON = "open", "everything on"
 
@@ -28,14 +29,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """Carnet and canned bytes, one directly after the other."""
+    """Carnet and what stands beside it, one directly after the other."""
 
     carnet: Run
-    canned: Run
+    floor: Run
 
     @property
     def ratio(self) -> float:
-        return self.carnet.sample.per_second / self.canned.sample.per_second
+        return self.carnet.sample.per_second / self.floor.sample.per_second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Measured:
 
     key: str
     title: str
+    floor: Floor
     target: float | None
     answer_length: int
     rounds: tuple[Round, ...]
@@ -63,16 +65,17 @@ class Measured:
 
     def plain(self) -> dict[str, Any]:
         """For JSON: medians over the rounds, and every ratio."""
-        carnet, canned = [one.carnet for one in self.rounds], [one.canned for one in self.rounds]
+        carnet, floor = [one.carnet for one in self.rounds], [one.floor for one in self.rounds]
         return {
             "title": self.title,
+            "beside": self.floor.value,
             "answer_octets": self.answer_length,
             "ratio": round(self.ratio, 3),
             "ratios": [round(ratio, 3) for ratio in self.ratios],
             "target": self.target,
             "missed": self.is_missed,
             "carnet": _medians(carnet),
-            "canned": _medians(canned),
+            "floor": _medians(floor),
             "profile": self.profile,
         }
 

@@ -53,14 +53,17 @@ class Plan:
         number = max(1, min(patients // _QUERIED_SHARE, self.sizes.entries // QUERIED_ENTRIES))
         return tuple(range(0, patients, patients // number))[:number]
 
+    def is_queried(self, patient: int) -> bool:
+        return patient in self._queried
+
     @cached_property
-    def _is_queried(self) -> frozenset[int]:
+    def _queried(self) -> frozenset[int]:
         return frozenset(self.queried)
 
     @cached_property
     def others(self) -> tuple[int, ...]:
         """The other patients."""
-        return tuple(p for p in range(self.sizes.patient_count) if p not in self._is_queried)
+        return tuple(p for p in range(self.sizes.patient_count) if p not in self._queried)
 
     @cached_property
     def held(self) -> tuple[int, ...]:
@@ -100,7 +103,7 @@ class Plan:
 
     def replaces(self, patient: int, turn: int) -> bool:
         """Whether this document replaces the one before it; one in twenty does, none of a queried patient."""
-        if not 0 < turn < self.counts[patient] or patient in self._is_queried:
+        if not 0 < turn < self.counts[patient] or patient in self._queried:
             return False
         return crc32(f"{self.sizes.seed}/{patient}/{turn}".encode()) % _REPLACED_SHARE == 0
 

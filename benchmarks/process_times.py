@@ -1,6 +1,7 @@
 """Processor time that a process and all its descendants have used, from /proc."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -13,19 +14,26 @@ def is_known() -> bool:
 
 def processor_seconds(root: int) -> float:
     """Seconds of user and system time of the process, of its descendants, and of those they waited for."""
-    parents: dict[int, list[int]] = {}
-    ticks: dict[int, int] = {}
-    for entry in _PROC.iterdir():
-        if entry.name.isdigit() and (read := _read(entry)) is not None:
-            parent, used = read
-            parents.setdefault(parent, []).append(int(entry.name))
-            ticks[int(entry.name)] = used
-    whole, waiting = 0, [root]
+    ticks = {process: used for process, (_, used) in _all().items()}
+    return sum(ticks.get(process, 0) for process in with_descendants(root)) / os.sysconf("SC_CLK_TCK")
+
+
+def with_descendants(root: int) -> Iterator[int]:
+    """Ids of the process and of all its descendants."""
+    children: dict[int, list[int]] = {}
+    for process, (parent, _) in _all().items():
+        children.setdefault(parent, []).append(process)
+    waiting = [root]
     while waiting:
         process = waiting.pop()
-        whole += ticks.get(process, 0)
-        waiting.extend(parents.get(process, ()))
-    return whole / os.sysconf("SC_CLK_TCK")
+        yield process
+        waiting.extend(children.get(process, ()))
+
+
+def _all() -> dict[int, tuple[int, int]]:
+    """(parent, ticks) of every process."""
+    found = ((entry.name, _read(entry)) for entry in _PROC.iterdir() if entry.name.isdigit())
+    return {int(name): read for name, read in found if read is not None}
 
 
 def parent_of(process: int) -> int:

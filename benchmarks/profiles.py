@@ -8,7 +8,6 @@ import os
 import pstats
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,37 +18,43 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from benchmarks.machine import ROOT
 from benchmarks.plan import Sizes
-from benchmarks.transactions import BY_KEY, Request, Workload
+from benchmarks.requests import Request, Workload
+from benchmarks.transactions import BY_KEY
 from carnet.application import application
 from carnet.server import configure_log
 from carnet.settings import Settings, load
 from carnet.wiring import open_actors
 
-_REQUESTS, _WARM_UP = 300, 50
+REQUESTS = 300
+_WARM_UP = 50
 _FUNCTIONS = 18
 _PACKAGE = re.compile(r"/site-packages/([^/.]+)")
 _Stats = dict[tuple[str, int, str], tuple[int, int, float, float, object]]
 
 
-def profile(key: str, sizes: Sizes, settings: Settings) -> str:
+def profile(key: str, sizes: Sizes, settings: Settings, requests: int = REQUESTS) -> str:
     """Own time by package and by function, in microseconds per request. cProfile makes Python look slow."""
     transaction, workload = BY_KEY[key], Workload(sizes)
-    first = time.time_ns() if transaction.writes else 0
-    environments = [
-        _environment(transaction.request(workload, first + number)) for number in range(_REQUESTS + _WARM_UP)
-    ]
+    before = [_environment(request) for request in transaction.before(workload)]
+    asked = (transaction.request(workload, number) for number in range(requests + _WARM_UP))
+    environments = [_environment(request) for request in asked]
     with Path(os.devnull).open("wb") as nowhere:
         configure_log(nowhere)
         try:
-            return _profiled(environments, settings)
+            return _profiled(before, environments, settings)
         finally:
             structlog.reset_defaults()
 
 
-def _profiled(environments: Sequence[dict[str, object]], settings: Settings) -> str:
+_Environments = Sequence[dict[str, object]]
+
+
+def _profiled(before: _Environments, environments: _Environments, settings: Settings) -> str:
     actors = open_actors(settings)
     app, profiler = application(actors), cProfile.Profile()
     try:
+        for environment in before:
+            run_wsgi_app(app, environment)
         for number, environment in enumerate(environments):
             if number == _WARM_UP:
                 profiler.enable()
@@ -58,7 +63,8 @@ def _profiled(environments: Sequence[dict[str, object]], settings: Settings) -> 
         profiler.disable()
     finally:
         actors.units.close()
-    return "\n".join(_shown(pstats.Stats(profiler).stats))  # type: ignore[attr-defined]
+    requests = len(environments) - _WARM_UP
+    return "\n".join(_shown(pstats.Stats(profiler).stats, requests))  # type: ignore[attr-defined]
 
 
 def _environment(request: Request) -> dict[str, object]:
@@ -75,8 +81,8 @@ def _environment(request: Request) -> dict[str, object]:
     return builder.get_environ()
 
 
-def _shown(stats: _Stats) -> Iterator[str]:
-    own = {where: figures[2] * 1e6 / _REQUESTS for where, figures in stats.items()}
+def _shown(stats: _Stats, requests: int) -> Iterator[str]:
+    own = {where: figures[2] * 1e6 / requests for where, figures in stats.items()}
     whole = sum(own.values())
     packages: Counter[str] = Counter()
     for where, microseconds in own.items():
@@ -86,7 +92,7 @@ def _shown(stats: _Stats) -> Iterator[str]:
         yield f"{microseconds:8.0f} us {microseconds / whole:5.0%}  {name}"
     yield ""
     for where, microseconds in sorted(own.items(), key=lambda item: -item[1])[:_FUNCTIONS]:
-        calls = stats[where][0] / _REQUESTS
+        calls = stats[where][0] / requests
         yield f"{microseconds:8.0f} us {calls:7.1f} calls  {_place(where)}"
 
 

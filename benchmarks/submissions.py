@@ -1,5 +1,6 @@
-"""Submissions that are new each time: a template per patient, cut where the identifiers stand."""
+"""Submissions that are new each time: templates, cut where the identifiers stand."""
 
+import time
 from dataclasses import replace
 from functools import cache
 
@@ -11,44 +12,135 @@ from soap.envelope import write_envelope
 from soap.mtom import MtomPart, write_multipart
 from soap.xop import XOP
 from xds.ebrim.write import write_submit_objects_request
+from xds.metadata import DocumentEntry, Submission
 from xds.vocabulary import XDS_B
 
-_ACTION = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+PROVIDE_ACTION = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+DOCUMENT_PART = "document@benchmark"
 _PATIENTS = 50
-_DIGITS = 38
-# Stand-ins for the two identifiers that change, as long as what replaces them.
-_DOCUMENT, _SUBMISSION = f"2.25.1{'7' * (_DIGITS - 1)}", f"2.25.2{'7' * (_DIGITS - 1)}"
+# Numbers of 22 digits that stand in a template for those of the submission, and of one it refers to.
+_THIS, _STORED = int("7" * 22), int("8" * 22)
+_PROVIDED, _REGISTERED, _UPDATED = (kind * 10**21 for kind in (1, 2, 3))
 
 
 class SubmissionMaker:
-    """Makes messages with one report of 140 kB each, for patients that are not queried."""
+    """Makes submissions for patients that are not queried.
+
+    The same `number` gives the same identifiers while this maker lives, and others in every other maker.
+    """
 
     def __init__(self, plan: Plan, documents: Documents) -> None:
-        self._plan, self._documents = plan, documents
-        self._reports = ReportMaker()
-        self._template = cache(self._made)
+        self._plan, self._documents, self._first = plan, documents, time.time_ns()
+        self._provide, self._entry = cache(self._provide_template), cache(self._made_entry)
+        self._beside = cache(self._beside_template)
+        self._register, self._update = cache(self._register_template), cache(self._update_template)
 
     def provide_and_register(self, number: int, *, boundary: str, root_id: str) -> bytes:
-        """The MTOM message; another `number` gives other uniqueIds."""
-        others = self._plan.others[:_PATIENTS]
-        template = self._template(others[number % len(others)], boundary, root_id)
-        changing = f"{number:0{_DIGITS - 1}d}"
-        document, submission = f"2.25.1{changing}".encode(), f"2.25.2{changing}".encode()
-        return template.replace(_DOCUMENT.encode(), document).replace(_SUBMISSION.encode(), submission)
+        """The MTOM message of ITI-41 with one report of 140 kB."""
+        template = self._provide(self._patient(number), boundary, root_id)
+        return _numbered(template, 1, {_THIS: _PROVIDED + self._first + number})
 
-    def _made(self, patient: int, boundary: str, root_id: str) -> bytes:
-        content = self._reports.content(unique_id=_DOCUMENT, ins=self._documents.patient(patient).ins.id)
-        report = Report(content=content, entry=self._reports.entry(content, entry_uuid="Document01"))
-        submission = submission_of([report])
-        owner = submission.submission_set
-        assert owner is not None
-        submission = replace(submission, submission_set=replace(owner, unique_id=_SUBMISSION))
-        body = (
-            f'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="{XDS_B}">'.encode()
-            + write_submit_objects_request(submission.objects)
-            + f'<xds:Document id="Document01"><xop:Include xmlns:xop="{XOP}" href="cid:report@benchmark"/>'
-            "</xds:Document></xds:ProvideAndRegisterDocumentSetRequest>".encode()
-        )
-        part = MtomPart(content_id="report@benchmark", content_type="text/xml", chunks=(content,), length=len(content))
-        envelope = write_envelope(body, action=_ACTION)
+    def provide_beside(self, number: int) -> bytes:
+        """The envelope of ITI-41 alone, for a document of any size: hash and size are left to the repository."""
+        template = self._beside(self._patient(number))
+        return _numbered(template, 1, {_THIS: _PROVIDED + self._first + number})
+
+    def provided_unique_id(self, number: int) -> str:
+        return _unique_id(0, _PROVIDED + self._first + number)
+
+    def register(self, number: int, entries: int) -> bytes:
+        """`lcm:SubmitObjectsRequest` of ITI-42 with so many DocumentEntries."""
+        template = self._register(self._patient(number), entries)
+        return _numbered(template, entries, {_THIS: self._registered(number, entries)})
+
+    def registered_uuid(self, number: int, entries: int) -> str:
+        """entryUUID of the first document of what `register` makes."""
+        return _entry_uuid(0, self._registered(number, entries))
+
+    def update(self, number: int, *, stored: int, entries: int, place: int, version: int) -> bytes:
+        """`lcm:SubmitObjectsRequest` of ITI-57: the version after `version` of one entry that `register` made."""
+        template = self._update(self._patient(stored), place, version)
+        numbers = {_THIS: _UPDATED + self._first + number, _STORED: self._registered(stored, entries)}
+        return _numbered(template, place + 1, numbers)
+
+    def _registered(self, number: int, entries: int) -> int:
+        return _REGISTERED + entries * 10**19 + self._first + number
+
+    def _patient(self, number: int) -> int:
+        others = self._plan.others[:_PATIENTS]
+        return others[number % len(others)]
+
+    def _provide_template(self, patient: int, boundary: str, root_id: str) -> bytes:
+        reports = ReportMaker()
+        content = reports.content(unique_id=_unique_id(0, _THIS), ins=self._documents.patient(patient).ins.id)
+        submission = _submission(reports.entry(content, entry_uuid=_entry_uuid(0, _THIS)))
+        envelope = write_envelope(provide_body(submission), action=PROVIDE_ACTION)
+        part = MtomPart(content_id=DOCUMENT_PART, content_type="text/xml", chunks=(content,), length=len(content))
         return b"".join(write_multipart(envelope, [part], boundary=boundary, root_id=root_id))
+
+    def _beside_template(self, patient: int) -> bytes:
+        entry = replace(self._entry(patient, 0, _THIS), hash=None, size=None)
+        return write_envelope(provide_body(_submission(entry)), action=PROVIDE_ACTION)
+
+    def _register_template(self, patient: int, entries: int) -> bytes:
+        submission = _submission(*(self._entry(patient, place, _THIS) for place in range(entries)))
+        return write_submit_objects_request(submission.objects)
+
+    def _update_template(self, patient: int, place: int, version: int) -> bytes:
+        stored = self._entry(patient, place, _STORED)
+        new = replace(stored, entry_uuid="Document01", logical_id=stored.entry_uuid, title=f"Version {version + 1}")
+        submission = _submission(new)
+        (member,) = submission.associations
+        submission = replace(submission, associations=(replace(member, previous_version=version),))
+        return write_submit_objects_request(submission.objects)
+
+    def _made_entry(self, patient: int, place: int, number: int) -> DocumentEntry:
+        """What a document of the data set says, said of this patient and under other identifiers."""
+        person, count = self._documents.patient(patient), len(self._plan.order)
+        model = next(one for one in range(place, count) if not self._plan.is_queried(self._plan.order[one]))
+        return replace(
+            self._documents.entry(model),
+            entry_uuid=_entry_uuid(place, number),
+            unique_id=_unique_id(place, number),
+            patient_id=person.ins,
+            source_patient_id=person.local_id,
+            source_patient_info=person.pid,
+        )
+
+
+def provide_body(submission: Submission) -> bytes:
+    """`xds:ProvideAndRegisterDocumentSetRequest` whose one document is the part `DOCUMENT_PART`."""
+    (entry,) = submission.document_entries
+    return (
+        f'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="{XDS_B}">'.encode()
+        + write_submit_objects_request(submission.objects)
+        + f'<xds:Document id="{entry.entry_uuid}"><xop:Include xmlns:xop="{XOP}" href="cid:{DOCUMENT_PART}"/>'
+        "</xds:Document></xds:ProvideAndRegisterDocumentSetRequest>".encode()
+    )
+
+
+def _submission(*entries: DocumentEntry) -> Submission:
+    return submission_of([Report(content=b"", entry=entry) for entry in entries], unique_id=_set_id(_THIS))
+
+
+def _entry_uuid(place: int, number: int) -> str:
+    digits = f"{number:022d}"
+    return f"urn:uuid:{place:08d}-{digits[:4]}-4{digits[4:7]}-8{digits[7:10]}-{digits[10:]}"
+
+
+def _unique_id(place: int, number: int) -> str:
+    return f"2.25.1{place:02d}{number:035d}"
+
+
+def _set_id(number: int) -> str:
+    return f"2.25.2{number:037d}"
+
+
+def _numbered(template: bytes, entries: int, numbers: dict[int, int]) -> bytes:
+    """The template with other numbers in its identifiers."""
+    for found, wanted in numbers.items():
+        template = template.replace(_set_id(found).encode(), _set_id(wanted).encode())
+        for place in range(entries):
+            for identifier in (_entry_uuid, _unique_id):
+                template = template.replace(identifier(place, found).encode(), identifier(place, wanted).encode())
+    return template

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _HEAD = (
-    "| Transaction | ratio to canned | everything on | target | req/s | canned req/s | p50 ms | p95 ms | p99 ms "
-    "| server CPU ms | database CPU ms | canned CPU ms |"
+    "| Transaction | beside | ratio | everything on | target | per s | beside per s | p50 ms | p95 ms | p99 ms "
+    "| server CPU ms | database CPU ms | beside CPU ms |"
 )
-_RULE = "|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+_IDLE_LOAD = 0.5
+_RULE = "|---|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
 
 
 def markdown(outcome: Mapping[str, Any]) -> str:
@@ -15,20 +16,41 @@ def markdown(outcome: Mapping[str, Any]) -> str:
     return "\n".join((*_circumstances(outcome), *_tables(outcome), *_profiles(outcome))) + "\n"
 
 
-def _circumstances(outcome: Mapping[str, Any]) -> Iterator[str]:
-    machine, versions, how = outcome["machine"], outcome["versions"], outcome["circumstances"]
+def made_with(outcome: Mapping[str, Any]) -> Iterator[str]:
+    """When, and on what."""
     yield f"Measured {outcome['made']}, commit `{outcome['commit'] or 'unknown'}`."
     yield ""
-    yield f"- Machine: {', '.join(_machine(machine))}."
-    yield "- Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
+    yield f"- Machine: {', '.join(_machine(outcome['machine']))}."
+    yield "- Versions: " + ", ".join(f"{name} {version}" for name, version in outcome["versions"].items()) + "."
+
+
+def under_load(how: Mapping[str, Any]) -> str:
+    """What else the machine did."""
+    said = "other work ran beside the measurement, so only the ratios count"
+    remark = said if how["load_before"] > _IDLE_LOAD else "the machine did nothing else"
+    return f"Load average before {how['load_before']:g}, after {how['load_after']:g}: {remark}"
+
+
+def target_of(figures: Mapping[str, Any]) -> str:
+    """The target, and whether it was met."""
+    if figures["target"] is None:
+        return "–"
+    return f"{figures['target']:.2f} {'**missed**' if figures['missed'] else 'met'}"
+
+
+def _circumstances(outcome: Mapping[str, Any]) -> Iterator[str]:
+    how = outcome["circumstances"]
+    yield from made_with(outcome)
     entries = f"{how['entries']:,} entries of {how['patients']:,} patients"
     yield f"- Data set: {entries}, seed {how['seed']}; {_loading(how)}."
+    if how["beside"]:
+        yield f"- Beside it the same server with {how['beside']:,} entries: the ratio is the speed that stays."
     yield (
         f"- Closed loop with {how['connections']} connections kept alive from one client process; "
         f"{how['rounds']} rounds of {how['seconds']:g} s for each server, in turn; "
         f"server with {how['workers']} process(es) of {how['threads']} threads."
     )
-    yield f"- Load average before {how['load_before']:g}, after {how['load_after']:g}: {_remark(how, machine)}."
+    yield f"- {under_load(how)}."
     if not how["everything_on"]:
         yield "- *everything on* is *open* in this version: there is nothing yet that could be switched on."
 
@@ -48,12 +70,6 @@ def _machine(machine: Mapping[str, Any]) -> Iterator[str]:
     yield str(machine["system"])
 
 
-def _remark(how: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
-    if how["load_before"] > 0.5:
-        return "other work ran beside the measurement, so only the ratios count"
-    return "the machine did nothing else"
-
-
 def _tables(outcome: Mapping[str, Any]) -> Iterator[str]:
     for name, database in outcome["databases"].items():
         yield from ("", f"**{name} {database['version']}**", "", _HEAD, _RULE)
@@ -62,24 +78,19 @@ def _tables(outcome: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _line(figures: Mapping[str, Any], how: Mapping[str, Any]) -> str:
-    carnet, canned, ratios = figures["carnet"], figures["canned"], figures["ratios"]
+    carnet, floor, ratios = figures["carnet"], figures["floor"], figures["ratios"]
     cells = (
         figures["title"],
+        figures["beside"],
         f"**{figures['ratio']:.2f}** ({ratios[0]:.2f}–{ratios[-1]:.2f})",
         "not measured" if how["everything_on"] else "as open",
-        _target(figures),
-        *(f"{value:,.0f}" for value in (carnet["per_second"], canned["per_second"])),
+        target_of(figures),
+        *(f"{value:,.0f}" for value in (carnet["per_second"], floor["per_second"])),
         *(f"{carnet[name]:.1f}" for name in ("p50_ms", "p95_ms", "p99_ms")),
         *(_milliseconds(value) for value in (carnet["server_cpu_ms"], carnet["database_cpu_ms"])),
-        _milliseconds(canned["server_cpu_ms"]),
+        _milliseconds(floor["server_cpu_ms"]),
     )
     return f"| {' | '.join(cells)} |"
-
-
-def _target(figures: Mapping[str, Any]) -> str:
-    if figures["target"] is None:
-        return "–"
-    return f"{figures['target']:.2f} {'**missed**' if figures['missed'] else 'met'}"
 
 
 def _milliseconds(value: float | None) -> str:

@@ -1,71 +1,31 @@
-"""What is measured: one row per transaction, with its requests and the check of its answers.
+"""What is measured: one row per transaction, with its requests, the check of its answers, and what stands beside it.
 
-To measure another transaction, write its requests (`number` -> request, the same number always the same
-but for writes) and its check, and add a row to `TRANSACTIONS`.
+To measure another transaction, write its requests (`number` -> request) and its check, and add a row to
+`TRANSACTIONS`. A question gives the same request for the same number; a submission a new one for each.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
-from xml.sax.saxutils import escape
+from functools import partial
 
-from benchmarks.documents import Documents
-from benchmarks.plan import QUERIED_ENTRIES, Plan, Sizes
-from benchmarks.submissions import SubmissionMaker
-from carnet.domains import repository_unique_id
-from carnet.settings import Settings
-from soap.envelope import write_envelope
-from soap.mtom import content_type_of, write_multipart
-from xds.identifiers import UUID_PREFIX
+from benchmarks import questions
+from benchmarks.floors import Floor
+from benchmarks.plan import Plan
+from benchmarks.requests import BOUNDARY, ROOT_ID, Request, Workload, is_success, registry_request
+from soap.mtom import content_type_of
 from xds.query_grammar import ReturnType
-from xds.stored_queries import FIND_DOCUMENTS
-from xds.vocabulary import QUERY, RIM, XDS_B, AvailabilityStatus, ResponseStatus
 
-_QUERY_ACTION = "urn:ihe:iti:2007:RegistryStoredQuery"
-_RETRIEVE_ACTION = "urn:ihe:iti:2007:RetrieveDocumentSet"
-_BOUNDARY, _ROOT_ID = "MIMEBoundary_benchmark", "root@benchmark"
-_MESSAGE_ID = (
-    "<wsa:MessageID>urn:uuid:5b6e2f52-8f0e-4f7b-9d0e-4c7a1f3b2d10</wsa:MessageID>"
-    "<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo>"
-)
+_REGISTER_ACTION = "urn:ihe:iti:2007:RegisterDocumentSet-b"
+_UPDATE_ACTION = "urn:ihe:iti:2010:UpdateDocumentSet"
 _LARGEST_POOL = 500
+_LARGEST_NUMBER = 10**9
+# Documents that ITI-57 gives one version after the other: in submissions of so many entries.
+_UPDATED_SUBMISSIONS, _UPDATED_ENTRIES = 20, 10
+_ENTRY, _REFERENCE = "<rim:ExtrinsicObject ", "<rim:ObjectRef "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """An HTTP request, and what its answer must be made of."""
-
-    path: str
-    method: str = "POST"
-    content_type: str = ""
-    accept: str = ""
-    body: bytes = b""
-
-    def octets(self, *, path: str = "") -> bytes:
-        """The request as it goes over the wire; `path` replaces its own."""
-        head = f"{self.method} {path or self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        head += f"Accept: {self.accept}\r\n" if self.accept else ""
-        if self.method == "POST":
-            head += f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
-        return f"{head}\r\n".encode() + self.body
-
-
-class Workload:
-    """The patients and documents that the requests are about."""
-
-    def __init__(self, sizes: Sizes) -> None:
-        self.plan = Plan(sizes)
-        self.documents = Documents(self.plan)
-        self.repository = repository_unique_id(Settings())
-        self.submissions = SubmissionMaker(self.plan, self.documents)
-
-    def queried(self, number: int) -> int:
-        """A queried patient, another one for each number."""
-        return self.plan.queried[number % len(self.plan.queried)]
-
-    def held(self, number: int) -> int:
-        return self.plan.held[number % len(self.plan.held)]
+def _nothing(_workload: Workload) -> Sequence[Request]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,162 +33,142 @@ class Transaction:
     """One row of the table.
 
     `request` gives the request of a number; `problem` says what is wrong with its answer, empty when
-    nothing is; `subjects` are the patients it is asked for in turn. `target` is the least ratio to canned
-    bytes. `writes`: every request must be a new one.
+    nothing is; `subjects` are the patients it is asked for in turn. `target` is the least ratio to the
+    `floor`. `writes`: every request must be a new one; numbers count from 0. `before`: requests sent once
+    before the one with number 0. `stored`: entryUUID of a document that a submission registered.
     """
 
     key: str
     title: str
     request: Callable[[Workload, int], Request]
-    problem: Callable[[Workload, int, bytes], str]
+    problem: Callable[[Workload, int, bytes], str] = is_success
     subjects: Callable[[Plan], Sequence[int]] = lambda plan: plan.queried
+    floor: Floor = Floor.CANNED
     target: float | None = None
     writes: bool = False
+    before: Callable[[Workload], Sequence[Request]] = _nothing
+    stored: Callable[[Workload, int], str] | None = None
 
     def different(self, workload: Workload) -> int:
         """How many requests differ; from this number on they repeat."""
         return min(_LARGEST_POOL, len(self.subjects(workload.plan)))
 
 
-def _find_documents(return_type: ReturnType) -> Callable[[Workload, int], Request]:
-    def request(workload: Workload, number: int) -> Request:
-        patient = workload.documents.patient(workload.queried(number)).ins
-        slots = {
-            "$XDSDocumentEntryPatientId": f"'{patient.key}'",
-            "$XDSDocumentEntryStatus": f"('{AvailabilityStatus.APPROVED}')",
-        }
-        return _stored_query(FIND_DOCUMENTS.id, slots, return_type)
-
-    return request
-
-
-def _stored_query(query: str, slots: dict[str, str], return_type: ReturnType) -> Request:
-    parameters = "".join(
-        f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList></rim:Slot>'
-        for name, value in slots.items()
-    )
-    body = (
-        f'<query:AdhocQueryRequest xmlns:query="{QUERY}" xmlns:rim="{RIM}">'
-        f'<query:ResponseOption returnType="{return_type.value}" returnComposedObjects="true"/>'
-        f'<rim:AdhocQuery id="{query}">{parameters}</rim:AdhocQuery></query:AdhocQueryRequest>'
-    )
-    return Request(
-        path="/xds/registry",
-        content_type=f'application/soap+xml; charset=UTF-8; action="{_QUERY_ACTION}"',
-        body=write_envelope(body.encode(), action=_QUERY_ACTION, header=_MESSAGE_ID),
-    )
-
-
-def _find_document_references(workload: Workload, number: int) -> Request:
-    patient = workload.documents.patient(workload.queried(number)).ins
-    asked = {"patient.identifier": f"urn:oid:{patient.authority}|{patient.id}", "status": "current"}
-    return Request(method="GET", path=f"/fhir/DocumentReference?{urlencode(asked)}", accept="application/fhir+json")
-
-
-def _retrieve_document_set(workload: Workload, number: int) -> Request:
-    unique_id = workload.documents.unique_id(workload.held(number), 0)
-    body = (
-        f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDS_B}"><xds:DocumentRequest>'
-        f"<xds:RepositoryUniqueId>{workload.repository}</xds:RepositoryUniqueId>"
-        f"<xds:DocumentUniqueId>{unique_id}</xds:DocumentUniqueId>"
-        "</xds:DocumentRequest></xds:RetrieveDocumentSetRequest>"
-    )
-    envelope = write_envelope(body.encode(), action=_RETRIEVE_ACTION, header=_MESSAGE_ID)
-    return Request(
-        path="/xds/repository",
-        content_type=content_type_of(_BOUNDARY, _ROOT_ID),
-        body=b"".join(write_multipart(envelope, (), boundary=_BOUNDARY, root_id=_ROOT_ID)),
-    )
-
-
-def _retrieve_document(workload: Workload, number: int) -> Request:
-    entry_uuid = workload.documents.entry_uuid(workload.held(number), 0)
-    return Request(method="GET", path=f"/fhir/Binary/{entry_uuid.removeprefix(UUID_PREFIX)}", accept="text/xml")
-
-
 def _provide_and_register(workload: Workload, number: int) -> Request:
     return Request(
         path="/xds/repository",
-        content_type=content_type_of(_BOUNDARY, _ROOT_ID),
-        body=workload.submissions.provide_and_register(number, boundary=_BOUNDARY, root_id=_ROOT_ID),
+        content_type=content_type_of(BOUNDARY, ROOT_ID),
+        body=workload.submissions.provide_and_register(number, boundary=BOUNDARY, root_id=ROOT_ID),
     )
 
 
-def _holds(mark: str) -> Callable[[Workload, int, bytes], str]:
-    """An AdhocQueryResponse with Success and 20 objects."""
-
-    def problem(workload: Workload, number: int, answer: bytes) -> str:
-        found = answer.count(mark.encode())
-        if ResponseStatus.SUCCESS.encode() not in answer or found != QUERIED_ENTRIES:
-            return f"found {found} times {mark}, expected Success with {QUERIED_ENTRIES}"
-        return ""
-
-    return problem
+def _register(workload: Workload, number: int, *, entries: int) -> Request:
+    return registry_request(workload.submissions.register(number, entries), _REGISTER_ACTION)
 
 
-def _is_search_set(workload: Workload, number: int, answer: bytes) -> str:
-    bundle = json.loads(answer)
-    found = (bundle.get("total"), len(bundle.get("entry", ())))
-    ins = workload.documents.patient(workload.queried(number)).ins.id
-    of_patient = all(one["resource"]["subject"]["identifier"]["value"] == ins for one in bundle.get("entry", ()))
-    if found != (QUERIED_ENTRIES, QUERIED_ENTRIES) or not of_patient:
-        return f"found total and entries {found}, expected {QUERIED_ENTRIES} of the patient"
-    return ""
+def _registered(workload: Workload, number: int, *, entries: int) -> str:
+    return workload.submissions.registered_uuid(number, entries)
 
 
-def _holds_document(workload: Workload, number: int, answer: bytes) -> str:
-    return "" if workload.documents.content(workload.held(number)) in answer else "the octets are not those stored"
+def _before_updates(workload: Workload) -> Sequence[Request]:
+    """Fresh documents. Their numbers are far from those that ITI-42 itself is measured with."""
+    return [
+        _register(workload, number, entries=_UPDATED_ENTRIES)
+        for number in range(_LARGEST_NUMBER, _LARGEST_NUMBER + _UPDATED_SUBMISSIONS)
+    ]
 
 
-def _is_document(workload: Workload, number: int, answer: bytes) -> str:
-    return "" if workload.documents.content(workload.held(number)) == answer else "the octets are not those stored"
-
-
-def _is_success(workload: Workload, number: int, answer: bytes) -> str:
-    return "" if f'status="{ResponseStatus.SUCCESS}"'.encode() in answer else "expected Success"
+def _update(workload: Workload, number: int) -> Request:
+    """The next version of the document whose turn it is: the same document comes back after 200 requests."""
+    version, document = divmod(number, _UPDATED_SUBMISSIONS * _UPDATED_ENTRIES)
+    body = workload.submissions.update(
+        number,
+        stored=_LARGEST_NUMBER + document // _UPDATED_ENTRIES,
+        entries=_UPDATED_ENTRIES,
+        place=document % _UPDATED_ENTRIES,
+        version=version + 1,
+    )
+    return registry_request(body, _UPDATE_ACTION)
 
 
 TRANSACTIONS = (
     Transaction(
         key="iti18-leaf-class",
         title="ITI-18 FindDocuments, 20 entries, LeafClass",
-        request=_find_documents(ReturnType.LEAF_CLASS),
-        problem=_holds("<rim:ExtrinsicObject "),
+        request=questions.find_documents(ReturnType.LEAF_CLASS),
+        problem=questions.holds(_ENTRY),
         target=0.4,
     ),
     Transaction(
         key="iti18-object-ref",
         title="ITI-18 FindDocuments, 20 entries, ObjectRef",
-        request=_find_documents(ReturnType.OBJECT_REF),
-        problem=_holds("<rim:ObjectRef "),
+        request=questions.find_documents(ReturnType.OBJECT_REF),
+        problem=questions.holds(_REFERENCE),
+        target=0.4,
+    ),
+    Transaction(
+        key="iti18-get-documents",
+        title="ITI-18 GetDocuments, 1 entry, LeafClass",
+        request=questions.get_documents,
+        problem=questions.holds(_ENTRY, 1),
+    ),
+    Transaction(
+        key="iti18-reference-id",
+        title="ITI-18 FindDocumentsByReferenceId, 1 entry of 20, LeafClass",
+        request=questions.find_documents_by_reference_id,
+        problem=questions.holds(_ENTRY, 1),
     ),
     Transaction(
         key="iti67",
         title="ITI-67 Find Document References, 20 entries",
-        request=_find_document_references,
-        problem=_is_search_set,
+        request=questions.find_document_references,
+        problem=questions.is_search_set,
         target=0.4,
     ),
     Transaction(
         key="iti43",
         title="ITI-43 Retrieve Document Set, 140 kB",
-        request=_retrieve_document_set,
-        problem=_holds_document,
+        request=questions.retrieve_document_set,
+        problem=questions.holds_document,
         subjects=lambda plan: plan.held,
     ),
     Transaction(
         key="iti68",
         title="ITI-68 Retrieve Document, 140 kB",
-        request=_retrieve_document,
-        problem=_is_document,
+        request=questions.retrieve_document,
+        problem=questions.is_document,
         subjects=lambda plan: plan.held,
     ),
     Transaction(
         key="iti41",
         title="ITI-41 Provide and Register, 140 kB",
         request=_provide_and_register,
-        problem=_is_success,
         writes=True,
+    ),
+    Transaction(
+        key="iti42-1",
+        title="ITI-42 Register Document Set-b, 1 entry",
+        request=partial(_register, entries=1),
+        stored=partial(_registered, entries=1),
+        floor=Floor.TRANSACTION,
+        target=0.3,
+        writes=True,
+    ),
+    Transaction(
+        key="iti42-10",
+        title="ITI-42 Register Document Set-b, 10 entries",
+        request=partial(_register, entries=10),
+        stored=partial(_registered, entries=10),
+        floor=Floor.TRANSACTION,
+        target=0.3,
+        writes=True,
+    ),
+    Transaction(
+        key="iti57",
+        title="ITI-57 Update Document Set, 1 new version",
+        request=_update,
+        writes=True,
+        before=_before_updates,
     ),
 )
 BY_KEY = {transaction.key: transaction for transaction in TRANSACTIONS}

@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -28,8 +30,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import Dialect
 
 from repository.checked_octets import HASHED_WHOLE, Expected
+from storage.prepared import Prepared, prepare
 
 metadata = MetaData()
 
@@ -92,8 +96,18 @@ def held(connection: Connection, unique_ids: Collection[str]) -> dict[str, Store
     """The documents held among these DocumentUniqueIds."""
     if not unique_ids:
         return {}
-    rows = connection.execute(_WITH_BLOCKS.where(document.c.unique_id.in_(sorted(unique_ids)))).mappings()
-    return {row["unique_id"]: StoredDocument(**row) for row in rows}
+    if len(unique_ids) == 1:
+        rows = _one_held(connection.dialect).rows(connection, unique_id=next(iter(unique_ids)))
+    else:
+        rows = connection.execute(_WITH_BLOCKS.where(document.c.unique_id.in_(sorted(unique_ids)))).fetchall()
+    names = _WITH_BLOCKS.selected_columns.keys()
+    documents = (StoredDocument(**dict(zip(names, row, strict=True))) for row in rows)
+    return {one.unique_id: one for one in documents}
+
+
+@lru_cache(maxsize=16)
+def _one_held(dialect: Dialect) -> Prepared:
+    return prepare(_WITH_BLOCKS.where(document.c.unique_id == bindparam("unique_id", "")), dialect)
 
 
 def lock(connection: Connection, unique_ids: Collection[str], *, for_removal: bool) -> None:

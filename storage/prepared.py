@@ -5,16 +5,15 @@ so does describing a result; a statement that nearly every request runs is kept 
 the driver. It is still made by the builders of all other statements.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Select
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
-
-from storage.unit_of_work import StorageFailed
 
 # psycopg: octets come as they are, not as hexadecimal text of twice their length.
 _CURSOR_OPTIONS = {"postgresql": {"binary": True}}
@@ -22,24 +21,50 @@ _CURSOR_OPTIONS = {"postgresql": {"binary": True}}
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A compiled statement: its text, the values that never change, their order where the driver asks for one."""
+    """A compiled statement: its text, the values that never change, their order where the driver asks for one.
+
+    `conversions` of values into what the driver takes, for those that have one.
+    """
 
     text: str
     values: Mapping[str, Any]
     order: Sequence[str] | None
+    conversions: Mapping[str, Callable[[Any], Any]]
+
+    def parameters(self, values: Mapping[str, Any]) -> dict[str, Any] | tuple[Any, ...]:
+        """What the driver gets for these values of the `bindparam`s."""
+        given = {**self.values, **values}
+        for name, convert in self.conversions.items():
+            given[name] = convert(given[name])
+        return given if self.order is None else tuple(given[name] for name in self.order)
 
     def rows(self, connection: Connection, **values: Any) -> Sequence[tuple[Any, ...]]:
-        """All rows; `values` are those of the `bindparam`s it was built with. Raises StorageFailed."""
-        given = {**self.values, **values}
-        parameters = given if self.order is None else tuple(given[name] for name in self.order)
+        """All rows; `values` are those of the `bindparam`s it was built with.
+
+        Raises what SQLAlchemy raises for a failure of the driver.
+        """
+        parameters = self.parameters(values)
         dialect = connection.dialect
         try:
             with closing(connection.connection.cursor(**_CURSOR_OPTIONS.get(dialect.name, {}))) as cursor:
                 cursor.execute(self.text, parameters)
                 found: Sequence[tuple[Any, ...]] = cursor.fetchall()
         except dialect.loaded_dbapi.Error as problem:
-            raise StorageFailed(f"the database could not be read: {type(problem).__name__}") from problem
+            raise self._failure(connection, problem) from problem
         return found
+
+    def _failure(self, connection: Connection, problem: Any) -> DBAPIError:
+        """As SQLAlchemy raises it: who runs units of work tells a lost connection from other failures by it."""
+        dialect = connection.dialect
+        is_lost = dialect.is_disconnect(problem, connection.connection.driver_connection, None)
+        if is_lost:
+            connection.invalidate()
+        base = dialect.loaded_dbapi.Error
+        failure = DBAPIError.instance(
+            self.text, None, problem, base, hide_parameters=True, connection_invalidated=is_lost, dialect=dialect
+        )
+        assert isinstance(failure, DBAPIError)  # noqa: S101 - `problem` is one of the driver's
+        return failure
 
 
 def prepare(statement: Select[Any], dialect: Dialect) -> Prepared:
@@ -47,4 +72,8 @@ def prepare(statement: Select[Any], dialect: Dialect) -> Prepared:
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     assert isinstance(compiled, SQLCompiler)  # noqa: S101 - every statement that selects is compiled to one
     order = compiled.positiontup if compiled.positional else None
-    return Prepared(text=str(compiled), values=dict(compiled.params), order=order)
+    found = (
+        (name, one.type.dialect_impl(dialect).bind_processor(dialect)) for one, name in compiled.bind_names.items()
+    )
+    conversions = {name: convert for name, convert in found if convert is not None}
+    return Prepared(text=str(compiled), values=dict(compiled.params), order=order, conversions=conversions)

@@ -1,6 +1,6 @@
 """Criteria -> SELECT. ITI TF-2: 3.18.4.1.2.3."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from itertools import starmap
@@ -12,60 +12,49 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     false,
     func,
     literal_column,
     not_,
     or_,
     select,
-    text,
     true,
-    tuple_,
 )
 from sqlalchemy.engine.interfaces import Dialect
 
 from access_policy.visibility import EVERYTHING, Visibility
 from registry.criteria import (
-    CodeCriterion,
-    CodePattern,
     Criteria,
     Form,
     Found,
-    LikeCriterion,
     Order,
     Page,
     TimeCriterion,
 )
 from registry.sql import identities
-from registry.sql.hints import unindexed
+from registry.sql.having import Having, wanted
 from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.places import Places
 from registry.sql.tables import (
-    ACROSS_PATIENTS,
-    CODE_COLUMNS,
-    IS_ACROSS_PATIENTS,
     KINDS,
     STATUSES,
     TIME_COLUMNS,
-    VALUE_ATTRIBUTES,
-    object_value,
     registry_object,
 )
 from storage.prepared import Prepared, prepare
-from xds.datatypes import CX, normalised
+from xds.datatypes import CX
 from xds.metadata import DocumentEntry
-from xds.query_grammar import has_wildcard
 from xds.vocabulary import AvailabilityStatus
 
-_o, _v = registry_object.c, object_value.c
-_NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
-_MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
+_o = registry_object.c
 _RENDERING = {Form.EBRIM: _o.ebrim, Form.FHIR: _o.fhir}
 _FOUND = (_o.patient_key, _o.object_key, _o.entry_uuid, _o.logical_id, _o.unique_id, _o.source, _o.target)
 # Criteria that only few combinations of exist: a statement is kept for each.
 _PLAIN = ("kind", "statuses", "stable", "on_demand", "online", "offline", "deprecated", "all_versions")
-_plain = attrgetter(*_PLAIN)
-_others = attrgetter(*(one.name for one in fields(Criteria) if one.name not in (*_PLAIN, "patient")))
+_IDS = ("entry_uuids", "logical_ids", "unique_ids")
+_plain, _ids = attrgetter(*_PLAIN), attrgetter(*_IDS)
+_others = attrgetter(*(one.name for one in fields(Criteria) if one.name not in (*_PLAIN, *_IDS, "patient")))
 _nothing_else = _others(Criteria())
 
 
@@ -75,12 +64,8 @@ def find(
     """The objects that fit and may be seen, in the order of the page."""
     if criteria.patient is not None and visibility.admits(criteria.patient):
         visibility = EVERYTHING  # of that patient, of whom all is asked
-    is_kept = visibility.everything and page.after is None and _others(criteria) == _nothing_else
-    if criteria.patient is not None and is_kept:
-        cx = CX(criteria.patient)
-        prepared = _prepared(connection.dialect, _plain(criteria), page, form)
-        rows = prepared.rows(connection, authority=cx.authority, identifier=cx.id)
-    else:
+    rows = _rows_of_kept_statement(connection, places, criteria, page, form) if visibility.everything else None
+    if rows is None:
         condition = _condition(_place(places, criteria), criteria, visibility)
         rows = connection.execute(_selected(condition, criteria, page, form)).fetchall()
     found = tuple(starmap(Found, rows))
@@ -89,12 +74,52 @@ def find(
     return found
 
 
+def _rows_of_kept_statement(
+    connection: Connection, places: Places, criteria: Criteria, page: Page, form: Form
+) -> Sequence[Any] | None:
+    """What most questions are: about one patient, or one id that one object has. None for any other question."""
+    if page.after is not None or _others(criteria) != _nothing_else:
+        return None
+    ids = [(name, value) for name, values in zip(_IDS, _ids(criteria), strict=True) for value in values]
+    if criteria.patient is not None and not ids:
+        cx = CX(criteria.patient)
+        prepared = _prepared(connection.dialect, _plain(criteria), "", page, form)
+        return prepared.rows(connection, authority=cx.authority, identifier=cx.id)
+    if criteria.patient is not None or len(ids) != 1:
+        return None
+    ((name, value),) = ids
+    place = places.only(value)
+    if place is None:
+        return None
+    prepared = _prepared(connection.dialect, _plain(criteria), name, page, form)
+    return prepared.rows(connection, patient_key=place[0], object_key=place[1], value=value)
+
+
 @lru_cache(maxsize=256)
-def _prepared(dialect: Dialect, plain: tuple[Any, ...], page: Page, form: Form) -> Prepared:
-    """The statement that finds objects of any one patient by these values of `_PLAIN`, as most questions do."""
+def _prepared(dialect: Dialect, plain: tuple[Any, ...], name: str, page: Page, form: Form) -> Prepared:
+    """The statement for any one patient, or for any one id in this field, by these values of `_PLAIN`."""
+    given = dict(zip(_PLAIN, plain, strict=True)) | ({name: (bindparam("value", ""),)} if name else {})
+    criteria = Criteria(**given)
     of_patient = _o.patient_key == identities.key_of_patient().scalar_subquery()
-    criteria = Criteria(**dict(zip(_PLAIN, plain, strict=True)))
-    return prepare(_selected(_condition(of_patient, criteria, EVERYTHING), criteria, page, form), dialect)
+    place = _place(_AnyPlace(), criteria) if name else of_patient
+    return prepare(_selected(_condition(place, criteria, EVERYTHING), criteria, page, form), dialect)
+
+
+class _AnyPlace:
+    """The keys of one object, given when the statement is run."""
+
+    def __init__(self) -> None:
+        self._patient = bindparam("patient_key", type_=_o.patient_key.type)
+        self._object = bindparam("object_key", type_=_o.object_key.type)
+
+    def patients(self, _patient_ids: Collection[str]) -> list[Any]:
+        return [self._patient]
+
+    def objects(self, _values: Collection[str]) -> list[tuple[Any, Any]]:
+        return [(self._patient, self._object)]
+
+    def shards(self, _values: Collection[str]) -> list[Any]:
+        return [self._patient]
 
 
 def _selected(condition: ColumnElement[bool], criteria: Criteria, page: Page, form: Form) -> Select[Any]:
@@ -120,7 +145,7 @@ def _paged(statement: Select[Any], page: Page, criteria: Criteria) -> Select[Any
 
 def _condition(place: ColumnElement[bool], criteria: Criteria, visibility: Visibility) -> ColumnElement[bool]:
     """What the WHERE says. What may be seen is part of it, so that nothing else is counted or gone on from."""
-    having, wanted = _Having(criteria), _wanted(criteria)
+    having = Having(criteria)
     return and_(
         _may_be_seen(visibility),
         place,
@@ -128,7 +153,7 @@ def _condition(place: ColumnElement[bool], criteria: Criteria, visibility: Visib
         *_columns(criteria),
         *_document_columns(criteria),
         *(part for criterion in criteria.times for part in _time(criterion)),
-        *(having(criterion) for criterion in wanted),
+        *(having(criterion) for criterion in wanted(criteria)),
         *(_not_all(having(criterion) for criterion in group) for group in criteria.excluded),
     )
 
@@ -144,17 +169,12 @@ def _may_be_seen(visibility: Visibility) -> ColumnElement[bool]:
     return _o.patient_key == key.scalar_subquery()
 
 
-def _wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion, ...]:
-    """Reference ids, which fewer documents have, before codes."""
-    return (*criteria.likes, *criteria.codes)
-
-
 def _not_all(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
     """An object without the attribute is not excluded."""
     return not_(and_(true(), *(func.coalesce(condition, false()) for condition in conditions)))
 
 
-def _place(places: Places, criteria: Criteria) -> ColumnElement[bool]:
+def _place(places: Places | _AnyPlace, criteria: Criteria) -> ColumnElement[bool]:
     """The shards the question concerns: by patient, or by the identities it names."""
     if criteria.across_patients:
         return true()
@@ -168,7 +188,7 @@ def _place(places: Places, criteria: Criteria) -> ColumnElement[bool]:
     return _of_patients(places.shards({*criteria.unique_ids, *criteria.sources, *criteria.targets, *criteria.touching}))
 
 
-def _versions(places: Places, logical_ids: Sequence[str]) -> ColumnElement[bool]:
+def _versions(places: Places | _AnyPlace, logical_ids: Sequence[str]) -> ColumnElement[bool]:
     """The first version has the logicalID for its entryUUID; the few later ones have an index."""
     first, shards = _at(places.objects(logical_ids)), _of_patients(places.shards(logical_ids))
     return or_(first, and_(shards, _o.version > literal_column("1"), one_of(_o.logical_id, logical_ids)))
@@ -222,63 +242,6 @@ def _document_columns(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
             yield false()
         elif not (shows_others and shows_these):
             yield column if shows_these else ~column
-
-
-class _Having:
-    """Conditions on codes, author persons and reference ids of one question.
-
-    Attributes with several values are looked up for each object. A question across patients starts
-    from the values instead, where they have an index: they are fewer than the objects, and reference ids
-    fewer than codes.
-    """
-
-    def __init__(self, criteria: Criteria) -> None:
-        groups = (*_wanted(criteria), *(one for group in criteria.excluded for one in group))
-        self._apart = sum(one.attribute in VALUE_ATTRIBUTES for one in groups) > _MOST_JOINS
-        indexed = (one for one in _wanted(criteria) if one.attribute in ACROSS_PATIENTS)
-        self._start = next(indexed, None) if criteria.across_patients else None
-        self._starts_from_column = criteria.across_patients and self._start is None
-
-    def __call__(self, criterion: CodeCriterion | LikeCriterion) -> ColumnElement[bool]:
-        if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
-            column: ColumnElement[str] = _o[criterion.attribute]
-            return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
-        attribute: ColumnElement[int] = literal_column(
-            str(VALUE_ATTRIBUTES[criterion.attribute])
-        )  # as the partial index has it
-        values = select(_v.patient_key, _v.object_key).where(_v.attribute == attribute, or_(*_values(criterion)))
-        if criterion is self._start:
-            return tuple_(_o.patient_key, _o.object_key).in_(values.where(text(IS_ACROSS_PATIENTS)))
-        of_object = values.where(_v.patient_key == _o.patient_key, _v.object_key == _o.object_key)
-        return (of_object.offset(0) if self._apart else of_object).exists()
-
-
-def _values(criterion: CodeCriterion | LikeCriterion) -> Iterator[ColumnElement[bool]]:
-    if isinstance(criterion, LikeCriterion):
-        return _like(_v.value, criterion.any_of)
-    return _codes(_v.value, criterion.any_of)
-
-
-def _codes(column: ColumnElement[str], patterns: Sequence[CodePattern]) -> Iterator[ColumnElement[bool]]:
-    """Whole codes as one list, which an index can serve; the rest one by one."""
-    whole = [one for one in patterns if one.code is not None and one.coding_scheme is not None]
-    if whole:
-        yield one_of(column, [normalised(f"{one.code}^^{one.coding_scheme}") for one in whole])
-    for pattern in patterns:
-        if pattern.coding_scheme is None:
-            yield column.startswith(normalised(f"{pattern.code}^^"), autoescape=True)
-        elif pattern.code is None:
-            yield column.endswith(normalised(f"^^{pattern.coding_scheme}"), autoescape=True)
-
-
-def _like(column: ColumnElement[str], patterns: Sequence[str]) -> Iterator[ColumnElement[bool]]:
-    """`%` any string, `_` one character; what has neither is compared as it is, which an index can serve."""
-    plain = [normalised(pattern) for pattern in patterns if not has_wildcard(pattern)]
-    if plain:
-        yield one_of(column, plain)
-    for pattern in patterns:
-        if has_wildcard(pattern):
-            yield column.like(normalised(pattern), escape=_NO_ESCAPE)
 
 
 def _time(criterion: TimeCriterion) -> Iterator[ColumnElement[bool]]:

@@ -1,14 +1,14 @@
 """Reading whole objects by their identities, for transactions that change what is stored."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, literal_column, select
 
 from registry.sql import identities
 from registry.sql.lists import one_of, one_of_pairs
-from registry.sql.tables import KIND_OF, KINDS, registry_object
-from xds.metadata import Association
+from registry.sql.tables import KIND_OF, registry_object
 from xds.metadata_json import from_json
 from xds.metadata_update_rules import Held
 
@@ -18,10 +18,7 @@ _COLUMNS = (_o.patient_key, _o.object_key, _o.kind, _o.is_current, _o.attributes
 
 def by_entry_uuid(connection: Connection, entry_uuids: Collection[str]) -> dict[str, Held]:
     """The stored objects among these entryUUIDs."""
-    found = identities.object_keys_of(connection, entry_uuids)
-    keys = sorted(key for pairs in found.values() for key in pairs)
-    statement = select(*_COLUMNS).where(one_of_pairs(_o.patient_key, _o.object_key, keys))
-    return {one.thing.entry_uuid: one for one in _held(connection, statement) if one.thing.entry_uuid in entry_uuids}
+    return {one.thing.entry_uuid: one for one in _at(connection, entry_uuids) if one.thing.entry_uuid in entry_uuids}
 
 
 def newest(connection: Connection, logical_ids: Collection[str]) -> dict[str, Held]:
@@ -32,26 +29,43 @@ def newest(connection: Connection, logical_ids: Collection[str]) -> dict[str, He
 
 
 def versions(connection: Connection, logical_ids: Collection[str]) -> list[Held]:
-    """Every version of these logical objects, whichever patient it belongs to, oldest registration first."""
+    """Every version of these logical objects, whichever patient it belongs to, oldest registration first.
+
+    The first version has the logicalID for its entryUUID; the few later ones have an index.
+    """
     patients = identities.patient_keys_of(connection, sorted(logical_ids))
     if not patients:
         return []
-    statement = select(*_COLUMNS).where(one_of(_o.patient_key, patients), one_of(_o.logical_id, sorted(logical_ids)))
-    return list(_held(connection, statement.order_by(_o.object_key)))
+    later = select(*_COLUMNS).where(
+        one_of(_o.patient_key, patients),
+        _o.version > literal_column("1"),  # as the partial index has it
+        one_of(_o.logical_id, sorted(logical_ids)),
+    )
+    first = [one for one in _at(connection, logical_ids) if one.thing.logical_id in logical_ids]
+    return _in_order([*first, *_held(connection, later)])
 
 
 def touching(connection: Connection, entry_uuids: Collection[str]) -> list[Held]:
-    """The associations with an end among these entryUUIDs, oldest first."""
+    """The associations with an end among these entryUUIDs, oldest first: each end has an index of its own."""
     patients = identities.patient_keys_of(connection, sorted(entry_uuids))
     if not patients:
         return []
-    ends = sorted(entry_uuids)
-    statement = select(*_COLUMNS).where(
-        one_of(_o.patient_key, patients),
-        _o.kind == KINDS[Association],
-        or_(one_of(_o.source, ends), one_of(_o.target, ends)),
-    )
-    return list(_held(connection, statement.order_by(_o.object_key)))
+    of_patients = select(*_COLUMNS).where(one_of(_o.patient_key, patients))
+    ends = (of_patients.where(one_of(end, sorted(entry_uuids))) for end in (_o.source, _o.target))
+    return _in_order(one for statement in ends for one in _held(connection, statement))
+
+
+def _in_order(found: Iterable[Held]) -> list[Held]:
+    """Each object once, oldest registration first."""
+    by_key = {one.key: one for one in found}
+    return [by_key[key] for key in sorted(by_key, key=itemgetter(1))]
+
+
+def _at(connection: Connection, values: Collection[str]) -> Iterator[Held]:
+    """The objects that have one of these entryUUIDs or uniqueIds."""
+    found = identities.object_keys_of(connection, values)
+    keys = sorted(key for pairs in found.values() for key in pairs)
+    yield from _held(connection, select(*_COLUMNS).where(one_of_pairs(_o.patient_key, _o.object_key, keys)))
 
 
 def _held(connection: Connection, statement: Select[Any]) -> Iterable[Held]:

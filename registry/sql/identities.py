@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
-from registry.sql.lists import one_of
+from registry.sql.lists import one_of, one_of_given
 from registry.sql.tables import identity, patient
 from storage.prepared import Prepared, prepare
 from xds.datatypes import CX
@@ -99,10 +99,7 @@ def add_patient(connection: Connection, patient_id: str, key: int) -> int:
 
 def patient_keys_of(connection: Connection, values: Sequence[str]) -> list[int]:
     """Keys of the patients that own these entryUUIDs or uniqueIds."""
-    if not values:
-        return []
-    statement = select(identity.c.patient_key).where(one_of(identity.c.value, values)).distinct()
-    return sorted(connection.execute(statement).scalars())
+    return sorted({owner for rows in rows_of(connection, values).values() for owner, _ in rows})
 
 
 def object_keys_of(connection: Connection, values: Collection[str]) -> dict[str, list[tuple[int, int]]]:
@@ -116,10 +113,7 @@ def rows_of(connection: Connection, values: Collection[str]) -> dict[str, list[t
     """The same with the rows that only say which patient an identifier concerns, under the object key NO_OBJECT."""
     if not values:
         return {}
-    if len(values) == 1:
-        rows = _rows_of_one(connection.dialect).rows(connection, value=next(iter(values)))
-    else:
-        rows = connection.execute(_ROWS.where(one_of(identity.c.value, sorted(values)))).fetchall()
+    rows = _rows_of_values(connection.dialect).rows(connection, asked=sorted(values))
     found: dict[str, list[tuple[int, int]]] = {}
     for value, owner, key in rows:
         found.setdefault(value, []).append((owner, key))
@@ -127,8 +121,8 @@ def rows_of(connection: Connection, values: Collection[str]) -> dict[str, list[t
 
 
 @lru_cache(maxsize=16)
-def _rows_of_one(dialect: Dialect) -> Prepared:
-    return prepare(_ROWS.where(identity.c.value == bindparam("value", "")), dialect)
+def _rows_of_values(dialect: Dialect) -> Prepared:
+    return prepare(_ROWS.where(one_of_given(identity.c.value, "asked")), dialect)
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -138,11 +132,14 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     if in_registry:
         connection.execute(insert(identity), in_registry)
     if of_patient:
-        upsert = _UPSERT[connection.dialect.name](identity)
-        changed = {"object_key": upsert.excluded.object_key}
-        connection.execute(
-            upsert.on_conflict_do_update(index_elements=[identity.c.value, identity.c.scope], set_=changed), of_patient
-        )
+        connection.execute(_upsert(connection.dialect.name), of_patient)
+
+
+@lru_cache(maxsize=16)
+def _upsert(dialect: str) -> Any:
+    upsert = _UPSERT[dialect](identity)
+    changed = {"object_key": upsert.excluded.object_key}
+    return upsert.on_conflict_do_update(index_elements=[identity.c.value, identity.c.scope], set_=changed)
 
 
 def forget(connection: Connection, value: str, scope: int) -> None:

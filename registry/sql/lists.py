@@ -87,8 +87,16 @@ def one_of(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement
     if len(values) == 1:
         is_it: ColumnElement[bool] = column == next(iter(values))
         return is_it
-    kind = _Numbers() if isinstance(column.type, Integer) else _Texts()
-    return OneOf(column, bindparam(None, list(values), type_=kind))
+    return OneOf(column, bindparam(None, list(values), type_=_list_of(column)))
+
+
+def one_of_given(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The same for the list that the statement is run with under this name."""
+    return OneOf(column, bindparam(name, [], type_=_list_of(column)))
+
+
+def _list_of(column: ColumnElement[Any]) -> _Texts:
+    return _Numbers() if isinstance(column.type, Integer) else _Texts()
 
 
 def one_of_pairs(

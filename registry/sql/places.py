@@ -32,6 +32,12 @@ class Places:
         """(patient key, object key) by entryUUID; by uniqueId one object of each patient that has any."""
         return sorted(row for row in self._identities(values) if row[1] != identities.NO_OBJECT)
 
+    def only(self, value: str) -> tuple[int, int] | None:
+        """The place of the one object with this id; None when there is none, or the id concerns anything else."""
+        rows = self._identities((value,))
+        place = rows.pop() if len(rows) == 1 else None
+        return None if place is None or place[1] == identities.NO_OBJECT else place
+
     def shards(self, values: Collection[str]) -> list[int]:
         """Keys of the patients that own these ids."""
         return sorted({patient for patient, _ in self._identities(values)})

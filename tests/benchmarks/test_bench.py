@@ -9,18 +9,21 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import disk, document_tables
 from benchmarks.bench import RESULTS, main
 from benchmarks.closed_loop import Sample
+from benchmarks.floors import Floor
 from benchmarks.outcome import DatabaseOutcome, Measured, Outcome, Round, Run
-from benchmarks.page import PAGE, NoPlace, show
+from benchmarks.page import PAGE, PLACES, NoPlace, marks, show
 from benchmarks.tables import markdown
 from benchmarks.transactions import BY_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALLEST = ["--entries", "60", "--patients", "4", "--rounds", "1", "--seconds", "0.1", "--connections", "2"]
+SMALLEST += ["--profiled", "20"]
 
 
-def test_every_transaction_is_measured_beside_canned_bytes(tmp_path: Path) -> None:
+def test_every_transaction_is_measured_beside_its_floor(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.bench", *SMALLEST, "--database", "SQLite", "--results", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -30,9 +33,9 @@ def test_every_transaction_is_measured_beside_canned_bytes(tmp_path: Path) -> No
     assert list(figures) == list(BY_KEY)
     for one in figures.values():
         assert one["carnet"]["requests"] > 0
-        assert one["canned"]["requests"] > 0
+        assert one["floor"]["requests"] > 0
         assert one["ratio"] == pytest.approx(
-            one["carnet"]["per_second"] / one["canned"]["per_second"], rel=0.02, abs=0.001
+            one["carnet"]["per_second"] / one["floor"]["per_second"], rel=0.02, abs=0.001
         )
         assert one["missed"] == (one["target"] is not None and one["ratio"] < one["target"])
         assert bool(one["profile"]) == one["missed"]
@@ -40,6 +43,29 @@ def test_every_transaction_is_measured_beside_canned_bytes(tmp_path: Path) -> No
     assert outcome["machine"]["cores"] > 0
     assert file.with_suffix(".md").read_text() == markdown(outcome)
     assert "| ITI-18 FindDocuments, 20 entries, LeafClass |" in done.stdout
+
+
+def test_a_registry_is_measured_beside_a_smaller_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.bench", *SMALLEST, "--beside", "40", "--database", "SQLite"]
+    command += ["--only", "iti18-get-documents", "--keep", str(tmp_path / "kept"), "--results", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.glob("*-60-beside-40.json")
+    outcome = json.loads(file.read_text())
+    (one,) = outcome["databases"]["SQLite"]["transactions"].values()
+    assert one["beside"] == "smaller registry"
+    assert one["target"] == pytest.approx(1 / 1.5)
+    assert one["floor"]["requests"] > 0
+    assert "Beside it the same server with 40 entries" in file.with_suffix(".md").read_text()
+    # Kept, and found again without loading.
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert again.stderr.count("is there already") == 2
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    assert "GB are free" in disk.check(tmp_path / "not" / "yet", disk.needed(1000, ["SQLite"]))
+    with pytest.raises(disk.DiskTooSmall, match=r"needs 24000000\.0 GB of disk"):
+        disk.check(tmp_path, disk.needed(10**12, ["SQLite"]))
 
 
 def test_a_data_set_that_cannot_be_is_one_sentence() -> None:
@@ -62,16 +88,24 @@ def measured(carnet: int, canned: int, target: float | None) -> Measured:
     rounds = tuple(
         Round(
             carnet=Run(sample=sample(carnet + extra), server_seconds=0.5, database_seconds=0.1),
-            canned=Run(sample=sample(canned), server_seconds=0.5),
+            floor=Run(sample=sample(canned), server_seconds=0.5),
         )
         for extra in (0, 10, -10)
     )
-    return Measured(key="x", title="ITI-x", target=target, answer_length=7, rounds=rounds, profile="where it goes")
+    return Measured(
+        key="x",
+        title="ITI-x",
+        floor=Floor.CANNED,
+        target=target,
+        answer_length=7,
+        rounds=rounds,
+        profile="where it goes",
+    )
 
 
 def outcome(*all_measured: Measured) -> Outcome:
     circumstances = {"entries": 100_000, "patients": 5_000, "seed": 1, "connections": 4, "rounds": 3, "seconds": 1.5}
-    circumstances |= {"workers": 1, "threads": 16, "everything_on": {}, "load_seconds": 61.0}
+    circumstances |= {"beside": None, "workers": 1, "threads": 16, "everything_on": {}, "load_seconds": 61.0}
     circumstances |= {"load_before": 0.1, "load_after": 1.9}
     return Outcome(
         made="2026-01-01 12:00 UTC",
@@ -110,28 +144,33 @@ def test_the_second_column_says_that_nothing_more_is_on() -> None:
     assert "*everything on* is *open* in this version" in shown
 
 
-def test_the_page_shows_a_kept_result() -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_the_page_shows_a_kept_result(place: str) -> None:
     """The table in the documentation is that of the file it names."""
-    page = PAGE.read_text(encoding="utf-8")
-    name = page.partition("](../benchmarks/results/")[2].partition(".json")[0]
-    assert markdown(json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))) in page
+    begin, end = marks(place)
+    shown = PAGE.read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
+    name = shown.partition("](../benchmarks/results/")[2].partition(".json")[0]
+    write = document_tables.markdown if place == "documents" else markdown
+    assert write(json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))) in shown
 
 
 def test_a_new_result_replaces_the_one_that_is_shown(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    kept = page.read_text(encoding="utf-8").partition(marks("growth")[0])[2]
     for name, text in (("2030-01-01-7", "one\n"), ("2030-01-02-7", "other\n")):
-        show(page, name, text)
+        show(page, name, text, place="entries")
         shown = page.read_text(encoding="utf-8")
         assert text in shown
         assert f"benchmarks/results/{name}.json" in shown
     assert "one\n" not in shown
     assert shown.startswith("# ")
     assert "2030-01-01" not in shown
+    assert shown.partition(marks("growth")[0])[2] == kept
 
 
 def test_a_page_without_a_place_for_the_result_is_an_error(tmp_path: Path) -> None:
     page = tmp_path / "other.md"
     page.write_text("# Other\n", encoding="utf-8")
     with pytest.raises(NoPlace, match=r"other\.md"):
-        show(page, "x", "y")
+        show(page, "x", "y", place="entries")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import repeat
+from pathlib import Path
 
 import pytest
 
@@ -89,11 +90,11 @@ def test_requests_are_sent_in_the_order_of_the_calls() -> None:
     assert list(given) == []
 
 
-def test_canned_bytes_have_the_length_asked_for_and_the_body_is_read() -> None:
+def test_canned_bytes_have_the_length_asked_for_and_the_body_is_read(tmp_path: Path) -> None:
     started: list[tuple[str, list[tuple[str, str]]]] = []
     body = io.BytesIO(b"x" * 200_000)
     environ = {"PATH_INFO": "/canned/321", "wsgi.input": body}
-    application = CannedApplication()
+    application = CannedApplication(tmp_path)
     answers = [b"".join(application(environ, lambda *head: started.append(head))) for _ in range(2)]
     assert [len(answer) for answer in answers] == [321, 321]
     assert started[0][0] == "200 OK"
@@ -101,11 +102,22 @@ def test_canned_bytes_have_the_length_asked_for_and_the_body_is_read() -> None:
     assert body.read() == b""
 
 
-@pytest.mark.parametrize("path", ["/", "/canned/", "/canned/x", "/canned/12/3"])
-def test_canned_bytes_have_no_other_path(path: str) -> None:
+def test_a_plain_copy_is_kept_as_a_file_and_sent_again(tmp_path: Path) -> None:
+    application, octets = CannedApplication(tmp_path), bytes(range(256)) * 5_000
+    kept = {"PATH_INFO": "/copy/one", "wsgi.input": io.BytesIO(octets)}
+    assert b"".join(application(kept, lambda *_: None)) == b""
+    assert [file.name for file in tmp_path.iterdir()] == ["one"]
+    started: list[object] = []
+    asked = {"PATH_INFO": "/copied/one", "wsgi.input": io.BytesIO()}
+    assert b"".join(application(asked, lambda *head: started.append(head))) == octets
+    assert started == [("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(octets)))])]
+
+
+@pytest.mark.parametrize("path", ["/", "/canned/", "/canned/x", "/canned/12/3", "/copy/../x", "/copied/"])
+def test_canned_bytes_have_no_other_path(path: str, tmp_path: Path) -> None:
     started: list[str] = []
     environ = {"PATH_INFO": path, "wsgi.input": io.BytesIO()}
-    assert b"".join(CannedApplication()(environ, lambda status, _: started.append(status))) == b""
+    assert b"".join(CannedApplication(tmp_path)(environ, lambda status, _: started.append(status))) == b""
     assert started == ["404 Not Found"]
 
 

@@ -15,8 +15,9 @@ from benchmarks import dataset
 from benchmarks.dataset import CannotLoad, is_loaded, load_dataset
 from benchmarks.documents import Documents
 from benchmarks.plan import Plan, Sizes
+from benchmarks.requests import Request, Workload, is_success
 from benchmarks.rows import RowMaker
-from benchmarks.transactions import TRANSACTIONS, Transaction, Workload
+from benchmarks.transactions import TRANSACTIONS, Transaction
 from carnet.settings import Settings
 from carnet.wiring import open_registry, open_units
 from registry import iti42_register_document_set_b as iti42
@@ -125,12 +126,18 @@ def workload() -> Workload:
 def test_every_measured_request_gets_the_answer_it_must(
     transaction: Transaction, server: Server, workload: Workload
 ) -> None:
+    for request in transaction.before(workload):
+        assert is_success(workload, 0, answered(server, request)) == ""
     for number in range(3):
         request = transaction.request(workload, number)
-        headers = {"Content-Type": request.content_type, "Accept": request.accept or "*/*"}
-        answer = server.request(request.method, request.path, request.body or None, headers)
-        assert answer.status == 200
-        assert transaction.problem(workload, number, answer.body) == ""
+        assert transaction.problem(workload, number, answered(server, request)) == ""
+
+
+def answered(server: Server, request: Request) -> bytes:
+    headers = {"Content-Type": request.content_type, "Accept": request.accept or "*/*"}
+    answer = server.request(request.method, request.path, request.body or None, headers)
+    assert answer.status == 200
+    return answer.body
 
 
 @pytest.mark.parametrize("transaction", TRANSACTIONS, ids=lambda transaction: transaction.key)

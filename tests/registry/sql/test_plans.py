@@ -75,9 +75,7 @@ class Recorder:
         run = prepared.Prepared.rows
 
         def recorded(statement: prepared.Prepared, connection: Connection, **values: Any) -> Any:
-            given = {**statement.values, **values}
-            in_order = given if statement.order is None else tuple(given[name] for name in statement.order)
-            self.statements.append((statement.text, in_order))
+            self.statements.append((statement.text, statement.parameters(values)))
             return run(statement, connection, **values)
 
         monkeypatch.setattr(prepared.Prepared, "rows", recorded)

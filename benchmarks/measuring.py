@@ -1,0 +1,125 @@
+"""Measuring one transaction: Carnet and what stands beside it in turn, each first in every other round."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from benchmarks import process_times
+from benchmarks.canned import PATH
+from benchmarks.client import ClientProcess, Load
+from benchmarks.closed_loop import Sample
+from benchmarks.databases import Database
+from benchmarks.floors import Floor
+from benchmarks.outcome import Measured, Round, Run
+from benchmarks.servers import Server
+from benchmarks.transactions import Transaction
+
+_WARM_UP_SECONDS = 1.0
+# A question to a large registry may take this many times as long as to a small one.
+LARGEST_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """How to measure; `profiled` requests are looked at closely where a target is missed."""
+
+    connections: int
+    rounds: int
+    seconds: float
+    profiled: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """A running Carnet with a data set in its database, and the client that asks it."""
+
+    server: Server
+    database: Database
+    client: ClientProcess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two that are compared: runs for some seconds; processes whose time is told, 0 for none."""
+
+    run: Callable[[float], Sample]
+    server: int = 0
+    database: int = 0
+
+    def measured(self, seconds: float) -> Run:
+        before = _times(self.server), _times(self.database)
+        sample = self.run(seconds)
+        after = _times(self.server), _times(self.database)
+        server_seconds, database_seconds = (
+            None if one is None or other is None else other - one for one, other in zip(before, after, strict=True)
+        )
+        return Run(sample=sample, server_seconds=server_seconds, database_seconds=database_seconds)
+
+
+def measure(registry: Registry, canned: Server, transaction: Transaction, method: Method) -> Measured:
+    """Beside the floor of the transaction. Raises WrongAnswer."""
+    length = registry.client.look(transaction.key, registry.server.port)
+    if transaction.floor is Floor.CANNED:
+        load = _load(registry, transaction, method)
+        load = replace(load, port=canned.port, canned=f"{PATH}{length}", canned_length=length)
+        floor = Side(run=lambda seconds: registry.client.run(replace(load, seconds=seconds)), server=canned.process)
+    else:
+        floor = _inserting(registry, transaction, method)
+    rounds = _in_turn(_asking(registry, transaction, method), floor, method)
+    return _measured(transaction, length, rounds)
+
+
+def measure_growth(large: Registry, small: Registry, transaction: Transaction, method: Method) -> Measured:
+    """Beside the same transaction in a smaller registry. Raises WrongAnswer."""
+    transaction = replace(transaction, floor=Floor.SMALLER, target=1 / LARGEST_GROWTH)
+    length = large.client.look(transaction.key, large.server.port)
+    small.client.look(transaction.key, small.server.port)
+    rounds = _in_turn(_asking(large, transaction, method), _asking(small, transaction, method), method)
+    return _measured(transaction, length, rounds)
+
+
+def _measured(transaction: Transaction, length: int, rounds: tuple[Round, ...]) -> Measured:
+    return Measured(
+        key=transaction.key,
+        title=transaction.title,
+        floor=transaction.floor,
+        target=transaction.target,
+        answer_length=length,
+        rounds=rounds,
+    )
+
+
+def _in_turn(own: Side, floor: Side, method: Method) -> tuple[Round, ...]:
+    for side in (own, floor):
+        side.run(min(_WARM_UP_SECONDS, method.seconds))
+    rounds = []
+    for number in range(method.rounds):
+        order = (own, floor) if number % 2 == 0 else (floor, own)
+        runs = [(side is own, side.measured(method.seconds)) for side in order]
+        rounds.append(Round(carnet=dict(runs)[True], floor=dict(runs)[False]))
+    return tuple(rounds)
+
+
+def _load(registry: Registry, transaction: Transaction, method: Method) -> Load:
+    port = registry.server.port
+    return Load(key=transaction.key, port=port, connections=method.connections, seconds=method.seconds)
+
+
+def _asking(registry: Registry, transaction: Transaction, method: Method) -> Side:
+    load = _load(registry, transaction, method)
+    return Side(
+        run=lambda seconds: registry.client.run(replace(load, seconds=seconds)),
+        server=registry.server.process,
+        database=registry.database.process,
+    )
+
+
+def _inserting(registry: Registry, transaction: Transaction, method: Method) -> Side:
+    url = registry.database.settings.database_url
+    return Side(
+        run=lambda seconds: registry.client.insert(transaction.key, url, method.connections, seconds),
+        database=registry.database.process,
+    )
+
+
+def _times(process: int) -> float | None:
+    return process_times.processor_seconds(process) if process and process_times.is_known() else None

@@ -1,0 +1,115 @@
+"""Requests that change nothing, each with the check of its answer: stored queries, FHIR searches, retrieval."""
+
+import json
+from collections.abc import Callable
+from urllib.parse import urlencode
+from xml.sax.saxutils import escape
+
+from benchmarks.plan import QUERIED_ENTRIES
+from benchmarks.requests import Request, Workload, registry_request, repository_request
+from xds.identifiers import UUID_PREFIX
+from xds.query_grammar import ReturnType
+from xds.stored_queries import FIND_DOCUMENTS, FIND_DOCUMENTS_BY_REFERENCE_ID, GET_DOCUMENTS
+from xds.vocabulary import QUERY, RIM, XDS_B, AvailabilityStatus, ResponseStatus
+
+_QUERY_ACTION = "urn:ihe:iti:2007:RegistryStoredQuery"
+_RETRIEVE_ACTION = "urn:ihe:iti:2007:RetrieveDocumentSet"
+Check = Callable[[Workload, int, bytes], str]
+
+
+def find_documents(return_type: ReturnType) -> Callable[[Workload, int], Request]:
+    def request(workload: Workload, number: int) -> Request:
+        return _stored_query(FIND_DOCUMENTS.id, _approved_of(workload, number), return_type)
+
+    return request
+
+
+def find_documents_by_reference_id(workload: Workload, number: int) -> Request:
+    """The one document of the patient that answers its order."""
+    order = workload.documents.order(workload.queried(number))
+    slots = {**_approved_of(workload, number), "$XDSDocumentEntryReferenceIdList": f"('{order}')"}
+    return _stored_query(FIND_DOCUMENTS_BY_REFERENCE_ID.id, slots, ReturnType.LEAF_CLASS)
+
+
+def get_documents(workload: Workload, number: int) -> Request:
+    """The first document of a patient, by its entryUUID."""
+    entry_uuid = workload.documents.entry_uuid(workload.queried(number), 0)
+    slots = {"$XDSDocumentEntryEntryUUID": f"('{entry_uuid}')"}
+    return _stored_query(GET_DOCUMENTS.id, slots, ReturnType.LEAF_CLASS)
+
+
+def find_document_references(workload: Workload, number: int) -> Request:
+    patient = workload.documents.patient(workload.queried(number)).ins
+    asked = {"patient.identifier": f"urn:oid:{patient.authority}|{patient.id}", "status": "current"}
+    return Request(method="GET", path=f"/fhir/DocumentReference?{urlencode(asked)}", accept="application/fhir+json")
+
+
+def retrieve_document_set(workload: Workload, number: int) -> Request:
+    return retrieve_request(workload.repository, workload.documents.unique_id(workload.held(number), 0))
+
+
+def retrieve_request(repository: str, unique_id: str) -> Request:
+    """ITI-43 for one document."""
+    body = (
+        f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDS_B}"><xds:DocumentRequest>'
+        f"<xds:RepositoryUniqueId>{repository}</xds:RepositoryUniqueId>"
+        f"<xds:DocumentUniqueId>{unique_id}</xds:DocumentUniqueId>"
+        "</xds:DocumentRequest></xds:RetrieveDocumentSetRequest>"
+    )
+    return repository_request(body.encode(), _RETRIEVE_ACTION)
+
+
+def retrieve_document(workload: Workload, number: int) -> Request:
+    entry_uuid = workload.documents.entry_uuid(workload.held(number), 0)
+    return Request(method="GET", path=f"/fhir/Binary/{entry_uuid.removeprefix(UUID_PREFIX)}", accept="text/xml")
+
+
+def holds(mark: str, times: int = QUERIED_ENTRIES) -> Check:
+    """An AdhocQueryResponse with Success and so many objects."""
+
+    def problem(_workload: Workload, _number: int, answer: bytes) -> str:
+        found = answer.count(mark.encode())
+        if ResponseStatus.SUCCESS.encode() not in answer or found != times:
+            return f"found {found} times {mark}, expected Success with {times}"
+        return ""
+
+    return problem
+
+
+def is_search_set(workload: Workload, number: int, answer: bytes) -> str:
+    bundle = json.loads(answer)
+    found = (bundle.get("total"), len(bundle.get("entry", ())))
+    ins = workload.documents.patient(workload.queried(number)).ins.id
+    of_patient = all(one["resource"]["subject"]["identifier"]["value"] == ins for one in bundle.get("entry", ()))
+    if found != (QUERIED_ENTRIES, QUERIED_ENTRIES) or not of_patient:
+        return f"found total and entries {found}, expected {QUERIED_ENTRIES} of the patient"
+    return ""
+
+
+def holds_document(workload: Workload, number: int, answer: bytes) -> str:
+    return "" if workload.documents.content(workload.held(number)) in answer else "the octets are not those stored"
+
+
+def is_document(workload: Workload, number: int, answer: bytes) -> str:
+    return "" if workload.documents.content(workload.held(number)) == answer else "the octets are not those stored"
+
+
+def _approved_of(workload: Workload, number: int) -> dict[str, str]:
+    patient = workload.documents.patient(workload.queried(number)).ins
+    return {
+        "$XDSDocumentEntryPatientId": f"'{patient.key}'",
+        "$XDSDocumentEntryStatus": f"('{AvailabilityStatus.APPROVED}')",
+    }
+
+
+def _stored_query(query: str, slots: dict[str, str], return_type: ReturnType) -> Request:
+    parameters = "".join(
+        f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList></rim:Slot>'
+        for name, value in slots.items()
+    )
+    body = (
+        f'<query:AdhocQueryRequest xmlns:query="{QUERY}" xmlns:rim="{RIM}">'
+        f'<query:ResponseOption returnType="{return_type.value}" returnComposedObjects="true"/>'
+        f'<rim:AdhocQuery id="{query}">{parameters}</rim:AdhocQuery></query:AdhocQueryRequest>'
+    )
+    return registry_request(body.encode(), _QUERY_ACTION)

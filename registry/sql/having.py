@@ -1,0 +1,85 @@
+"""Conditions on codes, author persons and reference ids. ITI TF-2: 3.18.4.1.2.3.4, 3.18.4.1.2.3.5."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import ColumnElement, literal_column, or_, select, text, tuple_
+
+from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion
+from registry.sql.hints import unindexed
+from registry.sql.lists import one_of
+from registry.sql.tables import (
+    ACROSS_PATIENTS,
+    CODE_COLUMNS,
+    IS_ACROSS_PATIENTS,
+    VALUE_ATTRIBUTES,
+    object_value,
+    registry_object,
+)
+from xds.datatypes import normalised
+from xds.query_grammar import has_wildcard
+
+_o, _v = registry_object.c, object_value.c
+_NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
+_MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
+
+
+def wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion, ...]:
+    """What an object must have, all of it: reference ids, which fewer documents have, before codes."""
+    return (*criteria.likes, *criteria.codes)
+
+
+class Having:
+    """Conditions on codes, author persons and reference ids of one question.
+
+    Attributes with several values are looked up for each object. A question across patients starts
+    from the values instead, where they have an index: they are fewer than the objects, and reference ids
+    fewer than codes.
+    """
+
+    def __init__(self, criteria: Criteria) -> None:
+        groups = (*wanted(criteria), *(one for group in criteria.excluded for one in group))
+        self._apart = sum(one.attribute in VALUE_ATTRIBUTES for one in groups) > _MOST_JOINS
+        indexed = (one for one in wanted(criteria) if one.attribute in ACROSS_PATIENTS)
+        self._start = next(indexed, None) if criteria.across_patients else None
+        self._starts_from_column = criteria.across_patients and self._start is None
+
+    def __call__(self, criterion: CodeCriterion | LikeCriterion) -> ColumnElement[bool]:
+        if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
+            column: ColumnElement[str] = _o[criterion.attribute]
+            return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
+        attribute: ColumnElement[int] = literal_column(
+            str(VALUE_ATTRIBUTES[criterion.attribute])
+        )  # as the partial index has it
+        values = select(_v.patient_key, _v.object_key).where(_v.attribute == attribute, or_(*_values(criterion)))
+        if criterion is self._start:
+            return tuple_(_o.patient_key, _o.object_key).in_(values.where(text(IS_ACROSS_PATIENTS)))
+        of_object = values.where(_v.patient_key == _o.patient_key, _v.object_key == _o.object_key)
+        return (of_object.offset(0) if self._apart else of_object).exists()
+
+
+def _values(criterion: CodeCriterion | LikeCriterion) -> Iterator[ColumnElement[bool]]:
+    if isinstance(criterion, LikeCriterion):
+        return _like(_v.value, criterion.any_of)
+    return _codes(_v.value, criterion.any_of)
+
+
+def _codes(column: ColumnElement[str], patterns: Sequence[CodePattern]) -> Iterator[ColumnElement[bool]]:
+    """Whole codes as one list, which an index can serve; the rest one by one."""
+    whole = [one for one in patterns if one.code is not None and one.coding_scheme is not None]
+    if whole:
+        yield one_of(column, [normalised(f"{one.code}^^{one.coding_scheme}") for one in whole])
+    for pattern in patterns:
+        if pattern.coding_scheme is None:
+            yield column.startswith(normalised(f"{pattern.code}^^"), autoescape=True)
+        elif pattern.code is None:
+            yield column.endswith(normalised(f"^^{pattern.coding_scheme}"), autoescape=True)
+
+
+def _like(column: ColumnElement[str], patterns: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    """`%` any string, `_` one character; what has neither is compared as it is, which an index can serve."""
+    plain = [normalised(pattern) for pattern in patterns if not has_wildcard(pattern)]
+    if plain:
+        yield one_of(column, plain)
+    for pattern in patterns:
+        if has_wildcard(pattern):
+            yield column.like(normalised(pattern), escape=_NO_ESCAPE)
