@@ -10,7 +10,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
@@ -89,7 +89,7 @@ class Trust:
         )
         try:
             path = verifier.verify(certificate, list(self.intermediates)).chain
-        except VerificationError as problem:
+        except (VerificationError, ValueError, UnsupportedAlgorithm) as problem:
             raise Refused(Reason.CHAIN, str(problem)[:200]) from None
         ends = [one.not_valid_after_utc for one in path]
         ends += [self._not_revoked_until(one, by, now) for one, by in pairwise(path)]
@@ -137,7 +137,7 @@ def _check_key(certificate: x509.Certificate) -> None:
     """RSA of 2048 to 4096 bits with exponent 65537, or P-256, P-384. Raises Refused."""
     try:
         key = certificate.public_key()
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise Refused(Reason.KEY, "the public key cannot be read") from None
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size in _RSA_BITS and key.public_numbers().e == _RSA_EXPONENT:

@@ -110,6 +110,15 @@ def test_keys_outside_the_profile_are_refused(key: rsa.RSAPrivateKey | ec.Ellipt
     assert reason(sts.trust(), certificate) is Reason.KEY
 
 
+def test_a_key_of_a_kind_nobody_knows_is_refused() -> None:
+    """One bit of the algorithm identifier of a real certificate: found by messages broken at random."""
+    octets = sts.card()[Use.SIGNATURE].der
+    rsa_encryption = bytes.fromhex("06092a864886f70d010101")
+    assert octets.count(rsa_encryption) == 1
+    unknown = x509.load_der_x509_certificate(octets.replace(rsa_encryption, rsa_encryption[:-1] + b"\x00"))
+    assert reason(sts.trust(), unknown) is Reason.KEY
+
+
 def test_each_certificate_is_for_one_use() -> None:
     for use, opens, signs in (
         (sts.card()[Use.AUTHENTICATION], True, False),
