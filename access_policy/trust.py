@@ -10,7 +10,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
@@ -22,6 +22,8 @@ _LONGEST_CHAIN = 5
 _RSA_BITS, _RSA_EXPONENT = range(2048, 4097), 65537
 _CURVES = ("secp256r1", "secp384r1")
 _KEPT_CHAINS = 10_000
+# What the library raises for a certificate that it cannot make sense of, when it is loaded or later.
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
 _SERVES_TLS = frozenset(
     {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 )
@@ -89,7 +91,7 @@ class Trust:
         )
         try:
             path = verifier.verify(certificate, list(self.intermediates)).chain
-        except VerificationError as problem:
+        except (VerificationError, *_UNREADABLE) as problem:
             raise Refused(Reason.CHAIN, str(problem)[:200]) from None
         ends = [one.not_valid_after_utc for one in path]
         ends += [self._not_revoked_until(one, by, now) for one, by in pairwise(path)]
@@ -137,7 +139,7 @@ def _check_key(certificate: x509.Certificate) -> None:
     """RSA of 2048 to 4096 bits with exponent 65537, or P-256, P-384. Raises Refused."""
     try:
         key = certificate.public_key()
-    except ValueError:
+    except _UNREADABLE:
         raise Refused(Reason.KEY, "the public key cannot be read") from None
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size in _RSA_BITS and key.public_numbers().e == _RSA_EXPONENT:
@@ -151,7 +153,7 @@ def load_certificate(octets: bytes) -> x509.Certificate:
     """A certificate in DER. Raises Refused."""
     try:
         return x509.load_der_x509_certificate(octets)
-    except ValueError:
+    except _UNREADABLE:
         raise Refused(Reason.KEY, "the certificate cannot be read") from None
 
 
@@ -214,5 +216,5 @@ def _extension(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> x50
         return certificate.extensions.get_extension_for_oid(oid).value
     except x509.ExtensionNotFound:
         return None
-    except ValueError:
+    except _UNREADABLE:
         raise Refused(Reason.CHAIN, "the extensions of the certificate cannot be read") from None

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
 from access_policy.make_submission_signature import make_submission_signature
@@ -118,14 +120,21 @@ def test_an_altered_signature_is_refused(name: str) -> None:
     assert reason(changed(change)) is expected
 
 
-def test_another_certificate_with_the_same_key_is_refused_by_the_signed_properties() -> None:
-    """SigningCertificate says which certificate was meant."""
-    signer = sts.card()[Use.SIGNATURE]
-    twin = issue_card(sts.igc(), sts.DOCTOR, now=sts.NOW - timedelta(days=2))[Use.SIGNATURE]
-    octets = signed(Credential(certificate=twin.certificate, key=twin.key))
-    root = etree.fromstring(octets)
-    root.find(f".//{{{DS}}}X509Certificate").text = base64.b64encode(signer.der).decode()
-    assert reason(etree.tostring(root)) is Reason.SIGNATURE
+def test_another_certificate_of_the_same_key_is_refused() -> None:
+    """KeyInfo is not signed: SigningCertificate says which certificate was meant."""
+    signer, issuer = sts.card()[Use.SIGNATURE], sts.igc().persons
+    builder = (
+        x509.CertificateBuilder(issuer.certificate.subject, sts.NURSE.subject, signer.certificate.public_key(), 4711)
+        .not_valid_before(sts.NOW - timedelta(days=1))
+        .not_valid_after(sts.NOW + timedelta(days=1))
+    )
+    for extension in signer.certificate.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    twin = Credential(certificate=builder.sign(issuer.key, hashes.SHA256()), key=signer.key)
+    assert read(signed(twin)).holder.identifier == sts.NURSE.identifier
+    root = etree.fromstring(signed())
+    root.find(f".//{{{DS}}}X509Certificate").text = base64.b64encode(twin.der).decode()
+    assert reason(etree.tostring(root)) is Reason.KEY
 
 
 def test_signers_that_nobody_trusts_are_refused() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from access_policy.distinguished_names import is_same_name, name_of, parse_name
 from access_policy.refusals import Reason, Refused
 from access_policy.times import read_time, write_time
-from access_policy.trust import Trust, check_client_usage, check_signature_usage, holder_of
+from access_policy.trust import Trust, check_client_usage, check_signature_usage, holder_of, load_certificate
 from carnet.pki import Use, issue, issue_server, revocation_list
 from tests import sts
 
@@ -108,6 +108,24 @@ def test_keys_outside_the_profile_are_refused(key: rsa.RSAPrivateKey | ec.Ellipt
         .sign(issuer.key, hashes.SHA256())
     )
     assert reason(sts.trust(), certificate) is Reason.KEY
+
+
+def test_a_version_that_is_none_is_refused() -> None:
+    octets = sts.card()[Use.SIGNATURE].der
+    version = bytes.fromhex("a003020102")
+    assert octets.count(version) == 1
+    with pytest.raises(Refused) as refused:
+        load_certificate(octets.replace(version, bytes.fromhex("a00302016a")))
+    assert refused.value.reason is Reason.KEY
+
+
+def test_a_key_of_a_kind_nobody_knows_is_refused() -> None:
+    """One bit of the algorithm identifier of a real certificate: found by messages broken at random."""
+    octets = sts.card()[Use.SIGNATURE].der
+    rsa_encryption = bytes.fromhex("06092a864886f70d010101")
+    assert octets.count(rsa_encryption) == 1
+    unknown = x509.load_der_x509_certificate(octets.replace(rsa_encryption, rsa_encryption[:-1] + b"\x00"))
+    assert reason(sts.trust(), unknown) is Reason.KEY
 
 
 def test_each_certificate_is_for_one_use() -> None:

@@ -323,3 +323,27 @@ def test_wrapped_messages_get_the_constant_answer_at_the_door(world: World) -> N
     answered = messages.read(world.server.request("POST", "/xds/registry", message, headers))
     assert (answered.response.status, answered.fault) == (400, ["env:Sender", "s:InvalidSecurity"])
     assert answered.body.findtext(".//{*}Text") == CONSTANT
+
+
+@pytest.mark.corpus
+def test_no_file_of_the_corpus_opens_the_door_or_breaks_it(world: World, corpus: Path) -> None:
+    """As it is, in place of the security header, and inside one."""
+    files = [*(corpus / "attacks" / "saml").glob("*.xml"), *(corpus / "attacks" / "xmldsig").glob("*.xml")]
+    assert len(files) > 100
+    body = messages.query_body(messages.FIND_DOCUMENTS, FIND, "LeafClass")
+    message = messages.envelope(body, messages.QUERY_ACTION)
+    client = base64.b64encode(world.card[Use.AUTHENTICATION].der).decode()
+    headers = {"Content-Type": messages.simple_type(messages.QUERY_ACTION), CERTIFICATE: client}
+    subcodes = {"s:InvalidSecurity", "s:UnsupportedSecurityToken", "s:UnsupportedAlgorithm", "s:FailedAuthentication"}
+    for file in files:
+        content = file.read_bytes()
+        content = content.partition(b"?>")[2] if content.startswith(b"<?xml") else content
+        wrapped = b'<w:Security xmlns:w="%s">%s</w:Security>' % (WSSE.encode(), content)
+        for block in (content, wrapped):
+            sent = message.replace(b"</e:Header>", block + b"</e:Header>")
+            began = time.monotonic()
+            answered = messages.read(world.server.request("POST", "/xds/registry", sent, headers))
+            assert time.monotonic() - began < 2, file.name
+            assert (answered.response.status, answered.fault[0]) == (400, "env:Sender"), file.name
+            assert set(answered.fault[1:]) <= subcodes, file.name
+            assert b"Traceback" not in answered.response.body
