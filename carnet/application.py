@@ -22,7 +22,7 @@ from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.internal_door import internal_blueprint, shows
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
-from carnet.settings import check_security
+from carnet.settings import SettingsError, check_security
 from carnet.trust_folder import TrustFolder
 from carnet.wiring import Actors
 from carnet.xds_door import MEGABYTE, XdsDoor, xds_blueprint
@@ -41,6 +41,8 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     `peer_certificate` tells the certificate that a client has proved; without it only `--security open` is served.
     """
     if peer_certificate is None:
+        if actors.settings.security != "open":
+            raise SettingsError("without client certificates only --security open is served")
         check_security(actors.settings)
     app = flask.Flask("carnet", static_folder=None)
     app.register_blueprint(xds_blueprint(actors))
