@@ -4,15 +4,16 @@ Behind a proxy the certificate comes in a header, over a unix socket that the pr
 header means nothing.
 """
 
-import binascii
 import hashlib
-import ssl
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import unquote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import orjson
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from carnet.http_limits import RequestRates
 
@@ -48,6 +49,7 @@ def known_clients(application: WSGIApplication, rates: RequestRates, *, behind_p
     return answered
 
 
+@lru_cache(maxsize=1024)
 def _read(header: str) -> bytes | None:
     """An escaped PEM certificate as DER. Raises ValueError for anything else, two headers too."""
     if not header:
@@ -55,10 +57,7 @@ def _read(header: str) -> bytes | None:
     pem = unquote(header).strip()
     if len(pem) > _LONGEST_CERTIFICATE or pem.count("-----BEGIN CERTIFICATE-----") != 1 or "," in header:
         raise ValueError("expected one certificate")
-    try:
-        return ssl.PEM_cert_to_DER_cert(pem)
-    except binascii.Error as problem:
-        raise ValueError("expected PEM") from problem
+    return x509.load_pem_x509_certificate(pem.encode("ascii")).public_bytes(Encoding.DER)
 
 
 def _refused(

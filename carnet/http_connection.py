@@ -67,6 +67,11 @@ class Connection:
     parser: RequestParser | None = None
     drained: int = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of a request has come; empty lines before it are nothing. RFC 9112: 2.2"""
+        return bool(self.head.strip(b"\r\n"))
+
     def read_head(self) -> Head:
         """Read what has come, no further than a whole head needs."""
         while True:
@@ -81,7 +86,7 @@ class Connection:
             except OSError:
                 return Head.GONE
             if not octets:
-                return Head.BROKEN if self.head else Head.GONE
+                return Head.BROKEN if self.has_begun else Head.GONE
             self.head += octets
 
     def _found(self) -> Head:

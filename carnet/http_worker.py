@@ -66,6 +66,8 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         while self.alive and self.is_parent_alive():
             self._turn()
         self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()
         self._finish()
 
     def _turn(self) -> None:
@@ -88,8 +90,6 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
             pool.shutdown(wait=False, cancel_futures=True)
         self.poller.close()
         self.method_queue.close()
-        for listener in self.sockets:
-            listener.close()
 
     # Connections that nobody works for
 
@@ -149,7 +149,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
 
     def _late(self, connection: Connection) -> None:
         """A client that began a request is told; one that only is there is not."""
-        if connection.phase is Phase.HEAD and connection.head:
+        if connection.phase is Phase.HEAD and connection.has_begun:
             self._leave(connection)
             connection.refuse(HTTPStatus.REQUEST_TIMEOUT)
             self._watch(connection)
@@ -280,8 +280,6 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         request.scheme = self.front.scheme
         response, environ = wsgi.create(request, stream, (connection.address, 0), connection.server, self.cfg)
         environ |= {"wsgi.multithread": True, CERTIFICATE: connection.certificate, HEALTH: connection.is_health}
-        if not self.alive:
-            response.force_close()
         self._write(response, self.wsgi(environ, response.start_response))
         if response.should_close() or not parser.finish_body(max_bytes=_LONGEST_REST):
             return False
@@ -291,6 +289,8 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
     def _write(self, response: Any, answer: Any) -> None:
         try:
             for octets in answer:
+                if not self.alive:
+                    response.force_close()
                 response.write(octets)
             response.close()
         finally:

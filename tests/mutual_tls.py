@@ -13,11 +13,14 @@ from typing import Any
 
 from cryptography import x509
 
+from access_policy.make_vihf import make_vihf, security_header
 from carnet.pki import Credential, Igc, Use, issue, issue_card, issue_server, issue_structure, make_igc
 from carnet.pki_folder import write_credentials, write_igc
-from tests import servers, sts
+from tests import messages, servers, sts
+from tests.builders import PATIENT
 from tests.servers import Response, Server
 
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -155,3 +158,24 @@ def eventually(holds: Any, seconds: float = 20) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def answer_to(server: Server, context: ssl.SSLContext, name: str = "localhost") -> bytes:
+    """What a client reads; b"" when the server alerts or ends the connection: not an octet of HTTP."""
+    try:
+        return octets_for(server, context, LIVE, name)
+    except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
+        return b""
+
+
+def a_query(pki: Pki) -> tuple[bytes, dict[str, str]]:
+    signer = pki.card[Use.SIGNATURE]
+    assertion = make_vihf(sts.a_claim(), signer.certificate, signer.key, now=datetime.now(UTC))
+    slots = {
+        "$XDSDocumentEntryPatientId": f"'{PATIENT.key}'",
+        "$XDSDocumentEntryStatus": "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')",
+    }
+    body = messages.query_body(messages.FIND_DOCUMENTS, slots, "LeafClass")
+    message = messages.envelope(body, messages.QUERY_ACTION)
+    message = message.replace(b"</e:Header>", security_header(assertion) + b"</e:Header>")
+    return message, {"Content-Type": messages.simple_type(messages.QUERY_ACTION)}

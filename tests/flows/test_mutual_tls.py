@@ -17,16 +17,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from access_policy.make_vihf import make_vihf, security_header
 from carnet.command_line import main
 from carnet.pki import Credential, Use, issue_server, make_igc, revocation_list
 from carnet.pki_folder import revoke, write_credentials
 from tests import messages, mutual_tls, servers, sts
-from tests.builders import PATIENT
-from tests.mutual_tls import NOW, Pki, octets_for, request, secured
+from tests.mutual_tls import LIVE, NOW, Pki, a_query, answer_to, octets_for, request, secured
 from tests.servers import Server
-
-LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +35,6 @@ def server(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
     with mutual_tls.started(pki, tmp_path_factory.mktemp("tls")) as running:
         servers.know_patients(running.settings)
         yield running
-
-
-def answer_to(server: Server, context: ssl.SSLContext, name: str = "localhost") -> bytes:
-    """What a client reads; b"" when the server alerts or ends the connection: not an octet of HTTP."""
-    try:
-        return octets_for(server, context, LIVE, name)
-    except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
-        return b""
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -252,19 +240,6 @@ def test_plain_http_gets_no_octet_of_http(server: Server) -> None:
     with mutual_tls.connected(server) as connection:
         connection.sendall(LIVE)
         assert b"HTTP" not in mutual_tls.read_all(connection)
-
-
-def a_query(pki: Pki) -> tuple[bytes, dict[str, str]]:
-    signer = pki.card[Use.SIGNATURE]
-    assertion = make_vihf(sts.a_claim(), signer.certificate, signer.key, now=sts.datetime.now(sts.UTC))
-    slots = {
-        "$XDSDocumentEntryPatientId": f"'{PATIENT.key}'",
-        "$XDSDocumentEntryStatus": "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')",
-    }
-    body = messages.query_body(messages.FIND_DOCUMENTS, slots, "LeafClass")
-    message = messages.envelope(body, messages.QUERY_ACTION)
-    message = message.replace(b"</e:Header>", security_header(assertion) + b"</e:Header>")
-    return message, {"Content-Type": messages.simple_type(messages.QUERY_ACTION)}
 
 
 def test_the_certificate_of_the_connection_proves_the_caller(server: Server, pki: Pki) -> None:

@@ -87,7 +87,7 @@ CHUNKS = {
     "size with underscore": b"1_0\r\n",
     "extension with bare LF": b"5;a\nb\r\nhello\r\n0\r\n\r\n",
     "extension with bare CR": b"5;a\rb\r\nhello\r\n0\r\n\r\n",
-    "long extension": b"5;" + b"a" * 20_000 + b"\r\nhello\r\n0\r\n\r\n",
+    "long extension": b"5;" + b"a" * 200_000 + b"\r\nhello\r\n0\r\n\r\n",
     "data longer than the size": b"3\r\nhello\r\n0\r\n\r\n",
     "LF after the size": b"5\nhello\n0\n\n",
     "no size": b"\r\nhello\r\n0\r\n\r\n",
@@ -217,6 +217,8 @@ def test_m16_the_corpus_is_answered_from_the_closed_list(server: Server, corpus:
         sent += 1
         assert set(found) <= HANDLED, octets
         assert found or not octets.strip(), octets
-        assert len(found) <= max(octets.count(b"HTTP/"), 1), octets
+        answered = [one for one in found if one != 400]
+        assert len(answered) <= octets.count(b"HTTP/"), octets
+        assert len(found) - len(answered) <= 1, octets
     assert sent > 300
     assert server.request("GET", "/health/live").status == 200
