@@ -95,7 +95,7 @@ def proved_caller(
     def caller_of(environ: WSGIEnvironment, envelope: etree._Element) -> Caller:
         began, peer = time.monotonic(), peer_certificate(environ)
         try:
-            return authenticator.current.caller(envelope, peer)
+            return authenticator.caller(envelope, peer)
         except Refused as refused:
             on_refusal(refused, peer)
             time.sleep(max(0.0, began + _REFUSAL_SECONDS - time.monotonic()))
