@@ -131,6 +131,8 @@ def serve(settings: Settings) -> None:
     """Run the server.
 
     \b
+    carnet serve --certificate carnet-pki/issued/localhost-server.pem --trust carnet-pki/trust --health 127.0.0.1:8081
+    carnet serve --host unix:/run/carnet/carnet.sock --base-url https://dmp.example.org --trust /etc/carnet/trust
     carnet serve --security open
     carnet serve --security open --port 9000 --data /srv/carnet
     carnet serve --security open --database postgresql+psycopg://carnet@localhost/carnet --workers 2
@@ -231,7 +233,8 @@ def find(
     \b
     carnet find 258063523804186
     carnet find 258063523804186 --fhir --type '11502-2^^2.16.840.1.113883.6.1' --json
-    carnet find 258063523804186 --assertion vihf.xml
+    carnet find 258063523804186 --url https://localhost:8080 --authorities carnet-pki/trust --assertion vihf.xml \\
+        --client-certificate carnet-pki/issued/801234567897-authentication.pem
     """
     patient_id, wanted = patient_id_of(identifier, authority), _code(type_code) if type_code else None
     if fhir:
@@ -308,7 +311,7 @@ def db_upgrade(settings: Settings) -> None:
 @click.option("--data", default="./carnet-data/demo", show_default=True, help="Folder of its database and documents.")
 @click.option("--reports", default="examples/reports", show_default=True, help="Folder of the reports to push.")
 def demo(check: bool, port: int, data: str, reports: str) -> None:
-    """Start a server on loopback, push three reports, find and read them through both doors.
+    """Start a server on loopback, push three signed reports over mutual TLS, find and read them through both doors.
 
     \b
     carnet demo

@@ -97,7 +97,7 @@ def _stopped_by_signals() -> Iterator[None]:
 
 def _settings(port: int, data: Path, identities: Identities) -> Settings:
     given = {"port": port, "data": str(data), "certificate": str(identities.server), "trust": str(identities.trust)}
-    settings = with_port(load({**given, "submission_signature": "required"}))
+    settings = with_port(load(given))
     return replace(settings, health=with_port(replace(settings, port=0)).address)
 
 
@@ -109,7 +109,6 @@ def _server(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         command = [sys.executable, "-m", "carnet", "serve", "--host", settings.host]
         command += ["--port", str(settings.port), "--data", settings.data, "--health", settings.health]
         command += ["--certificate", settings.certificate, "--trust", settings.trust]
-        command += ["--submission-signature", settings.submission_signature]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     try:
@@ -165,7 +164,7 @@ def _steps(account: Account, settings: Settings, reports: list[Report], identiti
     account.step(
         "3. An EHR asks the registry for the patient's documents by FindDocuments [ITI-18]",
         lambda: _found(xds, patient_id),
-        lambda ids: f"{len(ids)} DocumentEntry came back, {len(ids) - before} of them new",
+        lambda ids: f"{len(ids)} DocumentEntry came back, {len(ids) - before} new: the reports and their signature",
     )
     _retrieve(account, xds, reports)
     rows = account.step(

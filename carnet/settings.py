@@ -316,7 +316,7 @@ def _check_roles(settings: Settings) -> None:
         return
     if not _is_local_http(url):
         raise SettingsError(
-            f"setting registry_url: found {url!r}, expected http://127.0.0.1:PORT: until mutual TLS is there, "
+            f"setting registry_url: found {url!r}, expected http://127.0.0.1:PORT: "
             "a registry is asked on this machine only"
         )
 
@@ -346,6 +346,11 @@ def _check_mtls(settings: Settings) -> None:
         raise SettingsError(
             f"--security mtls needs {' and '.join(f'--{name}' for name in missing)} (a test IGC: carnet pki init); "
             "--security open asks nobody who they are and serves loopback only"
+        )
+    if settings.registry_url:
+        raise SettingsError(
+            "setting registry_url: registry and repository in two processes talk without TLS, which goes with "
+            "--security open on loopback only"
         )
     if settings.is_behind_proxy and not settings.base_url:
         raise SettingsError(f"--host {settings.host} needs --base-url, the URL under which clients reach the proxy")
