@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from carnet.address import address_of
+from carnet.handshake import log_failed_handshake
 from carnet.http_limits import HttpLimits
-from carnet.http_worker import log_failed_handshake
 from carnet.reloading import Reloading
 from carnet.settings import Settings, SettingsError, is_loopback
 from carnet.tls import ServerTls, watched_tls

@@ -19,7 +19,6 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from gunicorn.http import wsgi
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.http.parser import RequestParser
@@ -29,6 +28,7 @@ from access_policy.refusals import Refused
 from carnet.client_stream import ClientStream
 from carnet.clients import CERTIFICATE, HEALTH
 from carnet.failures import log_unexpected
+from carnet.handshake import shake
 from carnet.http_connection import Connection, Head, Phase
 from carnet.http_limits import Turns
 from carnet.tls import reason_of
@@ -36,7 +36,6 @@ from carnet.tls import reason_of
 _HANDSHAKES, _ACCEPTED_AT_ONCE, _TICK_SECONDS = 2, 64, 0.5
 _STOP_IDLE_SECONDS = 2.0
 _LONGEST_REST = 64 * 1024
-_WANTS = {ssl.SSLWantReadError: selectors.EVENT_READ, ssl.SSLWantWriteError: selectors.EVENT_WRITE}
 
 
 class HttpWorker(ThreadWorker):  # type: ignore[misc]
@@ -184,20 +183,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
     # Handshakes
 
     def _shake(self, connection: Connection) -> int:
-        """One step, in a thread of its own: the event to wait for, 0 when the client has proved who it is."""
-        tls = self.front.tls.current
-        sock = connection.sock
-        if not isinstance(sock, ssl.SSLSocket):
-            sock = tls.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-            connection.sock = sock
-        try:
-            sock.do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as wanted:
-            return _WANTS[type(wanted)]
-        certificate = sock.getpeercert(binary_form=True)
-        tls.check_client(certificate)
-        connection.certificate = certificate
-        return 0
+        return shake(connection, self.front.tls.current)
 
     def _shaken(self, connection: Connection, done: "Future[int]") -> None:
         problem = done.exception()
@@ -316,8 +302,3 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
 def _holds_octets(sock: socket.socket) -> bool:
     """Whether TLS has decrypted octets already, which a selector does not see."""
     return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
-
-
-def log_failed_handshake(reason: str, address: str) -> None:
-    """One line for each; the audit record tells the same."""
-    structlog.get_logger().warning("handshake refused", reason=reason, address=address)

@@ -28,7 +28,7 @@ class Reloading(Generic[T]):
     ) -> None:
         """`files`: files and folders, empty names left out. Raises SettingsError or OSError as `make` does."""
         self._make, self._files, self._clock = make, tuple(Path(one) for one in files if one), clock
-        self._state = tuple(_state(self._files))
+        self._state = self._failed = tuple(_state(self._files))
         self._value, self._next, self._turn = make(), clock() + _SECONDS, threading.Lock()
 
     @property
@@ -44,14 +44,14 @@ class Reloading(Generic[T]):
 
     def _look(self) -> None:
         state = tuple(_state(self._files))
-        if state == self._state:
+        if state in (self._state, self._failed):
             return
-        self._state = state
         names = [str(one) for one in self._files]
         try:
-            self._value = self._make()
+            self._value, self._state = self._make(), state
             structlog.get_logger().info("read again", files=names)
         except (SettingsError, OSError) as problem:
+            self._failed = state
             structlog.get_logger().error("changed files not taken", files=names, problem=str(problem))
 
 
