@@ -7,6 +7,7 @@ gets a thread once its head is whole; while that waits for its client it lends i
 parser and responses stay.
 """
 
+import errno
 import selectors
 import socket
 import ssl
@@ -34,6 +35,7 @@ from carnet.http_limits import Turns
 from carnet.tls import reason_of
 
 _HANDSHAKES, _ACCEPTED_AT_ONCE, _TICK_SECONDS = 2, 64, 0.5
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 _STOP_IDLE_SECONDS = 2.0
 _LONGEST_REST = 64 * 1024
 
@@ -96,7 +98,9 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         for _ in range(_ACCEPTED_AT_ONCE):
             try:
                 accepted, address = listener.accept()
-            except OSError:  # nobody is there any more, or no descriptor is free
+            except OSError as problem:
+                if problem.errno in _NO_DESCRIPTOR:
+                    self._make_room()
                 return
             self._welcome(accepted, address[0] if isinstance(address, tuple) else "", listener.getsockname())
 
@@ -120,6 +124,11 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
             connection.deadline = time.monotonic() + limits.handshake_seconds
         self._watch(connection)
         if len(self.waiting) > limits.connections:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection nearest to its deadline; without it the loop would be woken again at once."""
+        if self.waiting:
             self._close(min(self.waiting, key=lambda one: one.deadline))
 
     def _watch(self, connection: Connection, event: int = selectors.EVENT_READ) -> None:

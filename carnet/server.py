@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from storage.only_server import only_server
 from storage.unit_of_work import StorageFailed
 
 _STOP_SECONDS = 30
+_OTHER_DESCRIPTORS = 1000
 _DISK_FAILED = "a disk did not keep what was written, so the server stopped: see to the disk, then start it again"
 # A proxy of another account opens the socket through its group.
 _SOCKET_UMASK = 0o117
@@ -113,6 +115,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     keep something.
     """
     check_security(settings)
+    _allow_descriptors(settings)
     front, feed = open_front(settings), open_port(settings)
     with only_server(settings.database_url):
         check_address(settings)
@@ -125,6 +128,15 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
             if server.disk_failure.has_happened:
                 raise StorageFailed(_DISK_FAILED) from None
             raise
+
+
+def _allow_descriptors(settings: Settings) -> None:
+    """As many as the connections need, where the system lets us; a shell often allows 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.connections + settings.uploads + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _keep_from_collection() -> None:

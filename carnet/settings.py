@@ -146,7 +146,9 @@ class Settings:
     uploads: int = _setting(
         500, "requests in a process whose client is slower than the server, beside those answered or waiting"
     )
-    connections: int = _setting(2000, "connections of a process; one more closes the one that has been silent longest")
+    connections: int = _setting(
+        2000, "connections of a process; one more closes the one that waits nearest to its deadline"
+    )
     connections_per_client: int = _setting(
         500, "connections of one address, and of one client certificate, to a process"
     )

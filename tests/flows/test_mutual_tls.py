@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from carnet.command_line import main
 from carnet.pki import Credential, Use, issue_server, make_igc, revocation_list
 from carnet.pki_folder import revoke, write_credentials
+from carnet.tls import read_tls
 from tests import messages, mutual_tls, servers, sts
 from tests.mutual_tls import LIVE, NOW, Pki, a_query, answer_to, octets_for, request, secured
 from tests.servers import Server
@@ -96,6 +97,23 @@ def weak(_pki: Pki) -> rsa.RSAPrivateKey:
         return rsa.generate_private_key(public_exponent=65537, key_size=1024)
 
 
+def signed_with_sha1(pki: Pki) -> Credential:
+    """By the command, since the library makes none."""
+    good, folder = pki.a_client(), pki.folder
+    builder = x509.CertificateSigningRequestBuilder(good.certificate.subject)
+    (folder / "sha1.csr").write_bytes(builder.sign(good.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    (folder / "sha1.ext").write_text(
+        "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n"
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+    )
+    command = ["openssl", "x509", "-req", "-sha1", "-in", "sha1.csr", "-extfile", "sha1.ext", "-days", "1"]
+    command += ["-CA", "trust/persons.pem", "-CAkey", "authorities/persons.key", "-set_serial", "4711"]
+    made = subprocess.run(command, cwd=folder, capture_output=True, timeout=20, check=True)
+    certificate = x509.load_pem_x509_certificate(made.stdout)
+    assert isinstance(certificate.signature_hash_algorithm, hashes.SHA1)
+    return Credential(certificate=certificate, key=good.key)
+
+
 CLIENTS: dict[str, Callable[[Pki], tuple[Credential, list[x509.Certificate]]]] = {
     "expired": lambda pki: (pki.a_client(now=NOW - timedelta(days=3), days=1), []),
     "future": lambda pki: (pki.a_client(now=NOW + timedelta(days=2)), []),
@@ -113,6 +131,7 @@ CLIENTS: dict[str, Callable[[Pki], tuple[Credential, list[x509.Certificate]]]] =
         ),
         [],
     ),
+    "SHA-1": lambda pki: (signed_with_sha1(pki), []),
     "RSA 1024": lambda pki: (built(pki, key=weak(pki)), []),
     "path length exceeded": lambda pki: under(pki, 1),
     "100 authorities": lambda pki: under(pki, 100),
@@ -136,6 +155,62 @@ def test_t01_a_client_certificate_that_does_not_do_gets_no_octet(
         mutual_tls.eventually(lambda: answer_to(server, context) == b"")
     assert answer_to(server, context) == b""
     assert answer_to(server, pki.context(pki.client)).startswith(b"HTTP/1.1 200 ")
+
+
+def constrained(pki: Pki, organisation: str) -> Credential:
+    """An authority in the folder of trust that may issue for one organisation alone. RFC 5280: 4.2.1.10"""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"AC {organisation}")])
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    permitted = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.COUNTRY_NAME, "FR"),
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation),
+        ]
+    )
+    builder = x509.CertificateBuilder(
+        subject_name=name, issuer_name=pki.igc.root.certificate.subject, public_key=key.public_key()
+    )
+    builder = builder.serial_number(4712).not_valid_before(NOW - timedelta(days=1))
+    builder = builder.not_valid_after(NOW + timedelta(days=1))
+    for extension in pki.igc.persons.certificate.extensions:
+        if extension.oid != x509.OID_SUBJECT_KEY_IDENTIFIER:
+            builder = builder.add_extension(extension.value, extension.critical)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    limits = x509.NameConstraints(permitted_subtrees=[x509.DirectoryName(permitted)], excluded_subtrees=None)
+    builder = builder.add_extension(identifier, critical=False).add_extension(limits, critical=True)
+    authority = Credential(certificate=builder.sign(pki.igc.root.key, hashes.SHA256()), key=key)
+    (pki.trust / "constrained.pem").write_bytes(authority.certificate_pem)
+    octets = revocation_list(authority, (), now=NOW - timedelta(hours=1)).public_bytes(Encoding.PEM)
+    (pki.trust / "constrained.crl").write_bytes(octets)
+    return authority
+
+
+def test_t01_name_constraints_bind_openssl(tmp_path: Path) -> None:
+    """The card says O=CARNET TEST. What OpenSSL would let pass, its own authority, is the control."""
+    for organisation, passes in (("CARNET TEST", True), ("AUTRE", False)):
+        pki = mutual_tls.a_pki(tmp_path / organisation)
+        client = pki.a_client(authority=constrained(pki, organisation))
+        settings = servers.settings_for(tmp_path, security="mtls", certificate=str(pki.server), trust=str(pki.trust))
+        told = in_memory(read_tls(settings).context, pki.context(pki.written(client)))
+        assert (told == "") is passes, told
+
+
+def in_memory(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
+    """A handshake without a network: why the server refused, or nothing."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = server.wrap_bio(to_server, to_client, server_side=True)
+    theirs = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    for _ in range(4):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            theirs.do_handshake()
+        try:
+            ours.do_handshake()
+            return ""
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLError as problem:
+            return str(problem)
+    return "no end"
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

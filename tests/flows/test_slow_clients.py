@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -172,7 +173,7 @@ def test_a_caller_that_asks_too_often_is_told_429(pki: Pki, context: ssl.SSLCont
         assert status_of(small, other, "/fhir/metadata")[0] == 200
 
 
-def test_the_most_silent_connection_makes_room(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+def test_the_connection_nearest_to_its_deadline_makes_room(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
     with mutual_tls.started(pki, tmp_path, connections=10) as small, contextlib.ExitStack() as held:
         for _ in range(30):
             held.enter_context(contextlib.closing(slow_clients.silent(connect(small, context))))
@@ -216,3 +217,13 @@ def test_requests_are_finished_when_the_server_stops(pki: Pki, context: ssl.SSLC
         answer = mutual_tls.read_all(begun)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"Connection: close\r\n" in answer
+
+
+def test_a_server_without_free_descriptors_makes_room(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    with mutual_tls.started(pki, tmp_path) as small, contextlib.ExitStack() as held:
+        [child] = Path(f"/proc/{small.pid}/task/{small.pid}/children").read_text().split()
+        opened = len(list(Path(f"/proc/{child}/fd").iterdir()))
+        resource.prlimit(int(child), resource.RLIMIT_NOFILE, (opened + 20, opened + 20))
+        for _ in range(40):
+            held.enter_context(contextlib.closing(slow_clients.silent(connect(small, context))))
+        mutual_tls.eventually(lambda: answers(small, context))
