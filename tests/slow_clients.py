@@ -71,7 +71,6 @@ KINDS: dict[str, Callable[[Connect], socket.socket]] = {
     "stalled chunk": stalled_chunk,
     "dripping octets": partial_headers,
     "answered, never closed": answered_and_kept_open,
-    "answers never read": answers_never_read,
 }
 
 
@@ -119,7 +118,7 @@ def _open(connect: Connect, name: str, held: dict[socket.socket, str], ended: se
     except OSError:
         return
     held[made] = name
-    if name not in ("answered, never closed", "answers never read"):
+    if name != "answered, never closed":
         ended.register(made, selectors.EVENT_READ)
 
 
