@@ -34,7 +34,7 @@ from carnet.http_connection import Connection, Head, Phase
 from carnet.http_limits import Turns
 from carnet.tls import reason_of
 
-_HANDSHAKES, _ACCEPTED_AT_ONCE, _TICK_SECONDS = 2, 64, 0.5
+_HANDSHAKES, _ACCEPTED_AT_ONCE, _TICK_SECONDS = 2, 64, 0.25
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 _STOP_IDLE_SECONDS = 2.0
 _LONGEST_REST = 64 * 1024
@@ -50,7 +50,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         self.handshakes = ThreadPoolExecutor(_HANDSHAKES, thread_name_prefix="handshake")
         self.waiting: set[Connection] = set()
         self.held: Counter[object] = Counter()
-        self.requests = 0
+        self.requests, self.next_look = 0, 0.0
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
@@ -75,6 +75,9 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         self.notify()
         self.wait_for_and_dispatch_events(timeout=_TICK_SECONDS)
         now = time.monotonic()
+        if now < self.next_look:
+            return
+        self.next_look = now + _TICK_SECONDS
         for connection in [one for one in self.waiting if one.deadline <= now]:
             self._late(connection)
 
@@ -167,6 +170,8 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         self._close(connection)
 
     def _ready(self, connection: Connection, _sock: object) -> None:
+        if connection not in self.waiting:
+            return  # closed to make room, after the selector had told of it
         self._leave(connection)
         if connection.phase is Phase.HANDSHAKE:
             self._hand_over(self.handshakes, self._shake, connection, self._shaken)
@@ -268,7 +273,6 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         parser, stream = connection.parser, connection.stream
         parser.unreader.unread(bytes(connection.head))
         connection.head.clear()
-        stream.begin()
         request = next(parser)
         stream.begin(expects_continue=request._expected_100_continue)
         request._expected_100_continue = False

@@ -28,7 +28,6 @@ class World:
 
     server: Server
     pki: Pki
-    shown: list[Use]
 
     def token(self, **changes: Any) -> dict[str, str]:
         claim = sts.a_claim(**changes)
@@ -53,7 +52,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     settings = servers.settings_for(folder / "data", security="mtls", trust=str(pki.trust))
     with servers.in_process(settings, certificate) as server:
         servers.know_patients(settings)
-        made = World(server=server, pki=pki, shown=[])
+        made = World(server=server, pki=pki)
         submit(made, PATIENT, "2.25.4801")
         submit(made, OTHER_PATIENT, "2.25.4802")
         yield made
@@ -78,9 +77,8 @@ def test_the_patient_of_the_token_is_found_and_read(world: World) -> None:
     token = world.token()
     found = world.ask(SEARCH, token)
     assert (found.status, found.body.count(b'"resourceType":"DocumentReference"')) == (200, 1)
-    url = found.body.partition(b'"url":"')[2].split(b'"')[0].decode()
-    urls = [one for one in found.body.decode().split('"') if "/fhir/Binary/" in one]
-    assert world.ask(urls[0].partition("/fhir/")[1] + urls[0].partition("/fhir/")[2], token).body == CONTENT, url
+    [url] = [one for one in found.body.decode().split('"') if "/fhir/Binary/" in one]
+    assert world.ask(url[url.index("/fhir/") :], token).body == CONTENT
 
 
 def test_another_patient_is_not_there(world: World) -> None:
