@@ -2,10 +2,12 @@
 
 from access_policy.caller import AuthenticationMode, Caller, Kind
 
+# Search and retrieval by FHIR answer the same questions as ITI-18 and ITI-43.
+_BY_FHIR = frozenset({"ITI-67", "ITI-68"})
 # DMP 3: feeding, search, retrieval and changes of metadata; everything else is for operators.
 _TRANSACTIONS = {
-    Kind.VIHF: frozenset({"ITI-18", "ITI-41", "ITI-43", "ITI-57"}),
-    Kind.XUA: frozenset({"ITI-18", "ITI-41", "ITI-42", "ITI-43", "ITI-51", "ITI-57", "ITI-61"}),
+    Kind.VIHF: frozenset({"ITI-18", "ITI-41", "ITI-43", "ITI-57"}) | _BY_FHIR,
+    Kind.XUA: frozenset({"ITI-18", "ITI-41", "ITI-42", "ITI-43", "ITI-51", "ITI-57", "ITI-61"}) | _BY_FHIR,
 }
 
 

@@ -61,7 +61,8 @@ class Trust:
     ) -> None:
         self.anchors, self.intermediates = tuple(anchors), tuple(intermediates)
         authorities = (*self.anchors, *self.intermediates)
-        self._lists = _lists_by_authority(authorities, tuple(revocation_lists))
+        self.revocation_lists = tuple(revocation_lists)
+        self._lists = _lists_by_authority(authorities, self.revocation_lists)
         self._store = Store(list(self.anchors)) if self.anchors else None
         self._chains: dict[bytes, Chain] = {}
 

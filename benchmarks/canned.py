@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from carnet.front import Front, open_front
 from carnet.server import HttpServer
 from carnet.settings import Settings, load
 from repository.filesystem_store import sync_folder
@@ -76,9 +77,9 @@ def _sent(file: Path, start_response: StartResponse) -> Iterator[bytes]:
 class CannedServer(HttpServer):
     """Carnet's server with the canned application in it."""
 
-    def __init__(self, settings: Settings, on_ready: Callable[[str], None], folder: Path) -> None:
+    def __init__(self, settings: Settings, front: Front, on_ready: Callable[[str], None], folder: Path) -> None:
         self._folder = folder
-        super().__init__(settings, on_ready)
+        super().__init__(settings, front, on_ready)
 
     def load_config(self) -> None:
         super().load_config()
@@ -97,7 +98,12 @@ def main(port: int, workers: int, folder: str, threads: int) -> None:
     """Serve canned bytes on loopback until SIGTERM."""
     # The number of processes is that of the server beside it, which may have PostgreSQL.
     given = {"port": port, "workers": workers, "threads": threads, "security": "open", "database": "postgresql://"}
-    CannedServer(load(given), lambda url: click.echo(f"canned bytes on {url}", err=True), Path(folder)).run()
+    settings = load(given)
+
+    def told(url: str) -> None:
+        click.echo(f"canned bytes on {url}", err=True)
+
+    CannedServer(settings, open_front(settings), told, Path(folder)).run()
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 import socket
 from dataclasses import replace
+from pathlib import Path
 
-from carnet.settings import Settings
+from carnet.settings import UNIX, Settings, SettingsError
 
 
 class CannotListen(Exception):
@@ -12,12 +13,38 @@ class CannotListen(Exception):
 
 def with_port(settings: Settings) -> Settings:
     """Port 0 becomes a free port, so that the public URL is known before the server starts."""
-    return settings if settings.port else replace(settings, port=_bound(settings))
+    return settings if settings.port or settings.is_behind_proxy else replace(settings, port=_bound(settings))
 
 
 def check_address(settings: Settings) -> None:
     """Raises CannotListen. The HTTP server would try five times and tell each."""
-    _bound(settings)
+    if settings.is_behind_proxy:
+        _check_socket(Path(settings.host.removeprefix(UNIX)))
+    else:
+        _bound(settings)
+
+
+def _check_socket(path: Path) -> None:
+    """A socket that nobody listens on is left from before and is replaced."""
+    if not path.parent.is_dir():
+        raise CannotListen(f"cannot listen on {path}: {path.parent} is not a folder")
+    if path.exists() and not path.is_socket():
+        raise CannotListen(f"cannot listen on {path}: it is a file; remove it or give --host")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return
+    raise CannotListen(f"cannot listen on {path}: another server does; stop it or give --host")
+
+
+def address_of(text: str, setting: str) -> tuple[str, int]:
+    """HOST:PORT, an IPv6 host in brackets; port 0 takes a free one. Raises SettingsError that names the setting."""
+    host, separator, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise SettingsError(f"setting {setting}: found {text!r}, expected HOST:PORT, such as 127.0.0.1:2575")
+    return host, int(port)
 
 
 def _bound(settings: Settings) -> int:

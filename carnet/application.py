@@ -1,7 +1,6 @@
 """The WSGI application: front doors, health, and nothing that knows a transaction."""
 
 import time
-from collections.abc import Callable
 from wsgiref.types import WSGIEnvironment
 
 import flask
@@ -11,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from access_policy.caller import OPEN_CALLER, Caller
 from carnet.authentication import (
     CallerOfMessage,
+    CallerOfRequest,
     LiveAuthenticator,
     PeerCertificate,
     log_refusal,
@@ -18,21 +18,19 @@ from carnet.authentication import (
     proved_caller,
 )
 from carnet.failures import log_unexpected
+from carnet.fhir_callers import proved_fhir_caller
 from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.internal_door import internal_blueprint, shows
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
-from carnet.settings import check_security
+from carnet.settings import SettingsError, check_security
 from carnet.trust_folder import TrustFolder
 from carnet.wiring import Actors
 from carnet.xds_door import MEGABYTE, XdsDoor, xds_blueprint
-from fhir_facade.operation_outcome import FhirProblem
 from registry.store import Registry
 from repository.registration import RegistryNotAvailable
 from storage import migrate
 from storage.unit_of_work import StorageFailed
-
-CallerOfRequest = Callable[[WSGIEnvironment], Caller]
 
 
 def application(actors: Actors, peer_certificate: PeerCertificate | None = None) -> flask.Flask:
@@ -41,16 +39,19 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     `peer_certificate` tells the certificate that a client has proved; without it only `--security open` is served.
     """
     if peer_certificate is None:
+        if actors.settings.security != "open":
+            raise SettingsError("without client certificates only --security open is served")
         check_security(actors.settings)
     app = flask.Flask("carnet", static_folder=None)
     app.register_blueprint(xds_blueprint(actors))
-    app.register_blueprint(_fhir(actors, _open_caller if peer_certificate is None else _no_caller))
+    of_message, of_request = _callers(actors, peer_certificate)
+    app.register_blueprint(_fhir(actors, of_request))
     if actors.registry is not None:
         app.register_blueprint(_internal(actors.registry, actors))
     _add_health(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
-    posts = XdsDoor(app.wsgi_app, actors, _caller_of_message(actors, peer_certificate), _log_request)
+    posts = XdsDoor(app.wsgi_app, actors, of_message, _log_request)
     app.wsgi_app = read_to_the_end(posts)  # type: ignore[method-assign, assignment]  # as Flask documents it
     return app
 
@@ -68,21 +69,20 @@ def _internal(registry: Registry, actors: Actors) -> flask.Blueprint:
     return internal_blueprint(registry, shows(actors.internal_secret), largest=largest, open_callers=is_open)
 
 
-def _caller_of_message(actors: Actors, peer_certificate: PeerCertificate | None) -> CallerOfMessage:
-    """With `--security open` on loopback nobody is asked; `check_security` refuses any other way to start."""
+def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[CallerOfMessage, CallerOfRequest]:
+    """Whom SOAP and FHIR serve.
+
+    With `--security open` on loopback nobody is asked; `check_security` refuses any other way to start.
+    """
     if peer_certificate is None:
-        return open_caller
+        return open_caller, _open_caller
     authenticator = LiveAuthenticator(actors.settings, actors.units, TrustFolder(actors.settings))
-    return proved_caller(authenticator, peer_certificate, actors.settings, log_refusal)
+    of_request = proved_fhir_caller(authenticator, peer_certificate, log_refusal)
+    return proved_caller(authenticator, peer_certificate, actors.settings, log_refusal), of_request
 
 
 def _open_caller(_environ: WSGIEnvironment) -> Caller:
     return OPEN_CALLER
-
-
-def _no_caller(_environ: WSGIEnvironment) -> Caller:
-    """FHIR asks for a token, which this version does not take."""
-    raise FhirProblem(401, "login", "a token is required, and none is taken by this version")
 
 
 def _add_health(app: flask.Flask, actors: Actors) -> None:

@@ -32,6 +32,8 @@ SERVICES = ("registry", "repository", "patients", "recipient")
 
 # The certificate (DER) that the client of a request has proved to hold its key of; None without one.
 PeerCertificate = Callable[[WSGIEnvironment], bytes | None]
+# The caller of a request that is no SOAP message; raises FhirProblem.
+CallerOfRequest = Callable[[WSGIEnvironment], Caller]
 # The caller of a message from a client; raises SoapFault.
 CallerOfMessage = Callable[[WSGIEnvironment, etree._Element], Caller]
 # Told of every refusal, with the fingerprint or certificate of nobody but the client: for the audit record.

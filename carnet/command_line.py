@@ -20,19 +20,18 @@ from carnet.fhir_client import FhirClient
 from carnet.media_commands import export, import_
 from carnet.on_demand_commands import on_demand
 from carnet.options import (
-    assertion_option,
     authority_option,
     json_option,
     patient_id_of,
     print_result,
     registry_option,
-    security_of,
     settings_options,
     url_option,
 )
 from carnet.patient_commands import patient
 from carnet.pki_commands import pki
 from carnet.pki_folder import PkiFailed, read_credential
+from carnet.proof import Proof, proof_options
 from carnet.recipient_commands import recipient
 from carnet.reports import read_report
 from carnet.settings import Settings, SettingsError
@@ -132,6 +131,8 @@ def serve(settings: Settings) -> None:
     """Run the server.
 
     \b
+    carnet serve --certificate carnet-pki/issued/localhost-server.pem --trust carnet-pki/trust --health 127.0.0.1:8081
+    carnet serve --host unix:/run/carnet/carnet.sock --base-url https://dmp.example.org --trust /etc/carnet/trust
     carnet serve --security open
     carnet serve --security open --port 9000 --data /srv/carnet
     carnet serve --security open --database postgresql+psycopg://carnet@localhost/carnet --workers 2
@@ -166,8 +167,8 @@ def _code(text: str) -> Code:
 @click.option(
     "--digest", type=click.Choice(DIGESTS), default="sha1", show_default=True, help="Digest of the signature."
 )
-@assertion_option
 @url_option
+@proof_options
 @registry_option
 @json_option
 def push(
@@ -177,8 +178,8 @@ def push(
     signer: Path | None,
     key: Path | None,
     digest: str,
-    assertion: Path | None,
     url: str,
+    proof: Proof,
     registry: str,
     as_json: bool,
 ) -> None:
@@ -197,7 +198,7 @@ def push(
     reports = [
         read_report(file.read_bytes(), entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)
     ]
-    answer = XdsClient(url, registry=registry, security=security_of(assertion)).push(
+    answer = XdsClient(url, registry=registry, proof=proof).push(
         reports,
         content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code),
         submission_unique_id=submission,
@@ -214,8 +215,8 @@ def push(
 @click.option("--fhir", is_flag=True, help="Ask by MHD [ITI-67] instead of a stored query [ITI-18].")
 @click.option("--type", "type_code", help="typeCode, code^^scheme, e.g. 11502-2^^2.16.840.1.113883.6.1.")
 @click.option("--all", "deprecated_too", is_flag=True, help="Replaced documents too.")
-@assertion_option
 @url_option
+@proof_options
 @json_option
 def find(
     identifier: str,
@@ -223,8 +224,8 @@ def find(
     fhir: bool,
     type_code: str | None,
     deprecated_too: bool,
-    assertion: Path | None,
     url: str,
+    proof: Proof,
     as_json: bool,
 ) -> None:
     """Find the documents of a patient.
@@ -232,14 +233,14 @@ def find(
     \b
     carnet find 258063523804186
     carnet find 258063523804186 --fhir --type '11502-2^^2.16.840.1.113883.6.1' --json
-    carnet find 258063523804186 --assertion vihf.xml
+    carnet find 258063523804186 --url https://localhost:8080 --authorities carnet-pki/trust --assertion vihf.xml \\
+        --client-certificate carnet-pki/issued/801234567897-authentication.pem
     """
     patient_id, wanted = patient_id_of(identifier, authority), _code(type_code) if type_code else None
     if fhir:
-        rows = FhirClient(url).find(patient_id, type_code=wanted, deprecated_too=deprecated_too)
+        rows = FhirClient(url, proof=proof).find(patient_id, type_code=wanted, deprecated_too=deprecated_too)
     else:
-        client = XdsClient(url, security=security_of(assertion))
-        answer = client.find_documents(patient_id, type_code=wanted, deprecated_too=deprecated_too)
+        answer = XdsClient(url, proof=proof).find_documents(patient_id, type_code=wanted, deprecated_too=deprecated_too)
         if not answer.is_success:
             raise Rejected(answer.errors)
         rows = [_row(entry) for entry in answer.documents]
@@ -265,16 +266,16 @@ def _row(entry: Any) -> dict[str, str]:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default standard output."
 )
 @click.option("--repository", default="", help="repositoryUniqueId; default the one the registry names.")
-@assertion_option
 @url_option
+@proof_options
 @registry_option
-def get(unique_id: str, output: Path | None, repository: str, assertion: Path | None, url: str, registry: str) -> None:
+def get(unique_id: str, output: Path | None, repository: str, url: str, proof: Proof, registry: str) -> None:
     """Retrieve a document by its uniqueId [ITI-43], byte for byte.
 
     \b
     carnet get 2.25.1234567890 -o report.xml
     """
-    client = XdsClient(url, registry=registry, security=security_of(assertion))
+    client = XdsClient(url, registry=registry, proof=proof)
     answer = client.retrieve([unique_id], repository=repository or client.repository_of(unique_id))
     if not answer.contents:
         raise Rejected(answer.errors)
@@ -310,7 +311,7 @@ def db_upgrade(settings: Settings) -> None:
 @click.option("--data", default="./carnet-data/demo", show_default=True, help="Folder of its database and documents.")
 @click.option("--reports", default="examples/reports", show_default=True, help="Folder of the reports to push.")
 def demo(check: bool, port: int, data: str, reports: str) -> None:
-    """Start a server on loopback, push three reports, find and read them through both doors.
+    """Start a server on loopback, push three signed reports over mutual TLS, find and read them through both doors.
 
     \b
     carnet demo

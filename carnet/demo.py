@@ -8,16 +8,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 
-from carnet.address import with_port
+from carnet.address import address_of, with_port
+from carnet.demo_identities import Identities, make_identities
 from carnet.fhir_client import FhirClient
 from carnet.reports import Report, read_report, with_new_identity
 from carnet.settings import Settings, load
+from carnet.signing import signed_submission
 from carnet.wiring import open_registry
 from carnet.xds_client import XdsClient
 from xds.datatypes import CX
@@ -53,10 +56,16 @@ def run(*, port: int, data: Path, reports: Path, keep_running: bool) -> int:
     """Run the demonstration; returns the exit code. With `keep_running` the server stays until Ctrl-C."""
     account = Account()
     try:
-        settings = _settings(port, data)
+        read = _read_reports(reports)
+        identities = account.step(
+            "0. A test IGC issues a server certificate, the card of a doctor and the seal of a clinic",
+            lambda: make_identities(data / "pki", read[0].entry.author[0]),
+            lambda made: f"all in {made.folder}; whoever opens a connection shows a certificate from here on",
+        )
+        settings = _settings(port, data, identities)
         with _stopped_by_signals(), _server(settings) as process:
-            _steps(account, settings, reports)
-            _where_to_look(account, settings)
+            _steps(account, settings, read, identities)
+            _where_to_look(account, settings, identities)
             if keep_running:
                 account.say("\nThe server keeps running; Ctrl-C stops it.")
                 process.wait()
@@ -86,9 +95,10 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _settings(port: int, data: Path) -> Settings:
-    data.mkdir(parents=True, exist_ok=True)
-    return with_port(load({"port": port, "data": str(data), "security": "open"}))
+def _settings(port: int, data: Path, identities: Identities) -> Settings:
+    given = {"port": port, "data": str(data), "certificate": str(identities.server), "trust": str(identities.trust)}
+    settings = with_port(load(given))
+    return replace(settings, health=with_port(replace(settings, port=0)).address)
 
 
 @contextmanager
@@ -96,8 +106,9 @@ def _server(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     """`carnet serve` as a process of its own, its log beside its data, stopped at the end."""
     _check_port(settings)
     with (Path(settings.data) / "server.log").open("ab") as log:
-        command = [sys.executable, "-m", "carnet", "serve", "--security", "open", "--host", settings.host]
-        command += ["--port", str(settings.port), "--data", settings.data]
+        command = [sys.executable, "-m", "carnet", "serve", "--host", settings.host]
+        command += ["--port", str(settings.port), "--data", settings.data, "--health", settings.health]
+        command += ["--certificate", settings.certificate, "--trust", settings.trust]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     try:
@@ -125,7 +136,7 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> N
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise DemoFailed(f"the server stopped at once; see {Path(settings.data) / 'server.log'}")
-        connection = http.client.HTTPConnection(settings.host, settings.port, timeout=2)
+        connection = http.client.HTTPConnection(*address_of(settings.health, "health"), timeout=2)
         try:
             connection.request("GET", "/health/ready")
             if connection.getresponse().status == 200:
@@ -137,23 +148,23 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> N
     raise DemoFailed(f"the server was not ready within {_START_SECONDS} s")
 
 
-def _steps(account: Account, settings: Settings, folder: Path) -> None:
-    reports = _read_reports(folder)
+def _steps(account: Account, settings: Settings, reports: list[Report], identities: Identities) -> None:
     patient_id = reports[0].entry.patient_id
     if patient_id is None:
         raise DemoFailed("the reports name no patient")
-    xds, fhir = XdsClient(settings.public_url), FhirClient(settings.public_url)
+    proof = identities.proof(patient_id)
+    xds, fhir = XdsClient(settings.public_url, proof=proof), FhirClient(settings.public_url, proof=proof)
     account.step(
         f"1. A patient with a test INS is made known: {patient_id.id}",
         lambda: _add_patient(settings, patient_id),
         lambda added: "added" if added else "was known from an earlier run",
     )
     before = len(_found(xds, patient_id))
-    _push(account, xds, reports)
+    _push(account, xds, reports, identities)
     account.step(
         "3. An EHR asks the registry for the patient's documents by FindDocuments [ITI-18]",
         lambda: _found(xds, patient_id),
-        lambda ids: f"{len(ids)} DocumentEntry came back, {len(ids) - before} of them new",
+        lambda ids: f"{len(ids)} DocumentEntry came back, {len(ids) - before} new: the reports and their signature",
     )
     _retrieve(account, xds, reports)
     rows = account.step(
@@ -191,11 +202,11 @@ def _add_patient(settings: Settings, patient_id: CX) -> bool:
         registry.units.close()
 
 
-def _push(account: Account, xds: XdsClient, reports: list[Report]) -> None:
+def _push(account: Account, xds: XdsClient, reports: list[Report], identities: Identities) -> None:
     sizes = ", ".join(f"{report.entry.title} ({len(report.content) // 1000} kB)" for report in reports)
     answer = account.step(
-        f"2. A hospital system pushes three reports by Provide and Register [ITI-41]: {sizes}",
-        lambda: xds.push(reports),
+        f"2. A doctor's software pushes three reports by Provide and Register [ITI-41], signed by the card: {sizes}",
+        lambda: xds.push(reports, sign=partial(signed_submission, signer=identities.signer)),
         lambda answer: answer.status.rpartition(":")[2],
     )
     if not answer.is_success:
@@ -226,9 +237,11 @@ def _same_bytes(same: list[bool]) -> str:
     return f"{len(same)} documents, byte for byte what was sent"
 
 
-def _where_to_look(account: Account, settings: Settings) -> None:
+def _where_to_look(account: Account, settings: Settings, identities: Identities) -> None:
     url = settings.public_url
     account.say("\nWhere to look next:")
     account.say(f"    {url}/xds/registry?wsdl    {url}/xds/repository?wsdl    {url}/fhir/metadata")
-    account.say(f"    carnet find 258063523804186 --url {url}        carnet push FILE --url {url}")
+    account.say(f"    http://{settings.health}/health/ready, which asks for no certificate")
+    for line in identities.commands(url):
+        account.say(f"    {line}")
     account.say(f"    examples/push_report.py, examples/find_documents.py    data and log: {settings.data}")

@@ -1,6 +1,7 @@
 """One HTTP request of a client and its answer, and the ways it fails."""
 
 import http.client
+import ssl
 from collections.abc import Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,10 +23,16 @@ def _one_line(problem: Exception) -> str:
 
 
 def exchange(
-    url: SplitResult, path: str, message: Iterable[bytes] | bytes, headers: Mapping[str, str], *, timeout: float
+    url: SplitResult,
+    path: str,
+    message: Iterable[bytes] | bytes,
+    headers: Mapping[str, str],
+    *,
+    timeout: float,
+    context: ssl.SSLContext | None = None,
 ) -> tuple[int, str, bytes]:
     """One POST: status, Content-Type, body. Raises NotTaken when the server is not reached, AnswerLost afterwards."""
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
+    connection = connection_to(url, timeout=timeout, context=context)
     try:
         connection.connect()
     except OSError as problem:
@@ -41,9 +48,19 @@ def exchange(
         connection.close()
 
 
-def base_url(url: str) -> SplitResult:
-    """http://HOST:PORT in its parts. Raises ClientError."""
+def connection_to(url: SplitResult, *, timeout: float, context: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    """Not open yet; over TLS where the URL says so."""
+    host = url.hostname or ""
+    if url.scheme == "https":
+        return http.client.HTTPSConnection(host, url.port or 443, timeout=timeout, context=context)
+    return http.client.HTTPConnection(host, url.port or 80, timeout=timeout)
+
+
+def base_url(url: str, context: ssl.SSLContext | None = None) -> SplitResult:
+    """http://HOST:PORT or https:// in its parts. Raises ClientError when a certificate lacks or would not be shown."""
     parts = urlsplit(url.rstrip("/"))
-    if parts.scheme != "http" or not parts.hostname:
-        raise ClientError(f"{url}: expected http://HOST:PORT")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ClientError(f"{url}: expected http://HOST:PORT or https://HOST:PORT")
+    if (parts.scheme == "https") != (context is not None):
+        raise ClientError(f"{url}: https goes with a client certificate and authorities, http with neither")
     return parts

@@ -5,7 +5,8 @@ import json
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from carnet.exchange import ClientError
+from carnet.exchange import ClientError, base_url, connection_to
+from carnet.proof import NO_PROOF, Proof
 from xds.datatypes import CX, Code
 
 _TIMEOUT_SECONDS = 60
@@ -15,10 +16,8 @@ _URIS = {"2.16.840.1.113883.6.1": "http://loinc.org"}
 class FhirClient:
     """Talks to the FHIR base `/fhir` of a server."""
 
-    def __init__(self, url: str) -> None:
-        self._url = urlsplit(url)
-        if self._url.scheme != "http" or not self._url.hostname:
-            raise ClientError(f"{url}: expected http://HOST:PORT")
+    def __init__(self, url: str, *, proof: Proof = NO_PROOF) -> None:
+        self._url, self._proof = base_url(url, proof.context), proof
 
     def find(
         self, patient_id: CX, *, type_code: Code | None = None, deprecated_too: bool = False
@@ -52,11 +51,9 @@ class FhirClient:
         return found
 
     def _get(self, path: str, *, accept: str) -> bytes:
-        connection = http.client.HTTPConnection(
-            self._url.hostname or "", self._url.port or 80, timeout=_TIMEOUT_SECONDS
-        )
+        connection = connection_to(self._url, timeout=_TIMEOUT_SECONDS, context=self._proof.context)
         try:
-            connection.request("GET", path, headers={"Accept": accept})
+            connection.request("GET", path, headers={"Accept": accept, **self._proof.authorization})
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as problem:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
 from access_policy.caller import Caller
+from access_policy.permission import permits
 from carnet.failures import log_unexpected
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti68_retrieve_document as iti68
@@ -43,6 +44,13 @@ def fhir_blueprint(
     door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
     started = datetime.now(UTC).date().isoformat()
 
+    def permitted(transaction: str) -> Caller:
+        """The caller, who may run the transaction. FHIR has one answer for whoever may not: no token would do."""
+        caller = caller_of(flask.request.environ)
+        if not permits(caller, transaction):
+            raise FhirProblem(403, "forbidden", "the caller may not do this")
+        return caller
+
     @door.get("/metadata")
     def metadata() -> flask.Response:
         _check_json()
@@ -60,17 +68,17 @@ def fhir_blueprint(
     def _search(parameters: list[tuple[str, str]]) -> flask.Response:
         _check_json()
         strict = "handling=strict" in flask.request.headers.get("Prefer", "").replace(" ", "")
-        caller = caller_of(flask.request.environ)
+        caller = permitted("ITI-67")
         return _json(iti67.handle(registry, parameters, caller, base_url=base_url, strict=strict))
 
     @door.get("/DocumentReference/<fhir_id>")
     def read(fhir_id: str) -> flask.Response:
         _check_json()
-        return _json(iti67.read(registry, fhir_id, caller_of(flask.request.environ), base_url=base_url))
+        return _json(iti67.read(registry, fhir_id, permitted("ITI-67"), base_url=base_url))
 
     @door.get("/Binary/<fhir_id>")
     def retrieve(fhir_id: str) -> flask.Response:
-        document = iti68.handle(registry, repository, fhir_id, caller_of(flask.request.environ))
+        document = iti68.handle(registry, repository, fhir_id, permitted("ITI-68"))
         return _document(fhir_id, document)
 
     _serve_nothing_else(door, "this interaction is not served")

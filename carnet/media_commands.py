@@ -25,6 +25,7 @@ from carnet.options import (
     registry_option,
     settings_options,
 )
+from carnet.proof import Proof, proof_options
 from carnet.settings import Settings
 from carnet.wiring import now, open_actors
 from portable_media import iti32_distribute_document_set_on_media as iti32
@@ -120,6 +121,7 @@ def _shown(exported: dict[str, Any]) -> dict[str, Any]:
 @click.command("import")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option("--url", default="", help="URL of a server to send to; without it the stores of --data are opened.")
+@proof_options
 @registry_option
 @click.option("--patient", "identifier", default="", help="Identifier that the patient of the medium has here.")
 @click.option(
@@ -129,7 +131,9 @@ def _shown(exported: dict[str, Any]) -> dict[str, Any]:
 @authority_option
 @json_option
 @settings_options(*STORE, "max_document_mb")
-def import_(settings: Settings, source: Path, url: str, registry: str, as_json: bool, **given: Any) -> None:
+def import_(
+    settings: Settings, source: Path, url: str, proof: Proof, registry: str, as_json: bool, **given: Any
+) -> None:
     """Import an IHE XDM medium (a ZIP file or a folder), or a folder of CDA documents.
 
     A folder holds IHE_XDM, or METADATA.XML beside its documents, or CDA files, whose headers then give the metadata.
@@ -148,7 +152,7 @@ def import_(settings: Settings, source: Path, url: str, registry: str, as_json: 
     patient_id = patient_id_of(given["identifier"], given["authority"]) if given["identifier"] else None
     medium = FolderMedium(source, limits) if source.is_dir() else ZipMedium(source, limits)
     try:
-        with _receiver(settings, url, registry) as receiver:
+        with _receiver(settings, url, registry, proof) as receiver:
             read = _subsets(medium, receiver, patient_id, code_of(given["content_type"]))
             with _progress("importing", sum(medium.files.values())) as advance:
                 report = import_subsets(medium, read, receiver, now=now, on_subset=lambda subset: advance(subset.size))
@@ -158,9 +162,9 @@ def import_(settings: Settings, source: Path, url: str, registry: str, as_json: 
 
 
 @contextmanager
-def _receiver(settings: Settings, url: str, registry: str) -> Iterator[Receiver]:
+def _receiver(settings: Settings, url: str, registry: str, proof: Proof) -> Iterator[Receiver]:
     if url:
-        yield RemoteReceiver(url, registry=registry)
+        yield RemoteReceiver(url, registry=registry, proof=proof)
         return
     actors = open_actors(settings)
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
+from carnet.proof import NO_PROOF, Proof
 from carnet.wiring import Actors
 from carnet.xds_client import Answer, XdsClient, provide_request, read_answer
 from portable_media.importer import OutgoingDocument
@@ -82,8 +83,8 @@ class LocalReceiver:
 class RemoteReceiver:
     """`portable_media.importer.Receiver` on the server of a URL, and that of its registry where it is another."""
 
-    def __init__(self, url: str, *, registry: str = "") -> None:
-        self._client = XdsClient(url, registry=registry)
+    def __init__(self, url: str, *, registry: str = "", proof: Proof = NO_PROOF) -> None:
+        self._client = XdsClient(url, registry=registry, proof=proof)
 
     def held(self, unique_ids: Sequence[str]) -> Mapping[str, tuple[DocumentEntry, ...]]:
         """Entries as GetDocuments [ITI-18] gives them. Raises Rejected, ClientError."""

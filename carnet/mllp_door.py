@@ -19,6 +19,7 @@ from typing import IO
 import structlog
 
 from access_policy.caller import Caller
+from carnet.address import address_of
 from carnet.mllp_listener import MllpLimits, MllpListener
 from carnet.mllp_tls import TlsPolicy, tls_policy
 from carnet.settings import Settings, SettingsError, is_loopback
@@ -55,7 +56,7 @@ def open_port(settings: Settings) -> MllpPort | None:
     """
     if not settings.mllp:
         return None
-    host, port = address_of(settings.mllp)
+    host, port = address_of(settings.mllp, "mllp")
     tls = _tls(settings, host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -63,15 +64,6 @@ def open_port(settings: Settings) -> MllpPort | None:
     except OSError as problem:
         raise SettingsError(f"setting mllp: {settings.mllp} cannot be listened on: {problem.strerror}") from problem
     return MllpPort(settings=settings, listening=listening, turn=tempfile.TemporaryFile(), tls=tls)
-
-
-def address_of(text: str) -> tuple[str, int]:
-    """HOST:PORT, an IPv6 host in brackets; port 0 takes a free one. Raises SettingsError."""
-    host, separator, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise SettingsError(f"setting mllp: found {text!r}, expected HOST:PORT, such as 127.0.0.1:2575")
-    return host, int(port)
 
 
 def _tls(settings: Settings, host: str) -> TlsPolicy | None:

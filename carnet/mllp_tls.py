@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from access_policy.caller import Caller
+from carnet.tls import hardened_context
 
 # Names of getpeercert() -> attribute types. RFC 4514: 3
 _ATTRIBUTE_TYPES = {
@@ -58,9 +59,7 @@ class TlsPolicy:
 
 def tls_policy(*, certificate: str, key: str, trust: str, clients: frozenset[str]) -> TlsPolicy:
     """TLS 1.2 or later, a client certificate demanded. Files are PEM. Raises OSError for one that does not do."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
+    context = hardened_context()
     context.load_cert_chain(certificate, key or None)
     context.load_verify_locations(trust)
     return TlsPolicy(context=context, clients=frozenset(_client(one) for one in clients))

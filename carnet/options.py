@@ -3,19 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import click
-from lxml import etree
 
-from access_policy.make_vihf import security_header
-from access_policy.security_header import SAML, WSSE
 from carnet import settings as carnet_settings
 from carnet.domains import TEST_INS_AUTHORITY
 from carnet.settings import Settings
 from xds.datatypes import CX, Code
-from xds.xml import BadXml, parse
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 
@@ -55,11 +50,6 @@ def _option(one: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
 STORE = ("data", "database", "documents", "domain", "codes", "check_codes", "repository_id")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 url_option = click.option("--url", default=DEFAULT_URL, show_default=True, help="URL of the server.")
-assertion_option = click.option(
-    "--assertion",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Assertion to send with every message, as `carnet vihf make` writes it.",
-)
 registry_option = click.option("--registry", default="", help="URL of the registry, where it is another server.")
 authority_option = click.option(
     "--authority", default=TEST_INS_AUTHORITY, show_default=True, help="OID that assigned the identifier (test INS)."
@@ -85,21 +75,6 @@ def patient_id_of(identifier: str, authority: str) -> CX:
         return CX.parse(identifier) if "^" in identifier else CX.of(id=identifier, authority=authority)
     except ValueError as problem:
         raise click.UsageError(f"{identifier}: {problem}") from None
-
-
-def security_of(assertion: Path | None) -> str:
-    """The wsse:Security block with the assertion of a file, empty without one."""
-    if assertion is None:
-        return ""
-    try:
-        root = parse(assertion.read_bytes())
-    except BadXml as problem:
-        raise click.UsageError(f"{assertion}: {problem}") from None
-    if root.tag == f"{{{WSSE}}}Security":
-        return etree.tostring(root).decode()
-    if root.tag != f"{{{SAML}}}Assertion":
-        raise click.UsageError(f"{assertion}: expected a SAML 2.0 assertion or a wsse:Security header")
-    return security_header(root).decode()
 
 
 def print_result(result: dict[str, Any], sentence: str, as_json: bool) -> None:

@@ -10,14 +10,17 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
 LONGEST_REST = 16 * 10**6
 _READ = 64 * 1024
 
 
 class RequestBody:
-    """`wsgi.input` that knows whether it was read to its end. A body that breaks off raises ClientDisconnected."""
+    """`wsgi.input` that knows whether it was read to its end.
+
+    A body that breaks off raises ClientDisconnected, one that comes too slowly RequestTimeout.
+    """
 
     def __init__(self, stream: Any, length: int | None) -> None:
         """`length` in octets, None for a body that says itself where it ends."""
@@ -48,7 +51,7 @@ class RequestBody:
         while not self.is_read and dropped + (self._left or 0) <= LONGEST_REST:
             try:
                 chunk = self.read(_READ)
-            except ClientDisconnected:
+            except (ClientDisconnected, RequestTimeout):
                 return False
             dropped += len(chunk) if self._left is None else 0
         return self.is_read
@@ -60,6 +63,8 @@ class RequestBody:
             size = self._left
         try:
             chunk = read(size)
+        except TimeoutError:
+            raise RequestTimeout from None
         except (OSError, ParseException):
             raise ClientDisconnected from None
         if self._left is not None:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +12,15 @@ import flask
 import orjson
 import structlog
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from carnet.address import check_address
 from carnet.application import application
+from carnet.clients import client_certificate, known_clients
 from carnet.disk_failure import DiskFailure
+from carnet.front import Front, open_front
+from carnet.http_limits import RequestRates
+from carnet.http_worker import HttpWorker
 from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.settings import Settings, check_security
@@ -22,34 +28,52 @@ from carnet.wiring import Actors, open_actors, open_units
 from storage.only_server import only_server
 from storage.unit_of_work import StorageFailed
 
-_KEEP_ALIVE_SECONDS = 60
 _STOP_SECONDS = 30
+_OTHER_DESCRIPTORS = 1000
 _DISK_FAILED = "a disk did not keep what was written, so the server stopped: see to the disk, then start it again"
+# A proxy of another account opens the socket through its group.
+_SOCKET_UMASK = 0o117
+
+
+class _Processes(Arbiter):  # type: ignore[misc]
+    """The worker processes. SIGHUP ends nothing: changed certificates and lists are read without being told."""
+
+    def handle_hup(self) -> None:
+        self.log.debug("SIGHUP: changed files are read as they change")
 
 
 class HttpServer(BaseApplication):  # type: ignore[misc]
     """Runs the application in `settings.workers` processes until SIGTERM or SIGINT, then finishes requests."""
 
-    def __init__(self, settings: Settings, on_ready: Callable[[str], None], *, feed: MllpPort | None = None) -> None:
+    def __init__(
+        self, settings: Settings, front: Front, on_ready: Callable[[str], None], *, feed: MllpPort | None = None
+    ) -> None:
         """`on_ready` is told the URLs once the server listens."""
-        self._settings, self._on_ready, self._feed = settings, on_ready, feed
         self.disk_failure = DiskFailure()
+        self._settings, self.front, self._on_ready, self._feed = settings, front, on_ready, feed
         super().__init__()
 
     def load_config(self) -> None:
         settings = self._settings
         for name, value in {
-            "bind": settings.address,
+            "bind": [settings.address, *([settings.health] if settings.health else [])],
+            "umask": _SOCKET_UMASK,
             "workers": settings.workers,
-            "worker_class": "gthread",
+            "worker_class": HttpWorker,
             "threads": settings.threads,
-            "keepalive": _KEEP_ALIVE_SECONDS,
+            "keepalive": settings.idle_seconds,
             "graceful_timeout": _STOP_SECONDS,
             "timeout": 0,
             "control_socket_disable": True,
             "limit_request_line": 8190,
             "limit_request_fields": 100,
-            "limit_request_field_size": 8190,
+            "limit_request_field_size": 16380,
+            "http_parser": "python",
+            "sendfile": False,
+            # No header of a client says how it reached us, whom it speaks for, or where the application lies.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             "loglevel": "warning",
             "proc_name": "carnet",
             "when_ready": self._announce,
@@ -61,7 +85,10 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         """Called in each worker: database connections and threads do not survive a fork."""
         configure_log()
         actors = open_actors(self._settings, on_sync_lost=self.disk_failure)
-        app = application(actors)
+        proves = self._settings.security == "mtls"
+        app = application(actors, client_certificate if proves else None)
+        rates = RequestRates(self._settings.requests_per_second)
+        app.wsgi_app = known_clients(app.wsgi_app, rates, behind_proxy=self._settings.is_behind_proxy)  # type: ignore[method-assign, assignment]
         feed, registry = self._feed, actors.registry
         attendant = None if feed is None or registry is None else Attendant(feed, registry)
         app.extensions["carnet"] = _Opened(actors, attendant, started_scrubber(actors))
@@ -70,8 +97,13 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         _keep_from_collection()
         return app
 
+    def run(self) -> None:
+        _Processes(self).run()
+
     def _announce(self, _arbiter: Any) -> None:
-        urls = [f"http://{self._settings.address}", *([] if self._feed is None else [self._feed.url])]
+        address = self._settings.address
+        url = address if self._settings.is_behind_proxy else f"{self.front.scheme}://{address}"
+        urls = [url, *([] if self._feed is None else [self._feed.url])]
         self._on_ready(" and ".join(urls))
 
 
@@ -83,18 +115,28 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     keep something.
     """
     check_security(settings)
-    feed = open_port(settings)
+    _allow_descriptors(settings)
+    front, feed = open_front(settings), open_port(settings)
     with only_server(settings.database_url):
         check_address(settings)
         open_units(settings, whole=True).close()
         open_actors(settings).units.close()
-        server = HttpServer(settings, on_ready, feed=feed)
+        server = HttpServer(settings, front, on_ready, feed=feed)
         try:
             server.run()
         except SystemExit:
             if server.disk_failure.has_happened:
                 raise StorageFailed(_DISK_FAILED) from None
             raise
+
+
+def _allow_descriptors(settings: Settings) -> None:
+    """As many as the connections need, where the system lets us; a shell often allows 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.connections + settings.uploads + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _keep_from_collection() -> None:

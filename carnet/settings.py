@@ -17,16 +17,12 @@ from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
 from xds.identifiers import is_oid, is_oid_urn
 
 ENVIRONMENT_PREFIX = "CARNET_"
+UNIX = "unix:"
 _AT_LEAST_ONE = (
-    "max_document_mb",
-    "max_message_mb",
-    "max_root_mb",
-    "max_parts",
-    "max_part_header_kb",
-    "mllp_message_kb",
-    "registry_timeout_seconds",
-    "vihf_life_seconds",
-    "assertion_hours",
+    *("max_document_mb", "max_message_mb", "max_root_mb", "max_parts", "max_part_header_kb"),
+    *("mllp_message_kb", "registry_timeout_seconds", "vihf_life_seconds", "assertion_hours"),
+    *("queue", "uploads", "connections", "connections_per_client"),
+    *("handshake_seconds", "head_seconds", "slow_seconds", "idle_seconds"),
 )
 
 
@@ -42,7 +38,7 @@ def _setting(default: Any, meaning: str, choices: tuple[str, ...] = ()) -> Any:
 class Settings:
     """One value per setting; empty text means "take the default named in the meaning"."""
 
-    host: str = _setting("127.0.0.1", "address to listen on")
+    host: str = _setting("127.0.0.1", "address to listen on; unix:PATH for a proxy that hands over client certificates")
     port: int = _setting(8080, "TCP port to listen on; 0 takes a free one")
     data: str = _setting("./carnet-data", "folder of the embedded database and documents")
     database: str = _setting(
@@ -63,6 +59,11 @@ class Settings:
     )
     base_url: str = _setting("", "URL under which clients reach the server; default http://HOST:PORT")
     security: str = _setting("mtls", "how callers prove who they are", ("mtls", "open"))
+    certificate: str = _setting("", "certificate of the server, PEM, then its chain; with security mtls")
+    key: str = _setting("", "private key of the server, PEM; default the .key file beside the certificate, or in it")
+    health: str = _setting(
+        "", "HOST:PORT, on loopback, that answers /health without a client certificate; default: as everything else"
+    )
     repository_id: str = _setting("", "OID of the repository; default 1.2.250.1.213.4.1.1.1.2 for dmp, 2.25… for ihe")
     check_codes: bool = _setting(True, "refuse codes outside the value sets of the domain")
     home_community_id: str = _setting("", "home community of the registry, urn:oid:OID; default none")
@@ -116,6 +117,7 @@ class Settings:
     trust: str = _setting(
         "", "folder of certificate authorities (PEM or DER) and revocation lists (.crl) that callers are checked with"
     )
+    crl: str = _setting("", "folder of more revocation lists (.crl); default those in trust alone")
     vihf_versions: str = _setting("2.0,3.0,4.0", "versions of the VIHF that are taken, separated by commas")
     vihf_life_seconds: int = _setting(300, "validity of a VIHF from its IssueInstant where it says no end")
     sha1_anchors: str = _setting(
@@ -140,6 +142,25 @@ class Settings:
     workers: int = _setting(1, "server processes; only one with SQLite")
     scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
     threads: int = _setting(16, "requests answered at once by a process")
+    queue: int = _setting(200, "requests that wait for their turn in a process; one more is answered 503 at once")
+    uploads: int = _setting(
+        500, "requests in a process whose client is slower than the server, beside those answered or waiting"
+    )
+    connections: int = _setting(
+        2000, "connections of a process; one more closes the one that waits nearest to its deadline"
+    )
+    connections_per_client: int = _setting(
+        500, "connections of one address, and of one client certificate, to a process"
+    )
+    requests_per_second: int = _setting(
+        1000, "requests a second, in each process, from one client certificate; one more is answered 429; 0 is no limit"
+    )
+    handshake_seconds: int = _setting(10, "time for a TLS handshake")
+    head_seconds: int = _setting(10, "time for the request line and the headers of a request")
+    slow_seconds: int = _setting(
+        30, "waiting for a client, to send a body or to take an answer, after which it must have moved 1 kB a second"
+    )
+    idle_seconds: int = _setting(60, "time that a connection stays open without a request")
 
     @property
     def database_url(self) -> str:
@@ -155,12 +176,25 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """HOST:PORT, an IPv6 host in brackets."""
+        """HOST:PORT, an IPv6 host in brackets, or unix:PATH."""
+        if self.is_behind_proxy:
+            return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def public_url(self) -> str:
-        return (self.base_url or f"http://{self.address}").rstrip("/")
+        scheme = "http" if self.security == "open" else "https"
+        return (self.base_url or f"{scheme}://{self.address}").rstrip("/")
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """Whether a proxy on this machine ends TLS and talks over a unix socket."""
+        return self.host.startswith(UNIX)
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the server itself shakes hands."""
+        return self.security == "mtls" and not self.is_behind_proxy
 
     @property
     def played(self) -> frozenset[Role]:
@@ -284,7 +318,7 @@ def _check_roles(settings: Settings) -> None:
         return
     if not _is_local_http(url):
         raise SettingsError(
-            f"setting registry_url: found {url!r}, expected http://127.0.0.1:PORT: until mutual TLS is there, "
+            f"setting registry_url: found {url!r}, expected http://127.0.0.1:PORT: "
             "a registry is asked on this machine only"
         )
 
@@ -299,14 +333,29 @@ def _is_local_http(url: str) -> bool:
 
 def check_security(settings: Settings) -> None:
     """Refuse to serve callers nobody asks for their identity, but on loopback. Raises SettingsError."""
-    if settings.security != "open":
-        raise SettingsError(
-            "mutual TLS is not available in this version: start with --security open, which serves loopback only"
-        )
-    if not is_loopback(settings.host):
+    if settings.security == "mtls":
+        _check_mtls(settings)
+    elif not is_loopback(settings.host):
         raise SettingsError(
             f"--security open asks nobody who they are and is refused on {settings.host}: use --host 127.0.0.1"
         )
+
+
+def _check_mtls(settings: Settings) -> None:
+    needed = ("trust",) if settings.is_behind_proxy else ("certificate", "trust")
+    missing = [name for name in needed if not getattr(settings, name)]
+    if missing:
+        raise SettingsError(
+            f"--security mtls needs {' and '.join(f'--{name}' for name in missing)} (a test IGC: carnet pki init); "
+            "--security open asks nobody who they are and serves loopback only"
+        )
+    if settings.registry_url:
+        raise SettingsError(
+            "setting registry_url: registry and repository in two processes talk without TLS, which goes with "
+            "--security open on loopback only"
+        )
+    if settings.is_behind_proxy and not settings.base_url:
+        raise SettingsError(f"--host {settings.host} needs --base-url, the URL under which clients reach the proxy")
 
 
 def is_loopback(host: str) -> bool:

@@ -7,82 +7,66 @@ certificates = ["sts.pem"]                                    # beside the file;
 audiences = ["urn:oid:1.2.3"]
 """
 
-import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import structlog
 from cryptography import x509
 
 from access_policy.trust import Trust
 from access_policy.xua import IdentityProvider
+from carnet.reloading import Reloading
 from carnet.settings import Settings, SettingsError
 
-_LOOK_SECONDS = 5.0
 _PEM = b"-----BEGIN "
 _CERTIFICATES = (".pem", ".crt", ".cer", ".der")
 _PROVIDER_KEYS = {"issuer": str, "format": str, "certificates": list, "audiences": list}
 
 
 class TrustFolder:
-    """What the setting `trust` names, read again when a file of it changes; without it nobody is believed."""
+    """What the settings `trust` and `crl` name, read again when a file changes; without them nobody is believed."""
 
     def __init__(self, settings: Settings, *, seconds: Callable[[], float] = time.monotonic) -> None:
         """Raises SettingsError. `seconds` is a clock that never goes back."""
-        self._folder = Path(settings.trust) if settings.trust else None
-        self._seconds, self._lock = seconds, threading.Lock()
-        self._seen = _listing(self._folder)
-        self._trust = Trust(()) if self._folder is None else read_trust(self._folder)
-        self._next_look = seconds() + _LOOK_SECONDS
+        files = (settings.trust, settings.crl)
+        self._read = Reloading(lambda: open_trust(settings), files, clock=seconds)
 
     def __call__(self) -> Trust:
-        """The same object while nothing changed. Looked for every few seconds, by one thread.
-
-        A folder that cannot be read leaves what was known: the log tells, and revocation lists end by themselves.
-        """
-        if self._folder is not None and self._seconds() >= self._next_look and self._lock.acquire(blocking=False):
-            try:
-                self._look(self._folder)
-            finally:
-                self._lock.release()
-        return self._trust
-
-    def _look(self, folder: Path) -> None:
-        self._next_look = self._seconds() + _LOOK_SECONDS
-        try:
-            found = _listing(folder)
-            if found != self._seen:
-                self._trust, self._seen = read_trust(folder), found
-                structlog.get_logger().info("certificate authorities read again", folder=str(folder))
-        except (SettingsError, OSError) as problem:
-            structlog.get_logger().error("certificate authorities not read again", problem=str(problem))
+        """The same object while nothing changed. A folder that cannot be read leaves what was known."""
+        return self._read.current
 
 
-def _listing(folder: Path | None) -> tuple[tuple[str, int, int], ...]:
-    """Names, times and sizes of the files: what tells that one of them changed."""
-    if folder is None or not folder.is_dir():
-        return ()
-    found = ((one.name, one.stat()) for one in sorted(folder.iterdir()))
-    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+def open_trust(settings: Settings) -> Trust:
+    """What the settings name now; without them nobody is believed. Raises SettingsError."""
+    return read_trust(Path(settings.trust), settings.crl) if settings.trust else Trust(())
 
 
-def read_trust(folder: Path) -> Trust:
-    """Every authority and list in the folder. Raises SettingsError that names the file.
+def read_trust(folder: Path, lists_folder: str = "") -> Trust:
+    """Every authority and list in the folder, and every list in the other one. Raises SettingsError with the file.
 
     A certificate that issued itself is an anchor, any other authority an intermediate one.
     """
     if not folder.is_dir():
         raise SettingsError(f"setting trust: {folder} is not a folder")
-    files = sorted(one for one in folder.iterdir() if one.is_file())
+    files = _files(folder)
     certificates = [one for file in files if file.suffix in _CERTIFICATES for one in read_certificates(file)]
-    lists = [_read_list(file) for file in files if file.suffix == ".crl"]
+    lists = [_read_list(file) for file in (*files, *_lists_in(lists_folder)) if file.suffix == ".crl"]
     anchors = [one for one in certificates if one.subject == one.issuer]
     if not anchors:
         raise SettingsError(f"setting trust: {folder} holds no root certificate")
     return Trust(anchors, [one for one in certificates if one.subject != one.issuer], lists)
+
+
+def _lists_in(folder: str) -> list[Path]:
+    if folder and not Path(folder).is_dir():
+        raise SettingsError(f"setting crl: {folder} is not a folder")
+    return _files(Path(folder)) if folder else []
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if one.is_file())
 
 
 def read_certificates(file: Path) -> list[x509.Certificate]:

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 from lxml import etree
 
 from carnet.exchange import AnswerLost, ClientError, NotTaken, base_url, exchange
+from carnet.proof import NO_PROOF, Proof
 from carnet.reports import CONTENT_TYPE, Report, submission_of
 from carnet.signing import SIGNATURE_ID
 from soap.content_type import parse_content_type
@@ -74,13 +75,11 @@ class Answer:
 class XdsClient:
     """Talks to a repository and its registry, under one base URL or two."""
 
-    def __init__(self, url: str, *, registry: str = "", timeout: float = 60.0, security: str = "") -> None:
-        """`registry`: base URL of the registry where it is another server; `timeout`: seconds of silence.
-
-        `security`: the wsse:Security block of every message, as XML.
-        """
-        self._urls = {"repository": base_url(url), "registry": base_url(registry or url)}
-        self._timeout, self._security = timeout, security
+    def __init__(self, url: str, *, registry: str = "", timeout: float = 60.0, proof: Proof = NO_PROOF) -> None:
+        """`registry`: base URL of the registry where it is another server; `timeout`: seconds of silence."""
+        urls = {"repository": url, "registry": registry or url}
+        self._urls = {service: base_url(one, proof.context) for service, one in urls.items()}
+        self._timeout, self._proof = timeout, proof
 
     def push(
         self,
@@ -199,7 +198,7 @@ class XdsClient:
     def _send(self, service: str, action: str, body: bytes, parts: Sequence[MtomPart] | None) -> Answer:
         """One exchange; `parts` None sends simple SOAP, anything else MTOM."""
         url = self._urls[service]
-        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}", self._security)
+        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}", self._proof)
         if parts is None:
             content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
             return _read_answer(*self._post(url, service, content_type, (envelope,), length=len(envelope)))
@@ -213,7 +212,8 @@ class XdsClient:
         self, url: SplitResult, service: str, content_type: str, message: Iterable[bytes], *, length: int | None
     ) -> tuple[int, str, bytes]:
         headers = {"Content-Type": content_type} | ({} if length is None else {"Content-Length": str(length)})
-        return exchange(url, f"/xds/{service}", message, headers, timeout=self._timeout)
+        context = self._proof.context
+        return exchange(url, f"/xds/{service}", message, headers, timeout=self._timeout, context=context)
 
 
 def provide_request(submission: Submission, parts: Mapping[str, MtomPart]) -> bytes:
@@ -246,13 +246,12 @@ def _unknown(unique_id: str) -> Rejected:
     return Rejected([RegistryError(code=ErrorCode.DOCUMENT_UNIQUE_ID, context=context, location=unique_id)])
 
 
-def _request_envelope(body: bytes, action: str, to: str, security: str) -> bytes:
+def _request_envelope(body: bytes, action: str, to: str, proof: Proof) -> bytes:
     header = (
         f"<wsa:To>{escape(to)}</wsa:To><wsa:MessageID>urn:uuid:{uuid.uuid4()}</wsa:MessageID>"
         "<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo>"
-        f"{security}"
     )
-    return write_envelope(body, action=action, header=header)
+    return write_envelope(body, action=action, header=header + proof.security_header.decode())
 
 
 def read_answer(response: etree._Element) -> Answer:

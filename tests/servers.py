@@ -16,6 +16,7 @@ from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from carnet.address import address_of
 from carnet.application import application
 from carnet.authentication import PeerCertificate
 from carnet.mllp_door import Attendant, open_port
@@ -249,9 +250,10 @@ def _feed_port(log: Path) -> int:
 
 def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
+    host, port = (settings.host, settings.port) if not settings.health else address_of(settings.health, "health")
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()[-3000:]
-        connection = http.client.HTTPConnection(settings.host, settings.port, timeout=5)
+        connection = http.client.HTTPConnection(host, port, timeout=5)
         try:
             connection.request("GET", "/health/ready")
             if connection.getresponse().status == 200:

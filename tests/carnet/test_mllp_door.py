@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from carnet.mllp_door import Attendant, MllpPort, address_of, open_port
+from carnet.address import address_of
+from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.settings import Settings, SettingsError
 from registry.store import Registry
 from tests.certificates import a_certificate, an_authority
@@ -43,13 +44,13 @@ def test_without_the_setting_there_is_no_feed() -> None:
     [("127.0.0.1:2575", ("127.0.0.1", 2575)), ("[::1]:0", ("::1", 0)), ("localhost:65535", ("localhost", 65535))],
 )
 def test_addresses_are_host_and_port(text: str, address: tuple[str, int]) -> None:
-    assert address_of(text) == address
+    assert address_of(text, "mllp") == address
 
 
 @pytest.mark.parametrize("text", ["2575", ":2575", "host", "host:", "host:x", "host:-1", "host:65536", "host:²"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="expected HOST:PORT"):
-        address_of(text)
+        address_of(text, "mllp")
 
 
 def test_port_0_takes_a_free_one_and_says_which() -> None:

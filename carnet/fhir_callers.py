@@ -1,0 +1,54 @@
+"""The caller of a FHIR request: the same assertion as in SOAP, as a token of HTTP. IUA, SAML Token option.
+
+A later part takes tokens of authorisation servers; until then whoever may ask by SOAP may ask by FHIR, and nobody
+else: a client certificate alone says which machine calls, never who asks and about whom.
+"""
+
+import base64
+import binascii
+from wsgiref.types import WSGIEnvironment
+
+from lxml import etree
+
+from access_policy.caller import Caller
+from access_policy.refusals import Reason, Refused
+from access_policy.security_header import WSSE
+from carnet.authentication import CallerOfRequest, LiveAuthenticator, OnRefusal, PeerCertificate
+from fhir_facade.operation_outcome import FhirProblem
+from xds.xml import BadXml, parse
+
+_ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
+_LONGEST = 64 * 1024
+_CONSTANT = "a token that is an assertion (SAML 2.0, base64url) is required, and this one is not accepted"
+
+
+def proved_fhir_caller(
+    authenticator: LiveAuthenticator, peer_certificate: PeerCertificate, on_refusal: OnRefusal
+) -> CallerOfRequest:
+    """Asks every request for its token; the sender of a refused one reads one constant text."""
+
+    def caller_of(environ: WSGIEnvironment) -> Caller:
+        peer = peer_certificate(environ)
+        try:
+            return authenticator.caller(_as_message(environ.get("HTTP_AUTHORIZATION", "")), peer)
+        except Refused as refused:
+            on_refusal(refused, peer)
+            raise FhirProblem(401, "login", _CONSTANT) from None
+
+    return caller_of
+
+
+def _as_message(authorization: str) -> etree._Element:
+    """The token where the authenticator looks for an assertion. Raises Refused."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token or len(token) > _LONGEST:
+        raise Refused(Reason.TOKEN, "no bearer token")
+    try:
+        octets = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        assertion = parse(octets)
+    except (binascii.Error, ValueError, BadXml):
+        raise Refused(Reason.TOKEN, "the token is no assertion") from None
+    envelope = etree.Element(f"{{{_ENVELOPE}}}Envelope")
+    header = etree.SubElement(envelope, f"{{{_ENVELOPE}}}Header")
+    etree.SubElement(header, f"{{{WSSE}}}Security").append(assertion)
+    return envelope

@@ -1,0 +1,231 @@
+"""Clients that stall hold up nobody, and are closed in time. Row M15 of the attack matrix."""
+
+import contextlib
+import http.client
+import os
+import resource
+import signal
+import socket
+import ssl
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests import messages, mutual_tls, slow_clients
+from tests.mutual_tls import Pki
+from tests.servers import Server
+from tests.slow_clients import KINDS, LIVE, connect_to, stalling
+
+QUICK = {"handshake_seconds": 2, "head_seconds": 2, "slow_seconds": 2, "idle_seconds": 3}
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return mutual_tls.a_pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="module")
+def server(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Four threads, so that four stalled clients would be enough."""
+    with mutual_tls.started(pki, tmp_path_factory.mktemp("slow"), threads=4, **QUICK) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def context(pki: Pki) -> ssl.SSLContext:
+    return pki.context(pki.client)
+
+
+def connect(server: Server, context: ssl.SSLContext) -> slow_clients.Connect:
+    return connect_to(server.settings.host, server.settings.port, context)
+
+
+def milliseconds_of(server: Server, context: ssl.SSLContext, count: int) -> list[float]:
+    """Requests on four connections that stay open."""
+
+    def measured(_: int) -> list[float]:
+        kept = http.client.HTTPSConnection("localhost", server.settings.port, timeout=30, context=context)
+        with contextlib.closing(kept):
+            found = []
+            for _ in range(count // 4):
+                began = time.perf_counter()
+                kept.request("GET", "/fhir/metadata")
+                answer = kept.getresponse()
+                answer.read()
+                assert answer.status == 200
+                found.append((time.perf_counter() - began) * 1000)
+            return found
+
+    with ThreadPoolExecutor(4) as clients:
+        return [one for some in clients.map(measured, range(4)) for one in some]
+
+
+def test_200_stalled_connections_do_not_slow_the_others(server: Server, context: ssl.SSLContext) -> None:
+    """A lenient form: `python -m benchmarks.slow_clients` measures the tenth, alone on a machine."""
+    alone = milliseconds_of(server, context, 400)
+    with stalling(connect(server, context), 200):
+        beside = milliseconds_of(server, context, 400)
+    assert p99(beside) < 3 * p99(alone) + 100, (p99(alone), p99(beside), statistics.median(beside))
+
+
+def p99(found: list[float]) -> float:
+    return sorted(found)[int(len(found) * 0.99) - 1]
+
+
+@pytest.mark.parametrize("kind", [one for one in KINDS if one != "answered, never closed"])
+def test_each_kind_is_closed_at_its_deadline(server: Server, context: ssl.SSLContext, kind: str) -> None:
+    """And not before: a second is given to every one."""
+    stalled = KINDS[kind](connect(server, context))
+    with contextlib.closing(stalled):
+        began = time.monotonic()
+        stalled.settimeout(20)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError, ssl.SSLError):
+            answer = mutual_tls.read_all(stalled)
+        assert 1 < time.monotonic() - began < 10
+    expected = {
+        "partial headers": b"HTTP/1.1 408 ",
+        "dripping octets": b"HTTP/1.1 408 ",
+        "stalled body": b"HTTP/1.1 408 ",
+        "stalled chunk": b"HTTP/1.1 408 ",
+    }
+    assert answer.startswith(expected.get(kind, b""))
+    assert b"HTTP" in answer or kind not in expected
+
+
+def test_answers_that_nobody_takes_end_their_connection(server: Server, context: ssl.SSLContext) -> None:
+    with contextlib.closing(slow_clients.answers_never_read(connect(server, context))) as stalled:
+        mutual_tls.eventually(lambda: is_gone(stalled))
+
+
+def is_gone(one: socket.socket) -> bool:
+    """Whether the server has ended a connection whose answers are not read."""
+    try:
+        one.sendall(b"x" * 65536)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def test_a_body_that_drips_is_closed_although_it_moves(server: Server, context: ssl.SSLContext) -> None:
+    with contextlib.closing(slow_clients.stalled_body(connect(server, context))) as dripping:
+        dripping.settimeout(0.2)
+        began = time.monotonic()
+        while time.monotonic() - began < 15:
+            try:
+                dripping.sendall(b"<")
+                answer = dripping.recv(1000)
+            except TimeoutError:
+                continue
+            except OSError:
+                answer = b""
+            break
+        assert time.monotonic() - began < 12
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_slow_but_steady_upload_is_taken(server: Server, context: ssl.SSLContext) -> None:
+    """Three times the patience of the server, at 5 kB a second."""
+    message = messages.envelope(b"<x/>" + b" " * 30_000, "urn:nothing")
+    with contextlib.closing(connect(server, context)(True)) as steady:
+        head = f"POST /xds/registry HTTP/1.1\r\nHost: x\r\nContent-Type: {messages.simple_type('urn:nothing')}\r\n"
+        steady.sendall(f"{head}Content-Length: {len(message)}\r\n\r\n".encode())
+        for at in range(0, len(message), 2500):
+            steady.sendall(message[at : at + 2500])
+            time.sleep(0.5)
+        assert steady.recv(100).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_an_idle_connection_is_closed(server: Server, context: ssl.SSLContext) -> None:
+    with contextlib.closing(connect(server, context)(True)) as idle:
+        idle.sendall(LIVE)
+        began = time.monotonic()
+        assert mutual_tls.read_all(idle).count(b"HTTP/1.1 ") == 1
+        assert 2 < time.monotonic() - began < 10
+
+
+def test_too_many_requests_are_answered_503_at_once(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    """One thread, no queue to speak of, and more bodies on their way than may be."""
+    with mutual_tls.started(pki, tmp_path, threads=1, queue=1, uploads=3, head_seconds=30) as small:
+        open_ = connect(small, context)
+        with contextlib.ExitStack() as held:
+            for _ in range(3):
+                held.enter_context(contextlib.closing(slow_clients.stalled_body(open_)))
+            mutual_tls.eventually(lambda: status_of(small, context, "/health/live")[0] == 503)
+            began = time.monotonic()
+            status, headers, body = status_of(small, context, "/fhir/metadata")
+            assert (status, headers["Retry-After"], time.monotonic() - began < 2) == (503, "1", True)
+            assert b'"resourceType":"OperationOutcome"' in body
+        mutual_tls.eventually(lambda: status_of(small, context, "/health/live")[0] == 200)
+
+
+def test_a_caller_that_asks_too_often_is_told_429(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    with mutual_tls.started(pki, tmp_path, requests_per_second=5) as small:
+        found = [status_of(small, context, "/fhir/metadata") for _ in range(30)]
+        assert {one[0] for one in found} == {200, 429}
+        refused = next(one for one in found if one[0] == 429)
+        assert (refused[1]["Retry-After"], b"throttled" in refused[2]) == ("1", True)
+        other = pki.context(pki.written(pki.clinic[mutual_tls.Use.AUTHENTICATION]))
+        assert status_of(small, other, "/fhir/metadata")[0] == 200
+
+
+def test_the_connection_nearest_to_its_deadline_makes_room(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    with mutual_tls.started(pki, tmp_path, connections=10) as small, contextlib.ExitStack() as held:
+        for _ in range(30):
+            held.enter_context(contextlib.closing(slow_clients.silent(connect(small, context))))
+        assert status_of(small, context, "/health/live")[0] == 200
+
+
+def test_one_address_has_so_many_connections_and_no_more(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    with mutual_tls.started(pki, tmp_path, connections_per_client=5) as small:
+        with contextlib.ExitStack() as held:
+            for _ in range(5):
+                held.enter_context(contextlib.closing(slow_clients.silent(connect(small, context))))
+            with pytest.raises((ssl.SSLError, ConnectionResetError)):
+                slow_clients.partial_headers(connect(small, context))
+        mutual_tls.eventually(lambda: answers(small, context))
+
+
+def answers(server: Server, context: ssl.SSLContext) -> bool:
+    with contextlib.suppress(OSError):
+        return status_of(server, context, "/health/live")[0] == 200
+    return False
+
+
+def status_of(server: Server, context: ssl.SSLContext, path: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+    kept = http.client.HTTPSConnection("localhost", server.settings.port, timeout=30, context=context)
+    with contextlib.closing(kept):
+        kept.request("GET", path)
+        answer = kept.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+def test_requests_are_finished_when_the_server_stops(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    message = messages.envelope(b"<x/>", "urn:nothing")
+    head = f"POST /xds/registry HTTP/1.1\r\nHost: x\r\nContent-Type: {messages.simple_type('urn:nothing')}\r\n"
+    with contextlib.ExitStack() as held, mutual_tls.started(pki, tmp_path) as small:
+        begun = held.enter_context(contextlib.closing(connect(small, context)(True)))
+        begun.sendall(f"{head}Content-Length: {len(message)}\r\n\r\n".encode() + message[:-1])
+        mutual_tls.eventually(lambda: status_of(small, context, "/health/live")[0] == 200)
+        os.kill(small.pid, signal.SIGTERM)
+        mutual_tls.eventually(lambda: not answers(small, context))
+        begun.sendall(message[-1:])
+        answer = mutual_tls.read_all(begun)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Connection: close\r\n" in answer
+
+
+def test_a_server_without_free_descriptors_makes_room(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    with mutual_tls.started(pki, tmp_path) as small, contextlib.ExitStack() as held:
+        [child] = Path(f"/proc/{small.pid}/task/{small.pid}/children").read_text().split()
+        opened = len(list(Path(f"/proc/{child}/fd").iterdir()))
+        resource.prlimit(int(child), resource.RLIMIT_NOFILE, (opened + 20, opened + 20))
+        for _ in range(40):
+            held.enter_context(contextlib.closing(slow_clients.silent(connect(small, context))))
+        mutual_tls.eventually(lambda: answers(small, context))

@@ -1,0 +1,148 @@
+"""Clients that begin and do not go on: the kinds that a server must outlive. Row M15 of the attack matrix."""
+
+import contextlib
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+_HEAD = b"POST /xds/registry HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/soap+xml\r\n"
+# Opens a connection to the server; `secure` after the handshake.
+Connect = Callable[[bool], socket.socket]
+
+
+def silent(connect: Connect) -> socket.socket:
+    return connect(False)
+
+
+def half_a_handshake(connect: Connect) -> socket.socket:
+    """The first octets of a ClientHello that announces more of them."""
+    plain = connect(False)
+    plain.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 32)
+    return plain
+
+
+def partial_headers(connect: Connect) -> socket.socket:
+    made = connect(True)
+    made.sendall(_HEAD)
+    return made
+
+
+def stalled_body(connect: Connect) -> socket.socket:
+    made = connect(True)
+    made.sendall(_HEAD + b"Content-Length: 100000\r\n\r\n" + b"<" * 1000)
+    return made
+
+
+def stalled_chunk(connect: Connect) -> socket.socket:
+    made = connect(True)
+    made.sendall(_HEAD + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n" + b"<" * 1000)
+    return made
+
+
+def answered_and_kept_open(connect: Connect) -> socket.socket:
+    """A refusal that closes, and a client that never does."""
+    made = connect(True)
+    made.sendall(b"GET /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    while made.recv(65536):
+        pass
+    return made
+
+
+def answers_never_read(connect: Connect) -> socket.socket:
+    """Many requests on one connection, whose answers nobody takes."""
+    made = connect(True)
+    with contextlib.suppress(OSError):
+        made.settimeout(0.5)
+        for _ in range(50):
+            made.sendall(b"GET /xds/registry?wsdl HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+    return made
+
+
+KINDS: dict[str, Callable[[Connect], socket.socket]] = {
+    "silent": silent,
+    "half a handshake": half_a_handshake,
+    "partial headers": partial_headers,
+    "stalled body": stalled_body,
+    "stalled chunk": stalled_chunk,
+    "dripping octets": partial_headers,
+    "answered, never closed": answered_and_kept_open,
+}
+
+
+@contextmanager
+def stalling(connect: Connect, count: int) -> Iterator[list[str]]:
+    """So many connections, of all kinds by turns, held until the end; those that the server ends are opened anew.
+
+    Yields the kinds that are open; dripping ones send an octet of a header each half second.
+    """
+    names = [list(KINDS)[number % len(KINDS)] for number in range(count)]
+    stop = threading.Event()
+    ready = threading.Event()
+    thread = threading.Thread(target=_hold, args=(connect, names, stop, ready), daemon=True)
+    thread.start()
+    ready.wait(120)
+    try:
+        yield names
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _hold(connect: Connect, names: list[str], stop: threading.Event, ready: threading.Event) -> None:
+    held: dict[socket.socket, str] = {}
+    with selectors.DefaultSelector() as ended:
+        for name in names:
+            _open(connect, name, held, ended)
+        ready.set()
+        dripped = time.monotonic()
+        while not stop.wait(0.05):
+            if time.monotonic() - dripped > 0.5:
+                dripped = time.monotonic()
+                for one in [one for one, name in held.items() if name == "dripping octets"]:
+                    with contextlib.suppress(OSError):
+                        one.sendall(b"X")
+            for key, _ in ended.select(0):
+                _reopen(connect, key.fileobj, held, ended)  # type: ignore[arg-type]
+    for one in held:
+        one.close()
+
+
+def _open(connect: Connect, name: str, held: dict[socket.socket, str], ended: selectors.BaseSelector) -> None:
+    try:
+        made = KINDS[name](connect)
+    except OSError:
+        return
+    held[made] = name
+    if name != "answered, never closed":
+        ended.register(made, selectors.EVENT_READ)
+
+
+def _reopen(
+    connect: Connect, one: socket.socket, held: dict[socket.socket, str], ended: selectors.BaseSelector
+) -> None:
+    """The server said something or ended the connection: both are the end of this one."""
+    ended.unregister(one)
+    name = held.pop(one)
+    one.close()
+    _open(connect, name, held, ended)
+
+
+def connect_to(host: str, port: int, context: ssl.SSLContext | None) -> Connect:
+    """Connections to a port; secured where there is a context and the kind of client wants a handshake."""
+
+    def connect(secure: bool) -> socket.socket:
+        plain = socket.create_connection((host, port), timeout=20)
+        if context is None or not secure:
+            return plain
+        try:
+            return context.wrap_socket(plain, server_hostname="localhost")
+        except BaseException:
+            plain.close()
+            raise
+
+    return connect
