@@ -25,7 +25,7 @@ from access_policy.vihf_attributes import ATTRIBUTES, VERSIONS, Expected
 from carnet.domains import INS_AUTHORITIES
 from carnet.options import authority_option, code_of, json_option
 from carnet.pki_folder import read_credential
-from carnet.trust_folder import read_trust
+from carnet.trust_folder import read_certificates, read_trust
 from xds.datatypes import CX, Code
 from xds.xml import BadXml, parse
 
@@ -166,7 +166,7 @@ def check(
         vihf=VihfRules(expected=Expected(patient_authorities=INS_AUTHORITIES)),
         audiences=audiences,
     )
-    certificate = None if client is None else x509.load_pem_x509_certificates(client.read_bytes())[0]
+    certificate = None if client is None else read_certificates(client)[0]
     now = _time(at) if at else datetime.now(UTC)
     told = explain(_message(file), rules, client=certificate, now=now, is_chain_checked=trust is not None)
     _print(told, lang, as_json)

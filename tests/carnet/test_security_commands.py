@@ -140,6 +140,8 @@ def test_a_tampered_or_stale_vihf_is_told(folder: Path) -> None:
     file.write_bytes(file.read_bytes().replace(b"1690000014", b"1690000015"))
     spoilt = carnet(folder, "vihf", "check", "vihf.xml", *TRUST)
     assert (spoilt.returncode, "REFUSÉ   Signature" in spoilt.stdout) == (1, True)
+    no_certificate = carnet(folder, "vihf", "check", "vihf.xml", "--client", "vihf.xml")
+    assert (no_certificate.returncode, "found no certificate" in no_certificate.stderr) == (2, True)
     file.write_bytes(b"<nothing")
     assert "not well-formed" in carnet(folder, "vihf", "check", "vihf.xml").stderr
 
