@@ -161,7 +161,7 @@ def in_process(settings: Settings, peer_certificate: PeerCertificate | None = No
         attendant.start()
     feed = 0 if port is None else port.listening.getsockname()[1]
     try:
-        yield Server(url=settings.public_url, settings=settings, feed=feed)
+        yield Server(url=f"http://{settings.address}", settings=settings, feed=feed)
     finally:
         listening.shutdown()
         thread.join()
@@ -194,7 +194,7 @@ def killable(settings: Settings) -> Iterator[Server]:
     """`carnet serve` that tests may kill; killed in the end."""
     process = Process(settings)
     try:
-        yield Server(url=settings.public_url, settings=settings, process=process)
+        yield Server(url=f"http://{settings.address}", settings=settings, process=process)
     finally:
         process.kill()
 

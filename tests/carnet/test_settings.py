@@ -79,7 +79,7 @@ def test_open_security_is_for_loopback_only(host: str, *, expected: bool) -> Non
 def test_an_ipv6_address_stands_in_brackets() -> None:
     assert Settings(host="::1", port=80).public_url == "https://[::1]:80"
     assert Settings(host="::1", port=80, security="open").public_url == "http://[::1]:80"
-    assert Settings(host="localhost", port=80).public_url == "http://localhost:80"
+    assert Settings(host="localhost", port=80).public_url == "https://localhost:80"
 
 
 APART = {"roles": "repository", "registry_url": "http://127.0.0.1:8080", "internal_secret_file": "secret"}
