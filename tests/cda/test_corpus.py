@@ -29,7 +29,31 @@ RULE_LAYERS = (Layer.HEADER, Layer.IHE, Layer.FRENCH, Layer.NATIONAL, Layer.MODE
 PACK_LAYERS = (Layer.IHE, Layer.FRENCH, Layer.NATIONAL, Layer.MODEL)
 # The kinds that our packs are made for; others are compared too, and may differ where docs/cda-differences.md says so.
 KINDS = frozenset(
-    ["VSM", "IPS-FR", "DLU-EHPAD-DLU", "DLU-EHPAD-FLUDT", "DLU-EHPAD-FLUDR", "DLU-FT-SU", "DLU-FR-SU", "VAC", "VAC-NOTE", "BIO-CR-BIO", "IMG-CR-IMG", "LDL-EES", "LDL-SES", "CANCER-FRCP", "CANCER-PPS", "CANCER-CR-GM", "CANCER-D2LM-FIN", "CANCER-D2LM-FIDD", "EP-MED-DM", "eDISP-MED", "CNAM-HR", "N1", "TLM-CR"]
+    [
+        "VSM",
+        "IPS-FR",
+        "DLU-EHPAD-DLU",
+        "DLU-EHPAD-FLUDT",
+        "DLU-EHPAD-FLUDR",
+        "DLU-FT-SU",
+        "DLU-FR-SU",
+        "VAC",
+        "VAC-NOTE",
+        "BIO-CR-BIO",
+        "IMG-CR-IMG",
+        "LDL-EES",
+        "LDL-SES",
+        "CANCER-FRCP",
+        "CANCER-PPS",
+        "CANCER-CR-GM",
+        "CANCER-D2LM-FIN",
+        "CANCER-D2LM-FIDD",
+        "EP-MED-DM",
+        "eDISP-MED",
+        "CNAM-HR",
+        "N1",
+        "TLM-CR",
+    ]
 )
 # docs/cda-differences.md names each with its reason.
 KNOWN_DIFFERENCES = frozenset(
