@@ -134,6 +134,12 @@ class Settings:
         "whether the same client certificate may use an assertion again inside its validity",
         ("client", "never"),
     )
+    cda_agreement: str = _setting(
+        "ignore", "a CDA document whose metadata are not those of its header", ("refuse", "warn", "ignore")
+    )
+    cda_validity: str = _setting(
+        "ignore", "a CDA document that breaks a rule of its schema, header or model", ("refuse", "warn", "ignore")
+    )
     submission_signature: str = _setting(
         "optional",
         "signature of a submission (DSG): demanded, verified where there is one, or ignored; ignored without trust",

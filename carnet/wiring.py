@@ -10,6 +10,8 @@ import structlog
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
+from carnet.cda_acceptance import Demand as DocumentDemand
+from carnet.cda_acceptance import cda_document_rules
 from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.internal_calls import read_secret
@@ -176,6 +178,9 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
         on_damage=_DamageLog(),
         on_demand=reach.on_demand,
         signatures=_signature_rules(settings),
+        document_rules=cda_document_rules(
+            agreement=DocumentDemand(settings.cda_agreement), validity=DocumentDemand(settings.cda_validity)
+        ),
     )
 
 

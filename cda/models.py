@@ -22,13 +22,17 @@ _TELEMEDICINE_REPORT = "85208-7"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
-    """One row of the table. `type_codes` are the document codes of the model."""
+    """One row of the table. `type_codes` are the document codes of the model.
+
+    `has_fixed_extension`: the rules of the model demand this extension, so no other can be a version of it.
+    """
 
     name: str
     version: str
     template: str
     extension: str
     type_codes: tuple[str, ...]
+    has_fixed_extension: bool
 
 
 @cache
@@ -42,6 +46,7 @@ def model_versions() -> tuple[ModelVersion, ...]:
             template=row["template"],
             extension=row["extension"],
             type_codes=tuple(row["type_codes"].split()),
+            has_fixed_extension=row["fixed_extension"] == "yes",
         )
         for row in rows
     )
@@ -56,7 +61,7 @@ def _by_template() -> Mapping[str, Sequence[ModelVersion]]:
 
 
 def model_of(document: Element) -> Model:
-    """The model of a ClinicalDocument. Without a name when it declares none that has rules.
+    """The model of a ClinicalDocument. Without a name when neither its templates nor its code name one with rules.
 
     Of an extension nobody knows the latest version stands in, and `is_recognised` is False. Documents from before
     versions had numbers have no extension and are earlier than all.
@@ -70,7 +75,15 @@ def model_of(document: Element) -> Model:
         versions = _by_template().get(root, ())
         if root not in _GENERIC and root != LEVEL_1 and versions:
             return _version(versions, extension)
-    return Model()
+    return _by_code(document)
+
+
+def _by_code(document: Element) -> Model:
+    """Of a document that declares no model: the one its code belongs to, when it belongs to one alone."""
+    code = document.find(f"{_V3}code")
+    found = [each for each in model_versions() if code is not None and code.get("code") in each.type_codes]
+    names = {each.name for each in found}
+    return Model(name=found[-1].name, version=found[-1].version) if len(names) == 1 else Model()
 
 
 def _is_specific(root: str) -> int:
@@ -87,7 +100,7 @@ def _level_1(document: Element) -> Model:
 
 
 def _version(versions: Sequence[ModelVersion], extension: str) -> Model:
-    same = next((each for each in versions if each.extension == extension), None)
+    same = next((each for each in versions if each.extension == extension or each.has_fixed_extension), None)
     chosen = same or versions[-1]
     is_earlier = same is None and extension < min(each.extension for each in versions)
     return Model(name=chosen.name, version=chosen.version, is_recognised=same is not None, is_earlier=is_earlier)

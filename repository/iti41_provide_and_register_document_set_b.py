@@ -3,7 +3,7 @@
 import base64
 import binascii
 import errno
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -90,12 +90,32 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
     documents = _kept(repository, reading, received)
     try:
         _check_signature(repository, reading, received, documents, caller)
+        warnings = _check_documents(repository, reading, documents, caller)
         entered = repository.registration.enter(reading, documents, caller)
     except (Rejected, RegistryNotAvailable):
         repository.delete_blobs(one.blob_key for one in documents.values())
         raise
     repository.delete_blobs(entered.unused)
-    return entered.warnings
+    return (*entered.warnings, *warnings)
+
+
+def _check_documents(
+    repository: Repository, reading: Reading, documents: Mapping[str, StoredDocument], caller: Caller
+) -> tuple[RegistryError, ...]:
+    """What the domain asks of the documents themselves. Raises Rejected; returns the warnings. ITI TF-2: 3.41.4.1.3"""
+    found = [
+        finding
+        for entry in reading.submission.document_entries
+        if entry.entry_uuid in documents
+        for finding in repository.document_rules(entry, _reader(repository, documents[entry.entry_uuid]))
+    ]
+    if any(finding.is_error for finding in found):
+        raise Rejected([*found, *repository.registration.findings(reading, caller)])
+    return tuple(found)
+
+
+def _reader(repository: Repository, document: StoredDocument) -> Callable[[], bytes]:
+    return lambda: repository.octets_of(document.blob_key)
 
 
 def _check_signature(

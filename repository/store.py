@@ -7,6 +7,7 @@ from access_policy.caller import Caller
 from repository import awaited, index
 from repository.blob_store import BlobStore, DamagedBlob
 from repository.checked_octets import Allowance, CheckedOctets, OnDamage, checked_octets
+from repository.document_rules import DocumentRules, no_document_rules
 from repository.index import StoredDocument
 from repository.on_demand_source import OnDemandSource
 from repository.records import Records
@@ -45,7 +46,7 @@ class Repository:
     `waits_elsewhere` the same of a registry in another process, which no unit of work can ask;
     `now` gives the time as DTM of 14 digits, UTC; `signatures` check those of submissions; `on_leftover` is told of a
     blob that nothing refers to and could not be deleted, `on_damage` of one that is missing or has other octets than
-    were stored. `on_demand` makes documents when they are asked for.
+    were stored. `on_demand` makes documents when they are asked for. `document_rules` look at what is submitted.
     """
 
     unique_id: str
@@ -61,6 +62,7 @@ class Repository:
     on_damage: OnDamage
     signatures: SignatureRules
     on_demand: OnDemandSource = field(default_factory=OnDemandSource)
+    document_rules: DocumentRules = no_document_rules
     keys: Keys = field(default_factory=Keys)
 
     def held(self, caller: Caller, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
