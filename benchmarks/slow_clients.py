@@ -63,6 +63,7 @@ def main(stalled: int, rounds: int, requests: int, document: bool) -> None:
     python -m benchmarks.slow_clients --rounds 9 --requests 4000 --document
     """
     found: dict[str, list[tuple[Percentiles, Percentiles]]] = {}
+    load = machine.load_average()
     with tempfile.TemporaryDirectory() as folder:
         pki = mutual_tls.a_pki(Path(folder) / "pki")
         for name, server in _arrangements(pki, Path(folder)):
@@ -70,7 +71,7 @@ def main(stalled: int, rounds: int, requests: int, document: bool) -> None:
             measured(server, pki, requests)  # warms up
             found[name] = [_round(server, pki, stalled, requests, number) for number in range(rounds)]
             click.echo(f"{name}: measured", err=True)
-    table = _table(found, stalled, rounds, requests)
+    table = _table(found, stalled, rounds, requests, load)
     click.echo(table)
     if document:
         _keep(found, table, stalled)
@@ -154,7 +155,9 @@ def _milliseconds(kept: http.client.HTTPSConnection, message: bytes, headers: di
     return milliseconds
 
 
-def _table(found: dict[str, list[tuple[Percentiles, Percentiles]]], stalled: int, rounds: int, requests: int) -> str:
+def _table(
+    found: dict[str, list[tuple[Percentiles, Percentiles]]], stalled: int, rounds: int, requests: int, load: float
+) -> str:
     lines = [
         f"| arrangement | p50 alone / beside {stalled} | p95 | p99 | p99 beside : alone, median (smallest–largest) |",
         "|---|---|---|---|---|",
@@ -168,10 +171,12 @@ def _table(found: dict[str, list[tuple[Percentiles, Percentiles]]], stalled: int
         verdict = "" if statistics.median(ratios) <= _TENTH else ", more than a tenth"
         cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f}){verdict}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    where = machine.machine()
     lines += [
         "",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {rounds} rounds of {requests} ITI-18 requests by {_CLIENTS} clients; "
-        f"{machine.describe()}",
+        f"{where['cores']} cores, {where.get('processor', 'processor unknown')}; load average before: {load:.1f}; "
+        f"commit {machine.commit()}",
     ]
     return "\n".join(lines)
 
