@@ -106,7 +106,16 @@ def free_port() -> int:
 
 
 def settings_for(data: Path, database: str = "", **given: object) -> Settings:
-    return load({"data": str(data), "database": database, "security": "open", "port": free_port(), **given})
+    return load(
+        {
+            "data": str(data),
+            "database": database,
+            "security": "open",
+            "port": free_port(),
+            "audit_reserve_mb": 0,
+            **given,
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
