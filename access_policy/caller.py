@@ -57,6 +57,14 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """The other end of the connection: its address, and the subject of the certificate it proved (RFC 4514)."""
+
+    address: str = ""
+    certificate: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks. `is_open`: the server runs with `--security open`, where nobody is asked.
 
@@ -79,6 +87,7 @@ class Caller:
     provider_identifiers: tuple[str, ...] = ()
     software: Software = Software()
     credentials: Credentials | None = None
+    peer: Peer = Peer()
 
     @property
     def profession(self) -> Code | None:

@@ -1,19 +1,19 @@
 """The WSGI application: front doors, health, and nothing that knows a transaction."""
 
 import time
+from dataclasses import replace
 from wsgiref.types import WSGIEnvironment
 
 import flask
 import structlog
 from werkzeug.exceptions import HTTPException
 
-from access_policy.caller import OPEN_CALLER, Caller
+from access_policy.caller import OPEN_CALLER, Caller, Peer
 from carnet.authentication import (
     CallerOfMessage,
     CallerOfRequest,
     LiveAuthenticator,
     PeerCertificate,
-    log_refusal,
     open_caller,
     proved_caller,
 )
@@ -60,7 +60,9 @@ def _fhir(actors: Actors, caller_of: CallerOfRequest) -> flask.Blueprint:
     if actors.registry is None or Role.FHIR not in actors.settings.played:
         return fhir_elsewhere(actors.settings.role_missing(Role.FHIR))
     base_url = f"{actors.settings.public_url}/fhir"
-    return fhir_blueprint(actors.registry, actors.repository, base_url=base_url, caller_of=caller_of)
+    return fhir_blueprint(
+        actors.registry, actors.repository, base_url=base_url, caller_of=caller_of, auditor=actors.auditor
+    )
 
 
 def _internal(registry: Registry, actors: Actors) -> flask.Blueprint:
@@ -77,12 +79,12 @@ def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[
     if peer_certificate is None:
         return open_caller, _open_caller
     authenticator = LiveAuthenticator(actors.settings, actors.units, TrustFolder(actors.settings))
-    of_request = proved_fhir_caller(authenticator, peer_certificate, log_refusal)
-    return proved_caller(authenticator, peer_certificate, actors.settings, log_refusal), of_request
+    of_request = proved_fhir_caller(authenticator, peer_certificate, actors.auditor.refused)
+    return proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused), of_request
 
 
-def _open_caller(_environ: WSGIEnvironment) -> Caller:
-    return OPEN_CALLER
+def _open_caller(environ: WSGIEnvironment) -> Caller:
+    return replace(OPEN_CALLER, peer=Peer(address=environ.get("REMOTE_ADDR", "")))
 
 
 def _add_health(app: flask.Flask, actors: Actors) -> None:
@@ -109,7 +111,7 @@ def _not_ready(actors: Actors) -> str:
         return "database not ready"
     except RegistryNotAvailable:
         return "registry not ready"
-    return ""
+    return actors.auditor.problem()
 
 
 def _add_log(app: flask.Flask) -> None:

@@ -1,17 +1,19 @@
 """Who calls: the rules of the settings, the memory of used assertions, and the door's question about a message."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from wsgiref.types import WSGIEnvironment
 
-import structlog
+from cryptography import x509
 from lxml import etree
 
 from access_policy.authentication import Authenticator, Rules
-from access_policy.caller import OPEN_CALLER, Caller
+from access_policy.caller import OPEN_CALLER, Caller, Peer
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import WSSE
 from access_policy.trust import Trust
@@ -36,8 +38,8 @@ PeerCertificate = Callable[[WSGIEnvironment], bytes | None]
 CallerOfRequest = Callable[[WSGIEnvironment], Caller]
 # The caller of a message from a client; raises SoapFault.
 CallerOfMessage = Callable[[WSGIEnvironment, etree._Element], Caller]
-# Told of every refusal, with the fingerprint or certificate of nobody but the client: for the audit record.
-OnRefusal = Callable[[Refused, bytes | None], None]
+# Told of every refusal, and who was at the other end of the connection: for the audit record.
+OnRefusal = Callable[[Refused, Peer], None]
 
 
 class LiveAuthenticator:
@@ -75,9 +77,9 @@ def read_rules(settings: Settings, trust: Trust) -> Rules:
     )
 
 
-def open_caller(_environ: WSGIEnvironment, _envelope: etree._Element) -> Caller:
+def open_caller(environ: WSGIEnvironment, _envelope: etree._Element) -> Caller:
     """With `--security open` on loopback nobody is asked."""
-    return OPEN_CALLER
+    return replace(OPEN_CALLER, peer=Peer(address=environ.get("REMOTE_ADDR", "")))
 
 
 def proved_caller(
@@ -95,13 +97,28 @@ def proved_caller(
     def caller_of(environ: WSGIEnvironment, envelope: etree._Element) -> Caller:
         began, peer = time.monotonic(), peer_certificate(environ)
         try:
-            return authenticator.caller(envelope, peer)
+            return replace(authenticator.caller(envelope, peer), peer=peer_of(environ, peer))
         except Refused as refused:
-            on_refusal(refused, peer)
+            on_refusal(refused, peer_of(environ, peer))
             time.sleep(max(0.0, began + _REFUSAL_SECONDS - time.monotonic()))
             raise fault_of(refused, tells_certificate=tells_certificate) from None
 
     return caller_of
+
+
+def peer_of(environ: WSGIEnvironment, certificate: bytes | None) -> Peer:
+    """The other end of the connection: for the audit record."""
+    subject = "" if certificate is None else _subject_of(certificate)
+    return Peer(address=environ.get("REMOTE_ADDR", ""), certificate=subject)
+
+
+@lru_cache(maxsize=256)
+def _subject_of(certificate: bytes) -> str:
+    """The subject (RFC 4514); the SHA-256 fingerprint of what cannot be read. A client sends the same one each time."""
+    try:
+        return x509.load_der_x509_certificate(certificate).subject.rfc4514_string()
+    except ValueError:
+        return hashlib.sha256(certificate).hexdigest()
 
 
 def fault_of(refused: Refused, *, tells_certificate: bool) -> SoapFault:
@@ -109,11 +126,6 @@ def fault_of(refused: Refused, *, tells_certificate: bool) -> SoapFault:
     if tells_certificate and refused.reason is Reason.SIGNER_USAGE:
         return security_refused("{}DMPInvalidCertificate")
     return security_refused(f"{{{WSSE}}}{refused.reason.subcode}")
-
-
-def log_refusal(refused: Refused, _peer: bytes | None) -> None:
-    """The log names the check; whatever the message said stays out of it."""
-    structlog.get_logger().warning("caller refused", check=refused.reason.name, answer=str(refused.reason.subcode))
 
 
 def _vihf_rules(settings: Settings) -> VihfRules:

@@ -69,6 +69,10 @@ class _OneState:
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         raise NotImplementedError("a backup changes nothing")
 
+    def turn(self, name: str) -> AbstractContextManager[bool]:
+        """Nothing is to be done in turns."""
+        return nullcontext(False)
+
     def is_accepting(self) -> bool:
         """A backup writes nothing to the database it reads."""
         return False

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from access_policy.make_submission_signature import DIGESTS
 from carnet.address import CannotListen, with_port
+from carnet.audit_commands import audit
 from carnet.backup_commands import backup_command, restore_command
 from carnet.cda_commands import cda
 from carnet.exchange import ClientError
@@ -119,6 +120,7 @@ for command in (
     documents,
     fsck,
     gc,
+    audit,
     backup_command,
     restore_command,
 ):

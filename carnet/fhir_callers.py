@@ -6,6 +6,7 @@ else: a client certificate alone says which machine calls, never who asks and ab
 
 import base64
 import binascii
+from dataclasses import replace
 from wsgiref.types import WSGIEnvironment
 
 from lxml import etree
@@ -13,7 +14,7 @@ from lxml import etree
 from access_policy.caller import Caller
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import WSSE
-from carnet.authentication import CallerOfRequest, LiveAuthenticator, OnRefusal, PeerCertificate
+from carnet.authentication import CallerOfRequest, LiveAuthenticator, OnRefusal, PeerCertificate, peer_of
 from fhir_facade.operation_outcome import FhirProblem
 from xds.xml import BadXml, parse
 
@@ -30,9 +31,10 @@ def proved_fhir_caller(
     def caller_of(environ: WSGIEnvironment) -> Caller:
         peer = peer_certificate(environ)
         try:
-            return authenticator.caller(_as_message(environ.get("HTTP_AUTHORIZATION", "")), peer)
+            caller = authenticator.caller(_as_message(environ.get("HTTP_AUTHORIZATION", "")), peer)
+            return replace(caller, peer=peer_of(environ, peer))
         except Refused as refused:
-            on_refusal(refused, peer)
+            on_refusal(refused, peer_of(environ, peer))
             raise FhirProblem(401, "login", _CONSTANT) from None
 
     return caller_of

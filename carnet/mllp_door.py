@@ -20,12 +20,14 @@ import structlog
 
 from access_policy.caller import Caller
 from carnet.address import address_of
+from carnet.auditing import Auditor
 from carnet.mllp_listener import MllpLimits, MllpListener
 from carnet.mllp_tls import TlsPolicy, tls_policy
 from carnet.settings import Settings, SettingsError, is_loopback
 from registry import iti8_patient_identity_feed as iti8
 from registry.hl7v2 import AcknowledgementCode, Finding, Problem, read_header
 from registry.store import Registry
+from storage.unit_of_work import StorageFailed
 
 _LONGEST_QUEUE = 128
 
@@ -100,11 +102,11 @@ def listed(text: str) -> frozenset[str]:
 class Attendant:
     """In one process: waits for its turn at the port, then answers messages until stopped."""
 
-    def __init__(self, port: MllpPort, registry: Registry) -> None:
+    def __init__(self, port: MllpPort, registry: Registry, auditor: Auditor) -> None:
         self._port = port
         self._listener = MllpListener(
             port.listening,
-            receive=_receiver(registry, port.settings),
+            receive=_receiver(registry, auditor, port.settings),
             refuse=_refuser(registry),
             limits=MllpLimits(
                 message=port.settings.mllp_message_kb * 1000,
@@ -138,7 +140,7 @@ class Attendant:
             self._thread.join()
 
 
-def _receiver(registry: Registry, settings: Settings) -> Callable[[bytes, Caller], bytes]:
+def _receiver(registry: Registry, auditor: Auditor, settings: Settings) -> Callable[[bytes, Caller], bytes]:
     log, senders = structlog.get_logger(), listed(settings.mllp_senders)
 
     def is_allowed(application: str, facility: str) -> bool:
@@ -147,7 +149,12 @@ def _receiver(registry: Registry, settings: Settings) -> Callable[[bytes, Caller
     def receive(message: bytes, caller: Caller) -> bytes:
         began = time.perf_counter()
         try:
+            auditor.check()
             answer = iti8.hl7v2(registry, message, caller, is_allowed=is_allowed)
+            if answer.code is not AcknowledgementCode.ACCEPT:
+                auditor.told(iti8.refusal(registry, message, answer), caller)
+        except StorageFailed:
+            return iti8.not_stored(registry, message).octets
         except Exception as problem:  # noqa: BLE001 - the sender gets a correlation id, the log the rest
             return _unexpected(registry, message, problem)
         milliseconds = round((time.perf_counter() - began) * 1000, 1)

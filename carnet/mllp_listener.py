@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -111,7 +111,9 @@ class MllpListener:
         try:
             connection.settimeout(self._limits.handshake)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            address = str(connection.getpeername()[0])
             stream, caller = (connection, OPEN_CALLER) if self._tls is None else self._tls.secured(connection)
+            caller = replace(caller, peer=replace(caller.peer, address=address))
             with stream, selectors.DefaultSelector() as selector:
                 selector.register(stream, selectors.EVENT_READ)
                 selector.register(self._woken, selectors.EVENT_READ)

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from access_policy.caller import Caller
+from access_policy.caller import Caller, Peer
 from carnet.tls import hardened_context
 
 # Names of getpeercert() -> attribute types. RFC 4514: 3
@@ -54,7 +54,7 @@ class TlsPolicy:
         name = subject_of(secured.getpeercert() or {})
         if not self.clients & {hashlib.sha256(certificate).hexdigest(), name}:
             raise NotAllowed(name)
-        return Caller(name=name)
+        return Caller(name=name, peer=Peer(certificate=name))
 
 
 def tls_policy(*, certificate: str, key: str, trust: str, clients: frozenset[str]) -> TlsPolicy:

@@ -16,6 +16,7 @@ from gunicorn.arbiter import Arbiter
 
 from carnet.address import check_address
 from carnet.application import application
+from carnet.audit_wiring import RunningAudit, open_transports, started_audit
 from carnet.clients import client_certificate, known_clients
 from carnet.disk_failure import DiskFailure
 from carnet.front import Front, open_front
@@ -84,14 +85,15 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> flask.Flask:
         """Called in each worker: database connections and threads do not survive a fork."""
         configure_log()
-        actors = open_actors(self._settings, on_sync_lost=self.disk_failure)
+        actors = open_actors(self._settings, on_sync_lost=self.disk_failure, serves=True)
         proves = self._settings.security == "mtls"
         app = application(actors, client_certificate if proves else None)
         rates = RequestRates(self._settings.requests_per_second)
         app.wsgi_app = known_clients(app.wsgi_app, rates, behind_proxy=self._settings.is_behind_proxy)  # type: ignore[method-assign, assignment]
         feed, registry = self._feed, actors.registry
-        attendant = None if feed is None or registry is None else Attendant(feed, registry)
-        app.extensions["carnet"] = _Opened(actors, attendant, started_scrubber(actors))
+        attendant = None if feed is None or registry is None else Attendant(feed, registry, actors.auditor)
+        audit = started_audit(self._settings, actors.units, actors.auditor.trail)
+        app.extensions["carnet"] = _Opened(actors, attendant, started_scrubber(actors), audit)
         if attendant is not None:
             attendant.start()
         _keep_from_collection()
@@ -121,6 +123,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         check_address(settings)
         open_units(settings, whole=True).close()
         open_actors(settings).units.close()
+        open_transports(settings)
         server = HttpServer(settings, front, on_ready, feed=feed)
         try:
             server.run()
@@ -173,6 +176,7 @@ class _Opened:
     actors: Actors
     attendant: Attendant | None
     scrubber: Scrubber | None
+    audit: RunningAudit | None
 
     def close(self) -> None:
         """Finish what was accepted, the feed first: it writes to the database."""
@@ -180,4 +184,6 @@ class _Opened:
             self.attendant.stop()
         if self.scrubber is not None:
             self.scrubber.stop()
+        if self.audit is not None:
+            self.audit.stop()
         self.actors.units.close()

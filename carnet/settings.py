@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from carnet.audit_settings import audit_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
 from xds.identifiers import is_oid, is_oid_urn
 
@@ -145,6 +146,23 @@ class Settings:
         "signature of a submission (DSG): demanded, verified where there is one, or ignored; ignored without trust",
         ("required", "optional", "ignored"),
     )
+    audit: str = _setting(
+        "", "record who did what; off is for --security open alone, where it is the default", ("on", "off")
+    )
+    audit_source: str = _setting("", "name of this node in audit records; default the name of the host")
+    audit_site: str = _setting("", "OID of the site in audit records; default none")
+    audit_syslog: str = _setting(
+        "", "HOST:PORT of audit record repositories that take syslog over TLS, separated by commas; default none"
+    )
+    audit_fhir: str = _setting("", "FHIR bases that take AuditEvents, separated by blanks; default none")
+    audit_certificate: str = _setting("", "client certificate for audit receivers, PEM, then its chain")
+    audit_key: str = _setting("", "private key of that certificate, PEM; default in the file of the certificate")
+    audit_trust: str = _setting("", "certificates, PEM, of those that issue the receivers' ones; default the system's")
+    audit_spool_mb: int = _setting(10_000, "MB of records that may wait for a receiver; 0 for no limit")
+    audit_full: str = _setting(
+        "refuse", "what happens when that many wait: nothing is served, or all is", ("refuse", "serve")
+    )
+    audit_reserve_mb: int = _setting(256, "MB kept on the disk of SQLite for audit records when it is full; 0 for none")
     workers: int = _setting(1, "server processes; only one with SQLite")
     scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
     threads: int = _setting(16, "requests answered at once by a process")
@@ -309,6 +327,8 @@ def _check(settings: Settings) -> None:
     if settings.codes and settings.domain != "ihe":
         raise SettingsError(f"setting codes: the domain {settings.domain} has its own codes, expected --domain ihe")
     _check_roles(settings)
+    for sentence in audit_rules(settings):
+        raise SettingsError(sentence)
 
 
 def _check_roles(settings: Settings) -> None:

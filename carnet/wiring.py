@@ -1,7 +1,7 @@
 """Everything a server is made of, put together: read this page as the architecture diagram."""
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +10,9 @@ import structlog
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
+from audit.recorder import NO_RECORDER, Recorder
+from carnet.audit_wiring import open_trail
+from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
 from carnet.cda_acceptance import Demand as DocumentDemand
 from carnet.cda_acceptance import cda_document_rules
 from carnet.document_stores import open_documents
@@ -28,7 +31,6 @@ from registry.store import Registry
 from repository import document_list
 from repository.document_list import DocumentListProvider
 from repository.on_demand_source import OnDemandSource
-from repository.records import Records
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
 from repository.store import Readable, Repository, Waits, WaitsElsewhere, none_waits, none_waits_elsewhere
@@ -54,6 +56,7 @@ class Actors:
     recipient: Repository | None
     registry_elsewhere: RegistryElsewhere | None
     internal_secret: str = field(repr=False)
+    auditor: Auditor
 
     def together(self) -> tuple[Registry, Repository]:
         """For what needs both in one process. Raises SettingsError."""
@@ -75,22 +78,28 @@ class _Reach:
     on_demand: OnDemandSource
 
 
-def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on) -> Actors:
+def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves: bool = False) -> Actors:
     """Open database and documents and build the actors of the roles. The database is brought to the newest schema.
 
     `on_sync_lost` is told that a disk failed to keep what it was told to; nothing is accepted from then on.
+    `serves`: for a server, which keeps space for audit records.
     """
     roles = settings.played
     units = open_units(settings, on_sync_lost=on_sync_lost)
+    trail = open_trail(settings, units, serves=serves)
+    recorder = trail or NO_RECORDER
     registry, elsewhere, repository, recipient = None, None, None, None
+    auditor = Auditor(trail=trail, recorded_with_change=RECORDED_WITH_CHANGE - {"ITI-41"})
     if Role.REGISTRY in roles:
-        registry = _registry(settings, units)
+        registry = _registry(settings, units, recorder)
+        auditor = Auditor(trail=trail, patients_of=partial(_patients_of, registry))
         reach = _in_this_process(settings, registry)
     else:
         elsewhere = RegistryElsewhere(settings)
         reach = _elsewhere(settings, units, elsewhere)
     if Role.REPOSITORY in roles:
         repository = _repository(settings, units, reach, on_sync_lost)
+        repository = replace(repository, recorder=recorder, patients_of=auditor.patients_of)
     if Role.RECIPIENT in roles and repository is not None:
         recipient = replace(repository, registration=reach.receive)
     return Actors(
@@ -101,6 +110,7 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on) -> Acto
         recipient=recipient,
         registry_elsewhere=elsewhere,
         internal_secret=read_secret(settings),
+        auditor=auditor,
     )
 
 
@@ -148,7 +158,6 @@ def _registration(settings: Settings, units: Units, elsewhere: RegistryElsewhere
         check=elsewhere.check,
         documents_of=elsewhere.documents_of,
         domain=affinity_domain(settings),
-        records=Records(now=now),
         on_unsettled=_log_unsettled,
     )
 
@@ -199,11 +208,18 @@ def _signature_rules(settings: Settings) -> SignatureRules:
 
 def open_registry(settings: Settings) -> Registry:
     """The registry alone, for commands that work beside a running server."""
-    return _registry(settings, open_units(settings))
+    units = open_units(settings)
+    return _registry(settings, units, open_trail(settings, units) or NO_RECORDER)
 
 
-def _registry(settings: Settings, units: Units) -> Registry:
-    return Registry(units, domain=affinity_domain(settings), render_fhir=to_document_reference, now=now)
+def _patients_of(registry: Registry, ids: Collection[str]) -> Mapping[str, str]:
+    with registry.units.read() as connection:
+        return registry.patients_of(connection, ids)
+
+
+def _registry(settings: Settings, units: Units, recorder: Recorder) -> Registry:
+    domain = affinity_domain(settings)
+    return Registry(units, domain=domain, render_fhir=to_document_reference, now=now, recorder=recorder)
 
 
 def open_units(settings: Settings, *, whole: bool = False, on_sync_lost: OnSyncLost = go_on) -> Units:

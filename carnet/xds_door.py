@@ -13,6 +13,7 @@ from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import get_input_stream
 
 from access_policy.permission import permits
+from carnet.auditing import Auditor
 from carnet.authentication import CallerOfMessage
 from carnet.domains import wire_name
 from carnet.failures import log_unexpected
@@ -76,7 +77,7 @@ def _retrieve_failure(error: RegistryError) -> bytes:
     return retrieve_document_set_response((), [error], status=ResponseStatus.FAILURE)
 
 
-def registry_operations(registry: Registry) -> tuple[Operation, ...]:
+def registry_operations(registry: Registry, auditor: Auditor) -> tuple[Operation, ...]:
     """The transactions of the Document Registry."""
 
     def operation(
@@ -91,7 +92,7 @@ def registry_operations(registry: Registry) -> tuple[Operation, ...]:
         def handler(message: Message) -> Reply:
             return Reply(body=answer(registry, message.body, message.caller))
 
-        return _operation(name, action, body, handler, response_action=response_action, failure=failure)
+        return _operation(auditor, name, action, body, handler, response_action=response_action, failure=failure)
 
     submit, ask = f"{{{LCM}}}SubmitObjectsRequest", f"{{{QUERY}}}AdhocQueryRequest"
     return (
@@ -111,15 +112,15 @@ def registry_operations(registry: Registry) -> tuple[Operation, ...]:
     )
 
 
-def patient_operations(registry: Registry) -> tuple[Operation, ...]:
+def patient_operations(registry: Registry, auditor: Auditor) -> tuple[Operation, ...]:
     """The patient identity feed of the Document Registry; every interaction has the same answer. ITI TF-2: 3.44.5"""
 
     def handler(message: Message) -> Reply:
         return Reply(body=iti44.soap(registry, message.body, message.caller))
 
-    answered = f"{V3}:MCCI_IN000002UV01"
+    operation, answered = partial(_operation, auditor), f"{V3}:MCCI_IN000002UV01"
     return tuple(
-        _operation(
+        operation(
             f"ITI-44-{name}",
             f"{V3}:{name}",
             f"{{{V3}}}{name}",
@@ -136,7 +137,7 @@ def _interaction_failure(error: RegistryError) -> bytes:
     raise sender(error.context)
 
 
-def repository_operations(repository: Repository) -> tuple[Operation, ...]:
+def repository_operations(repository: Repository, auditor: Auditor) -> tuple[Operation, ...]:
     """The transactions of the Document Repository."""
 
     def retrieve(message: Message) -> Reply:
@@ -150,9 +151,10 @@ def repository_operations(repository: Repository) -> tuple[Operation, ...]:
     def remove(message: Message) -> Reply:
         return Reply(body=iti86.soap(repository, message.body, message.caller))
 
+    operation = partial(_operation, auditor)
     return (
-        _provide_and_register(repository),
-        _operation(
+        _provide_and_register(auditor, repository),
+        operation(
             "ITI-43",
             "urn:ihe:iti:2007:RetrieveDocumentSet",
             f"{{{XDS_B}}}RetrieveDocumentSetRequest",
@@ -160,17 +162,18 @@ def repository_operations(repository: Repository) -> tuple[Operation, ...]:
             mtom=True,
             failure=_retrieve_failure,
         ),
-        _operation("ITI-86", "urn:ihe:iti:2017:RemoveDocuments", f"{{{RMD}}}RemoveDocumentsRequest", remove),
+        operation("ITI-86", "urn:ihe:iti:2017:RemoveDocuments", f"{{{RMD}}}RemoveDocumentsRequest", remove),
     )
 
 
-def _provide_and_register(repository: Repository) -> Operation:
+def _provide_and_register(auditor: Auditor, repository: Repository) -> Operation:
     """ITI-41, which a Document Recipient takes as well. ITI TF-1: 15"""
 
     def provide(message: Message) -> Reply:
         return Reply(body=iti41.soap(repository, message.body, message.parts, message.caller))
 
     return _operation(
+        auditor,
         "ITI-41",
         "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
         f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest",
@@ -181,6 +184,7 @@ def _provide_and_register(repository: Repository) -> Operation:
 
 
 def _operation(
+    auditor: Auditor,
     name: str,
     action: str,
     body: str,
@@ -195,17 +199,6 @@ def _operation(
 
     ITI TF-2: 3.18.7, 3.41.5, 3.42.5, 3.43.5
     """
-
-    def answered(message: Message) -> Reply:
-        if not permits(message.caller, name):
-            return Reply(body=failure(_NOT_PERMITTED))
-        try:
-            return handler(message)
-        except StorageFailed as problem:
-            return Reply(body=failure(storage_error(problem)))
-        except RegistryNotAvailable as problem:
-            return Reply(body=failure(problem.error))
-
     return Operation(
         name=name,
         action=action,
@@ -213,8 +206,42 @@ def _operation(
         body=body,
         mtom=mtom,
         documents=documents,
-        handler=answered,
+        handler=_recorded(auditor, name, handler, failure),
     )
+
+
+def _recorded(
+    auditor: Auditor, name: str, handler: Callable[[Message], Reply], failure: Failure
+) -> Callable[[Message], Reply]:
+    """The handler, each of whose answers waits for its audit record; without one it is not given."""
+
+    def answered(message: Message) -> Reply:
+        try:
+            auditor.check()
+            reply = handler(message) if permits(message.caller, name) else Reply(body=failure(_NOT_PERMITTED))
+        except StorageFailed as problem:
+            reply = Reply(body=failure(storage_error(problem)))
+        except RegistryNotAvailable as problem:
+            reply = Reply(body=failure(problem.error))
+        except Exception as problem:
+            auditor.broken(name, message, problem)
+            raise
+        try:
+            auditor.answered(name, message, reply.body)
+        except StorageFailed as problem:
+            _discard(reply)
+            return Reply(body=failure(storage_error(problem)))
+        return reply
+
+    return answered
+
+
+def _discard(reply: Reply) -> None:
+    """Nobody reads the documents of an answer that is not given."""
+    for part in reply.parts:
+        close = getattr(part.chunks, "close", None)
+        if close is not None:
+            close()
 
 
 class XdsDoor:
@@ -305,13 +332,13 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
 def _operations(actors: Actors) -> Iterator[tuple[str, tuple[Operation, ...]]]:
     """What the doors of this process serve."""
     if actors.registry is not None:
-        patients = patient_operations(actors.registry)
-        yield "registry", (*registry_operations(actors.registry), *patients)
+        patients = patient_operations(actors.registry, actors.auditor)
+        yield "registry", (*registry_operations(actors.registry, actors.auditor), *patients)
         yield "patients", patients
     if actors.repository is not None:
-        yield "repository", repository_operations(actors.repository)
+        yield "repository", repository_operations(actors.repository, actors.auditor)
     if actors.recipient is not None:
-        yield "recipient", (_provide_and_register(actors.recipient),)
+        yield "recipient", (_provide_and_register(actors.auditor, actors.recipient),)
 
 
 def _limits(settings: Settings) -> SoapLimits:

@@ -23,8 +23,9 @@ from xds.identifiers import UUID_PREFIX, is_uuid_urn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievedDocument:
-    """One document: type, length in octets, an entity tag, and its octets, checked before they are given."""
+    """One document: uniqueId, type, length in octets, an entity tag, and its octets, checked before they are given."""
 
+    unique_id: str
     mime_type: str
     size: int
     etag: str
@@ -56,7 +57,11 @@ def handle(registry: Registry, repository: Repository | None, fhir_id: str, call
     except (DamagedBlob, OSError):
         raise unavailable() from None
     return RetrievedDocument(
-        mime_type=document.mime_type, size=document.size, etag=f'"{document.sha256}"', octets=octets
+        unique_id=document.unique_id,
+        mime_type=document.mime_type,
+        size=document.size,
+        etag=f'"{document.sha256}"',
+        octets=octets,
     )
 
 
@@ -69,7 +74,9 @@ def _made_on_demand(repository: Repository, unique_id: str, caller: Caller) -> R
         raise unavailable()
     sha256 = hashlib.sha256(made.content).hexdigest()
     size = len(made.content)
-    return RetrievedDocument(mime_type=made.mime_type, size=size, etag=f'"{sha256}"', octets=made.octets())
+    return RetrievedDocument(
+        unique_id=unique_id, mime_type=made.mime_type, size=size, etag=f'"{sha256}"', octets=made.octets()
+    )
 
 
 def binary_resource(fhir_id: str, document: RetrievedDocument) -> Iterator[bytes]:

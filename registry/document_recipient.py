@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from access_policy.caller import Caller
 from registry import iti42_register_document_set_b as iti42
+from registry.life_cycle import tell
 from registry.sql import queue
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
@@ -161,7 +162,7 @@ def _queued(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Call
     if errors or owner is None or owner.unique_id is None:
         raise Rejected(errors)
     queue.add(unit.connection, owner.unique_id, received=registry.now(), things=submission.objects)
-    registry.announce(unit, NO_PATIENT, unique_ids, transaction=SubmissionKind.RECEIVE, caller=caller)
+    tell(registry, unit, NO_PATIENT, [owner], transaction=SubmissionKind.RECEIVE, caller=caller)
     context = f"{named(owner)}: no patient is named; the documents are kept until they are matched with one"
     return RegistryError(code=ErrorCode.DOCUMENT_QUEUED, context=context, severity=Severity.WARNING)
 

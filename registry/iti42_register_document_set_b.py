@@ -13,7 +13,7 @@ from registry.life_cycle import (
     folders_entered,
     registered,
     replacements,
-    submission_sets,
+    tell,
     touch_folders,
 )
 from registry.store import Registry
@@ -63,7 +63,7 @@ def handle(
     registry.add(unit, patient_key, things)
     deprecate_replaced(registry, unit, patient_key, {one.target for one in replacements(things)})
     touch_folders(registry, unit, folders_entered(things))
-    registry.announce(unit, patient_key, submission_sets(things), transaction=kind, caller=caller)
+    tell(registry, unit, patient_key, things, transaction=kind, caller=caller)
     return things
 
 

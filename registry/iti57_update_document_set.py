@@ -8,7 +8,7 @@ from lxml import etree
 from access_policy.caller import Caller
 from registry.answers import registry_answer
 from registry.claims import claim_rules
-from registry.life_cycle import identified, submission_sets
+from registry.life_cycle import identified, tell
 from registry.store import Registry
 from registry.versions import Change, updated
 from storage.unit_of_work import UnitOfWork
@@ -66,7 +66,7 @@ def carry_out(
     operations = operations_of(_with_uuids(submission))
     change = Change(registry=registry, unit=unit, operations=operations, facts=facts)
     things = updated(change, patient_key, recreate_references=kind is SubmissionKind.RESTRICTED_UPDATE)
-    registry.announce(unit, patient_key, submission_sets(things), transaction=kind, caller=caller)
+    tell(registry, unit, patient_key, things, transaction=kind, caller=caller)
     return things
 
 

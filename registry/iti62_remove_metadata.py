@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from lxml import etree
 
 from access_policy.caller import Caller
+from audit.objects import a_removed_object
+from audit.occurrence import Occurrence
 from registry.answers import registry_answer
 from registry.life_cycle import touch_folders
 from registry.store import Registry
@@ -81,12 +83,15 @@ def _facts(registry: Registry, unit: UnitOfWork, removed: dict[str, Held]) -> Re
 
 
 def _announce(registry: Registry, unit: UnitOfWork, removed: Iterable[Held], caller: Caller) -> None:
-    """One record for each patient concerned."""
+    """One notification and one audit record for each patient concerned. Remove Metadata and Documents 3.62.5"""
     by_patient: dict[int, list[str]] = {}
     for one in removed:
         by_patient.setdefault(one.key[0], []).append(one.thing.entry_uuid)
     for patient_key, entry_uuids in sorted(by_patient.items()):
         registry.announce(unit, patient_key, entry_uuids, transaction=TRANSACTION, caller=caller)
+        patient = registry.patient_of(unit, patient_key)
+        objects = tuple(a_removed_object(one) for one in sorted(entry_uuids))
+        registry.recorder.record(unit, [Occurrence(event=TRANSACTION, patient=patient, objects=objects)], caller)
 
 
 def _registry_error(context: str) -> RegistryError:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from access_policy.caller import Caller
+from audit.objects import a_message_id
+from audit.occurrence import Occurrence
+from audit.record import Action, Outcome
 from registry import patients
 from registry.hl7v2 import (
     AcknowledgementCode,
@@ -29,6 +32,7 @@ from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.identifiers import is_oid
 
 TRANSACTION = "ITI-8"
+_ACTIONS = {"A08": Action.UPDATE, "A40": Action.UPDATE}
 Allowed = Callable[[str, str], bool]
 
 
@@ -71,6 +75,8 @@ def handle(registry: Registry, unit: UnitOfWork, feed: Feed, caller: Caller) -> 
         patients.merge(registry, unit, subsumed=feed.subsumed, surviving=feed.patients[0], source=source)
     elif feed.event is not Event.UPDATE:
         patients.make_known(registry, unit, feed.patients, source)
+    else:
+        patients.record_update(registry, unit, feed.patients, source)
 
 
 def hl7v2(registry: Registry, octets: bytes, caller: Caller, *, is_allowed: Allowed = lambda *_: True) -> Answer:
@@ -88,9 +94,32 @@ def hl7v2(registry: Registry, octets: bytes, caller: Caller, *, is_allowed: Allo
         findings = [_finding(one) for one in refused.errors]
         return answer(registry, header, AcknowledgementCode.ERROR, findings)
     except StorageFailed:
-        reason = "the registry could not store the change; send the message again"
-        return answer(registry, header, AcknowledgementCode.ERROR, [Finding(problem=Problem.INTERNAL, reason=reason)])
+        return not_stored(registry, octets)
     return answer(registry, header, AcknowledgementCode.ACCEPT)
+
+
+def not_stored(registry: Registry, octets: bytes) -> Answer:
+    """AE for a message that would be carried out when it is sent again."""
+    reason = "the registry could not store the change; send the message again"
+    finding = Finding(problem=Problem.INTERNAL, reason=reason)
+    return answer(registry, read_header(octets), AcknowledgementCode.ERROR, [finding])
+
+
+def refusal(registry: Registry, octets: bytes, answered: Answer) -> Occurrence:
+    """What the audit says of a message that was answered AE or AR. ITI TF-2: 3.8.5"""
+    try:
+        named = _own_if_any(read_message(octets), registry.domain)
+    except MessageRefused:
+        named = ()
+    header = read_header(octets)
+    return Occurrence(
+        event=TRANSACTION,
+        outcome=Outcome.SERIOUS,
+        description=str(answered.code),
+        action=_ACTIONS.get(header.event, Action.CREATE),
+        patient=named[0].key if named else "",
+        patient_details=a_message_id("MSH-10", header.control_id),
+    )
 
 
 def answer(registry: Registry, header: Header, code: AcknowledgementCode, findings: Sequence[Finding] = ()) -> Answer:
@@ -114,7 +143,7 @@ def read_feed(message: Message, domain: AffinityDomain) -> Feed:
     if not header.control_id:
         raise error(Problem.REQUIRED_FIELD, "MSH-10: found none, expected a message control id", "MSH^1^10")
     if event is Event.UPDATE:
-        return Feed(event=event, control_id=header.control_id)
+        return Feed(event=event, control_id=header.control_id, patients=_own_if_any(message, domain))
     own = _own(message, "PID", 3, domain)
     if event is not Event.MERGE:
         return Feed(event=event, control_id=header.control_id, patients=own)
@@ -151,6 +180,14 @@ def _own(message: Message, segment: str, field: int, domain: AffinityDomain) -> 
         reason = f"{segment}-{field}: found no identifier of the affinity domain, expected one assigned by {expected}"
         raise error(Problem.UNKNOWN_KEY, reason, location)
     return tuple(found.values())
+
+
+def _own_if_any(message: Message, domain: AffinityDomain) -> tuple[CX, ...]:
+    """Whom a message is about that changes nothing here; it is for the audit record alone."""
+    try:
+        return _own(message, "PID", 3, domain)
+    except MessageRefused:
+        return ()
 
 
 def _authority(identifier: WireIdentifier, domain: AffinityDomain, location: str) -> str:

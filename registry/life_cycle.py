@@ -4,9 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from access_policy.caller import Caller
+from audit.objects import a_submission_set
+from audit.occurrence import Occurrence
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import DTM
+from xds.ebrim.attributes import SubmissionKind
 from xds.identifiers import is_symbolic, new_uuid_urn
 from xds.metadata import Association, Folder, RegistryObject, Submission, SubmissionSet
 from xds.metadata_update_rules import Held
@@ -50,8 +54,25 @@ def first_version(thing: RegistryObject, *, now: str) -> RegistryObject:
     return replace(first, last_update_time=DTM(now)) if isinstance(first, Folder) else first
 
 
-def submission_sets(things: Iterable[RegistryObject]) -> list[str]:
-    return [thing.entry_uuid for thing in things if isinstance(thing, SubmissionSet)]
+def tell(
+    registry: Registry,
+    unit: UnitOfWork,
+    patient_key: int,
+    things: Iterable[RegistryObject],
+    *,
+    transaction: SubmissionKind,
+    caller: Caller,
+) -> None:
+    """Leave a notification and an audit record of a submission, which commit with it. ITI TF-2: 3.41.5, 3.42.5"""
+    sets = [thing for thing in things if isinstance(thing, SubmissionSet)]
+    uuids = [one.entry_uuid for one in sets]
+    registry.announce(unit, patient_key, uuids, transaction=transaction, caller=caller)
+    occurrence = Occurrence(
+        event=transaction.transaction,
+        patient=next((one.patient_id.key for one in sets if one.patient_id is not None), ""),
+        objects=tuple(a_submission_set(one.unique_id or "") for one in sets),
+    )
+    registry.recorder.record(unit, [occurrence], caller)
 
 
 def a_member(source: str, target: str) -> Association:

@@ -4,9 +4,12 @@ What the identity feeds in both versions of HL7 and the command line have in com
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from access_policy.caller import Caller
+from audit.objects import a_message_id
+from audit.occurrence import Occurrence
+from audit.record import Action
 from registry.sql import identities, merges
 from registry.sql.identities import KnownPatient
 from registry.sql.tables import KIND_OF
@@ -16,6 +19,8 @@ from xds.datatypes import CX
 from xds.ebrim.attributes import TABLES
 from xds.errors import ErrorCode, RegistryError, Rejected
 
+# What the id of a message is called in an audit record, by transaction. ITI TF-2: 3.8.5, 3.44.5
+_MESSAGE_IDS = {"ITI-8": "MSH-10", "ITI-44": "II"}
 LONGEST_IDENTIFIER = 256  # the value of an ExternalIdentifier is a LongName of ebRIM
 
 
@@ -114,14 +119,13 @@ def _state_rules(name: str, patient_id: CX, known: KnownPatient | None) -> Itera
 
 
 def _record(registry: Registry, unit: UnitOfWork, patient: KnownPatient, source: Source, action: str) -> None:
-    registry.record(
-        unit,
-        patient.key,
-        transaction=source.transaction,
-        caller=source.caller.name,
-        action=action,
-        message=source.message,
+    occurrence = Occurrence(
+        event=source.transaction,
+        action=Action(action),
+        patient=patient.patient_id.key,
+        patient_details=a_message_id(_MESSAGE_IDS.get(source.transaction, ""), source.message),
     )
+    registry.recorder.record(unit, [occurrence], source.caller)
 
 
 def record_about(registry: Registry, unit: UnitOfWork, patient_id: CX, source: Source, *, action: str) -> None:
@@ -129,6 +133,14 @@ def record_about(registry: Registry, unit: UnitOfWork, patient_id: CX, source: S
     known = identities.known_patient(unit.connection, patient_id.key)
     if known is not None:
         _record(registry, unit, known, source, action)
+
+
+def record_update(registry: Registry, unit: UnitOfWork, patient_ids: Sequence[CX], source: Source) -> None:
+    """Leave audit records of an update of demographics, which this registry does not keep. ITI TF-2: 3.8.5"""
+    details = a_message_id(_MESSAGE_IDS.get(source.transaction, ""), source.message)
+    occurrence = Occurrence(event=source.transaction, action=Action.UPDATE, patient_details=details)
+    named = [replace(occurrence, patient=patient_id.key) for patient_id in patient_ids]
+    registry.recorder.record(unit, named or [occurrence], source.caller)
 
 
 def _error(name: str, code: ErrorCode, context: str) -> RegistryError:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from access_policy.caller import Caller
 from access_policy.visibility import Visibility
+from audit.recorder import NO_RECORDER, Recorder
 from registry.criteria import ALL, Criteria, Form, Found, Page
 from registry.sql import facts, find, held, identities, merges, objects
 from registry.sql.identities import KnownPatient
@@ -81,10 +82,19 @@ class Registry:
     """The Document Registry of one affinity domain. ITI TF-1: 10.1.1.3"""
 
     def __init__(
-        self, units: Units, *, domain: AffinityDomain, render_fhir: RenderFhir, now: Callable[[], str]
+        self,
+        units: Units,
+        *,
+        domain: AffinityDomain,
+        render_fhir: RenderFhir,
+        now: Callable[[], str],
+        recorder: Recorder = NO_RECORDER,
     ) -> None:
-        """`now` gives the time as DTM of 14 digits, UTC; `render_fhir` takes it as the time of the change."""
-        self.units, self.domain, self.now = units, domain, now
+        """`now` gives the time as DTM of 14 digits, UTC; `render_fhir` takes it as the time of the change.
+
+        `recorder` keeps the audit records of what changes here.
+        """
+        self.units, self.domain, self.now, self.recorder = units, domain, now, recorder
         self._render_fhir, self._keys = render_fhir, Keys()
 
     @contextmanager
@@ -216,6 +226,14 @@ class Registry:
         for version in left.values():
             self.rewrite(unit, version, version.thing, is_current=True)
 
+    def patients_of(self, connection: Connection, unique_ids: Collection[str]) -> dict[str, str]:
+        """uniqueId -> identifier of the patient, in CX form, for the documents that are registered here."""
+        return identities.patients_of(connection, unique_ids)
+
+    def patient_of(self, unit: UnitOfWork, patient_key: int) -> str:
+        """The identifier in CX form, empty for a key of no patient."""
+        return identities.patient_of_key(unit.connection, patient_key)
+
     def _relationships_from(self, unit: UnitOfWork, patient_key: int, thing: RegistryObject) -> list[Association]:
         """The Approved relationships that the FHIR rendering of a document shows."""
         if not isinstance(thing, DocumentEntry):
@@ -256,7 +274,7 @@ class Registry:
     def announce(
         self, unit: UnitOfWork, patient_key: int, entry_uuids: Iterable[str], *, transaction: str, caller: Caller
     ) -> None:
-        """Leave an audit record and a notification beside what they tell about.
+        """Leave a notification beside what it tells about.
 
         `entry_uuids` name it: the SubmissionSet of a submission, everything that a removal took.
         """
@@ -267,13 +285,8 @@ class Registry:
             "recorded": self.now(),
             "objects": list(entry_uuids),
         }
-        for topic in Topic:
-            post(unit.connection, topic, record_key=self._keys.new(), patient_key=patient_key, record=record)
-
-    def record(self, unit: UnitOfWork, patient_key: int, **told: str) -> None:
-        """Leave an audit record about a patient, who is named by the key alone."""
-        record = {"outcome": "success", "recorded": self.now(), **told}
-        post(unit.connection, Topic.AUDIT, record_key=self._keys.new(), patient_key=patient_key, record=record)
+        key = self._keys.new()
+        post(unit.connection, Topic.NOTIFICATION, record_key=key, patient_key=patient_key, record=record)
 
     def _renderings(self, thing: RegistryObject, links: Sequence[Association]) -> dict[str, str | bytes | None]:
         fhir = self._render_fhir(thing, links, self.now()) if isinstance(thing, DocumentEntry) else None

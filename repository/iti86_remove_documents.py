@@ -1,11 +1,14 @@
 """Remove Documents [ITI-86]. ITI TF-2: 3.86 (Supplement Remove Metadata and Documents)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
 
 from access_policy.caller import Caller
+from audit.objects import a_document
+from audit.occurrence import Occurrence
+from audit.splits import by_patient
 from repository import index
 from repository.document_request import DocumentRequest, read_document_requests
 from repository.index import StoredDocument
@@ -54,10 +57,12 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     ours = [one for one in wanted.values() if one.repository_unique_id == repository.unique_id]
     errors = {one: one.error(ErrorCode.UNKNOWN_REPOSITORY_ID, _foreign(one)) for one in foreign}
     removable = repository.removable(caller, {one.document_unique_id for one in ours})
+    patients = repository.patients_of(removable)
     try:
         repository.settle(removable)
         elsewhere = repository.waits_elsewhere(removable)
-        removed, waiting = repository.units.write(lambda unit: _remove(repository, unit, removable - elsewhere, caller))
+        removable -= elsewhere
+        removed, waiting = repository.units.write(lambda unit: _remove(repository, unit, patients, removable, caller))
         waiting |= elsewhere
         repository.delete_blobs([one.blob_key for one in removed.values()])
         errors |= {
@@ -72,9 +77,13 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
 
 
 def _remove(
-    repository: Repository, unit: UnitOfWork, unique_ids: Collection[str], caller: Caller
+    repository: Repository,
+    unit: UnitOfWork,
+    patients: Mapping[str, str],
+    unique_ids: Collection[str],
+    caller: Caller,
 ) -> tuple[dict[str, StoredDocument], frozenset[str]]:
-    """Take the documents out of the index and leave an audit record, in one unit.
+    """Take the documents out of the index and leave an audit record for each patient, in one unit.
 
     Also returns those that wait for registration and stay. Their rows are locked before the question: a submission
     that needs one of them commits before it is answered, or finds the document gone and brings its own octets.
@@ -83,7 +92,8 @@ def _remove(
     waiting = repository.waits(unit, unique_ids)
     removed = index.remove(unit.connection, set(unique_ids) - waiting, now=repository.now())
     if removed:
-        repository.record(unit, transaction=TRANSACTION, caller=caller, documents=sorted(removed))
+        gone = [a_document(one, repository.unique_id, is_removed=True) for one in sorted(removed)]
+        repository.recorder.record(unit, by_patient(Occurrence(event=TRANSACTION), gone, patients), caller)
     return removed, waiting
 
 

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby
 from typing import NoReturn
 
@@ -19,7 +18,6 @@ from repository import awaited as awaiting
 from repository import index
 from repository.awaited import Attempt, Awaited
 from repository.index import StoredDocument
-from repository.records import Records
 from repository.registration import Entered, RegistrationUnknown, RegistryNotAvailable, needless, other_octets
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 from xds.affinity_domain import AffinityDomain
@@ -69,7 +67,6 @@ class Elsewhere:
     check: AskElsewhere
     documents_of: DocumentsOf
     domain: AffinityDomain
-    records: Records
     on_unsettled: Callable[[str, Exception], None]
     kind: SubmissionKind = SubmissionKind.PROVIDE
     pause: Callable[[float], None] = time.sleep
@@ -93,7 +90,7 @@ class Elsewhere:
         except RegistryNotAvailable:
             self._finish(attempt, self._give_up)
             raise
-        unused += tuple(self._finish(attempt, partial(self._hold, documents=documents, caller=caller)))
+        unused += tuple(self._finish(attempt, self._settle))
         return Entered(warnings=tuple(_in_words_of_sender(warnings, owner, known_as)), unused=unused)
 
     def findings(self, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
@@ -191,14 +188,6 @@ class Elsewhere:
 
     def _write(self, attempt: Attempt, step: Callable[[UnitOfWork, Attempt], list[str]]) -> list[str]:
         return self.units.write(lambda unit: step(unit, attempt))
-
-    def _hold(
-        self, unit: UnitOfWork, attempt: Attempt, *, documents: Mapping[str, StoredDocument], caller: Caller
-    ) -> list[str]:
-        """Settle, and leave an audit record of the submission: the registry has one of its registration."""
-        unique_ids = sorted(one.unique_id for one in documents.values())
-        self.records.success(unit, transaction=self.kind, caller=caller, documents=unique_ids)
-        return awaiting.settle(unit.connection, attempt)
 
     def _settle(self, unit: UnitOfWork, attempt: Attempt) -> list[str]:
         return awaiting.settle(unit.connection, attempt)

@@ -1,19 +1,21 @@
 """The repository's store: index and blobs, and the ways it reaches the registry."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from access_policy.caller import Caller
+from audit.objects import a_stored_thing
+from audit.occurrence import Occurrence
+from audit.record import Outcome
+from audit.recorder import NO_RECORDER, Recorder
 from repository import awaited, index
 from repository.blob_store import BlobStore, DamagedBlob
 from repository.checked_octets import Allowance, CheckedOctets, OnDamage, checked_octets
 from repository.document_rules import DocumentRules, no_document_rules
 from repository.index import StoredDocument
 from repository.on_demand_source import OnDemandSource
-from repository.records import Records
 from repository.registration import Registration
 from repository.submission_signature import SignatureRules
-from storage.keys import Keys
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
 Readable = Callable[[Caller, Collection[str]], frozenset[str]]
@@ -34,6 +36,14 @@ def none_waits_elsewhere(_unique_ids: Collection[str]) -> frozenset[str]:
 
 
 OnLeftover = Callable[[str, Exception], None]
+# Which patient (CX) each of some DocumentUniqueIds is of, as far as the repository can know.
+PatientsOf = Callable[[Collection[str]], Mapping[str, str]]
+_NOBODY = Caller(name="")
+
+
+def _of_nobody(_unique_ids: Collection[str]) -> Mapping[str, str]:
+    """A repository alone knows no patients."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,8 @@ class Repository:
     `waits_elsewhere` the same of a registry in another process, which no unit of work can ask;
     `now` gives the time as DTM of 14 digits, UTC; `signatures` check those of submissions; `on_leftover` is told of a
     blob that nothing refers to and could not be deleted, `on_damage` of one that is missing or has other octets than
-    were stored. `on_demand` makes documents when they are asked for. `document_rules` look at what is submitted.
+    were stored. `on_demand` makes documents when they are asked for. `document_rules` look at what is submitted;
+    `recorder` keeps audit records of what changes here, `patients_of` tells them whose documents they are.
     """
 
     unique_id: str
@@ -63,7 +74,8 @@ class Repository:
     signatures: SignatureRules
     on_demand: OnDemandSource = field(default_factory=OnDemandSource)
     document_rules: DocumentRules = no_document_rules
-    keys: Keys = field(default_factory=Keys)
+    recorder: Recorder = NO_RECORDER
+    patients_of: PatientsOf = _of_nobody
 
     def held(self, caller: Caller, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
         """The documents held here that the caller may read; no other is ever named. Raises RegistryNotAvailable."""
@@ -127,14 +139,7 @@ class Repository:
         """Tell the log, and leave an audit record where the database takes one."""
         self.on_damage(key)
         try:
-            self.units.write(lambda unit: self._records.damage(unit, key))
+            damage = Occurrence(event="damage", outcome=Outcome.SERIOUS, objects=(a_stored_thing(key),))
+            self.units.write(lambda unit: self.recorder.record(unit, [damage], _NOBODY))
         except StorageFailed as problem:
             self.on_leftover(key, problem)
-
-    def record(self, unit: UnitOfWork, *, transaction: str, caller: Caller, documents: Collection[str]) -> None:
-        """Leave an audit record that commits with what it tells about."""
-        self._records.success(unit, transaction=transaction, caller=caller, documents=documents)
-
-    @property
-    def _records(self) -> Records:
-        return Records(now=self.now, keys=self.keys)

@@ -1,7 +1,7 @@
 """What must be told to others, kept in the transaction that caused it.
 
-One table for audit records and notifications: a record exists if and only if what it tells about
-was committed. Readers keep a cursor each; nothing is deleted by being read.
+A record exists if and only if what it tells about was committed. Readers keep a cursor each; nothing is deleted
+by being read. Audit records have a store of their own.
 """
 
 import json
@@ -26,7 +26,6 @@ outbox = Table(
 class Topic(IntEnum):
     """Who reads a record."""
 
-    AUDIT = 1
     NOTIFICATION = 2
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Generic, TypeVar
 
 from psycopg import errors
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from storage.failures import as_storage_failed, storage_failed
@@ -41,6 +42,19 @@ class PostgresqlUnits:
     def read(self) -> Iterator[Connection]:
         with as_storage_failed(), self._readers.lend() as connection:
             yield connection
+
+    @contextmanager
+    def turn(self, name: str) -> Iterator[bool]:
+        """An advisory lock of a connection that is kept for it: PostgreSQL frees it when the connection is gone."""
+        key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
+        with as_storage_failed(), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            is_mine = bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one())
+            try:
+                yield is_mine
+            finally:
+                if is_mine:
+                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
     def is_accepting(self) -> bool:
         """PostgreSQL itself stops when a sync fails, and recovers."""

@@ -62,6 +62,11 @@ class SqliteUnits:
             connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
             yield connection
 
+    @contextmanager
+    def turn(self, name: str) -> Iterator[bool]:
+        """Always: a SQLite database has one server."""
+        yield True
+
     def is_accepting(self) -> bool:
         return not self._has_lost_sync
 

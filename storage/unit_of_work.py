@@ -54,6 +54,13 @@ class Units(Protocol):
         """A connection that sees one committed state, for the length of the block."""
         ...
 
+    def turn(self, name: str) -> AbstractContextManager[bool]:
+        """Whether it is the turn of this process, of all that share the database, for the length of the block.
+
+        The turn ends with the process, however it ends.
+        """
+        ...
+
     def is_accepting(self) -> bool:
         """False once the disk has failed to keep something: then every write is refused until a restart."""
         ...

@@ -18,6 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from carnet.address import address_of
 from carnet.application import application
+from carnet.audit_wiring import started_audit
 from carnet.authentication import PeerCertificate
 from carnet.mllp_door import Attendant, open_port
 from carnet.settings import Settings, load
@@ -105,7 +106,16 @@ def free_port() -> int:
 
 
 def settings_for(data: Path, database: str = "", **given: object) -> Settings:
-    return load({"data": str(data), "database": database, "security": "open", "port": free_port(), **given})
+    return load(
+        {
+            "data": str(data),
+            "database": database,
+            "security": "open",
+            "port": free_port(),
+            "audit_reserve_mb": 0,
+            **given,
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,11 +162,12 @@ def in_process(settings: Settings, peer_certificate: PeerCertificate | None = No
     """The application behind a threaded WSGI server of this process."""
     port = open_port(settings)
     actors = open_actors(settings)
-    attendant = None if port is None or actors.registry is None else Attendant(port, actors.registry)
+    attendant = None if port is None or actors.registry is None else Attendant(port, actors.registry, actors.auditor)
     app = application(actors, peer_certificate)
     listening = make_server(settings.host, settings.port, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
+    audit = started_audit(settings, actors.units, actors.auditor.trail)
     if attendant is not None:
         attendant.start()
     feed = 0 if port is None else port.listening.getsockname()[1]
@@ -170,6 +181,8 @@ def in_process(settings: Settings, peer_certificate: PeerCertificate | None = No
             attendant.stop()
         if port is not None:
             port.close()
+        if audit is not None:
+            audit.stop()
         actors.units.close()
 
 

@@ -16,6 +16,7 @@ PACKAGES = (
     "soap",
     "schemas",
     "access_policy",
+    "audit",
     "storage",
     "cda",
     "hl7v3",

@@ -125,6 +125,25 @@ def _rows_of_values(dialect: Dialect) -> Prepared:
     return prepare(_ROWS.where(one_of_given(identity.c.value, "asked")), dialect)
 
 
+def patients_of(connection: Connection, values: Collection[str]) -> dict[str, str]:
+    """Value -> CX of the patient that owns the object with this entryUUID or uniqueId."""
+    if not values:
+        return {}
+    statement = (
+        select(identity.c.value, patient.c.identifier, patient.c.authority)
+        .join(patient, patient.c.patient_key == identity.c.patient_key)
+        .where(one_of(identity.c.value, sorted(values)))
+    )
+    return {row[0]: CX.of(id=row[1], authority=row[2]).text for row in connection.execute(statement)}
+
+
+def patient_of_key(connection: Connection, key: int) -> str:
+    """CX of the patient with this key; empty for a key of no patient."""
+    statement = select(patient.c.identifier, patient.c.authority).where(patient.c.patient_key == key)
+    row = connection.execute(statement).first()
+    return "" if row is None else CX.of(id=row[0], authority=row[1]).text
+
+
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert identities. One of the whole registry that is taken is a race; one of a patient moves to the new row."""
     in_registry = [row for row in rows if row["scope"] == IN_REGISTRY]

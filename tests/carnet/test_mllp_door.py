@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from carnet.address import address_of
+from carnet.auditing import Auditor
 from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.settings import Settings, SettingsError
 from registry.store import Registry
@@ -111,7 +112,7 @@ def test_a_server_whose_feed_is_refused_does_not_start(tmp_path: Path) -> None:
 @pytest.fixture
 def attended(registry: Registry) -> Iterator[tuple[int, Registry]]:
     port = opened(mllp="127.0.0.1:0", mllp_message_kb=20, mllp_senders="EHR|CLINIC; MPI|HOSPITAL")
-    attendant = Attendant(port, registry)
+    attendant = Attendant(port, registry, Auditor())
     attendant.start()
     yield port.listening.getsockname()[1], registry
     attendant.stop()

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from audit.dicom import read_message
 from tests import messages, servers
+from tests.audit_store import rows_of
 from tests.blob_stores import BUCKET, client, object_store
 from tests.builders import REPOSITORY, a_submission, an_entry
 from tests.servers import Server
@@ -27,7 +29,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return
     with object_store() as endpoint:
         where = {"documents": f"s3://{BUCKET}/carnet", "s3_endpoint": endpoint}
-        settings = servers.settings_for(data, **(where if request.param.endswith("bucket") else {}))
+        settings = servers.settings_for(
+            data, audit="on", audit_reserve_mb=1, **(where if request.param.endswith("bucket") else {})
+        )
         with servers.started(settings) as running:
             servers.know_patients(settings)
             yield running
@@ -73,11 +77,9 @@ def damage(server: Server, unique_id: str, at: int | None) -> None:
 
 
 def alerts(server: Server) -> list[str]:
-    engine = create_engine(server.settings.database_url)
-    with engine.connect() as connection:
-        records = [json.loads(one) for one in connection.execute(text("SELECT record FROM outbox")).scalars()]
-    engine.dispose()
-    return [one["blob"] for one in records if one["transaction"] == "integrity" and one["outcome"] == "failure"]
+    """Keys of the damaged documents that the audit tells of."""
+    rows = [row for row in rows_of(server.settings.database_url) if (row.event, row.outcome) == ("damage", 8)]
+    return [read_message(row.message).objects[0].id for row in rows]
 
 
 @pytest.mark.parametrize("at", [7, None], ids=["flipped", "missing"])

@@ -21,6 +21,7 @@ from carnet.pki_folder import revoke, write_igc
 from storage.assertion_uses import StoredAssertionUses
 from storage.unit_of_work import StorageFailed
 from tests import messages, servers, sts
+from tests.audit_store import Trail
 from tests.builders import OTHER_PATIENT, PATIENT, a_status_update, a_submission, an_entry
 from tests.messages import Answered
 from tests.servers import Server
@@ -88,7 +89,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("proved")
     igc = make_igc(now=NOW - timedelta(days=1))
     write_igc(folder / "pki", igc, now=NOW - timedelta(hours=1))
-    settings = servers.settings_for(folder / "data", security="mtls", trust=str(folder / "pki" / "trust"))
+    settings = servers.settings_for(
+        folder / "data", security="mtls", audit_reserve_mb=1, trust=str(folder / "pki" / "trust")
+    )
     with servers.in_process(settings, peer_certificate) as server:
         servers.know_patients(settings)
         yield World(
@@ -125,6 +128,33 @@ def test_a_professional_feeds_finds_and_retrieves_with_one_assertion(world: Worl
     body = messages.retrieve_body(("1.2.250.1.213.4.1.1.1.2", unique_id))
     answered = world.post("/xds/repository", body, messages.RETRIEVE, assertion, client, parts=[])
     assert answered.status == "Success"
+
+
+def test_what_a_professional_did_is_on_record_with_identity_roles_and_purpose(world: World) -> None:
+    trail = Trail(world.server)
+    assert world.find(world.vihf(), world.card[Use.AUTHENTICATION]).status == "Success"
+    (record,) = trail.records()
+    client, _, human = record.participants
+    assert client.user_id == world.card[Use.AUTHENTICATION].certificate.subject.rfc4514_string()
+    assert (client.network, human.is_requestor) == ("127.0.0.1", True)
+    assert human.user_name == f"<{human.user_id}@{issuer_of(world.vihf())}>"
+    assert human.roles
+    assert record.purposes
+    assert (record.patient, int(record.outcome)) == (PATIENT.key, 0)
+
+
+def issuer_of(assertion: etree._Element) -> str:
+    return str(assertion.findtext(f"{{{SAML}}}Issuer"))
+
+
+def test_a_refused_assertion_is_on_record_once_with_the_check_that_failed(world: World) -> None:
+    trail = Trail(world.server, with_node=True)
+    for name, (assertion, client) in refusals(world).items():
+        world.find(assertion, client)
+        (record,) = trail.records()
+        found = (record.event_id.code, record.type_codes[0].code, int(record.outcome))
+        assert (name, found) == (name, ("110114", "110122", 8))
+        assert record.description
 
 
 @pytest.mark.parametrize("mode", [AuthenticationMode.INDIRECT, AuthenticationMode.AIR])

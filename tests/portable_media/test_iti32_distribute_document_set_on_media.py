@@ -1,7 +1,6 @@
 """What a medium holds, and that it is whole or not there at all."""
 
 import hashlib
-import json
 import re
 import tracemalloc
 import zipfile
@@ -13,11 +12,14 @@ from lxml import etree
 from sqlalchemy import text
 
 from access_policy.caller import Caller
+from audit.record import Record as AuditRecord
+from audit.recorder import caller_of
 from carnet.wiring import Actors
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media import layout, pages
 from portable_media.iti32_distribute_document_set_on_media import Choice, ExportFailed
 from portable_media.record import LeftOut, Record
+from tests.audit.happenings import a_trail, kept
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_author, an_entry
 from tests.portable_media.holdings import COVER, export, holding, octets, submit
 from xds.ebrim.read import read_submission
@@ -133,6 +135,7 @@ def test_an_export_that_fails_on_the_way_leaves_no_file_and_keeps_the_one_that_w
         entry = held(actors)
         monkeypatch.setattr(iti32, "_without_damaged", lambda _repository, export: export)
         damage(tmp_path / "data", CONTENT)
+        actors.registry.recorder = a_trail(actors.units)
         with pytest.raises(ExportFailed, match=entry.unique_id):
             export(actors, tmp_path / "m.zip")
         assert _records(actors) == []
@@ -175,16 +178,15 @@ def test_what_is_not_kept_here_is_left_out_and_named(tmp_path: Path) -> None:
 
 def test_an_export_is_recorded_once_it_is_there(tmp_path: Path) -> None:
     with holding(tmp_path / "data") as actors:
+        actors.registry.recorder = a_trail(actors.units)
         held(actors)
         export(actors, tmp_path / "m.zip")
         (record,) = _records(actors)
-    assert (record["transaction"], record["caller"], record["outcome"]) == ("ITI-32", "operator", "success")
+    assert (record.patient, int(record.outcome), caller_of(record)) == (PATIENT.key, 0, "operator")
 
 
-def _records(actors: Actors) -> list[dict[str, str]]:
-    with actors.units.read() as connection:
-        rows = [json.loads(row[0]) for row in connection.execute(text("SELECT record FROM outbox ORDER BY record_key"))]
-    return [row for row in rows if row["transaction"] == "ITI-32"]
+def _records(actors: Actors) -> list[AuditRecord]:
+    return [one for one in kept(actors.units) if one.type_codes[0].code == "ITI-32"]
 
 
 def test_a_large_document_passes_through_little_memory(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from registry import iti42_register_document_set_b as iti42
 from registry.criteria import CodeCriterion, CodePattern, Criteria, Form, LikeCriterion, Order, Page, TimeCriterion
 from registry.iti18_registry_stored_query import ResultLimits
 from registry.store import Registry
+from tests.audit.happenings import a_trail, kept
 from tests.builders import (
     OTHER_PATIENT,
     PATIENT,
@@ -306,12 +307,17 @@ def test_very_many_ids_in_one_question_are_answered(registry: Registry) -> None:
 
 
 def test_records_commit_with_the_submission_they_tell_about(registry: Registry) -> None:
-    register(registry, a_submission())
+    registry.recorder = a_trail(registry.units)
+    submission = a_submission()
+    register(registry, submission)
+    with pytest.raises(Rejected):
+        register(registry, submission)
     with registry.units.read() as connection:
-        records = connection.execute(text("SELECT topic, record FROM outbox ORDER BY topic")).all()
-    assert [record[0] for record in records] == [1, 2]
-    assert '"transaction": "ITI-42"' in records[0][1]
-    assert PATIENT.id not in records[0][1]
+        (notification,) = connection.execute(text("SELECT record FROM outbox")).scalars()
+    assert '"transaction": "ITI-42"' in notification
+    assert PATIENT.id not in notification
+    (record,) = kept(registry.units)
+    assert (record.type_codes[0].code, record.patient) == ("ITI-42", PATIENT.key)
 
 
 def test_a_folder_gets_its_time_from_the_registry(registry: Registry) -> None:

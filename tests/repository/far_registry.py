@@ -13,7 +13,6 @@ from carnet.domains import affinity_domain
 from carnet.settings import Settings
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository.blob_store import BlobStore
-from repository.records import Records
 from repository.registration import RegistryNotAvailable
 from repository.registration_elsewhere import AnswerLost, Elsewhere
 from repository.store import Repository
@@ -110,7 +109,6 @@ def an_elsewhere(units: Units, far: FarRegistry, *, kind: type[Elsewhere] = Else
         "check": far.check,
         "documents_of": far.documents_of,
         "domain": affinity_domain(Settings()),
-        "records": Records(now=lambda: "20260310100000"),
         "on_unsettled": lambda _unique_id, _problem: None,
         "pause": lambda _seconds: None,
     }

@@ -1,16 +1,15 @@
 """Remove Documents [ITI-86]: each document alone, metadata untouched, nothing comes back by itself."""
 
-import json
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from access_policy.caller import OPEN_CALLER, Caller
 from access_policy.trust import Trust
+from audit.recorder import NoRecorder
 from repository import iti43_retrieve_document_set as iti43
 from repository import iti86_remove_documents as iti86
 from repository.document_request import DocumentRequest
@@ -20,6 +19,8 @@ from repository.registration import InOneUnit
 from repository.store import Repository
 from repository.submission_signature import Demand, SignatureRules
 from storage.unit_of_work import StorageFailed, Units
+from tests.audit.happenings import a_trail, kept
+from tests.builders import PATIENT
 
 OURS = "1.2.250.1.213.4.1.1.1.2"
 
@@ -188,7 +189,7 @@ def test_a_database_that_fails_removes_nothing(
     def fail(*_arguments: object, **_named: object) -> None:
         raise StorageFailed("disk full")
 
-    monkeypatch.setattr(Repository, "record", fail)
+    monkeypatch.setattr(NoRecorder, "record", fail)
     removal = iti86.handle(repository, [request("2.25.1"), request("2.25.2", "1.2.3")], OPEN_CALLER)
     assert outcome(removal) == (
         "Failure",
@@ -198,19 +199,13 @@ def test_a_database_that_fails_removes_nothing(
     assert files(tmp_path) == 1
 
 
-def test_a_removal_leaves_an_audit_record_that_names_its_documents(repository: Repository, units: Units) -> None:
+def test_a_removal_leaves_an_audit_record_for_each_patient_that_names_the_documents(
+    repository: Repository, units: Units
+) -> None:
     for number in (1, 2):
         hold(repository, f"2.25.{number}")
-    iti86.handle(repository, [request("2.25.2"), request("2.25.1"), request("2.25.3")], OPEN_CALLER)
-    iti86.handle(repository, [request("2.25.1")], OPEN_CALLER)
-    with units.read() as connection:
-        records = [json.loads(one) for one in connection.execute(text("SELECT record FROM outbox")).scalars()]
-    assert records == [
-        {
-            "transaction": "ITI-86",
-            "caller": "open",
-            "outcome": "success",
-            "recorded": "20260310100000",
-            "documents": "2.25.1 2.25.2",
-        }
-    ]
+    audited = replace(repository, recorder=a_trail(units), patients_of=lambda _: {"2.25.1": PATIENT.key})
+    iti86.handle(audited, [request("2.25.2"), request("2.25.1"), request("2.25.3")], OPEN_CALLER)
+    iti86.handle(audited, [request("2.25.1")], OPEN_CALLER)
+    found = [(one.patient, [thing.id for thing in one.objects if not thing.is_patient]) for one in kept(units)]
+    assert found == [(PATIENT.key, ["2.25.1"]), ("", ["2.25.2"])]

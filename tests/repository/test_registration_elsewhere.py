@@ -1,13 +1,11 @@
 """Registration by a registry in another process: whatever becomes of the answer, nothing is lost and nothing dangles."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from access_policy.caller import OPEN_CALLER
 from repository import awaited, index
@@ -20,7 +18,6 @@ from repository.filesystem_store import FilesystemStore
 from repository.registration import RegistrationUnknown, RegistryNotAvailable
 from repository.registration_elsewhere import Elsewhere, Settled
 from repository.store import Repository
-from storage.outbox import outbox
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 from tests.builders import REPOSITORY, a_submission, a_submission_set, an_entry
 from tests.repository.far_registry import (
@@ -86,18 +83,6 @@ def test_a_registered_document_is_held(repository: Repository, units: Units, far
     assert owner.entry_uuid.startswith("urn:uuid:"), "so that it can be asked for"
     assert delivered(repository, "2.25.1.1") == b"<a/>"
     assert (waiting(units), is_held(units, "2.25.1.1")) == (0, True)
-
-
-def test_a_submission_leaves_one_audit_record_and_a_refused_one_none(
-    repository: Repository, units: Units, far: FarRegistry
-) -> None:
-    provide(repository, b"<a/>")
-    far.steps = [refuses]
-    with pytest.raises(Rejected):
-        provide(repository, b"<a/>", submission="2.25.2")
-    with units.read() as connection:
-        [record] = [json.loads(one) for one in connection.execute(select(outbox.c.record)).scalars()]
-    assert (record["transaction"], record["caller"], record["documents"]) == ("ITI-41", "open", "2.25.1.1")
 
 
 def test_what_the_registry_refuses_leaves_nothing_and_every_error_comes_through(

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+import audit.outbox
 import registry.sql.tables
 import repository.index
 import storage.assertion_uses
@@ -30,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def keep(unit: UnitOfWork, key: int) -> int:
-    post(unit.connection, Topic.AUDIT, record_key=key, patient_key=1, record={"number": str(key)})
+    post(unit.connection, Topic.NOTIFICATION, record_key=key, patient_key=1, record={"number": str(key)})
     return key
 
 
@@ -141,7 +142,7 @@ units = SqliteUnits(open_engine(sys.argv[1]))
 for number in range(1, 9):
     try:
         units.write(
-            lambda unit: post(unit.connection, Topic.AUDIT, record_key=number, patient_key=1, record={"n": str(number)})
+            lambda unit: post(unit.connection, Topic.NOTIFICATION, record_key=number, patient_key=1, record={"n": str(number)})
         )
         print("kept", number, flush=True)
     except StorageFailed as problem:
@@ -183,7 +184,7 @@ def fill(unit: UnitOfWork) -> None:
     pages = unit.connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     unit.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     try:
-        post(unit.connection, Topic.AUDIT, record_key=1, patient_key=1, record={"big": "x" * 10**6})
+        post(unit.connection, Topic.NOTIFICATION, record_key=1, patient_key=1, record={"big": "x" * 10**6})
     finally:
         unit.connection.exec_driver_sql("PRAGMA max_page_count=1000000000")
 
@@ -317,6 +318,7 @@ def test_migrations_make_exactly_the_declared_tables(database_url: str) -> None:
                 registry.sql.tables.metadata,
                 repository.index.metadata,
                 storage.outbox.metadata,
+                audit.outbox.metadata,
                 storage.assertion_uses.metadata,
             ],
         )

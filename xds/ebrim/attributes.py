@@ -53,6 +53,11 @@ class SubmissionKind(StrEnum):
     RECEIVE = "ITI-41 to a Document Recipient"
 
     @property
+    def transaction(self) -> str:
+        """The name of the transaction alone."""
+        return self.value.partition(" ")[0]
+
+    @property
     def is_update(self) -> bool:
         """Submits new versions of stored objects. XDS Metadata Update 3.57, Restricted Metadata Update 3.92"""
         return self in (SubmissionKind.UPDATE, SubmissionKind.RESTRICTED_UPDATE)

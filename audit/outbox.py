@@ -1,0 +1,263 @@
+"""The audit store: records as they will be sent, sealed in order after their commit, and a cursor for each receiver.
+
+A record is written in the database transaction of what it records. One writer gives sequence numbers to what has
+committed; nothing changes a sealed row, and nothing is deleted by being sent. DECISIONS 9, 18.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    LargeBinary,
+    MetaData,
+    Select,
+    SmallInteger,
+    String,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine.interfaces import Dialect
+
+from audit.chain import GENESIS, Link, seal_of
+
+metadata = MetaData()
+_SEALING = 7_236_318_442  # any number; every process that seals must use the same
+_UNSEALED = "sequence IS NULL"
+_SEALED_AT_ONCE, _READ_AT_ONCE = 500, 500
+
+audit_record = Table(
+    "audit_record",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("recorded", BigInteger, nullable=False),
+    Column("event", String, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("caller", String, nullable=False),
+    Column("patient", String, nullable=False),
+    Column("sequence", BigInteger),
+    Column("octets", BigInteger),
+    Column("seal", LargeBinary(32)),
+    Column("message", LargeBinary, nullable=False),
+    Index("ix_audit_record_sequence", "sequence", unique=True),
+    Index("ix_audit_record_unsealed", "record_key", sqlite_where=text(_UNSEALED), postgresql_where=text(_UNSEALED)),
+    Index("ix_audit_record_caller", "caller", "recorded"),
+    Index("ix_audit_record_patient", "patient", "recorded"),
+    comment="Audit records: the AuditMessage as it is sent, its place in the chain. ITI TF-2: 3.20",
+)
+audit_receiver = Table(
+    "audit_receiver",
+    metadata,
+    Column("receiver", String, primary_key=True),
+    Column("confirmed", BigInteger, nullable=False),
+    comment="Audit record repositories, and the last sequence each has for sure",
+)
+audit_quarantine = Table(
+    "audit_quarantine",
+    metadata,
+    Column("receiver", String, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    comment="Records that a receiver would not take, kept and passed over",
+)
+_LINK = select(
+    audit_record.c.sequence,
+    audit_record.c.recorded,
+    audit_record.c.message,
+    audit_record.c.seal,
+    audit_record.c.octets,
+    audit_record.c.event,
+    audit_record.c.outcome,
+    audit_record.c.caller,
+    audit_record.c.patient,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A record about to be kept; `recorded` in microseconds since 1970, `patient` in CX form, empty without one."""
+
+    record_key: int
+    recorded: int
+    event: str
+    outcome: int
+    caller: str
+    patient: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of the chain."""
+
+    sequence: int = 0
+    seal: bytes = GENESIS
+    octets: int = 0
+
+
+def add(connection: Connection, rows: Sequence[Row]) -> None:
+    """Keep records; they count when the unit of work commits."""
+    statement, order = _insertion(connection.dialect)
+    values = [tuple(getattr(row, name) for name in order) for row in rows]
+    connection.exec_driver_sql(statement, values)
+
+
+@lru_cache(maxsize=4)
+def _insertion(dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    """Text and order of columns: nearly every request runs it, and building it takes longer than running it."""
+    names = tuple(Row.__slots__)
+    marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(names))
+    return f"INSERT INTO {audit_record.name} ({', '.join(names)}) VALUES ({marks})", names  # noqa: S608 - our names
+
+
+def seal(connection: Connection) -> int:
+    """Put up to 500 committed records that have no place yet at the end of the chain; returns how many.
+
+    Where another process is doing so, none: a transaction of this one would wait for it.
+    """
+    if not _may_seal(connection):
+        return 0
+    columns = (audit_record.c.record_key, audit_record.c.recorded, audit_record.c.message)
+    waiting = select(*columns).where(audit_record.c.sequence.is_(None)).order_by(audit_record.c.record_key)
+    rows = connection.execute(waiting.limit(_SEALED_AT_ONCE)).all()
+    if not rows:
+        return 0
+    last, places = head(connection), []
+    for key, recorded, message in rows:
+        sequence, octets = last.sequence + 1, last.octets + len(message)
+        last = Head(sequence=sequence, seal=seal_of(last.seal, sequence, recorded, message), octets=octets)
+        places.append({"key": key, "sequence": sequence, "seal": last.seal, "octets": octets})
+    statement = update(audit_record).where(audit_record.c.record_key == bindparam("key"))
+    connection.execute(statement.where(audit_record.c.sequence.is_(None)), places)
+    return len(places)
+
+
+def _may_seal(connection: Connection) -> bool:
+    """SQLite has one writer, which is the lock."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _SEALING}).scalar_one())
+
+
+def head(connection: Connection) -> Head:
+    columns = (audit_record.c.sequence, audit_record.c.seal, audit_record.c.octets)
+    newest = select(*columns).where(audit_record.c.sequence.is_not(None)).order_by(audit_record.c.sequence.desc())
+    row = connection.execute(newest.limit(1)).first()
+    return Head() if row is None else Head(sequence=row[0], seal=row[1], octets=row[2])
+
+
+def unsealed(connection: Connection) -> int:
+    counted = select(func.count()).select_from(audit_record).where(audit_record.c.sequence.is_(None))
+    return connection.execute(counted).scalar_one()
+
+
+def links(connection: Connection, *, after: int = 0, limit: int = _READ_AT_ONCE) -> list[Link]:
+    """Sealed records in their order."""
+    statement = _LINK.where(audit_record.c.sequence > after).order_by(audit_record.c.sequence).limit(limit)
+    return [_link(row) for row in connection.execute(statement)]
+
+
+def all_links(connection: Connection) -> Iterator[Link]:
+    """The whole chain, in portions."""
+    last = -1
+    while portion := links(connection, after=last):
+        yield from portion
+        last = portion[-1].sequence
+
+
+def _link(row: Any) -> Link:
+    return Link(
+        sequence=row.sequence,
+        recorded=row.recorded,
+        message=_octets(row.message),
+        seal=_octets(row.seal),
+        octets=row.octets,
+        columns=(row.event, str(row.outcome), row.caller, row.patient),
+    )
+
+
+def _octets(value: bytes | str | None) -> bytes:
+    """SQLite gives what was put there, whatever the type of the column."""
+    return value.encode() if isinstance(value, str) else value or b""
+
+
+# --- receivers ---------------------------------------------------------------------------------
+
+
+def know_receiver(connection: Connection, receiver: str) -> None:
+    """A receiver that was never told anything begins with the first record that is still kept."""
+    if confirmed(connection, receiver) is None:
+        connection.execute(insert(audit_receiver).values(receiver=receiver, confirmed=0))
+
+
+def receivers(connection: Connection) -> list[tuple[str, int]]:
+    """(receiver, last sequence it has for sure) of all that were ever sent to."""
+    statement = select(audit_receiver.c.receiver, audit_receiver.c.confirmed).order_by(audit_receiver.c.receiver)
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+def confirmed(connection: Connection, receiver: str) -> int | None:
+    statement = select(audit_receiver.c.confirmed).where(audit_receiver.c.receiver == receiver)
+    return connection.execute(statement).scalar()
+
+
+def confirm(connection: Connection, receiver: str, sequence: int) -> None:
+    """The receiver has everything up to this sequence; a cursor never goes back."""
+    connection.execute(
+        update(audit_receiver)
+        .where(audit_receiver.c.receiver == receiver, audit_receiver.c.confirmed < sequence)
+        .values(confirmed=sequence)
+    )
+
+
+def quarantine(connection: Connection, receiver: str, sequence: int) -> None:
+    connection.execute(insert(audit_quarantine).values(receiver=receiver, sequence=sequence))
+
+
+def quarantined(connection: Connection, receiver: str) -> list[int]:
+    statement = select(audit_quarantine.c.sequence).where(audit_quarantine.c.receiver == receiver)
+    return list(connection.execute(statement.order_by(audit_quarantine.c.sequence)).scalars())
+
+
+def octets_waiting(connection: Connection, receiver: str) -> int:
+    """Octets of messages that the receiver does not have for sure."""
+    last = confirmed(connection, receiver) or 0
+    upto = select(audit_record.c.octets).where(audit_record.c.sequence == last)
+    return head(connection).octets - (connection.execute(upto).scalar() or 0)
+
+
+# --- questions ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Whose records, or about whom, in a period: microseconds since 1970, its end left out."""
+
+    caller: str = ""
+    patient: str = ""
+    start: int = 0
+    stop: int = 1 << 62
+
+
+def find(connection: Connection, question: Question) -> Iterator[tuple[int | None, bytes]]:
+    """(sequence, message) of what was asked for, oldest first; the newest may have no sequence yet."""
+    statement: Select[Any] = (
+        select(audit_record.c.sequence, audit_record.c.message)
+        .where(audit_record.c.recorded >= question.start, audit_record.c.recorded < question.stop)
+        .order_by(audit_record.c.recorded, audit_record.c.record_key)
+    )
+    if question.caller:
+        statement = statement.where(audit_record.c.caller == question.caller)
+    if question.patient:
+        statement = statement.where(audit_record.c.patient == question.patient)
+    for row in connection.execute(statement.execution_options(yield_per=_READ_AT_ONCE)):
+        yield row[0], row[1]

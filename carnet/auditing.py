@@ -1,0 +1,147 @@
+"""What the doors tell the audit: each answered request, before its answer leaves. ITI TF-2: 3.20.4.1.1."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import structlog
+from lxml import etree
+
+from access_policy.caller import Caller, Peer
+from access_policy.refusals import Refused
+from audit.objects import a_document, a_query
+from audit.occurrence import Occurrence
+from audit.record import Outcome, ParticipantObject
+from audit.recorder import NO_RECORDER, AuditTrail, Recorder
+from carnet.audited_answers import Ended, read_answer
+from carnet.audited_requests import PatientsOf, occurrences_of
+from fhir_facade.operation_outcome import FhirProblem
+from soap.faults import HttpRefusal, SoapFault
+from soap.server import Message
+from storage.unit_of_work import StorageFailed
+
+# Their success is recorded in the unit of work of their change.
+RECORDED_WITH_CHANGE = frozenset(
+    {"ITI-8", "ITI-41", "ITI-42", "ITI-44", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92"}
+)
+_PATIENT_PARAMETERS = ("patient.identifier", "patient:identifier")
+
+
+def _nobody(_ids: Collection[str]) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auditor:
+    """Keeps what the doors tell; without a trail the audit is off. `patients_of` names the patients of documents."""
+
+    trail: AuditTrail | None = None
+    patients_of: PatientsOf = _nobody
+    recorded_with_change: Collection[str] = RECORDED_WITH_CHANGE
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.trail or NO_RECORDER
+
+    def problem(self) -> str:
+        """Why nothing can be served for the sake of the audit; empty when all is well."""
+        spool = None if self.trail is None else self.trail.spool
+        return f"audit spool full: {spool.percent} % used" if spool is not None and spool.is_full else ""
+
+    def check(self) -> None:
+        """Before a request is begun. Raises StorageFailed when nothing may be served."""
+        if self.trail is not None:
+            self.trail.spool.check()
+
+    def answered(self, operation: str, message: Message, answer: bytes) -> None:
+        """Returns when the record of the request is durable. Raises StorageFailed when it cannot be."""
+        if self.trail is None:
+            return
+        transaction, ended = transaction_of(operation), read_answer(answer)
+        if ended.outcome is Outcome.SUCCESS and transaction in self.recorded_with_change:
+            return
+        self.trail.keep(self._occurrences(transaction, message.body, ended), message.caller)
+
+    def broken(self, operation: str, message: Message, problem: Exception) -> None:
+        """A request that ends without an answer of its transaction; what happens here changes nothing of it."""
+        if self.trail is None:
+            return
+        is_refusal = isinstance(problem, HttpRefusal | SoapFault)
+        ended = Ended(outcome=Outcome.SERIOUS if is_refusal else Outcome.MAJOR, codes=(type(problem).__name__,))
+        try:
+            self.trail.keep(self._occurrences(transaction_of(operation), message.body, ended), message.caller)
+        except StorageFailed:
+            structlog.get_logger().error("audit record not kept", transaction=transaction_of(operation))
+
+    def refused(self, refused: Refused, peer: Peer) -> None:
+        """An assertion that is not taken: which check, and what was found, stand here alone. ITI TF-2: 3.40.4.1.3
+
+        Raises StorageFailed.
+        """
+        structlog.get_logger().warning("caller refused", check=refused.reason.name, answer=str(refused.reason.subcode))
+        refusal = Occurrence(event="assertion refused", outcome=Outcome.SERIOUS, description=str(refused))
+        self.told(refusal, Caller(name="", peer=peer))
+
+    def told(self, occurrence: Occurrence, caller: Caller) -> None:
+        """Keep one occurrence. Raises StorageFailed."""
+        if self.trail is not None:
+            self.trail.keep([occurrence], caller)
+
+    def _occurrences(self, transaction: str, body: etree._Element, ended: Ended) -> tuple[Occurrence, ...]:
+        """No request is so broken that there is no record of it."""
+        try:
+            return occurrences_of(transaction, body, ended, self.patients_of)
+        except StorageFailed:
+            raise
+        except Exception as problem:  # noqa: BLE001 - whatever it holds, that it came is recorded
+            structlog.get_logger().warning("audit record without objects", problem=type(problem).__name__)
+            return (Occurrence(event=transaction, outcome=ended.outcome, description=ended.description),)
+
+    @contextmanager
+    def interaction(self, occurrence: Occurrence, caller: Caller) -> Iterator["About"]:
+        """A FHIR interaction: its record is durable when the block ends. Raises StorageFailed when it cannot be."""
+        self.check()
+        about = About(occurrence.objects)
+        try:
+            yield about
+        except (FhirProblem, StorageFailed) as problem:
+            self.told(_failed(occurrence, problem), caller)
+            raise
+        self.told(replace(occurrence, objects=about.objects), caller)
+
+    def search(self, transaction: str, resource: str, raw: str, parameters: list[tuple[str, str]]) -> Occurrence:
+        """A search, as it was asked: request line, then body. MHD 2:3.67.5.1"""
+        patient = next((_cx(value) for name, value in parameters if name in _PATIENT_PARAMETERS), "")
+        asked = a_query(transaction, resource, raw.encode(errors="surrogatepass"))
+        return Occurrence(event=transaction, patient=patient, objects=(asked,))
+
+    def read(self, event: str, entry_uuid: str) -> Occurrence:
+        """One document, or what is known of it, by the entryUUID it was asked for. MHD 2:3.68.5.1"""
+        patient = "" if self.trail is None else self.patients_of([entry_uuid]).get(entry_uuid, "")
+        return Occurrence(event=event, patient=patient, objects=(a_document(entry_uuid),))
+
+
+@dataclass(slots=True)
+class About:
+    """The objects of an interaction; what it finds out about them replaces what was asked for."""
+
+    objects: tuple[ParticipantObject, ...]
+
+
+def transaction_of(operation: str) -> str:
+    """`ITI-44` of `ITI-44-PRPA_IN201301UV02`."""
+    return "-".join(operation.split("-")[:2])
+
+
+def _failed(occurrence: Occurrence, problem: FhirProblem | StorageFailed) -> Occurrence:
+    unavailable = isinstance(problem, StorageFailed) or problem.status >= 500
+    code = problem.code if isinstance(problem, FhirProblem) else "transient"
+    outcome = Outcome.MAJOR if unavailable else Outcome.SERIOUS
+    return replace(occurrence, outcome=outcome, description=code)
+
+
+def _cx(token: str) -> str:
+    """`urn:oid:OID|value` as CX; what has no such system as it stands."""
+    system, bar, value = token.partition("|")
+    oid = system.removeprefix("urn:oid:")
+    return f"{value}^^^&{oid}&ISO" if bar and oid != system else value or system

@@ -1,0 +1,247 @@
+"""The audit of a server over real HTTP: every request joined with its record, whatever happens to the receiver."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import create_engine, text
+
+from audit.delivery import Sender
+from audit.dicom import read_message
+from audit.syslog import Origin
+from audit.syslog_transport import SyslogTarget, SyslogTransport, client_context
+from carnet.command_line import commands
+from carnet.wiring import open_units
+from tests import messages, servers
+from tests.audit.syslog_receiver import Receiver
+from tests.audit.test_delivery import QUICK, killed
+from tests.audit_store import Trail, rows_of
+from tests.builders import PATIENT, a_submission, an_entry
+from tests.certificates import Holder, a_certificate, an_authority
+from tests.servers import Server
+from xds.metadata import DocumentEntry
+
+_ASKED = re.compile(rb"\('(2\.25\.[0-9]+)'\)")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Holder:
+    return an_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def receiver(authority: Holder, tmp_path: Path) -> Iterator[Receiver]:
+    made = Receiver(a_certificate(tmp_path, "arr", authority).file, authority.file)
+    yield made
+    made.kill()
+
+
+def asked_for(message: bytes) -> str:
+    """The uniqueId that a recorded query asks for; empty for any other record."""
+    query = next((one.query for one in read_message(message).objects if one.query is not None), b"")
+    found = _ASKED.search(query)
+    return found[1].decode() if found else ""
+
+
+def ask(server: Server, unique_id: str) -> None:
+    body = messages.query_body(messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"})
+    message = messages.envelope(body, messages.QUERY_ACTION)
+    assert server.post("/xds/registry", message, messages.simple_type(messages.QUERY_ACTION)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("requests", "kills"), [(300, 30), pytest.param(1000, 100, marks=pytest.mark.long)], ids=["short", "long"]
+)
+def test_every_request_is_joined_with_its_record_while_the_receiver_is_killed(
+    tmp_path: Path, authority: Holder, receiver: Receiver, requests: int, kills: int
+) -> None:
+    settings = servers.settings_for(tmp_path / "data", audit="on", audit_reserve_mb=0)
+    client = a_certificate(tmp_path, "node", authority)
+    context = client_context(certificate=str(client.file), key="", trust=str(authority.file))
+    target = SyslogTarget(host="127.0.0.1", port=receiver.port, context=context, origin=Origin(host="xds"))
+    stopping, requested = threading.Event(), []
+    with servers.in_process(settings) as server:
+        units = open_units(settings)
+        sender = Sender(units, SyslogTransport(target), pause=QUICK)
+        sender.start()
+        killer = threading.Thread(target=killed, args=(receiver, kills, stopping, 7))
+        killer.start()
+        while len(requested) < requests or killer.is_alive():
+            requested.append(f"2.25.{10_000 + len(requested)}")
+            ask(server, requested[-1])
+        killer.join()
+        last = requested[-1]
+        receiver.wait_for(lambda one: any(asked_for(got.message) == last for got in one.received[-50:]))
+        sender.stop()
+        units.close()
+    received = dict.fromkeys(name for one in receiver.received if (name := asked_for(one.message)))
+    assert list(received) == requested
+
+
+def test_a_server_sends_its_records_to_the_receivers_of_its_settings(
+    tmp_path: Path, authority: Holder, receiver: Receiver
+) -> None:
+    settings = servers.settings_for(
+        tmp_path / "data",
+        audit="on",
+        audit_reserve_mb=1,
+        audit_syslog=f"127.0.0.1:{receiver.port}",
+        audit_certificate=str(a_certificate(tmp_path, "node", authority).file),
+        audit_trust=str(authority.file),
+    )
+    with servers.started(settings) as server:
+        ask(server, "2.25.77")
+        receiver.wait_for(lambda one: any(asked_for(got.message) == "2.25.77" for got in one.received))
+    events = [row.event for row in rows_of(settings.database_url)]
+    assert events[:2] == ["start", "recording started"]
+    assert events[-2:] == ["recording stopped", "stop"]
+    anchors = (Path(settings.data) / "audit-anchors.jsonl").read_text().splitlines()
+    assert json.loads(anchors[-1])["sequence"] == len(events)
+
+
+def test_a_full_spool_stops_everything_says_so_and_goes_on_without_a_restart(
+    tmp_path: Path, authority: Holder, receiver: Receiver
+) -> None:
+    receiver.kill()
+    settings = servers.settings_for(
+        tmp_path / "data",
+        audit="on",
+        audit_reserve_mb=0,
+        audit_spool_mb=1,
+        audit_syslog=f"127.0.0.1:{receiver.port}",
+        audit_certificate=str(a_certificate(tmp_path, "node", authority).file),
+        audit_trust=str(authority.file),
+    )
+    with servers.in_process(settings) as server:
+        servers.know_patients(settings)
+        slots = {"$XDSDocumentEntryUniqueId": "('" + "1" * 100_000 + "')"}
+        answers = [messages.query(server, messages.GET_DOCUMENTS, slots) for _ in range(9)]
+        assert {one.status for one in answers} <= {"Success", "Failure"}
+        _until(server, "audit spool full")
+        refused = [
+            messages.query(server, messages.GET_DOCUMENTS, slots),
+            messages.retrieve(server, ("1.2.3", "2.25.1")),
+            messages.provide(server, a_submission(entry := an_entry(content=b"x")), {entry.entry_uuid: b"x"}),
+        ]
+        assert [one.status for one in refused] == ["Failure"] * 3
+        assert {code for one in refused for code in one.codes} == {"XDSRegistryOutOfResources"}
+        assert server.request("GET", "/fhir/DocumentReference?identifier=2.25.1").status == 503
+        receiver.start()
+        _until(server, "ready")
+        assert messages.retrieve(server, ("1.2.3", "2.25.1")).codes == ["XDSUnknownRepositoryId"]
+
+
+def _until(server: Server, words: str) -> None:
+    deadline = time.monotonic() + 40
+    while words not in (said := server.request("GET", "/health/ready").body.decode()):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> tuple[servers.Settings, DocumentEntry]:
+    """A database that a server has left, with a submission, a query, and a retrieval that failed."""
+    settings = servers.settings_for(tmp_path / "data", audit="on", audit_reserve_mb=0)
+    with servers.in_process(settings) as server:
+        servers.know_patients(settings)
+        entry = an_entry(content=b"x")
+        messages.provide(server, a_submission(entry), {entry.entry_uuid: b"x"})
+        ask(server, "2.25.5")
+        messages.retrieve(server, ("1.2.3", "2.25.6"))
+    return settings, entry
+
+
+def run(settings: servers.Settings, *words: str) -> "tuple[int, str]":
+    given = ["--data", settings.data, "--security", "open", "--audit", "on"]
+    result = CliRunner().invoke(commands, ["audit", *words, *given])
+    return result.exit_code, result.stdout
+
+
+def test_verify_says_that_all_is_whole_and_names_the_first_break(used: tuple[servers.Settings, DocumentEntry]) -> None:
+    settings, _ = used
+    code, said = run(settings, "verify", "--json")
+    assert (code, json.loads(said)["broken"]) == (0, None)
+    assert json.loads(said)["verified"] == len(rows_of(settings.database_url))
+    engine = create_engine(settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE audit_record SET message = message || ' ' WHERE sequence = 4"))
+    engine.dispose()
+    code, said = run(settings, "verify")
+    assert code == 1
+    assert said.startswith("broken at sequence 4")
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "xml"])
+def test_an_export_has_every_trace_of_one_and_is_itself_on_record(
+    used: tuple[servers.Settings, DocumentEntry], form: str, tmp_path: Path
+) -> None:
+    settings, _ = used
+    code, said = run(settings, "export", "--professional", "127.0.0.1", "--format", form, "--from", "2020-01-01")
+    assert code == 0
+    assert [said.count(name) for name in ("ITI-41", "ITI-43")] != [0, 0]
+    assert "ITI-18" in said
+    last = rows_of(settings.database_url)[-1]
+    assert (last.event, last.outcome, last.caller) == ("log used", 0, "operator")
+    details = [detail.value for one in read_message(last.message).objects for detail in one.details]
+    assert details[0] == b"127.0.0.1"
+
+
+def test_an_export_by_patient_has_that_patient_alone_and_a_period_bounds_it(
+    used: tuple[servers.Settings, DocumentEntry],
+) -> None:
+    settings, _ = used
+    _, said = run(settings, "export", "--patient", PATIENT.key)
+    assert [one["transaction"] for one in json.loads(said)] == ["ITI-41", "export"]
+    _, said = run(settings, "export", "--patient", PATIENT.key, "--to", "2020-01-01")
+    assert json.loads(said) == []
+    _, said = run(settings, "export", "--patient", "199999999999999")
+    assert [one["transaction"] for one in json.loads(said)] == ["export"]
+
+
+@pytest.mark.parametrize(
+    "words", [("export",), ("export", "--professional", "x", "--from", "yesterday")], ids=["nobody", "no date"]
+)
+def test_a_question_that_is_none_is_a_usage_error(
+    used: tuple[servers.Settings, DocumentEntry], words: tuple[str, ...]
+) -> None:
+    settings, _ = used
+    before = len(rows_of(settings.database_url))
+    assert run(settings, *words)[0] == 2
+    assert len(rows_of(settings.database_url)) == before
+
+
+def test_status_counts(used: tuple[servers.Settings, DocumentEntry]) -> None:
+    settings, _ = used
+    code, said = run(settings, "status", "--json")
+    found = json.loads(said)
+    assert (code, found["sealed"], found["unsealed"]) == (0, len(rows_of(settings.database_url)), 0)
+
+
+def test_without_audit_nothing_is_recorded(tmp_path: Path) -> None:
+    settings = servers.settings_for(tmp_path / "data")
+    with servers.in_process(settings) as server:
+        trail = Trail(server, with_node=True)
+        ask(server, "2.25.5")
+        assert trail.messages() == []
+
+
+@pytest.mark.parametrize("path", ["/xds/registry"])
+def test_a_request_whose_transaction_breaks_is_on_record(
+    tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise LookupError("seeded")
+
+    monkeypatch.setattr("carnet.xds_door.iti18.soap", broken)
+    settings = servers.settings_for(tmp_path / "data", audit="on", audit_reserve_mb=0)
+    with servers.in_process(settings) as server:
+        trail = Trail(server)
+        body = messages.query_body(messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": "('2.25.9')"})
+        server.post(path, messages.envelope(body, messages.QUERY_ACTION), messages.simple_type(messages.QUERY_ACTION))
+        (record,) = trail.records()
+    assert (int(record.outcome), record.description, record.type_codes[0].code) == (12, "LookupError", "ITI-18")
