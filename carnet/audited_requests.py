@@ -50,10 +50,11 @@ def occurrences_of(
 
 def _query(whole: Occurrence, body: etree._Element, ended: Ended, _patients_of: PatientsOf) -> Iterator[Occurrence]:
     """The question as it was asked; a partial answer is a success and a failure. ITI TF-2: 3.18.5.1.1"""
+    octets = etree.tostring(body, encoding="UTF-8", with_tail=False)  # reading takes the values out of it
     query = read_adhoc_query(body)
     element = body.find(_ADHOC_QUERY)
     home = "" if element is None else element.get("home", "")
-    asked = a_query(whole.event, query.id, etree.tostring(body, encoding="UTF-8", with_tail=False), home)
+    asked = a_query(whole.event, query.id, octets, home)
     named = [value for name, values in query.slots if name in _PATIENT_PARAMETERS for value in _quoted(values)]
     outcomes = [Outcome.SUCCESS, whole.outcome] if ended.is_partial else [whole.outcome]
     for outcome in outcomes:

@@ -1,5 +1,6 @@
 """What the doors tell the audit: each answered request, before its answer leaves. ITI TF-2: 3.20.4.1.1."""
 
+import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from storage.unit_of_work import StorageFailed
 RECORDED_WITH_CHANGE = frozenset(
     {"ITI-8", "ITI-41", "ITI-42", "ITI-44", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92"}
 )
+_QUESTIONS = ("ITI-18", "ITI-51")
 _PATIENT_PARAMETERS = ("patient.identifier", "patient:identifier")
 
 
@@ -52,6 +54,12 @@ class Auditor:
         """Before a request is begun. Raises StorageFailed when nothing may be served."""
         if self.trail is not None:
             self.trail.spool.check()
+
+    def as_sent(self, operation: str, message: Message) -> Message:
+        """A question as it came, whatever reading it does to it: long values are taken out of it on the way."""
+        if self.trail is None or transaction_of(operation) not in _QUESTIONS:
+            return message
+        return replace(message, body=copy.deepcopy(message.body))
 
     def answered(self, operation: str, message: Message, answer: bytes) -> None:
         """Returns when the record of the request is durable. Raises StorageFailed when it cannot be."""

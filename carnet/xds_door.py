@@ -216,6 +216,7 @@ def _recorded(
     """The handler, each of whose answers waits for its audit record; without one it is not given."""
 
     def answered(message: Message) -> Reply:
+        sent = auditor.as_sent(name, message)
         try:
             auditor.check()
             reply = handler(message) if permits(message.caller, name) else Reply(body=failure(_NOT_PERMITTED))
@@ -224,10 +225,10 @@ def _recorded(
         except RegistryNotAvailable as problem:
             reply = Reply(body=failure(problem.error))
         except Exception as problem:
-            auditor.broken(name, message, problem)
+            auditor.broken(name, sent, problem)
             raise
         try:
-            auditor.answered(name, message, reply.body)
+            auditor.answered(name, sent, reply.body)
         except StorageFailed as problem:
             _discard(reply)
             return Reply(body=failure(storage_error(problem)))

@@ -119,8 +119,9 @@ def test_a_full_spool_stops_everything_says_so_and_goes_on_without_a_restart(
     )
     with servers.in_process(settings) as server:
         servers.know_patients(settings)
-        slots = {"$XDSDocumentEntryUniqueId": "('" + "1" * 100_000 + "')"}
-        answers = [messages.query(server, messages.GET_DOCUMENTS, slots) for _ in range(9)]
+        listed = ",".join(f"'2.25.{number}'" for number in range(10**20, 10**20 + 20))
+        slots = {"$XDSDocumentEntryUniqueId": [f"({listed})"] * 40}
+        answers = [messages.query(server, messages.GET_DOCUMENTS, slots) for _ in range(45)]
         assert {one.status for one in answers} <= {"Success", "Failure"}
         _until(server, "audit spool full")
         refused = [

@@ -23,7 +23,7 @@ MEGABYTE = 10**6
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("carnet")
     if request.param.startswith("apart"):
-        with servers.apart(data, servers.started) as running:
+        with servers.apart(data, servers.started, repository={"audit": "on"}) as running:
             servers.know_patients(running.registry_settings)
             yield running
         return

@@ -114,6 +114,7 @@ def test_a_damaged_document_is_left_out_and_named_and_the_others_are_exported(tm
         later = held(actors, large + b"x", mime_type="application/pdf")
         damage(tmp_path / "data", CONTENT)
         damage(tmp_path / "data", large + b"x")
+        actors.registry.recorder = a_trail(actors.units)
         exported = export(actors, tmp_path / "m.zip")
         assert len(_records(actors)) == 1
     assert exported.damaged == (damaged.unique_id, later.unique_id)
