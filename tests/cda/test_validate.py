@@ -153,7 +153,7 @@ def test_a_later_version_keeps_the_common_rules() -> None:
         ("1.2.250.1.213.1.1.1.55", None, "BIO-CR-BIO", "2021.01"),
         ("1.2.250.1.213.1.1.1.13", "201310", "VSM", "1.4_2022.01"),
         ("1.2.250.1.213.1.1.1.5.2", "2024.01", "CSE-CS9", "2024.01"),
-        ("1.2.3", None, "", ""),
+        ("1.2.3", None, "LDL-SES", "2022.01"),
     ],
 )
 def test_the_template_and_its_extension_choose_the_rules(
@@ -169,6 +169,13 @@ def test_the_template_and_its_extension_choose_the_rules(
         model.set("extension", extension)
     found = model_of(root)
     assert (found.name, found.version) == (name, version)
+
+
+def test_a_document_without_a_model_whose_code_belongs_to_several_has_the_common_rules_only() -> None:
+    root = mutated(example(LETTER), f"{H}/h:templateId[@extension]", "delete")
+    root = mutated(root, f"{H}/h:code", "set_attribute", "code", "74207-2")
+    assert model_of(root).name == ""
+    assert of(checked(root), "G19-none").severity is Severity.WARNING
 
 
 def _self_presentable(extra: str = "") -> bytes:

@@ -10,9 +10,8 @@ from lxml import etree
 from schemas import resource
 
 SAMPLES = Path(__file__).with_name("samples")
-FILES = sorted(file.name for file in resource("xsd/messages.xsd").parent.glob("*.xsd"))
-CDA = [name for name in FILES if name.startswith("cda")]
-XSD = [name for name in FILES if name not in CDA]
+XSD = sorted(file.name for file in resource("xsd/messages.xsd").parent.glob("*.xsd"))
+CDA = sorted(file.name for file in resource("cda/cda.xsd").parent.glob("*.xsd"))
 XS = "http://www.w3.org/2001/XMLSchema"
 NAMESPACES = {
     "rim": "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0",
@@ -66,14 +65,14 @@ def test_every_schema_file_says_what_it_restates_and_refers_to_its_neighbours_on
 
 @pytest.mark.parametrize("name", CDA)
 def test_every_file_of_the_cda_schema_refers_to_its_neighbours_only(name: str) -> None:
-    root = etree.parse(resource(f"xsd/{name}")).getroot()
+    root = etree.parse(resource(f"cda/{name}")).getroot()
     assert (root.findtext(f"{{{XS}}}annotation/{{{XS}}}documentation") or "").strip()
     references = root.iter(f"{{{XS}}}import", f"{{{XS}}}include")
     assert {reference.get("schemaLocation") for reference in references} <= set(CDA)
 
 
 def test_the_cda_schema_takes_our_reports_and_refuses_another_order() -> None:
-    schema = etree.XMLSchema(etree.parse(resource("xsd/cda.xsd")))
+    schema = etree.XMLSchema(etree.parse(resource("cda/cda.xsd")))
     for path in sorted((Path(__file__).parents[2] / "examples" / "reports").glob("*.xml")):
         document = etree.parse(path)
         schema.assertValid(document)
