@@ -75,7 +75,12 @@ def patient_merge(settings: Settings, subsumed: str, surviving: str, authority: 
 @json_option
 @settings_options(*STORE)
 def patient_list(settings: Settings, as_json: bool) -> None:
-    """Every identifier that was made known, oldest first, one a line; merged ones name their survivor."""
+    """Every identifier that was made known, oldest first, one a line; merged ones name their survivor.
+
+    \b
+    carnet patient list
+    carnet patient list --data /srv/carnet --json
+    """
     registry = open_registry(settings)
     try:
         known = patients.all_patients(registry)

@@ -23,7 +23,12 @@ def recipient() -> None:
 @json_option
 @settings_options(*STORE)
 def recipient_list(settings: Settings, as_json: bool) -> None:
-    """What waits, oldest first: uniqueId of the SubmissionSet, time received (UTC), documents, sourceId."""
+    """What waits, oldest first: uniqueId of the SubmissionSet, time received (UTC), documents, sourceId.
+
+    \b
+    carnet recipient list
+    carnet recipient list --data /srv/carnet --json
+    """
     registry = open_registry(settings)
     try:
         rows = [_row(one) for one in document_recipient.waiting(registry)]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -187,10 +188,16 @@ def test_a_patient_of_a_foreign_authority_is_refused(refusal: Refusal) -> None:
     assert "expected an assigning authority" in told
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["serve"], ["push"], ["find"], ["get"], ["patient", "add"], ["db", "upgrade"], ["demo"]]
-)
-def test_every_command_has_help_with_an_example(command: list[str]) -> None:
+def _leaves(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _leaves(command, *above, name)
+        else:
+            yield (*above, name)
+
+
+@pytest.mark.parametrize("command", [(), *_leaves(commands)], ids=" ".join)
+def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> None:
     result = CliRunner().invoke(commands, [*command, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.output
