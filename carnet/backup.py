@@ -22,7 +22,7 @@ from sqlalchemy import Connection, func, inspect, make_url, select
 from carnet.document_stores import open_documents
 from carnet.roles import Role
 from carnet.settings import Settings
-from carnet.wiring import now, open_units, settle_awaited
+from carnet.wiring import check_database_is_there, now, open_units, settle_awaited
 from repository import index
 from repository.blob_store import DamagedBlob
 from repository.checked_octets import verify
@@ -82,7 +82,11 @@ class _OneState:
 
 
 def back_up(settings: Settings, folder: Path, *, link: bool = False, on_progress: OnProgress) -> Backup:
-    """Write a backup into an empty folder. Raises BackupRefused and OSError; without its manifest it is none."""
+    """Write a backup into an empty folder; without its manifest it is none.
+
+    Raises BackupRefused, SettingsError where there is no database, OSError.
+    """
+    check_database_is_there(settings)
     if folder.exists() and any(folder.iterdir()):
         raise BackupRefused(f"{folder} is not empty: expected an empty or a new folder")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -200,7 +204,7 @@ def _link(state: Units, store: object, target: FilesystemStore, on_progress: OnP
 @contextmanager
 def _copied_sqlite(settings: Settings, folder: Path) -> Iterator[Units]:
     """A copy by SQLite's own backup, which waits for no writer and sees one state."""
-    source = sqlite3.connect(f"file:{_sqlite_file(settings)}?mode=ro", uri=True)
+    source = sqlite3.connect(f"file:{settings.sqlite_file}?mode=ro", uri=True)
     target = sqlite3.connect(folder / SQLITE_COPY)
     try:
         source.backup(target)
@@ -218,7 +222,7 @@ def _copied_sqlite(settings: Settings, folder: Path) -> Iterator[Units]:
 @contextmanager
 def _restored_sqlite(settings: Settings, folder: Path) -> Iterator[Units]:
     """The copy under another name, which becomes the database once the documents are there."""
-    target = _sqlite_file(settings)
+    target = settings.sqlite_file
     if target.exists():
         raise BackupRefused(f"{target} exists: restore beside it with another --data, or move it away first")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -234,10 +238,6 @@ def _restored_sqlite(settings: Settings, folder: Path) -> Iterator[Units]:
     _sync(part)
     part.rename(target)
     sync_folder(target.parent)
-
-
-def _sqlite_file(settings: Settings) -> Path:
-    return Path(make_url(settings.database_url).database or "")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,7 +35,7 @@ from carnet.pki_commands import pki
 from carnet.pki_folder import PkiFailed, read_credential
 from carnet.proof import Proof, proof_options
 from carnet.recipient_commands import recipient
-from carnet.reports import read_report
+from carnet.reports import Report, read_report
 from carnet.settings import Settings, SettingsError
 from carnet.signing import signed_submission
 from carnet.storage_commands import documents, fsck, gc
@@ -127,6 +128,16 @@ for command in (
     commands.add_command(command)
 
 
+def _report(file: Path, *, entry_uuid: str) -> Report:
+    """A report with its metadata. Raises UnreadableDocument and Rejected, which name the file."""
+    try:
+        return read_report(file.read_bytes(), entry_uuid=entry_uuid)
+    except UnreadableDocument as problem:
+        raise UnreadableDocument(f"{file}: {problem}") from problem
+    except Rejected as rejected:
+        raise Rejected(replace(error, context=f"{file}: {error.context}") for error in rejected.errors) from rejected
+
+
 @commands.command()
 @settings_options()
 def serve(settings: Settings) -> None:
@@ -197,9 +208,7 @@ def push(
     carnet push report.xml --sign carnet-pki/issued/801234567897-signature.pem --assertion vihf.xml
     """
     code = _code(content_type)
-    reports = [
-        read_report(file.read_bytes(), entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)
-    ]
+    reports = [_report(file, entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)]
     answer = XdsClient(url, registry=registry, proof=proof).push(
         reports,
         content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code),

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import make_url
+
 from carnet.audit_settings import audit_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
 from xds.identifiers import is_oid, is_oid_urn
@@ -189,6 +191,11 @@ class Settings:
     @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{Path(self.data).absolute() / 'carnet.sqlite'}"
+
+    @property
+    def sqlite_file(self) -> Path:
+        """The file of an SQLite database."""
+        return Path(make_url(self.database_url).database or "")
 
     @property
     def data_folder(self) -> Path:

@@ -18,7 +18,7 @@ from carnet.options import json_option, print_result, settings_options
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
-from carnet.wiring import open_units, settle_awaited
+from carnet.wiring import check_database_is_there, open_units, settle_awaited
 from registry.sql.stored_entries import StoredEntry, named, stable_entries
 from repository import awaited, collection, index
 from repository.blob_store import BlobStore
@@ -51,6 +51,7 @@ def opened(settings: Settings) -> Iterator[tuple[Units, BlobStore]]:
         raise SettingsError(
             f"{settings.role_missing(Role.REPOSITORY)}: give the settings of the one with the documents"
         )
+    check_database_is_there(settings)
     units = open_units(settings)
     try:
         yield units, open_documents(settings)
@@ -262,6 +263,7 @@ def documents_move(settings: Settings, *, target: str, source: str | None, delet
             f"documents move --delete: found documents {settings.documents_url}, expected {target}: "
             "a server that still reads from the former store would lose its documents"
         )
+    check_database_is_there(settings)
     units = open_units(settings)
     try:
         settle_awaited(settings, units)

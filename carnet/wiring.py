@@ -222,6 +222,17 @@ def _registry(settings: Settings, units: Units, recorder: Recorder) -> Registry:
     return Registry(units, domain=domain, render_fhir=to_document_reference, now=now, recorder=recorder)
 
 
+def check_database_is_there(settings: Settings) -> None:
+    """Before a command that looks after what is stored: a folder that was mistyped holds nothing to find fault with.
+
+    Raises SettingsError where the file of an SQLite database is missing; PostgreSQL says so itself.
+    """
+    if settings.uses_sqlite and not settings.sqlite_file.is_file():
+        raise SettingsError(
+            f"{settings.sqlite_file}: found no database, expected that of a server; see --data, --database"
+        )
+
+
 def open_units(settings: Settings, *, whole: bool = False, on_sync_lost: OnSyncLost = go_on) -> Units:
     """The database alone, at the newest schema; `whole`: after its file was read and found undamaged."""
     if settings.uses_sqlite:

@@ -120,7 +120,7 @@ def _check_directory_size(file: BinaryIO, limits: MediumLimits) -> None:
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_SIZE:
-        raise MediumRefused("found no ZIP file")
+        raise MediumRefused("found no ZIP file, or one that is cut off before its list of files")
     size: int = struct.unpack_from("<L", tail, at + 12)[0]
     if size == _IN_ZIP64 or tail[max(0, at - _LOCATOR_SIZE) : at].startswith(_LOCATOR):
         size = _directory_size_64(file, tail[max(0, at - _LOCATOR_SIZE) : at])

@@ -204,6 +204,31 @@ def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> Non
     assert f"\n  carnet {' '.join(command)}" in result.output
 
 
+@pytest.mark.parametrize(
+    "command", [["fsck"], ["gc"], ["backup", "copy"], ["documents", "move", "--to", "file:///proc/never"]], ids=" ".join
+)
+def test_a_folder_without_database_is_no_repository_and_stays_as_it_is(
+    refusal: Refusal, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    code, told = refusal(*command, "--data", str(tmp_path / "mistyped"))
+    assert (code, len(told.splitlines())) == (2, 1), told
+    assert f"{tmp_path / 'mistyped' / 'carnet.sqlite'}: found no database" in told
+    assert not (tmp_path / "mistyped").exists()
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_report_that_cannot_be_read_is_named(refusal: Refusal, tmp_path: Path) -> None:
+    (tmp_path / "noise.xml").write_text("noise")
+    (tmp_path / "empty.xml").write_text('<ClinicalDocument xmlns="urn:hl7-org:v3"/>')
+    good = str(REPORTS / "cr-biologie.xml")
+    for name in ("noise.xml", "empty.xml"):
+        code, told = refusal("push", good, str(tmp_path / name), "--url", "http://127.0.0.1:1")
+        assert code == 1
+        assert all(str(tmp_path / name) in line for line in told.splitlines()), told
+
+
 def test_the_database_is_brought_to_the_newest_schema(tmp_path: Path) -> None:
     for _ in range(2):
         result = carnet("db", "upgrade", "--data", str(tmp_path))

@@ -170,7 +170,9 @@ def test_gc_deletes_orphans_past_the_grace_and_keeps_documents(server: Server, s
 def test_gc_beside_the_wrong_database_refuses(server: Server, store: FilesystemStore, tmp_path: Path) -> None:
     for number in range(21):
         kept(store, b"%d" % number)
-    run = carnet(server, "gc", "--grace-hours", "-1", "--database", f"sqlite:///{tmp_path / 'other.sqlite'}")
+    other = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    assert carnet(server, "db", "upgrade", "--database", other).code == 0
+    run = carnet(server, "gc", "--grace-hours", "-1", "--database", other)
     assert run.code == 1
     assert "unknown to this database" in run.err
     assert len(keys(store)) == 21
