@@ -120,7 +120,7 @@ class Receiver:
         for one in connections:
             _reset(one)
 
-    def wait_for(self, is_there: Callable[["Receiver"], bool], seconds: float = 30.0) -> None:
+    def wait_for(self, is_there: Callable[["Receiver"], bool], seconds: float = 90.0) -> None:
         deadline = time.monotonic() + seconds
         while not is_there(self):
             assert time.monotonic() < deadline, (len(self.received), self.problems[-3:])

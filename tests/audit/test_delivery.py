@@ -40,7 +40,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 class Line:
     """A trail, its sealer, and a sender to one receiver."""
 
-    def __init__(self, units: Units, certificates: Certificates, port: int, *, alive_seconds: float = 30.0) -> None:
+    def __init__(self, units: Units, certificates: Certificates, port: int, *, alive_seconds: float = 90.0) -> None:
         self.units, self.trail = units, a_trail(units)
         context = client_context(
             certificate=str(certificates.client.file), key="", trust=str(certificates.authority.file)
@@ -59,7 +59,7 @@ class Line:
         with self.units.read() as connection:
             return outbox.confirmed(connection, self.receiver) or 0
 
-    def wait_until_confirmed(self, sequence: int, seconds: float = 30.0) -> None:
+    def wait_until_confirmed(self, sequence: int, seconds: float = 90.0) -> None:
         deadline = time.monotonic() + seconds
         while self.confirmed() < sequence:
             assert time.monotonic() < deadline, self.confirmed()

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import carnet.wiring
@@ -22,6 +22,7 @@ from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti86_remove_documents as iti86
 from repository.document_request import DocumentRequest
 from repository.filesystem_store import IncomingFile
+from repository.registration import Entered
 from storage.sqlite_units import SqliteUnits, _Unit
 from tests.builders import PATIENT, REPOSITORY, a_replacement, a_submission, an_entry
 from xds.ebrim.read import Reading
@@ -128,19 +129,17 @@ def _swallowed_eio() -> None:
     os.fsync = careless
 
 
-class _Promised(tuple[tuple[()], tuple[()]]):
-    """What a unit would have returned, before it ran: no warnings and no blobs to spare, or no removals."""
+class _Promised(Entered):
+    """What a unit would have returned, before it ran: a submission without warnings, or no removals and none that wait."""
 
-    __slots__ = ()
-
-    def values(self) -> list[str]:
-        return []
+    def __iter__(self) -> Iterator[object]:
+        return iter(({}, set()))
 
 
 def _answer_before_commit() -> None:
     def write(self: SqliteUnits, work: Callable[..., object]) -> object:
         self._queue.put(_Unit(work))
-        return _Promised(((), ()))
+        return _Promised()
 
     SqliteUnits.write = write  # type: ignore[method-assign, assignment]
 

@@ -152,7 +152,7 @@ def test_a_document_over_the_limit_is_413_and_the_server_goes_on(tmp_path: Path)
         body = messages.provide_body(a_submission(entry), {entry.entry_uuid: messages.include("big@test")})
         message = messages.multipart(messages.envelope(body, messages.PROVIDE), [("big@test", b"x" * (MEGABYTE + 1))])
         assert server.post("/xds/repository", message, messages.multipart_type()).status == 413
-        assert not [file for _, _, files in os.walk(tmp_path / "documents") for file in files]
+        assert files_left(tmp_path / "documents") == ["carnet-repository"]
         small = an_entry(content=b"small")
         assert messages.provide(server, a_submission(small), {"Document01": b"small"}).status == "Success"
 
@@ -175,6 +175,11 @@ def test_more_parts_than_allowed_are_a_fault_and_leave_nothing(tmp_path: Path) -
         answer = messages.provide(server, a_submission(*entries), contents)
         assert answer.response.status == 400
         assert b"more than 3 parts" in answer.response.body
-        assert not [file for _, _, files in os.walk(tmp_path / "documents") for file in files]
+        assert files_left(tmp_path / "documents") == ["carnet-repository"]
         two = messages.provide(server, a_submission(*entries[:2]), dict(list(contents.items())[:2]))
         assert two.status == "Success"
+
+
+def files_left(folder: Path) -> list[str]:
+    """The mark of the repository, and whatever a refused message left."""
+    return [file for _, _, files in os.walk(folder) for file in files]

@@ -179,8 +179,8 @@ def test_the_feed_in_xml_does_the_same(server: Server, path: str) -> None:
 
 
 @pytest.mark.postgresql
-def test_another_process_takes_over_when_the_one_that_listens_dies(shared_postgresql_url: str, tmp_path: Path) -> None:
-    settings = servers.settings_for(tmp_path, shared_postgresql_url, workers=2, domain="ihe", mllp="127.0.0.1:0")
+def test_another_process_takes_over_when_the_one_that_listens_dies(postgresql_url: str, tmp_path: Path) -> None:
+    settings = servers.settings_for(tmp_path, postgresql_url, workers=2, domain="ihe", mllp="127.0.0.1:0")
     with servers.started(settings) as server:
         log = tmp_path / "server.log"
 
