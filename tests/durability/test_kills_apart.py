@@ -215,16 +215,21 @@ def test_seeded_orders_of_writing_are_seen(
 def test_a_kill_of_either_process_loses_nothing_and_leaves_nothing_dangling(tmp_path: Path, kills: int) -> None:
     """SIGKILL to one, then the other, under load; every acknowledged and every registered document is then read."""
     acknowledged: dict[str, bytes] = {}
+    refused: list[str] = []
     with servers.apart(tmp_path, servers.killable) as pair:
         servers.know_patients(pair.registry.settings)
         for number in range(kills):
             victim = (pair, pair.registry)[number % 2].process
             assert victim is not None
-            pushing = [threading.Thread(target=push_until_it_fails, args=(pair, acknowledged)) for _ in range(3)]
+            is_over = threading.Event()
+            pushing = [
+                threading.Thread(target=push_until, args=(is_over, pair, acknowledged, refused)) for _ in range(3)
+            ]
             for thread in pushing:
                 thread.start()
-            enough(acknowledged, len(acknowledged) + 2 + number % 5)
+            enough(acknowledged, len(acknowledged) + 2 + number % 5, refused)
             victim.kill()
+            is_over.set()
             for thread in pushing:
                 thread.join()
             victim.start()
@@ -239,25 +244,28 @@ def test_a_kill_of_either_process_loses_nothing_and_leaves_nothing_dangling(tmp_
     print(f"{kills} kills, {len(acknowledged)} acknowledged, {len(registered) - len(acknowledged)} registered besides")
 
 
-def push_until_it_fails(pair: Apart, acknowledged: dict[str, bytes]) -> None:
-    while True:
+def push_until(is_over: threading.Event, pair: Apart, acknowledged: dict[str, bytes], refused: list[str]) -> None:
+    """A source goes on after an answer that says to try again later; each submission is a new one."""
+    while not is_over.is_set():
         content = f"<a>{os.urandom(8).hex()}</a>".encode()
         entry = an_entry(content=content)
         try:
             answer = messages.provide(pair, a_submission(entry), {entry.entry_uuid: content})
-        except OSError:
-            return
-        if answer.status != "Success":
-            return
-        acknowledged[str(entry.unique_id)] = content
+        except OSError as problem:
+            refused.append(repr(problem))
+            continue
+        if answer.status == "Success":
+            acknowledged[str(entry.unique_id)] = content
+        else:
+            refused += answer.codes
 
 
-def enough(acknowledged: dict[str, bytes], number: int) -> None:
+def enough(acknowledged: dict[str, bytes], number: int, refused: list[str]) -> None:
     for _ in range(1200):
         if len(acknowledged) >= number:
             return
         threading.Event().wait(0.05)
-    pytest.fail(f"{len(acknowledged)} of {number} submissions acknowledged in 60 s")
+    pytest.fail(f"{len(acknowledged)} of {number} submissions acknowledged in 60 s; refused: {refused[-10:]}")
 
 
 def every_unique_id(pair: Apart) -> set[str]:
