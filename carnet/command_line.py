@@ -35,6 +35,7 @@ from carnet.pki_commands import pki
 from carnet.pki_folder import PkiFailed, read_credential
 from carnet.proof import Proof, proof_options
 from carnet.recipient_commands import recipient
+from carnet.record_commands import record
 from carnet.reports import Report, read_report
 from carnet.settings import Settings, SettingsError
 from carnet.signing import signed_submission
@@ -44,6 +45,7 @@ from carnet.wiring import open_units
 from carnet.xds_client import Answer, XdsClient
 from cda.document import UnreadableDocument
 from cda.schematron import SchemaError
+from dmp.refusal import RecordRefused
 from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
 from repository.registration import RegistryNotAvailable
@@ -56,7 +58,7 @@ from xds.errors import RegistryError, Rejected
 REFUSED, USAGE = 1, 2
 KNOWN_FAILURES = (
     *(CannotListen, ClientError, UnreadableDocument, SchemaError, ExportFailed, MediumRefused),
-    *(PkiFailed, RegistryNotAvailable, StorageFailed),
+    *(PkiFailed, RegistryNotAvailable, StorageFailed, RecordRefused),
 )
 _PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -112,6 +114,7 @@ def commands() -> None:
 for command in (
     cda,
     patient,
+    record,
     recipient,
     on_demand,
     pki,

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 
 from carnet.audit_settings import audit_rules
+from carnet.clock import clock_rules
+from carnet.record_settings import record_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
 from xds.identifiers import is_oid, is_oid_urn
 
@@ -148,6 +150,31 @@ class Settings:
         "signature of a submission (DSG): demanded, verified where there is one, or ignored; ignored without trust",
         ("required", "optional", "ignored"),
     )
+    clock: str = _setting(
+        "",
+        "time that the server takes for now, for tests: YYYYMMDDhhmmss in UTC, or @FILE that holds it and is read each "
+        "time; with security open on loopback alone",
+    )
+    record_regime: str = _setting(
+        "opt_out", "how records are opened: with consent, or by themselves without opposition", ("opt_in", "opt_out")
+    )
+    information_weeks: int = _setting(6, "weeks between the information of a person and the opening of the record")
+    suspension_weeks: int = _setting(6, "weeks after which a suspended record closes without objection")
+    retention_years: int = _setting(10, "years after which a closed record is erased")
+    early_erasure_months: int = _setting(3, "months after which it is erased when its holder asks for that")
+    authorisation_months: int = _setting(12, "months that the authorisation of a professional is valid")
+    announcement_days: int = _setting(
+        14,
+        "days after which somebody is told that a document hidden from its patient still waits; the 2020 deck has 15",
+    )
+    announcement_target: str = _setting(
+        "patient", "who is told; the 2020 deck has the treating doctor, at once", ("patient", "treating_doctor")
+    )
+    visible_after_months: int = _setting(1, "months after which that document opens by itself")
+    visible_after_days: int = _setting(0, "days beside those months; the 2020 deck has 21 and no month")
+    journal_days: int = _setting(365, "days that the journal of accesses goes back")
+    journal_lines: int = _setting(100, "lines that it has where those days have fewer")
+    majority_age: int = _setting(18, "age at which representatives act no longer")
     audit: str = _setting(
         "", "record who did what; off is for --security open alone, where it is the default", ("on", "off")
     )
@@ -334,7 +361,7 @@ def _check(settings: Settings) -> None:
     if settings.codes and settings.domain != "ihe":
         raise SettingsError(f"setting codes: the domain {settings.domain} has its own codes, expected --domain ihe")
     _check_roles(settings)
-    for sentence in audit_rules(settings):
+    for sentence in (*audit_rules(settings), *record_rules(settings), *clock_rules(settings.clock)):
         raise SettingsError(sentence)
 
 
@@ -366,6 +393,8 @@ def _is_local_http(url: str) -> bool:
 
 def check_security(settings: Settings) -> None:
     """Refuse to serve callers nobody asks for their identity, but on loopback. Raises SettingsError."""
+    if settings.clock and settings.security != "open":
+        raise SettingsError("setting clock: found one with --security mtls, expected none: it is for tests")
     if settings.security == "mtls":
         _check_mtls(settings)
     elif not is_loopback(settings.host):

@@ -20,6 +20,7 @@ PACKAGES = (
     "storage",
     "cda",
     "hl7v3",
+    "dmp",
     "registry",
     "repository",
     "portable_media",

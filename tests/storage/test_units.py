@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 import audit.outbox
+import dmp.sql.tables
 import registry.sql.tables
 import repository.index
 import storage.assertion_uses
@@ -319,6 +320,7 @@ def test_migrations_make_exactly_the_declared_tables(database_url: str) -> None:
                 repository.index.metadata,
                 storage.outbox.metadata,
                 audit.outbox.metadata,
+                dmp.sql.tables.metadata,
                 storage.assertion_uses.metadata,
             ],
         )

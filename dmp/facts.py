@@ -1,0 +1,47 @@
+"""What a decision needs of a record, in one look: the row of the person and the rights of the caller. DMP 12.3"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from access_policy.caller import AuthenticationMode, Caller
+from access_policy.record_facts import Authorisation, RecordFacts, RecordState
+from dmp.rules import Rules
+from dmp.sql import facts
+
+_LAW = Rules()
+
+
+def record_facts(connection: Connection, *, patient: str, caller: Caller, now: str, rules: Rules = _LAW) -> RecordFacts:
+    """The record of the person with this CX key, present or former, as this caller meets it.
+
+    `now` is a DTM of 14 digits, UTC. Without a record its state is NONE and `patient` is what was asked for.
+    """
+    professional = professional_of(caller)
+    found, held = facts.find(connection, patient=patient, professional=professional, structure=caller.structure)
+    if not found:
+        return RecordFacts(patient=patient, now=now)
+    is_treating_doctor = professional != "" and found["treating_doctor"] == professional
+    return RecordFacts(
+        patient=found["patient"],
+        now=now,
+        state=RecordState(found["state"]),
+        authorisation=_authorisation(held, is_treating_doctor, now),
+        is_treating_doctor=is_treating_doctor,
+        holder_is_minor=rules.is_minor(found["birth_date"], now),
+        **{name: bool(found[name]) for name in facts.WISHES},
+    )
+
+
+def professional_of(caller: Caller) -> str:
+    """PS_IdNat; in indirect mode the name is an internal one of the structure and stands for nobody. DMP 6.4"""
+    return "" if caller.is_open or caller.mode is AuthenticationMode.INDIRECT else caller.name
+
+
+def _authorisation(held: Sequence[tuple[bool, str]], is_treating_doctor: bool, now: str) -> Authorisation:
+    """Of the caller or the structure: a block wins, then what is valid; the médecin traitant needs no other."""
+    if any(is_block for is_block, _ in held):
+        return Authorisation.BLOCKED
+    if is_treating_doctor or any(until == "" or now < until for _, until in held):
+        return Authorisation.VALID
+    return Authorisation.EXPIRED if held else Authorisation.NONE

@@ -1,0 +1,89 @@
+"""The tables of the records: one row for each, and what its holder decided beside it.
+
+A record belongs to a person, whose identifiers may change: `record_identifier` leads from each to the record.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, SmallInteger, String, Table, Text, text
+
+metadata = MetaData()
+_DUE = text("due <> ''")
+
+dmp_record = Table(
+    "dmp_record",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("patient", String, nullable=False, unique=True),
+    Column("state", String, nullable=False),
+    *(Column(name, String(14), nullable=False) for name in ("informed", "opposed", "opened")),
+    *(Column(name, String(14), nullable=False) for name in ("suspended", "closed", "erasure_requested", "erased")),
+    *(Column(name, String(14), nullable=False) for name in ("due", "treating_doctor_since")),
+    *(Column(name, String, nullable=False) for name in ("informed_through", "channel", "regime", "consent")),
+    *(Column(name, String, nullable=False) for name in ("opened_by", "opened_how", "closing_reason")),
+    *(Column(name, String, nullable=False) for name in ("treating_doctor", "treating_doctor_from", "territory")),
+    Column("birth_date", String(8), nullable=False),
+    *(Column(name, Boolean, nullable=False) for name in ("opposes_break_glass", "opposes_regulation")),
+    *(Column(name, Boolean, nullable=False) for name in ("masked_in_emergency", "occupational_consent")),
+    Column("is_attached", Boolean, nullable=False),
+    Index("ix_dmp_record_due", "due", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index("ix_dmp_record_treating_doctor", "treating_doctor"),
+    comment="The shared record of one person. DMP 1, 13",
+)
+
+record_identifier = Table(
+    "record_identifier",
+    metadata,
+    Column("patient", String, primary_key=True),
+    Column("record_key", BigInteger, nullable=False),
+    Column("since", String(14), nullable=False),
+    Column("until", String(14), nullable=False),
+    Index("ix_record_identifier_record", "record_key"),
+    comment="CX key of a person, present or former -> record",
+)
+
+record_right = Table(
+    "record_right",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("holder", String, primary_key=True),
+    Column("is_block", Boolean, nullable=False),
+    *(Column(name, String(14), nullable=False) for name in ("since", "until", "last_action")),
+    *(Column(name, String, nullable=False) for name in ("display", "speciality")),
+    Index("ix_record_right_holder", "holder", "last_action"),
+    comment="Authorisations and blocks; holder is professional:PS_IdNat or structure:Struct_IdNat. DMP 3 (TD0.3)",
+)
+
+record_representative = Table(
+    "record_representative",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("representative", String, primary_key=True),
+    Column("relation", String, nullable=False),
+    *(Column(name, String(14), nullable=False) for name in ("since", "until")),
+    Index("ix_record_representative_representative", "representative"),
+    comment="Who acts for the holder, by CX key",
+)
+
+record_event = Table(
+    "record_event",
+    metadata,
+    Column("event_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("record_key", BigInteger, nullable=False),
+    Column("recorded", String(14), nullable=False),
+    *(Column(name, String, nullable=False) for name in ("patient", "act", "actor_kind", "actor", "structure")),
+    *(Column(name, String, nullable=False) for name in ("before", "after", "refusal")),
+    Column("details", Text, nullable=False),
+    Index("ix_record_event_record", "record_key", "event_key"),
+    Index("ix_record_event_act", "act", "recorded"),
+    comment="Every act on a record, for good. record 0: of a person without one",
+)
+
+record_creation = Table(
+    "record_creation",
+    metadata,
+    Column("creation_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("created", String(14), nullable=False),
+    *(Column(name, String, nullable=False) for name in ("channel", "regime", "territory", "actor", "structure")),
+    Column("age", SmallInteger, nullable=False),
+    Index("ix_record_creation_created", "created"),
+    comment="One row for each record ever created, for the counters: it names no person. DMP 1 (S07 to S10, S34)",
+)

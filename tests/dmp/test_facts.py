@@ -1,0 +1,125 @@
+"""The facts of a record that a decision needs, as each caller meets it."""
+
+import pytest
+
+from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller
+from access_policy.record_facts import Authorisation, RecordFacts, RecordState
+from dmp import life, rights
+from dmp.facts import record_facts
+from dmp.record import HolderKind, Wishes
+from storage.unit_of_work import Units
+from tests.dmp.people import CLINIC, DOCTOR, HOLDER, NOW, NURSE, OTHER, PATIENT, Desk, a_professional, opened, whom
+
+LATER = "20270310095959"
+STRUCTURE = whom(CLINIC, kind=HolderKind.STRUCTURE)
+
+
+@pytest.fixture
+def desk(units: Units) -> Desk:
+    return Desk(units)
+
+
+def facts(desk: Desk, caller: Caller | None = None, patient: str = PATIENT, now: str = NOW) -> RecordFacts:
+    with desk.units.read() as connection:
+        return record_facts(connection, patient=patient, caller=caller or a_professional(), now=now)
+
+
+def test_nobody_has_a_record_before_it_is_opened(desk: Desk) -> None:
+    assert facts(desk) == RecordFacts(patient=PATIENT, now=NOW)
+
+
+def test_a_record_is_open_and_authorises_nobody(desk: Desk) -> None:
+    opened(desk)
+    assert facts(desk) == RecordFacts(patient=PATIENT, now=NOW, state=RecordState.OPEN)
+    assert facts(desk, patient=OTHER).state is RecordState.NONE
+
+
+def test_an_authorisation_is_valid_until_its_end(desk: Desk) -> None:
+    opened(desk)
+    desk.act(rights.authorise, PATIENT, whom())
+    assert facts(desk).authorisation is Authorisation.VALID
+    assert facts(desk, now=LATER).authorisation is Authorisation.VALID
+    assert facts(desk, now="20270310100000").authorisation is Authorisation.EXPIRED
+    assert facts(desk, a_professional(NURSE)).authorisation is Authorisation.NONE
+    assert facts(desk, patient=OTHER).authorisation is Authorisation.NONE
+
+
+def test_the_authorisation_of_a_structure_serves_those_who_act_for_it(desk: Desk) -> None:
+    opened(desk)
+    desk.act(rights.authorise, PATIENT, STRUCTURE)
+    assert facts(desk, a_professional(NURSE)).authorisation is Authorisation.VALID
+    assert facts(desk, a_professional(NURSE, structure="elsewhere")).authorisation is Authorisation.NONE
+
+
+def test_a_block_of_either_wins_over_every_authorisation(desk: Desk) -> None:
+    opened(desk)
+    desk.act(rights.authorise, PATIENT, STRUCTURE)
+    desk.act(rights.block, PATIENT, whom())
+    assert facts(desk).authorisation is Authorisation.BLOCKED
+    assert facts(desk, a_professional(NURSE)).authorisation is Authorisation.VALID
+    desk.act(rights.block, PATIENT, STRUCTURE)
+    assert facts(desk, a_professional(NURSE)).authorisation is Authorisation.BLOCKED
+
+
+def test_a_professional_is_never_taken_for_a_structure_of_the_same_identifier(desk: Desk) -> None:
+    opened(desk)
+    desk.act(rights.authorise, PATIENT, whom(CLINIC))
+    assert facts(desk).authorisation is Authorisation.NONE
+    assert facts(desk, a_professional(CLINIC, structure="")).authorisation is Authorisation.VALID
+
+
+def test_in_indirect_mode_the_name_is_of_the_structure_and_stands_for_nobody(desk: Desk) -> None:
+    opened(desk)
+    desk.act(rights.authorise, PATIENT, whom())
+    desk.act(rights.declare_treating_doctor, PATIENT, whom())
+    indirect = facts(desk, a_professional(mode=AuthenticationMode.INDIRECT))
+    assert (indirect.authorisation, indirect.is_treating_doctor) == (Authorisation.NONE, False)
+    assert facts(desk, a_professional(mode=AuthenticationMode.AIR)).is_treating_doctor
+
+
+def test_the_treating_doctor_is_authorised_as_long_as_nobody_else_is(desk: Desk) -> None:
+    opened(desk)
+    desk.act(rights.declare_treating_doctor, PATIENT, whom())
+    found = facts(desk, now="20990101000000")
+    assert (found.is_treating_doctor, found.authorisation) == (True, Authorisation.VALID)
+    desk.act(rights.declare_treating_doctor, PATIENT, whom(NURSE))
+    assert (facts(desk).is_treating_doctor, facts(desk).authorisation) == (False, Authorisation.NONE)
+
+
+def test_a_blocked_treating_doctor_is_none_any_more(desk: Desk) -> None:
+    opened(desk)
+    desk.act(rights.declare_treating_doctor, PATIENT, whom())
+    desk.act(rights.block, PATIENT, whom(), by=HOLDER)
+    assert (facts(desk).is_treating_doctor, facts(desk).authorisation) == (False, Authorisation.BLOCKED)
+
+
+def test_the_caller_of_an_open_server_is_nobody_in_particular(desk: Desk) -> None:
+    opened(desk)
+    desk.act(rights.authorise, PATIENT, whom("open"))
+    assert facts(desk, OPEN_CALLER) == RecordFacts(patient=PATIENT, now=NOW, state=RecordState.OPEN)
+
+
+def test_wishes_and_minority_are_facts(desk: Desk) -> None:
+    opened(desk)
+    wishes = Wishes(opposes_break_glass=True, masked_in_emergency=True, occupational_consent=True)
+    desk.act(rights.set_wishes, PATIENT, wishes)
+    found = facts(desk)
+    assert (found.opposes_break_glass, found.opposes_regulation) == (True, False)
+    assert (found.masked_in_emergency, found.occupational_consent) == (True, True)
+    assert not found.holder_is_minor
+
+
+def test_a_minor_comes_of_age(desk: Desk) -> None:
+    desk.act(life.inform, OTHER, birth_date="20080311")
+    assert facts(desk, patient=OTHER, now="20260310235959").holder_is_minor
+    assert not facts(desk, patient=OTHER, now="20260311000000").holder_is_minor
+
+
+def test_an_authorisation_is_found_among_many(desk: Desk) -> None:
+    opened(desk)
+    for number in range(30):
+        desk.act(rights.authorise, PATIENT, whom(f"80000000{number:04d}"))
+    desk.act(rights.authorise, PATIENT, whom(DOCTOR))
+    assert facts(desk).authorisation is Authorisation.VALID
+    assert facts(desk, a_professional("800000000017", structure="")).authorisation is Authorisation.VALID
+    assert facts(desk, a_professional("800000000030", structure="")).authorisation is Authorisation.NONE
