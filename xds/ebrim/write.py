@@ -131,8 +131,13 @@ def _classification(owner: str, scheme: str, number: int) -> str:
 
 
 def _part_attributes(owner: str, scheme: str, number: int, kind: RegistryObjectType) -> str:
-    """Id and objectType of a part; the id is derived from its owner, so it is the same in every answer."""
-    return f' id="{_name_based_urn(f"{owner} {scheme} {number}")}" objectType="{kind}"'
+    """Id and objectType of a part."""
+    return f' id="{part_id(owner, scheme, number)}" objectType="{kind}"'
+
+
+def part_id(owner: str, scheme: str, number: int) -> str:
+    """Id of the Classification or ExternalIdentifier of this scheme and place: derived, so the same in every answer."""
+    return _name_based_urn(f"{owner} {scheme} {number}")
 
 
 def _name_based_urn(name: str) -> str:
