@@ -197,6 +197,11 @@ class Process:
         self._process, log = _serving(self._settings, in_session=True)
         _wait(self._settings, self._process, log)
 
+    @property
+    def pid(self) -> int:
+        """Of the process and of its group."""
+        return self._process.pid
+
     def kill(self) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -58,7 +58,7 @@ def violations(data: Path, told: Acknowledged) -> Iterator[str]:
 
 
 def _lost(data: Path, told: Acknowledged, documents: dict[str, str], statuses: dict[str, int]) -> Iterator[str]:
-    gone = told.removed | {one for one in told.stored if _may_be_removed(one)}
+    gone = told.removed | {one for one in told.stored if may_be_removed(one)}
     for unique_id, sha256 in told.stored.items():
         if unique_id not in statuses:
             yield f"lost entry: {unique_id}"
@@ -71,7 +71,7 @@ def _lost(data: Path, told: Acknowledged, documents: dict[str, str], statuses: d
             yield f"replaced but approved: {unique_id}"
 
 
-def _may_be_removed(unique_id: str) -> bool:
+def may_be_removed(unique_id: str) -> bool:
     """A removal under way when the crash came may have happened without its answer: every fourth step removes one."""
     return unique_id.endswith(".2") and int(unique_id.split(".")[-2]) % 4 == 0
 
@@ -90,7 +90,7 @@ def _half_visible(
     for unique_id in documents.keys() - statuses.keys():
         yield f"half visible: document without entry {unique_id}"
     for unique_id in statuses.keys() - documents.keys() - told.removed:
-        if not _may_be_removed(unique_id):
+        if not may_be_removed(unique_id):
             yield f"half visible: entry without document {unique_id}"
 
 

@@ -16,7 +16,7 @@ from tests.durability.disk_log import followed, why_no_strace
 from tests.durability.fork_server import Forks, forks
 
 SEED = 20261127
-RANDOM_KILLS = [pytest.param(150, id="150"), pytest.param(10_000, id="10000", marks=pytest.mark.long)]
+RANDOM_KILLS = [pytest.param(200, id="200"), pytest.param(10_000, id="10000", marks=pytest.mark.long)]
 # Short form: the first calls of each kind; long form: every call until the run comes to its end.
 CALLS = ("fsync", "fdatasync", "rename", "pwrite64", "unlink", "openat")
 ENUMERATED = [pytest.param(9, id="first"), pytest.param(10_000, id="all", marks=pytest.mark.long)]
