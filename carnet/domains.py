@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from carnet.codes_file import read_codes_file
 from carnet.settings import Settings, SettingsError
+from cda.national_identifiers import is_ins
 from schemas.value_sets import value_set
 from xds.affinity_domain import AffinityDomain
 
@@ -71,6 +72,10 @@ def _ihe(settings: Settings) -> AffinityDomain:
     )
 
 
+def _ins_problem(identifier: str) -> str:
+    return "" if is_ins(identifier) else "expected an INS: 15 characters, of them 2 for its key"
+
+
 def _dmp(*, check_codes: bool) -> AffinityDomain:
     tables = {
         attribute: frozenset((concept.code, concept.system) for concept in value_set(name).concepts)
@@ -79,6 +84,7 @@ def _dmp(*, check_codes: bool) -> AffinityDomain:
     return AffinityDomain(
         name="dmp",
         assigning_authorities=INS_AUTHORITIES,
+        identifier_problem=_ins_problem,
         identifier_types_allowed=True,
         unique_id_is_oid=True,
         signature_signs_submission_set=True,

@@ -10,8 +10,6 @@ from carnet.settings import Settings
 from carnet.wiring import open_registry
 from registry import patients
 from registry.patients import Source
-from registry.store import Registry
-from xds.datatypes import CX
 
 _OPERATOR = Source(transaction="carnet patient", caller=Caller(name="operator"))
 
@@ -36,7 +34,7 @@ def patient_add(settings: Settings, identifier: str, authority: str, as_json: bo
     patient_id = patient_id_of(identifier, authority)
     registry = open_registry(settings)
     try:
-        _check(registry, identifier, patient_id)
+        _check(identifier, registry.domain.new_patient_problem(patient_id))
         added = registry.units.write(lambda unit: patients.make_known(registry, unit, [patient_id], _OPERATOR)) == 1
     finally:
         registry.units.close()
@@ -60,8 +58,8 @@ def patient_merge(settings: Settings, subsumed: str, surviving: str, authority: 
     old, new = patient_id_of(subsumed, authority), patient_id_of(surviving, authority)
     registry = open_registry(settings)
     try:
-        _check(registry, subsumed, old)
-        _check(registry, surviving, new)
+        _check(subsumed, registry.domain.patient_id_problem(old))
+        _check(surviving, registry.domain.patient_id_problem(new))
         merged = registry.units.write(
             lambda unit: patients.merge(registry, unit, subsumed=old, surviving=new, source=_OPERATOR)
         )
@@ -120,7 +118,6 @@ def patient_show(settings: Settings, identifier: str, authority: str, as_json: b
     print_result({**result, "objects": account.objects}, f"{state}: {held}", as_json)
 
 
-def _check(registry: Registry, identifier: str, patient_id: CX) -> None:
-    problem = registry.domain.patient_id_problem(patient_id)
+def _check(identifier: str, problem: str) -> None:
     if problem:
-        raise click.UsageError(f"{identifier}: {problem}")
+        raise click.UsageError(f"found {identifier}, {problem}")

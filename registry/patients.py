@@ -49,7 +49,7 @@ def make_known(
 
     `action` is what the audit says: `C` created, `U` updated. ITI TF-2: 3.8.4.1.3
     """
-    errors = [error for patient_id in patient_ids for error in _domain_rules(registry, "patient", patient_id)]
+    errors = [error for patient_id in patient_ids for error in _new_patient_rules(registry, patient_id)]
     if errors:
         raise Rejected(errors)
     added = sum(registry.add_patient(unit, patient_id) for patient_id in patient_ids)
@@ -96,9 +96,17 @@ def _locked(registry: Registry, unit: UnitOfWork, subsumed: CX, surviving: CX) -
     return old, new
 
 
+def _new_patient_rules(registry: Registry, patient_id: CX) -> Iterator[RegistryError]:
+    yield from _value_rules("patient", patient_id, registry.domain.new_patient_problem(patient_id))
+
+
 def _domain_rules(registry: Registry, name: str, patient_id: CX) -> Iterator[RegistryError]:
-    """An authority of ours, and a value that metadata can carry."""
-    problem = registry.domain.patient_id_problem(patient_id)
+    """An authority of ours; what is known already has the form it has."""
+    yield from _value_rules(name, patient_id, registry.domain.patient_id_problem(patient_id))
+
+
+def _value_rules(name: str, patient_id: CX, problem: str) -> Iterator[RegistryError]:
+    """What the domain says of an identifier, and a value that metadata can carry."""
     if problem:
         yield _error(name, ErrorCode.REGISTRY, f"found {patient_id.text!r}, {problem}")
     if len(patient_id.key) > LONGEST_IDENTIFIER or not patient_id.id.isprintable():

@@ -3,7 +3,7 @@
 The code of a transaction never asks which country it is in; it asks this value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from xds.datatypes import CX
@@ -18,6 +18,7 @@ class AffinityDomain:
     in where it sends neither.
     `propagated_memberships_are_members`: a Folder membership carried over to a new version is itself a member of the
     SubmissionSet of the update; one test kit expects otherwise. `home_community_id` is a `urn:oid:`, empty when none.
+    `identifier_problem`: what is expected of an identifier where these authorities cannot have given this one.
     `restricted_update_is_strict`: hash, size and mimeType are no more modifiable by ITI-92 than identifiers are.
     `signature_signs_submission_set`: a signature entry `signs` the SubmissionSet itself, as in a DMP lot.
     """
@@ -26,6 +27,7 @@ class AffinityDomain:
     assigning_authorities: frozenset[str] = frozenset()
     authority_names: Mapping[str, str] = field(default_factory=dict)
     default_authority: str = ""
+    identifier_problem: Callable[[str], str] = lambda _: ""
     identifier_types_allowed: bool = False
     unique_id_is_oid: bool = False
     signature_signs_submission_set: bool = False
@@ -46,3 +48,7 @@ class AffinityDomain:
         if not self.is_assigned_by(patient_id.authority):
             return f"expected an assigning authority of the domain: {', '.join(sorted(self.assigning_authorities))}"
         return ""
+
+    def new_patient_problem(self, patient_id: CX) -> str:
+        """Why no patient can become known by this identifier; empty when one can."""
+        return self.patient_id_problem(patient_id) or self.identifier_problem(patient_id.id)

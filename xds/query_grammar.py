@@ -26,6 +26,7 @@ _ITEM = re.compile(rf"\s*(?:'([^']*(?:''[^']*){{0,{MAX_ITEM_LENGTH}}})'(?!')|([^
 _OBSOLETE = re.compile(r"\$XDS\w+(Code|CodeList|ContentType)Scheme\Z")
 _EMPTY = frozenset({"", "()", "''", "('')"})
 _SHOWN = 60
+_FEW = 3  # values shown of a list
 
 Groups = tuple[tuple[str, ...], ...]
 
@@ -97,15 +98,21 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
+def _end_of(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"…{text[-_SHOWN:]}")
+
+
 def _request_errors(request: AdhocQuery, queries: Mapping[str, StoredQuery]) -> Iterator[RegistryError]:
     if request.id not in queries:
-        context = f"AdhocQuery id: found {_shown(request.id)}, not a stored query of this transaction"
+        names = ", ".join(query.name for query in queries.values())
+        context = f"AdhocQuery id: found {_shown(request.id)}, expected that of {names}"
         yield _error(ErrorCode.UNKNOWN_STORED_QUERY, context)
     if request.return_type not in {kind.value for kind in ReturnType}:
         context = f"returnType: found {_shown(request.return_type)}, expected LeafClass or ObjectRef"
         yield _error(ErrorCode.REGISTRY, context)
     if len(request.slots) > MAX_PARAMETERS:
-        yield _error(ErrorCode.REGISTRY, f"found {len(request.slots)} Slots, expected at most {MAX_PARAMETERS}")
+        context = f"AdhocQuery: found {len(request.slots)} Slots, expected at most {MAX_PARAMETERS}"
+        yield _error(ErrorCode.REGISTRY, context)
 
 
 def _by_name(slots: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, list[tuple[str, ...]]]:
@@ -121,7 +128,10 @@ def _obsolete(unknown: Iterable[str], values: Mapping[str, Groups]) -> Iterator[
     """
     for name in sorted(one for one in unknown if len(one) <= MAX_ITEM_LENGTH and _OBSOLETE.match(one)):
         if not values.get(name.removesuffix("Scheme")):
-            yield _error(ErrorCode.REGISTRY, f"{name}: obsolete, give the scheme with the code as 'code^^codingScheme'")
+            context = (
+                f"{_shown(name)}: found an obsolete parameter, expected the scheme with the code, 'code^^codingScheme'"
+            )
+            yield _error(ErrorCode.REGISTRY, context)
 
 
 def _read_parameter(parameter: Parameter, slots: Sequence[tuple[str, ...]]) -> tuple[Groups, list[RegistryError]]:
@@ -157,7 +167,7 @@ def _read_group(parameter: Parameter, texts: Sequence[str]) -> list[str]:
         for item in _read_value(parameter, text):
             items.append(item)
             if len(items) > MAX_VALUES:
-                raise ValueError(f"found more than {MAX_VALUES} values in one Slot")
+                raise ValueError(f"found more than {MAX_VALUES} values in one Slot, expected at most {MAX_VALUES}")
     values = _checked_items(parameter, items)
     if len(values) > 1 and not parameter.many:
         raise _SeveralValues(f"found {len(values)} values, expected one")
@@ -171,12 +181,12 @@ def _read_value(parameter: Parameter, text: str) -> Iterator[tuple[bool, str]]:
     text = text.strip()
     if text.startswith("("):
         if not text.endswith(")"):
-            raise ValueError("expected the list to end with )")
+            raise ValueError(f"found the list {_end_of(text)}, expected it to end with )")
         yield from _items(text[1:-1])
         return
     for number, item in enumerate(_items(text)):
         if parameter.many and (number or not item[0]):
-            raise ValueError(f"expected a list in parentheses, found {_shown(text)}")
+            raise ValueError(f"found {_shown(text)}, expected a list in parentheses")
         yield item
 
 
@@ -186,14 +196,16 @@ def _items(text: str) -> Iterator[tuple[bool, str]]:
     while True:
         match = _ITEM.match(text, at)
         if match is None:
-            raise ValueError(f"expected 'text' in single quotes or a number at {_shown(text[at : at + _SHOWN + 1])}")
+            raise ValueError(
+                f"found {_shown(text[at : at + _SHOWN + 1])}, expected 'text' in single quotes or a number"
+            )
         quoted = match[1] is not None
         yield quoted, match[1].replace("''", "'") if quoted else match[2]
         at = match.end()
         if at == len(text):
             return
         if text[at] != ",":
-            raise ValueError(f"expected a comma between values at {_shown(text[at : at + _SHOWN + 1])}")
+            raise ValueError(f"found {_shown(text[at : at + _SHOWN + 1])} behind a value, expected a comma")
         at += 1
 
 
@@ -204,7 +216,7 @@ def _checked_items(parameter: Parameter, items: Sequence[tuple[bool, str]]) -> l
         try:
             values.append(_checked(parameter, item, quoted=quoted))
         except ValueError as fault:
-            faults.append(f"{fault}, found {_shown(item)}")
+            faults.append(f"found {_shown(item)}, {fault}")
     if faults:
         more = f" (and {len(faults) - 1} more values)" if len(faults) > 1 else ""
         raise ValueError(faults[0] + more)
@@ -251,7 +263,8 @@ def _understood(parameter: Parameter, groups: Sequence[tuple[str, ...]]) -> tupl
     known = {str(status) for status in AvailabilityStatus}
     kept = tuple(value for group in groups for value in group if value in known)
     if not kept and any(groups):
-        context = f"{parameter.name}: found no status that is understood"
+        found = ", ".join(_shown(value) for value in next(filter(None, groups))[:_FEW])
+        context = f"{parameter.name}: found {found}, expected one of {', '.join(AvailabilityStatus)}"
         return (), [_error(ErrorCode.STORED_QUERY_MISSING_PARAM, context)]
     return ((kept,) if kept else ()), []
 
@@ -260,7 +273,7 @@ def _missing(query: StoredQuery, given: set[str]) -> Iterator[RegistryError]:
     """What is required, and groups of which something is required. ITI TF-2: 3.18.4.1.3"""
     for parameter in query.parameters:
         if parameter.required and parameter.name not in given:
-            context = f"{parameter.name}: required by {query.name}, found no value"
+            context = f"{parameter.name}: found no value, expected what {query.name} requires"
             yield _error(ErrorCode.STORED_QUERY_MISSING_PARAM, context)
     alternatives = tuple(parameter.name for parameter in query.parameters if parameter.alternative)
     for names in (alternatives, query.at_least_one):
@@ -285,7 +298,8 @@ def _excess(query: StoredQuery, values: Mapping[str, Groups]) -> Iterator[Regist
     """Bounds on what one request may cost."""
     total = sum(len(group) for groups in values.values() for group in groups)
     if total > MAX_ALL_VALUES:
-        yield _error(ErrorCode.REGISTRY, f"found {total} values in all Slots, expected at most {MAX_ALL_VALUES}")
+        context = f"{query.name}: found {total} values in all Slots, expected at most {MAX_ALL_VALUES}"
+        yield _error(ErrorCode.REGISTRY, context)
     patterns = [parameter.name for parameter in query.parameters if parameter.type is ParameterType.PATTERN]
     wild = sum(has_wildcard(value) for name in patterns for group in values.get(name, ()) for value in group)
     if wild > MAX_WILDCARDS:

@@ -81,5 +81,5 @@ def handle(
 def _check_single_patient(found: Iterable[Found]) -> None:
     """LeafClass answers of queries by id do not mix patients. ITI TF-2: 3.18.4.1.3"""
     if len({one.patient_key for one in found}) > 1:
-        context = "the LeafClass result would hold objects of more than one patient; ask for ObjectRef"
+        context = "LeafClass result: found objects of several patients, expected those of one; ask for ObjectRef"
         raise Rejected([RegistryError(code=ErrorCode.RESULT_NOT_SINGLE_PATIENT, context=context)])

@@ -64,7 +64,10 @@ class Answer:
 
     def _check(self, count: int) -> None:
         if count > self._limit:
-            context = f"found more than {self._limit} objects; narrow the query or ask for ObjectRef"
+            limit = self._limit
+            context = (
+                f"result: found more than {limit} objects, expected at most {limit}; narrow it or ask for ObjectRef"
+            )
             raise Rejected([RegistryError(code=ErrorCode.TOO_MANY_RESULTS, context=context)])
 
 

@@ -51,6 +51,18 @@ def test_an_identifier_of_another_domain_is_a_usage_error(data: str) -> None:
     assert "expected an assigning authority of the domain" in refused.output
 
 
+@pytest.mark.parametrize("identifier", ["123", "25806352380418", "2580635238041860", "25806352380418X", cx("123")])
+def test_an_identifier_that_is_no_ins_is_refused_and_not_kept(data: str, identifier: str) -> None:
+    refused = run(data, "add", identifier)
+    assert refused.exit_code == 2
+    assert f"found {identifier}, expected an INS: 15 characters" in refused.output
+    assert run(data, "list").output == ""
+
+
+def test_an_affinity_domain_of_its_own_has_identifiers_of_any_form(data: str) -> None:
+    assert run(data, "add", "123^^^&1.2.3&ISO", "--domain", "ihe").output == "patient added\n"
+
+
 def test_showing_an_unknown_patient_is_exit_code_1(data: str) -> None:
     shown = run(data, "show", OLD)
     assert (shown.exit_code, shown.output) == (1, "patient unknown\n")

@@ -1,5 +1,6 @@
 """The grammar of stored queries: values, lists, AND and OR, and the code of each violation."""
 
+import re
 import time
 
 import pytest
@@ -23,6 +24,8 @@ from xds.vocabulary import AvailabilityStatus
 
 PATIENT = ("$XDSDocumentEntryPatientId", ("'1^^^&1.2.3&ISO'",))
 STATUS = ("$XDSDocumentEntryStatus", (f"('{AvailabilityStatus.APPROVED}')",))
+# Every error says where, what was found there, and what was expected.
+WHERE_FOUND_EXPECTED = re.compile(r"[^:]+: found .+, expected .+", re.DOTALL)
 EVENTS, TYPES, AUTHOR = "$XDSDocumentEntryEventCodeList", "$XDSDocumentEntryTypeCode", "$XDSDocumentEntryAuthorPerson"
 
 
@@ -35,7 +38,8 @@ def codes(
 ) -> list[ErrorCode]:
     with pytest.raises(Rejected) as caught:
         read_query(AdhocQuery(id=query, return_type=kind, slots=slots))
-    assert all(error.context for error in caught.value.errors)
+    for error in caught.value.errors:
+        assert WHERE_FOUND_EXPECTED.fullmatch(error.context), error.context
     return [error.code for error in caught.value.errors]
 
 
@@ -101,6 +105,48 @@ def test_a_malformed_value_is_a_registry_error(name: str, value: str) -> None:
 @pytest.mark.parametrize("value", ["1^^^&1.2.3&ISO", "'1'", "'1^^^'", "(1^^^&1.2.3&ISO)"])
 def test_a_malformed_patient_is_a_registry_error(value: str) -> None:
     assert codes(("$XDSDocumentEntryPatientId", (value,)), STATUS) == [ErrorCode.REGISTRY]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found", "expected"),
+    [
+        (TYPES, "('a^^s'", "found the list \"('a^^s'\"", "expected it to end with )"),
+        (TYPES, f"('{'a' * 90}^^s'", "aaa^^s'\"", "expected it to end with )"),
+        (TYPES, "a^^s", "found 'a^^s'", "expected a list in parentheses"),
+        (TYPES, "('a^^s' 'b^^s')", "found \"'b^^s'\" behind a value", "expected a comma"),
+        (TYPES, "('a^^s',)", "found ''", "expected 'text' in single quotes or a number"),
+        (TYPES, "('a')", "found 'a'", "expected code^^codingScheme"),
+        (TYPES, "(" + "'a^^s'," * MAX_VALUES + "'a^^s')", f"found more than {MAX_VALUES} values", "at most"),
+        (EVENTS, "('')", "found ''", "expected a value between the quotes"),
+        ("$XDSDocumentEntryType", "('urn:uuid:0')", "found 'urn:uuid:0'", "expected one of urn:uuid:"),
+        ("$XDSDocumentEntryCreationTimeFrom", "yesterday", "found 'yesterday'", "expected DTM"),
+        ("$MetadataLevel", "3", "found '3'", "expected 1 or 2"),
+    ],
+)
+def test_an_error_names_what_was_found_what_was_expected_and_where(
+    name: str, value: str, found: str, expected: str
+) -> None:
+    with pytest.raises(Rejected) as caught:
+        find((name, (value,)))
+    [error] = caught.value.errors
+    assert error.context.startswith(f"{name}: ")
+    assert found in error.context
+    assert expected in error.context
+
+
+def test_a_status_that_is_not_understood_is_shown() -> None:
+    with pytest.raises(Rejected) as caught:
+        read_query(
+            AdhocQuery(
+                id=FIND_DOCUMENTS.id,
+                return_type="ObjectRef",
+                slots=(PATIENT, (STATUS[0], ("('urn:approved','Approved')",))),
+            )
+        )
+    assert (
+        f"found 'urn:approved', 'Approved', expected one of {AvailabilityStatus.APPROVED}"
+        in caught.value.errors[0].context
+    )
 
 
 def test_several_values_where_one_is_meant_are_refused() -> None:
@@ -169,4 +215,4 @@ def test_noise_is_read_or_rejected_and_nothing_else(text: str, name: str) -> Non
     try:
         find((name, (text,)))
     except Rejected as rejected:
-        assert rejected.errors
+        assert all(WHERE_FOUND_EXPECTED.fullmatch(error.context) for error in rejected.errors)
