@@ -58,10 +58,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """The other end of the connection: its address, and the subject of the certificate it proved (RFC 4514)."""
+    """The other end of the connection: its address, and the subject of the certificate it proved (RFC 4514).
+
+    `is_repository`: it is a repository of this registry, which asks for a caller whom it has verified.
+    """
 
     address: str = ""
     certificate: str = ""
+    is_repository: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

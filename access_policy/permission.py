@@ -12,9 +12,19 @@ _TRANSACTIONS = {
 
 
 def permits(caller: Caller, transaction: str) -> bool:
-    """Whether the caller may run a transaction. DMP 6.4 (AIR never feeds); ITI TF-2: 3.40.4.1.2.2 (role, purpose)"""
+    """Whether the caller may run a transaction. DMP 6.4 (AIR never feeds); ITI TF-2: 3.40.4.1.2.2 (role, purpose)
+
+    A repository registers what it was provided with: the right to provide is that of its caller, and where it names no
+    caller it answers for that itself. ITI TF-1: 10.2.1
+    """
     if caller.is_open:
         return True
+    if caller.peer.is_repository:
+        return transaction == "ITI-42" and (caller.credentials is None or _permits(caller, "ITI-41"))
+    return _permits(caller, transaction)
+
+
+def _permits(caller: Caller, transaction: str) -> bool:
     if caller.credentials is None or not (caller.roles and caller.purposes):
         return False
     if caller.mode is AuthenticationMode.AIR and transaction == "ITI-41":

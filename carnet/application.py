@@ -17,10 +17,12 @@ from carnet.authentication import (
     open_caller,
     proved_caller,
 )
+from carnet.carried_caller import IsTrusted, or_carried
 from carnet.failures import log_unexpected
 from carnet.fhir_callers import proved_fhir_caller
 from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
-from carnet.internal_door import internal_blueprint, shows
+from carnet.internal_door import internal_blueprint, is_one_of, shows
+from carnet.listed_clients import ListedClients
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
 from carnet.settings import SettingsError, check_security
@@ -47,7 +49,7 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     of_message, of_request = _callers(actors, peer_certificate)
     app.register_blueprint(_fhir(actors, of_request))
     if actors.registry is not None:
-        app.register_blueprint(_internal(actors.registry, actors))
+        app.register_blueprint(_internal(actors.registry, actors, _is_trusted(actors, peer_certificate)))
     _add_health(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
@@ -65,10 +67,17 @@ def _fhir(actors: Actors, caller_of: CallerOfRequest) -> flask.Blueprint:
     )
 
 
-def _internal(registry: Registry, actors: Actors) -> flask.Blueprint:
+def _is_trusted(actors: Actors, peer_certificate: PeerCertificate | None) -> IsTrusted:
+    """How a process of the same record proves that it is one: by the secret on loopback, else by certificate."""
+    if peer_certificate is None:
+        return shows(actors.internal_secret)
+    return is_one_of(ListedClients(actors.settings.internal_clients), peer_certificate)
+
+
+def _internal(registry: Registry, actors: Actors, is_trusted: IsTrusted) -> flask.Blueprint:
     """A submission is at most three times as long in JSON as in XML."""
     largest, is_open = 3 * actors.settings.max_root_mb * MEGABYTE, actors.settings.security == "open"
-    return internal_blueprint(registry, shows(actors.internal_secret), largest=largest, open_callers=is_open)
+    return internal_blueprint(registry, is_trusted, largest=largest, open_callers=is_open)
 
 
 def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[CallerOfMessage, CallerOfRequest]:
@@ -76,11 +85,13 @@ def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[
 
     With `--security open` on loopback nobody is asked; `check_security` refuses any other way to start.
     """
+    is_trusted = _is_trusted(actors, peer_certificate)
     if peer_certificate is None:
-        return open_caller, _open_caller
+        return or_carried(open_caller, is_trusted, lambda _environ: None, open_callers=True), _open_caller
     authenticator = LiveAuthenticator(actors.settings, actors.units, TrustFolder(actors.settings))
     of_request = proved_fhir_caller(authenticator, peer_certificate, actors.auditor.refused)
-    return proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused), of_request
+    proved = proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused)
+    return or_carried(proved, is_trusted, peer_certificate, open_callers=False), of_request
 
 
 def _open_caller(environ: WSGIEnvironment) -> Caller:

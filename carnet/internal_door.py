@@ -1,4 +1,4 @@
-"""The door for repositories in other processes: `/internal/registry`, shut to everybody without the shared secret."""
+"""The door for repositories in other processes: `/internal/registry`, shut to everybody but them."""
 
 import hmac
 from collections.abc import Callable
@@ -8,9 +8,12 @@ from wsgiref.types import WSGIEnvironment
 import flask
 
 from access_policy.caller import Caller
+from carnet.authentication import PeerCertificate
 from carnet.caller_json import NoCaller, read_caller
+from carnet.carried_caller import IsTrusted
 from carnet.failures import log_unexpected
 from carnet.internal_calls import PREFIX, BadCall, read_call, texts, write_call
+from carnet.listed_clients import ListedClients
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
 from registry.answers import storage_error
@@ -23,7 +26,15 @@ from xds.ebrim.response import registry_response
 from xds.errors import RegistryError, Rejected
 from xds.xml import BadXml, parse
 
-IsTrusted = Callable[[WSGIEnvironment], bool]
+
+def is_one_of(clients: ListedClients, peer_certificate: PeerCertificate) -> IsTrusted:
+    """Whether a request comes over a connection that one of these client certificates opened."""
+
+    def is_trusted(environ: WSGIEnvironment) -> bool:
+        certificate = peer_certificate(environ)
+        return certificate is not None and certificate in clients
+
+    return is_trusted
 
 
 def shows(secret: str) -> IsTrusted:
@@ -47,7 +58,9 @@ def internal_blueprint(
     @door.post("/<question>")
     def answer(question: str) -> flask.Response:
         if not is_trusted(flask.request.environ):
-            return _refused(401, "expected the secret that registry and repository share")
+            return _refused(
+                401, "expected the secret that registry and repository share, or a certificate of internal_clients"
+            )
         if question not in questions:
             return _refused(404, f"no such question; known are {', '.join(questions)}")
         length = flask.request.content_length

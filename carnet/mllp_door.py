@@ -21,6 +21,7 @@ import structlog
 from access_policy.caller import Caller
 from carnet.address import address_of
 from carnet.auditing import Auditor
+from carnet.listed_clients import listed
 from carnet.mllp_listener import MllpLimits, MllpListener
 from carnet.mllp_tls import TlsPolicy, tls_policy
 from carnet.settings import Settings, SettingsError, is_loopback
@@ -92,11 +93,6 @@ def _tls(settings: Settings, host: str) -> TlsPolicy | None:
         )
     except OSError as problem:
         raise SettingsError(f"settings mllp_certificate, mllp_key, mllp_trust: {problem}") from problem
-
-
-def listed(text: str) -> frozenset[str]:
-    """The parts of a setting that semicolons separate."""
-    return frozenset(one.strip() for one in text.split(";") if one.strip())
 
 
 class Attendant:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from access_policy.caller import Caller, Peer
+from carnet.listed_clients import client_named
 from carnet.tls import hardened_context
 
 # Names of getpeercert() -> attribute types. RFC 4514: 3
@@ -25,7 +26,6 @@ _ATTRIBUTE_TYPES = {
     "userId": "UID",
 }
 _SPECIAL = re.compile(r'([,+"\\<>;=])')
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class NotAllowed(Exception):
@@ -62,13 +62,7 @@ def tls_policy(*, certificate: str, key: str, trust: str, clients: frozenset[str
     context = hardened_context()
     context.load_cert_chain(certificate, key or None)
     context.load_verify_locations(trust)
-    return TlsPolicy(context=context, clients=frozenset(_client(one) for one in clients))
-
-
-def _client(text: str) -> str:
-    """A fingerprint with or without colons, or a subject with or without blanks behind its commas."""
-    fingerprint = text.replace(":", "").lower()
-    return fingerprint if _FINGERPRINT.match(fingerprint) else re.sub(r"(?<!\\),\s+", ",", text.strip())
+    return TlsPolicy(context=context, clients=frozenset(client_named(one) for one in clients))
 
 
 def subject_of(certificate: Mapping[str, object]) -> str:

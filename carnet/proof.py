@@ -2,8 +2,8 @@
 
 import base64
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,20 @@ _PLACE = click.Path(exists=True, path_type=Path)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """`context` None speaks plain HTTP; `assertion` None shows none."""
+    """`context` None speaks plain HTTP; `assertion` None shows none.
+
+    `carried`: another block of the SOAP header that says for whom it is, `headers` of HTTP that make it believed.
+    """
 
     context: ssl.SSLContext | None = None
     assertion: etree._Element | None = None
+    carried: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def security_header(self) -> bytes:
-        """The wsse:Security header block of a SOAP message; empty without assertion. ITI TF-2: 3.40.4.1.2"""
-        return b"" if self.assertion is None else security_header(self.assertion)
+        """The blocks of a SOAP header that say who asks: wsse:Security with an assertion. ITI TF-2: 3.40.4.1.2"""
+        return self.carried if self.assertion is None else security_header(self.assertion) + self.carried
 
     @property
     def authorization(self) -> dict[str, str]:

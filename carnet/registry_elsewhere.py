@@ -8,7 +8,8 @@ import structlog
 from access_policy.caller import Caller
 from carnet.caller_json import write_caller
 from carnet.exchange import ClientError, NotTaken, base_url, exchange
-from carnet.internal_calls import PREFIX, BadCall, read_call, read_secret, write_call
+from carnet.internal_calls import PREFIX, BadCall, read_call, write_call
+from carnet.internal_proof import Shown
 from carnet.settings import Settings
 from carnet.xds_client import Answer, XdsClient, read_answer
 from registry.sql.stored_entries import START, StoredEntry
@@ -30,18 +31,16 @@ class RegistryElsewhere:
 
     def __init__(self, settings: Settings) -> None:
         """Opens nothing yet. Raises SettingsError for a secret that cannot be used."""
-        self._url, self._timeout = base_url(settings.registry_url), float(settings.registry_timeout_seconds)
-        self._xds = XdsClient(settings.registry_url, timeout=self._timeout)
+        self._registry, self._timeout = settings.registry_url, float(settings.registry_timeout_seconds)
         self._takes_limited = settings.limited_metadata
-        self._headers = {
-            "Authorization": f"Bearer {read_secret(settings)}",
-            "Content-Type": "application/json",
-        }
+        self._shown = Shown(settings)
+        self._url = base_url(settings.registry_url, self._shown.context)
 
-    def register(self, reading: Reading, _caller: Caller) -> Sequence[RegistryError]:
-        """Register Document Set-b [ITI-42]; returns warnings. The registry sees this repository as its caller."""
+    def register(self, reading: Reading, caller: Caller) -> Sequence[RegistryError]:
+        """Register Document Set-b [ITI-42]; returns warnings. The registry judges the claims of the caller."""
+        client = XdsClient(self._registry, timeout=self._timeout, proof=self._shown.for_caller(caller))
         try:
-            answer = self._xds.register(reading.submission)
+            answer = client.register(reading.submission)
         except NotTaken as problem:
             raise _not_available(problem, _kind(problem)) from problem
         except ClientError as problem:
@@ -116,7 +115,9 @@ class RegistryElsewhere:
 
     def _asked(self, question: str, told: dict[str, Any], *, timeout: float) -> dict[str, Any]:
         path = f"{PREFIX}/{question}"
-        status, _, body = exchange(self._url, path, write_call(**told), self._headers, timeout=timeout)
+        headers = {**self._shown.headers, "Content-Type": "application/json"}
+        call, context = write_call(**told), self._shown.context
+        status, _, body = exchange(self._url, path, call, headers, timeout=timeout, context=context)
         if status != 200:
             failure = NotTaken if 400 <= status < 500 else ClientError
             raise failure(f"{self._url.geturl()}{path} answered {status}: {body[:300].decode('utf-8', 'replace')}")

@@ -26,6 +26,7 @@ SETTINGS_OF_ROLES = {
     "scrub_mb_per_s": Role.REPOSITORY,
     "limited_metadata": Role.RECIPIENT,
     "mllp": Role.REGISTRY,
+    "internal_clients": Role.REGISTRY,
 }
 
 
@@ -38,9 +39,7 @@ def read_roles(text: str) -> frozenset[Role]:
     return frozenset(Role(word) for word in words)
 
 
-def roles_rules(
-    roles: Collection[Role], *, registry_url: str, internal_secret_file: str, given: Collection[str]
-) -> Iterator[str]:
+def roles_rules(roles: Collection[Role], *, registry_url: str, given: Collection[str]) -> Iterator[str]:
     """What does not fit together, one sentence each; `given` are the settings that are not the default."""
     for role, needed in _NEEDED.items():
         if role in roles and needed not in roles:
@@ -50,8 +49,6 @@ def roles_rules(
     if Role.REPOSITORY in roles and Role.REGISTRY not in roles:
         if not registry_url:
             yield "setting registry_url: a repository without the role registry needs the URL of its registry"
-        if not internal_secret_file:
-            yield "setting internal_secret_file: a repository without the role registry needs the secret it shares"
     for name, role in SETTINGS_OF_ROLES.items():
         if name in given and role not in roles:
             yield f"setting {name}: is for the role {role}, which this process does not have"

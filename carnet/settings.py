@@ -7,7 +7,7 @@ that is not listed here is an error.
 import ipaddress
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,18 @@ class Settings:
     roles: str = _setting(ALL_ROLES, "actors of this process, separated by commas")
     registry_url: str = _setting("", "URL of the registry, for a repository in a process of its own")
     internal_secret_file: str = _setting(
-        "", "file with the secret that registry and repository share when they run apart; readable by its owner alone"
+        "",
+        "file with the secret that registry and repository share when they run apart on one machine without TLS; "
+        "readable by its owner alone",
+    )
+    internal_certificate: str = _setting(
+        "", "client certificate that this process shows its registry over TLS, PEM, then its chain"
+    )
+    internal_key: str = _setting("", "its private key, PEM; default the .key file beside it, or in it")
+    internal_clients: str = _setting(
+        "",
+        "client certificates of the repositories of this registry: SHA-256 fingerprints or subjects (CN=…,O=…), "
+        "separated by semicolons",
     )
     registry_timeout_seconds: int = _setting(30, "seconds of silence after which a registry elsewhere is given up")
     trust: str = _setting(
@@ -371,24 +382,39 @@ def _check_roles(settings: Settings) -> None:
     except ValueError as problem:
         raise SettingsError(f"setting roles: {problem}") from None
     given = [one.name for one in fields(settings) if getattr(settings, one.name) != one.default]
-    url, secret = settings.registry_url, settings.internal_secret_file
-    for sentence in roles_rules(roles, registry_url=url, internal_secret_file=secret, given=given):
+    url = settings.registry_url
+    for sentence in roles_rules(roles, registry_url=url, given=given):
         raise SettingsError(sentence)
-    if not url:
-        return
-    if not _is_local_http(url):
-        raise SettingsError(
-            f"setting registry_url: found {url!r}, expected http://127.0.0.1:PORT: "
-            "a registry is asked on this machine only"
+    for sentence in _way_rules(settings) if url else ():
+        raise SettingsError(sentence)
+
+
+def _way_rules(settings: Settings) -> Iterator[str]:
+    """How a registry elsewhere is reached: without TLS on this machine, with the secret; else with a certificate."""
+    url = settings.registry_url
+    scheme = _scheme(url)
+    if scheme == "https":
+        for name in ("internal_certificate", "trust"):
+            if not getattr(settings, name):
+                yield f"setting {name}: a registry under https:// is shown a client certificate and believed by trust"
+    elif scheme != "http":
+        yield (
+            f"setting registry_url: found {url!r}, expected https://HOST:PORT, or http://127.0.0.1:PORT: "
+            "without TLS a registry is asked on this machine only"
         )
+    elif not settings.internal_secret_file:
+        yield "setting internal_secret_file: a registry under http:// is shown the secret it shares with its repositories"
 
 
-def _is_local_http(url: str) -> bool:
-    parts = urlsplit(url)
+def _scheme(url: str) -> str:
+    """Of a URL that can be asked; empty for any other, and for http beyond this machine."""
     try:
-        return parts.scheme == "http" and parts.port != 0 and is_loopback(parts.hostname or "")
+        parts = urlsplit(url)
+        is_asked = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        return False
+        return ""
+    is_safe = parts.scheme == "https" or is_loopback(parts.hostname or "")
+    return parts.scheme if is_asked and is_safe else ""
 
 
 def check_security(settings: Settings) -> None:
@@ -397,9 +423,15 @@ def check_security(settings: Settings) -> None:
         raise SettingsError("setting clock: found one with --security mtls, expected none: it is for tests")
     if settings.security == "mtls":
         _check_mtls(settings)
-    elif not is_loopback(settings.host):
+        return
+    if not is_loopback(settings.host):
         raise SettingsError(
             f"--security open asks nobody who they are and is refused on {settings.host}: use --host 127.0.0.1"
+        )
+    if settings.registry_url and _scheme(settings.registry_url) == "https":
+        raise SettingsError(
+            "setting registry_url: found https://: a registry that asks for proof takes no callers of a repository "
+            "with --security open"
         )
 
 
@@ -411,10 +443,10 @@ def _check_mtls(settings: Settings) -> None:
             f"--security mtls needs {' and '.join(f'--{name}' for name in missing)} (a test IGC: carnet pki init); "
             "--security open asks nobody who they are and serves loopback only"
         )
-    if settings.registry_url:
+    if settings.registry_url and _scheme(settings.registry_url) != "https":
         raise SettingsError(
-            "setting registry_url: registry and repository in two processes talk without TLS, which goes with "
-            "--security open on loopback only"
+            f"setting registry_url: found {settings.registry_url!r}, expected https://HOST:PORT: with --security mtls "
+            "registry and repository talk over TLS too"
         )
     if settings.is_behind_proxy and not settings.base_url:
         raise SettingsError(f"--host {settings.host} needs --base-url, the URL under which clients reach the proxy")

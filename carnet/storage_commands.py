@@ -32,6 +32,7 @@ from storage.unit_of_work import Units
 DOCUMENTS = (
     *("data", "database", "documents", "documents_former", "s3_endpoint", "s3_region", "s3_plain_http"),
     *("roles", "registry_url", "internal_secret_file", "registry_timeout_seconds"),
+    *("internal_certificate", "internal_key", "trust", "crl"),
 )
 _REPAIRABLE = (Kind.MISSING_BLOB, Kind.DAMAGED_BLOB)
 _ASKED_AT_ONCE = 200

@@ -56,6 +56,29 @@ def hardened_context() -> ssl.SSLContext:
     return context
 
 
+def client_context(settings: Settings) -> ssl.SSLContext:
+    """What this process opens connections with to others of its record: its certificate, and whose it believes.
+
+    Raises SettingsError.
+    """
+    trust, context = open_trust(settings), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(":".join(SUITES) + ":@SECLEVEL=2")
+    certificate = settings.internal_certificate
+    try:
+        context.load_cert_chain(certificate, settings.internal_key or _key_beside(certificate))
+    except OSError as problem:
+        raise SettingsError(f"settings internal_certificate, internal_key: {certificate}: {problem}") from problem
+    _load_authorities(context, trust)
+    return context
+
+
+def watched_client_context(settings: Settings) -> Reloading[ssl.SSLContext]:
+    """The same, read again when a file changes. Raises SettingsError."""
+    files = (settings.internal_certificate, settings.internal_key, settings.trust, settings.crl)
+    return Reloading(lambda: client_context(settings), files)
+
+
 def watched_tls(settings: Settings) -> Reloading[ServerTls]:
     """The TLS of the settings, read again when a file changes. Raises SettingsError."""
     return Reloading(lambda: read_tls(settings), (settings.certificate, settings.key, settings.trust, settings.crl))

@@ -211,7 +211,8 @@ class XdsClient:
     def _post(
         self, url: SplitResult, service: str, content_type: str, message: Iterable[bytes], *, length: int | None
     ) -> tuple[int, str, bytes]:
-        headers = {"Content-Type": content_type} | ({} if length is None else {"Content-Length": str(length)})
+        headers = {"Content-Type": content_type, **self._proof.headers}
+        headers |= {} if length is None else {"Content-Length": str(length)}
         context = self._proof.context
         return exchange(url, f"/xds/{service}", message, headers, timeout=self._timeout, context=context)
 

@@ -83,6 +83,12 @@ def test_an_ipv6_address_stands_in_brackets() -> None:
 
 
 APART = {"roles": "repository", "registry_url": "http://127.0.0.1:8080", "internal_secret_file": "secret"}
+OVER_TLS = {
+    "roles": "repository",
+    "registry_url": "https://registry.example",
+    "internal_certificate": "clinic.pem",
+    "trust": "trust",
+}
 
 
 def test_a_process_has_every_role_unless_told_otherwise() -> None:
@@ -99,11 +105,13 @@ def test_a_process_has_every_role_unless_told_otherwise() -> None:
         ({"roles": "registry,recipient"}, "recipient works with repository"),
         ({**APART, "roles": "repository,fhir"}, "fhir works with registry"),
         ({**APART, "registry_url": ""}, "registry_url: a repository without the role registry needs"),
-        ({**APART, "internal_secret_file": ""}, "internal_secret_file: a repository without"),
+        ({**APART, "internal_secret_file": ""}, "internal_secret_file: a registry under http://"),
         ({"registry_url": "http://127.0.0.1:8080"}, "has the role registry itself"),
-        ({**APART, "registry_url": "https://127.0.0.1:8080"}, "expected http://127.0.0.1:PORT"),
+        ({**APART, "registry_url": "https://127.0.0.1:8080"}, "internal_certificate: a registry under https://"),
+        ({**OVER_TLS, "trust": ""}, "trust: a registry under https://"),
+        ({**OVER_TLS, "internal_clients": "CN=a"}, "internal_clients: is for the role registry"),
         ({**APART, "registry_url": "http://registry.example:8080"}, "on this machine only"),
-        ({**APART, "registry_url": "http://127.0.0.1:many"}, "expected http://127.0.0.1:PORT"),
+        ({**APART, "registry_url": "http://127.0.0.1:many"}, "or http://127.0.0.1:PORT"),
         ({**APART, "mllp": "127.0.0.1:2575"}, "mllp: is for the role registry"),
         ({**APART, "limited_metadata": True}, "limited_metadata: is for the role recipient"),
         ({**APART, "registry_timeout_seconds": 0}, "registry_timeout_seconds"),
@@ -142,3 +150,15 @@ def test_a_secret_is_read_without_its_line_end(tmp_path: Path) -> None:
     file.chmod(0o600)
     assert read_secret(Settings(internal_secret_file=str(file))) == "0123456789abcdef" * 4
     assert read_secret(Settings()) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({**APART, "certificate": "server.pem", "trust": "trust"}, "talk over TLS too"),
+        ({**OVER_TLS, "security": "open"}, "found https://"),
+    ],
+)
+def test_a_repository_asks_for_proof_when_its_registry_does(given: dict[str, object], expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected):
+        check_security(load(given))
