@@ -18,9 +18,9 @@ from audit.outbox import Question
 from audit.record import Detail
 from audit.recorder import columns_of
 from carnet.audit_wiring import ANCHORS, open_trail
+from carnet.existing_stores import existing_units
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options
 from carnet.settings import Settings
-from carnet.wiring import open_units
 from storage.unit_of_work import Units
 
 _STORE = ("data", "database", "security", "audit", "audit_source", "audit_site")
@@ -48,13 +48,9 @@ def audit_verify(settings: Settings, anchors_file: str | None, as_json: bool) ->
     carnet audit verify --anchors /mnt/worm/audit-anchors.jsonl --json
     """
     anchors = _read_anchors(Path(anchors_file) if anchors_file else settings.data_folder / ANCHORS)
-    units = open_units(settings)
-    try:
-        with units.read() as connection:
-            verified = chain.verify(outbox.all_links(connection), anchors, columns_of=columns_of)
-            waiting = outbox.unsealed(connection)
-    finally:
-        units.close()
+    with existing_units(settings) as units, units.read() as connection:
+        verified = chain.verify(outbox.all_links(connection), anchors, columns_of=columns_of)
+        waiting = outbox.unsealed(connection)
     result: dict[str, Any] = {
         "verified": verified.last,
         "seal": verified.seal.hex(),
@@ -98,12 +94,8 @@ def audit_anchor(settings: Settings) -> None:
     \b
     carnet audit anchor >> /mnt/worm/audit-anchors.jsonl
     """
-    units = open_units(settings)
-    try:
-        with units.read() as connection:
-            end = outbox.head(connection)
-    finally:
-        units.close()
+    with existing_units(settings) as units, units.read() as connection:
+        end = outbox.head(connection)
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     click.echo(json.dumps({"sequence": end.sequence, "seal": end.seal.hex(), "time": moment}))
 
@@ -118,11 +110,8 @@ def audit_status(settings: Settings, as_json: bool) -> None:
     carnet audit status
     carnet audit status --json
     """
-    units = open_units(settings)
-    try:
+    with existing_units(settings) as units:
         result = _status(units)
-    finally:
-        units.close()
     lines = [f"{result['sealed']} records sealed, {result['unsealed']} to be sealed, {result['octets']} octets"]
     lines += [
         f"{one['receiver']}: has {one['confirmed']}, {one['waiting']} wait ({one['octets_waiting']} octets), "
@@ -182,13 +171,10 @@ def audit_export(
         start=_moment(start, is_end=False) if start else 0,
         stop=_moment(stop, is_end=True) if stop else Question().stop,
     )
-    units = open_units(settings)
-    try:
+    with existing_units(settings) as units:
         _record_use(settings, units, question)
         with units.read() as connection:
             count = _write(form, outbox.find(connection, question), output)
-    finally:
-        units.close()
     click.echo(f"{count} records exported", err=True)
 
 

@@ -20,9 +20,10 @@ from typing import TypeVar
 from sqlalchemy import Connection, func, inspect, make_url, select
 
 from carnet.document_stores import open_documents
+from carnet.existing_stores import check_database_is_there, existing_units
 from carnet.roles import Role
 from carnet.settings import Settings
-from carnet.wiring import check_database_is_there, now, open_units, settle_awaited
+from carnet.wiring import now, open_units, settle_awaited
 from repository import index
 from repository.blob_store import DamagedBlob
 from repository.checked_octets import verify
@@ -166,20 +167,13 @@ def _write_manifest(folder: Path, backup: Backup) -> None:
 
 def _settle(settings: Settings) -> None:
     """What a registry elsewhere has and has not told belongs to the backup. Raises RegistryNotAvailable."""
-    units = open_units(settings)
-    try:
+    with existing_units(settings) as units:
         settle_awaited(settings, units)
-    finally:
-        units.close()
 
 
 def _removed_meanwhile(settings: Settings, unique_ids: tuple[str, ...]) -> set[str]:
-    units = open_units(settings)
-    try:
-        with units.read() as connection:
-            return index.removed_among(connection, unique_ids)
-    finally:
-        units.close()
+    with existing_units(settings) as units, units.read() as connection:
+        return index.removed_among(connection, unique_ids)
 
 
 def _link(state: Units, store: object, target: FilesystemStore, on_progress: OnProgress) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from carnet.cda_folder import cda_files, cda_subsets
+from carnet.existing_stores import existing_actors
 from carnet.media_receivers import OPERATOR, LocalReceiver, RemoteReceiver
 from carnet.options import (
     STORE,
@@ -27,7 +28,7 @@ from carnet.options import (
 )
 from carnet.proof import Proof, proof_options
 from carnet.settings import Settings
-from carnet.wiring import now, open_actors
+from carnet.wiring import now
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media.archives import ZipMedium
 from portable_media.folders import FolderMedium
@@ -81,14 +82,11 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     patient_id = patient_id_of(identifier, authority)
     cover = Cover(institution=given["institution"] or "-", version=version("carnet"), date=now())
     choice = Choice(deprecated_too=given["deprecated"], one_set=given["one_set"])
-    actors = open_actors(settings)
-    try:
+    with existing_actors(settings) as actors:
         registry, repository = actors.together()
         prepared = iti32.prepare(registry, repository, patient_id, OPERATOR, choice=choice, cover=cover)
         with _progress("exporting", prepared.octets) as advance:
             exported = iti32.handle(registry, repository, prepared, target, advance)
-    finally:
-        actors.units.close()
     sentence = f"wrote {exported.documents} document(s) of {exported.submission_sets} submission(s) to {target}"
     lines = [sentence, *(f"left out {one.unique_id}: {one.reason}" for one in exported.left_out)]
     lines += [
@@ -166,11 +164,8 @@ def _receiver(settings: Settings, url: str, registry: str, proof: Proof) -> Iter
     if url:
         yield RemoteReceiver(url, registry=registry, proof=proof)
         return
-    actors = open_actors(settings)
-    try:
+    with existing_actors(settings) as actors:
         yield LocalReceiver(actors)
-    finally:
-        actors.units.close()
 
 
 def _subsets(

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from carnet.domains import repository_unique_id
+from carnet.existing_stores import existing_registry
 from carnet.media_receivers import OPERATOR
 from carnet.on_demand_documents import Codes, add_document_list
 from carnet.options import (
@@ -19,7 +20,6 @@ from carnet.options import (
     settings_options,
 )
 from carnet.settings import Settings
-from carnet.wiring import open_registry
 from xds.datatypes import Code
 
 # Option -> attribute, and the code of the domain dmp that fits a list of documents.
@@ -83,12 +83,10 @@ def on_demand_add(settings: Settings, identifier: str, authority: str, as_json: 
     """
     patient_id = patient_id_of(identifier, authority)
     codes = Codes(content_type=code_of(given["content_type"]), **{name: _chosen(name, given[name]) for name in _CODES})
-    registry, ours = open_registry(settings), repository_unique_id(settings)
-    try:
+    ours = repository_unique_id(settings)
+    with existing_registry(settings) as registry:
         added = registry.units.write(
             lambda unit: add_document_list(registry, unit, patient_id, codes, OPERATOR, repository_id=ours)
         )
-    finally:
-        registry.units.close()
     sentence = "on-demand document registered" if added else "on-demand document was registered"
     print_result({"patient": patient_id.key, "added": added}, sentence, as_json)

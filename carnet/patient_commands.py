@@ -5,9 +5,9 @@ import json
 import click
 
 from access_policy.caller import Caller
+from carnet.existing_stores import existing_registry
 from carnet.options import STORE, authority_option, json_option, patient_id_of, print_result, settings_options
 from carnet.settings import Settings
-from carnet.wiring import open_registry
 from registry import patients
 from registry.patients import Source
 
@@ -32,12 +32,9 @@ def patient_add(settings: Settings, identifier: str, authority: str, as_json: bo
     carnet patient add 'TEST-42^^^&1.3.6.1.4.1.21367.13.20.1000&ISO' --domain ihe
     """
     patient_id = patient_id_of(identifier, authority)
-    registry = open_registry(settings)
-    try:
+    with existing_registry(settings) as registry:
         _check(identifier, registry.domain.new_patient_problem(patient_id))
         added = registry.units.write(lambda unit: patients.make_known(registry, unit, [patient_id], _OPERATOR)) == 1
-    finally:
-        registry.units.close()
     sentence = "patient added" if added else "patient was known"
     print_result({"patient": patient_id.key, "added": added}, sentence, as_json)
 
@@ -56,15 +53,12 @@ def patient_merge(settings: Settings, subsumed: str, surviving: str, authority: 
     carnet patient merge 'OLD^^^&1.2.3&ISO' 'NEW^^^&1.2.3&ISO' --domain ihe
     """
     old, new = patient_id_of(subsumed, authority), patient_id_of(surviving, authority)
-    registry = open_registry(settings)
-    try:
+    with existing_registry(settings) as registry:
         _check(subsumed, registry.domain.patient_id_problem(old))
         _check(surviving, registry.domain.patient_id_problem(new))
         merged = registry.units.write(
             lambda unit: patients.merge(registry, unit, subsumed=old, surviving=new, source=_OPERATOR)
         )
-    finally:
-        registry.units.close()
     result = {"subsumed": old.key, "surviving": new.key, "objects": merged.objects}
     print_result(result, f"patients merged, {merged.objects} objects moved", as_json)
 
@@ -79,11 +73,8 @@ def patient_list(settings: Settings, as_json: bool) -> None:
     carnet patient list
     carnet patient list --data /srv/carnet --json
     """
-    registry = open_registry(settings)
-    try:
+    with existing_registry(settings) as registry:
         known = patients.all_patients(registry)
-    finally:
-        registry.units.close()
     if as_json:
         rows = [{"patient": one.key, "mergedInto": None if into is None else into.key} for one, into in known]
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
@@ -103,11 +94,8 @@ def patient_show(settings: Settings, identifier: str, authority: str, as_json: b
     carnet patient show 258063523804186
     """
     patient_id = patient_id_of(identifier, authority)
-    registry = open_registry(settings)
-    try:
+    with existing_registry(settings) as registry:
         account = patients.account_of(registry, patient_id)
-    finally:
-        registry.units.close()
     if account is None:
         print_result({"patient": patient_id.key, "known": False}, "patient unknown", as_json)
         raise click.exceptions.Exit(1)

@@ -5,9 +5,9 @@ import json
 import click
 
 from access_policy.caller import Caller
+from carnet.existing_stores import existing_registry
 from carnet.options import STORE, authority_option, json_option, patient_id_of, print_result, settings_options
 from carnet.settings import Settings
-from carnet.wiring import open_registry
 from registry import document_recipient
 from registry.document_recipient import QueuedSubmission
 
@@ -29,11 +29,8 @@ def recipient_list(settings: Settings, as_json: bool) -> None:
     carnet recipient list
     carnet recipient list --data /srv/carnet --json
     """
-    registry = open_registry(settings)
-    try:
+    with existing_registry(settings) as registry:
         rows = [_row(one) for one in document_recipient.waiting(registry)]
-    finally:
-        registry.units.close()
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
@@ -65,12 +62,9 @@ def recipient_match(settings: Settings, submission_set: str, identifier: str, au
     carnet recipient match 1.42.20100312105241.4 258063523804186
     """
     patient_id = patient_id_of(identifier, authority)
-    registry = open_registry(settings)
-    try:
+    with existing_registry(settings) as registry:
         number = registry.units.write(
             lambda unit: document_recipient.match(registry, unit, submission_set, patient_id, _OPERATOR)
         )
-    finally:
-        registry.units.close()
     result = {"submissionSet": submission_set, "patient": patient_id.key, "objects": number}
     print_result(result, f"submission matched, {number} objects registered", as_json)

@@ -14,11 +14,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from carnet.document_stores import open_documents, open_store
 from carnet.domains import repository_unique_id
+from carnet.existing_stores import existing_units
 from carnet.options import json_option, print_result, settings_options
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
-from carnet.wiring import check_database_is_there, open_units, settle_awaited
+from carnet.wiring import settle_awaited
 from registry.sql.stored_entries import StoredEntry, named, stable_entries
 from repository import awaited, collection, index
 from repository.blob_store import BlobStore
@@ -52,12 +53,8 @@ def opened(settings: Settings) -> Iterator[tuple[Units, BlobStore]]:
         raise SettingsError(
             f"{settings.role_missing(Role.REPOSITORY)}: give the settings of the one with the documents"
         )
-    check_database_is_there(settings)
-    units = open_units(settings)
-    try:
+    with existing_units(settings) as units:
         yield units, open_documents(settings)
-    finally:
-        units.close()
 
 
 @contextmanager
@@ -264,9 +261,7 @@ def documents_move(settings: Settings, *, target: str, source: str | None, delet
             f"documents move --delete: found documents {settings.documents_url}, expected {target}: "
             "a server that still reads from the former store would lose its documents"
         )
-    check_database_is_there(settings)
-    units = open_units(settings)
-    try:
+    with existing_units(settings) as units:
         settle_awaited(settings, units)
         with units.read() as connection:
             octets = index.count(connection)[1]
@@ -274,8 +269,6 @@ def documents_move(settings: Settings, *, target: str, source: str | None, delet
             moved = move(
                 units, open_store(settings, former), open_store(settings, target), delete=delete, on_progress=advance
             )
-    finally:
-        units.close()
     sentence = f"{moved.copied} documents copied, {moved.present} were there, {moved.deleted} deleted from {former}"
     print_result(asdict(moved), "\n".join([sentence, *(f"not moved, damaged: {one}" for one in moved.failed)]), as_json)
     if moved.failed:

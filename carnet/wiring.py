@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import structlog
+from sqlalchemy import Engine
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
@@ -222,29 +223,23 @@ def _registry(settings: Settings, units: Units, recorder: Recorder) -> Registry:
     return Registry(units, domain=domain, render_fhir=to_document_reference, now=now, recorder=recorder)
 
 
-def check_database_is_there(settings: Settings) -> None:
-    """Before a command that looks after what is stored: a folder that was mistyped holds nothing to find fault with.
-
-    Raises SettingsError where the file of an SQLite database is missing; PostgreSQL says so itself.
-    """
-    if settings.uses_sqlite and not settings.sqlite_file.is_file():
-        raise SettingsError(
-            f"{settings.sqlite_file}: found no database, expected that of a server; see --data, --database"
-        )
-
-
 def open_units(settings: Settings, *, whole: bool = False, on_sync_lost: OnSyncLost = go_on) -> Units:
     """The database alone, at the newest schema; `whole`: after its file was read and found undamaged."""
     if settings.uses_sqlite:
         settings.data_folder.mkdir(parents=True, exist_ok=True)
-    try:
-        engine = open_engine(settings.database_url, connections=settings.threads)
-    except ValueError as problem:
-        raise SettingsError(f"setting database: {problem}") from problem
+    engine = open_database(settings)
     if whole:
         check_undamaged(engine)
     upgrade(engine)
     return SqliteUnits(engine, on_sync_lost=on_sync_lost) if settings.uses_sqlite else PostgresqlUnits(engine)
+
+
+def open_database(settings: Settings) -> Engine:
+    """The database as it is. Raises SettingsError for a URL that names none."""
+    try:
+        return open_engine(settings.database_url, connections=settings.threads)
+    except ValueError as problem:
+        raise SettingsError(f"setting database: {problem}") from problem
 
 
 def _log_leftover(key: str, problem: Exception) -> None:

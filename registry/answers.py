@@ -1,10 +1,13 @@
 """From a request that changes the registry to its `rs:RegistryResponse`. ITI TF-3: 4.2.4."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lxml import etree
 
-from storage.unit_of_work import StorageFailed
+from access_policy.caller import Caller
+from registry.store import Registry
+from storage.unit_of_work import StorageFailed, UnitOfWork
+from xds.ebrim.read import Reading, read_submission
 from xds.ebrim.response import registry_response
 from xds.ebrim.schema import schema_findings
 from xds.errors import ErrorCode, RegistryError, Rejected, metadata_error
@@ -12,21 +15,40 @@ from xds.errors import ErrorCode, RegistryError, Rejected, metadata_error
 
 def registry_answer(
     body: etree._Element,
-    work: Callable[[], object],
+    work: Callable[[], Sequence[RegistryError]],
     *,
     finding: Callable[[str], RegistryError] = metadata_error,
 ) -> bytes:
-    """Do the work on a body that obeys its schema; what is wrong becomes a Failure with every error."""
+    """Do the work on a body that obeys its schema; what is wrong becomes a Failure with every error.
+
+    The work returns warnings, which a Success carries.
+    """
     try:
         findings = schema_findings(body)
         if findings:
             raise Rejected(finding(str(one)) for one in findings)
-        work()
+        warnings = work()
     except Rejected as rejected:
         return registry_response(rejected.errors)
     except StorageFailed as problem:
         return registry_response([storage_error(problem)])
-    return registry_response()
+    return registry_response(warnings)
+
+
+def submission_answer(
+    registry: Registry,
+    body: etree._Element,
+    caller: Caller,
+    handle: Callable[[Registry, UnitOfWork, Reading, Caller], object],
+) -> bytes:
+    """`lcm:SubmitObjectsRequest` -> `rs:RegistryResponse`, for each transaction that carries metadata."""
+
+    def work() -> Sequence[RegistryError]:
+        reading = read_submission(body)
+        registry.units.write(lambda unit: handle(registry, unit, reading, caller))
+        return reading.warnings
+
+    return registry_answer(body, work)
 
 
 def storage_error(problem: StorageFailed) -> RegistryError:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lxml import etree
 
 from access_policy.caller import Caller
-from registry.answers import registry_answer
+from registry.answers import submission_answer
 from registry.claims import claim_rules
 from registry.life_cycle import (
     carried_memberships,
@@ -19,7 +19,7 @@ from registry.life_cycle import (
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.ebrim.attributes import SubmissionKind
-from xds.ebrim.read import Reading, read_submission
+from xds.ebrim.read import Reading
 from xds.errors import Rejected
 from xds.metadata import Association, RegistryObject
 from xds.submission_rules import StoredFacts, object_rules, reference_rules, state_rules
@@ -27,9 +27,7 @@ from xds.submission_rules import StoredFacts, object_rules, reference_rules, sta
 
 def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
     """`lcm:SubmitObjectsRequest` -> `rs:RegistryResponse`."""
-    return registry_answer(
-        body, lambda: registry.units.write(lambda unit: handle(registry, unit, read_submission(body), caller))
-    )
+    return submission_answer(registry, body, caller, handle)
 
 
 def handle(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from lxml import etree
 
 from access_policy.caller import Caller
-from registry.answers import registry_answer
+from registry.answers import submission_answer
 from registry.claims import claim_rules
 from registry.life_cycle import identified, tell
 from registry.store import Registry
@@ -14,7 +14,7 @@ from registry.versions import Change, updated
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
 from xds.ebrim.attributes import SubmissionKind
-from xds.ebrim.read import Reading, read_submission
+from xds.ebrim.read import Reading
 from xds.errors import Rejected
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
 from xds.metadata_update import Operations, operation_rules, operations_of
@@ -26,9 +26,7 @@ KIND = SubmissionKind.UPDATE
 
 def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
     """`lcm:SubmitObjectsRequest` -> `rs:RegistryResponse`."""
-    return registry_answer(
-        body, lambda: registry.units.write(lambda unit: handle(registry, unit, read_submission(body), caller))
-    )
+    return submission_answer(registry, body, caller, handle)
 
 
 def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryObject, ...]:

@@ -4,19 +4,17 @@ from lxml import etree
 
 from access_policy.caller import Caller
 from registry import iti42_register_document_set_b as iti42
-from registry.answers import registry_answer
+from registry.answers import submission_answer
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.ebrim.attributes import SubmissionKind
-from xds.ebrim.read import Reading, read_submission
+from xds.ebrim.read import Reading
 from xds.metadata import RegistryObject
 
 
 def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
     """`lcm:SubmitObjectsRequest` -> `rs:RegistryResponse`."""
-    return registry_answer(
-        body, lambda: registry.units.write(lambda unit: handle(registry, unit, read_submission(body), caller))
-    )
+    return submission_answer(registry, body, caller, handle)
 
 
 def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryObject, ...]:

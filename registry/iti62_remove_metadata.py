@@ -24,11 +24,12 @@ _ADHOC_QUERY = f"{{{RIM}}}AdhocQuery"
 
 def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
     """`lcm:RemoveObjectsRequest` -> `rs:RegistryResponse`."""
-    return registry_answer(
-        body,
-        lambda: registry.units.write(lambda unit: handle(registry, unit, read_object_refs(body), caller)),
-        finding=_registry_error,
-    )
+
+    def work() -> tuple[RegistryError, ...]:
+        registry.units.write(lambda unit: handle(registry, unit, read_object_refs(body), caller))
+        return ()
+
+    return registry_answer(body, work, finding=_registry_error)
 
 
 def read_object_refs(body: etree._Element) -> tuple[str, ...]:

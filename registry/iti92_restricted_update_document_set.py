@@ -4,11 +4,11 @@ from lxml import etree
 
 from access_policy.caller import Caller
 from registry import iti57_update_document_set as iti57
-from registry.answers import registry_answer
+from registry.answers import submission_answer
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.ebrim.attributes import SubmissionKind
-from xds.ebrim.read import Reading, read_submission
+from xds.ebrim.read import Reading
 from xds.errors import Rejected
 from xds.metadata import RegistryObject
 from xds.metadata_update import operations_of
@@ -20,9 +20,7 @@ KIND = SubmissionKind.RESTRICTED_UPDATE
 
 def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
     """`lcm:SubmitObjectsRequest` -> `rs:RegistryResponse`."""
-    return registry_answer(
-        body, lambda: registry.units.write(lambda unit: handle(registry, unit, read_submission(body), caller))
-    )
+    return submission_answer(registry, body, caller, handle)
 
 
 def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryObject, ...]:

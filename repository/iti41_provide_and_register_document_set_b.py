@@ -80,7 +80,7 @@ class Received:
 def handle(repository: Repository, reading: Reading, received: Received, caller: Caller) -> tuple[RegistryError, ...]:
     """Store the documents, then register them: the steps of ITI TF-2: 3.41.4.1.3 in this order.
 
-    Returns the warnings of the registry. Raises Rejected with all errors of repository and registry and
+    Returns the warnings of both. Raises Rejected with all errors of repository and registry and
     RegistryNotAvailable, nothing stored; RegistrationUnknown and StorageFailed: something may be.
     """
     errors = [*received.errors, *_pairing_rules(reading, received.blobs), *_octet_rules(reading, received.blobs)]
@@ -96,7 +96,7 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
         repository.delete_blobs(one.blob_key for one in documents.values())
         raise
     repository.delete_blobs(entered.unused)
-    return (*entered.warnings, *warnings)
+    return (*reading.warnings, *entered.warnings, *warnings)
 
 
 def _check_documents(

@@ -214,7 +214,7 @@ def test_a_folder_without_database_is_no_repository_and_stays_as_it_is(
     monkeypatch.chdir(tmp_path / "here")
     code, told = refusal(*command, "--data", str(tmp_path / "mistyped"))
     assert (code, len(told.splitlines())) == (2, 1), told
-    assert f"{tmp_path / 'mistyped' / 'carnet.sqlite'}: found no database" in told
+    assert f"found no {tmp_path / 'mistyped' / 'carnet.sqlite'}, expected the database of a server" in told
     assert not (tmp_path / "mistyped").exists()
     assert list((tmp_path / "here").iterdir()) == []
 

@@ -44,11 +44,17 @@ def carnet(*arguments: object) -> Run:
     return Run(int(code or 0), out.getvalue(), err.getvalue())
 
 
+def prepare(data: Path) -> None:
+    """A database that knows the patient, as beside a server."""
+    assert carnet("db", "upgrade", "--data", data).code == 0
+    assert carnet("patient", "add", INS, "--data", data).code == 0
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A medium with the example reports, imported from their folder before."""
     folder = tmp_path_factory.mktemp("exported")
-    assert carnet("patient", "add", INS, "--data", folder / "data").code == 0
+    prepare(folder / "data")
     imported = carnet("import", REPORTS, "--data", folder / "data", "--json")
     assert imported.code == 0, imported
     assert len(imported.json["imported"]) == 3
@@ -61,6 +67,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_medium_goes_into_empty_stores_and_is_skipped_the_second_time(exported: Path, tmp_path: Path) -> None:
+    assert carnet("db", "upgrade", "--data", tmp_path).code == 0
     refused = carnet("import", exported, "--data", tmp_path)
     assert (refused.code, refused.out.count("XDSUnknownPatientId")) == (1, 3)
     carnet("patient", "add", INS, "--data", tmp_path)
@@ -72,7 +79,7 @@ def test_a_medium_goes_into_empty_stores_and_is_skipped_the_second_time(exported
 
 def test_a_medium_goes_into_a_server(exported: Path, tmp_path: Path) -> None:
     settings = servers.settings_for(tmp_path / "data")
-    carnet("patient", "add", INS, "--data", tmp_path / "data")
+    prepare(tmp_path / "data")
     unpacked = tmp_path / "unpacked"
     with zipfile.ZipFile(exported) as archive:
         archive.extractall(unpacked)
@@ -98,18 +105,19 @@ def test_a_report_comes_after_the_one_it_replaces_whatever_the_names(tmp_path: P
     reports.mkdir()
     (reports / "a-newer.xml").write_text(newer[:at] + related + newer[at:], encoding="utf-8")
     (reports / "b-older.xml").write_text(original, encoding="utf-8")
-    carnet("patient", "add", INS, "--data", tmp_path / "data")
+    prepare(tmp_path / "data")
     imported = carnet("import", reports, "--data", tmp_path / "data", "--json")
     assert [one["subset"] for one in imported.json["imported"]] == ["b-older.xml", "a-newer.xml"], imported
     written = carnet("export", INS, "--data", tmp_path / "data", "--xdm", tmp_path / "current.zip", "--json")
     assert written.json["documents"] == 1
     (reports / "b-older.xml").unlink()
-    carnet("patient", "add", INS, "--data", tmp_path / "other")
+    prepare(tmp_path / "other")
     alone = carnet("import", reports, "--data", tmp_path / "other")
     assert (alone.code, "expected a document that is in already" in alone.out) == (1, True)
 
 
 def test_what_is_no_medium_ends_in_one_sentence(exported: Path, tmp_path: Path) -> None:
+    prepare(tmp_path / "data")
     (tmp_path / "empty").mkdir()
     (tmp_path / "noise.zip").write_bytes(b"noise")
     evil = tmp_path / "evil.zip"
@@ -141,6 +149,7 @@ def test_usage_errors(exported: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_patient_has_no_medium(tmp_path: Path) -> None:
+    prepare(tmp_path / "data")
     result = carnet("export", INS, "--data", tmp_path / "data", "--xdm", tmp_path / "record.zip")
     assert (result.code, "XDSUnknownPatientId" in result.err) == (1, True)
     assert not (tmp_path / "record.zip").exists()

@@ -15,7 +15,9 @@ OLD, NEW = "258063523804187", "258063523804186"
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.delenv("CARNET_DATA", raising=False)
-    return str(tmp_path / "data")
+    folder = str(tmp_path / "data")
+    assert CliRunner().invoke(commands, ["db", "upgrade", "--data", folder]).exit_code == 0
+    return folder
 
 
 def run(data: str, *arguments: str) -> Result:

@@ -15,7 +15,14 @@ from xds.ebrim.read_object import read_object
 from xds.ebrim.read_values import Report
 from xds.errors import RegistryError
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
-from xds.vocabulary import LCM, RIM, AssociationType, AvailabilityStatus, ClassificationNode
+from xds.vocabulary import (
+    LCM,
+    METADATA_UPDATE_TRIGGERS,
+    RIM,
+    AssociationType,
+    AvailabilityStatus,
+    ClassificationNode,
+)
 
 _CLASSIFICATION, _PACKAGE = f"{{{RIM}}}Classification", f"{{{RIM}}}RegistryPackage"
 _EXTRINSIC, _ASSOCIATION = f"{{{RIM}}}ExtrinsicObject", f"{{{RIM}}}Association"
@@ -27,10 +34,14 @@ _STATUS_OF = {str(status): status for status in AvailabilityStatus}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a request held: the objects, the findings, and which attributes could not be read."""
+    """What a request held: the objects, the findings, and which attributes could not be read.
+
+    `warnings` tell of extra metadata that will not be kept.
+    """
 
     submission: Submission
     errors: tuple[RegistryError, ...] = ()
+    warnings: tuple[RegistryError, ...] = ()
     unreadable: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -72,7 +83,12 @@ def read_submission(request: etree._Element) -> Reading:
         folders=tuple(folders),
         associations=tuple(associations),
     )
-    return Reading(submission=submission, errors=tuple(report.errors), unreadable=frozenset(report.unreadable))
+    return Reading(
+        submission=submission,
+        errors=tuple(report.errors),
+        warnings=tuple(report.warnings),
+        unreadable=frozenset(report.unreadable),
+    )
 
 
 def read_document_entries(response: etree._Element) -> tuple[DocumentEntry, ...]:
@@ -157,4 +173,9 @@ def _read_association(element: etree._Element, report: Report) -> Iterator[Assoc
     if kind not in set(AssociationType):
         report.add("associationType", repr(kind), "expected an association type of XDS as a full URN")
         return
-    yield read_object(element, ASSOCIATION, Association, report)
+    association = read_object(element, ASSOCIATION, Association, report)
+    if association.association_type in METADATA_UPDATE_TRIGGERS:
+        extra = [f"Slot {slot.name}" for slot in association.extra_slots]
+        extra += [f"Classification {one.scheme}" for one in association.extra_codes]
+        report.not_saved("an association that is not stored", extra)
+    yield association

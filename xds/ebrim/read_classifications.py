@@ -14,6 +14,7 @@ from xds.vocabulary import LIMITED_METADATA_NODES, RIM
 
 _SLOT, _NAME = f"{{{RIM}}}Slot", f"{{{RIM}}}Name"
 CODING_SCHEME = "codingScheme"
+_AUTHOR_SLOT_NAMES = frozenset(name for name, *_ in AUTHOR_SLOTS)
 
 
 def read_classifications(
@@ -82,6 +83,8 @@ def _read_code(row: Attribute, element: etree._Element, report: Report) -> Code 
         if slot.get("name") == CODING_SCHEME
         for value in slot_values(slot, CODING_SCHEME, report)
     ]
+    others = sorted({slot.get("name", "") for slot in element.iterchildren(_SLOT)} - {CODING_SCHEME})
+    report.not_saved(f"{row.name} Classification", (f"Slot {name}" for name in others))
     problems = []
     if not code:
         problems.append(("nodeRepresentation", "none", "expected a code"))
@@ -101,6 +104,7 @@ def _read_author(row: Attribute, element: etree._Element, report: Report) -> Aut
     slots: dict[str, tuple[str, ...]] = {}
     for child in element.iterchildren(_SLOT):
         collect_slot(child, slots, report)
+    report.not_saved("author Classification", (f"Slot {name}" for name in slots if name not in _AUTHOR_SLOT_NAMES))
     fields: dict[str, Any] = {}
     for name, author_field, datatype, many in AUTHOR_SLOTS:
         if name in slots:

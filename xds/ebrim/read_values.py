@@ -1,5 +1,6 @@
 """Reading what every object is made of: Slots, texts in several languages, single values. ITI TF-3: 4.2.3.1."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,8 +8,8 @@ from lxml import etree
 
 from xds.datatypes import LocalizedString
 from xds.ebrim.attributes import Attribute
-from xds.errors import RegistryError, metadata_error
-from xds.vocabulary import RIM
+from xds.errors import ErrorCode, RegistryError, metadata_error
+from xds.vocabulary import RIM, Severity
 
 _VALUES = f"{{{RIM}}}ValueList/{{{RIM}}}Value"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -22,6 +23,7 @@ class Report:
     name: str = ""
     id: str = ""
     errors: list[RegistryError] = field(default_factory=list)
+    warnings: list[RegistryError] = field(default_factory=list)
     unreadable: set[tuple[str, str]] = field(default_factory=set)
 
     def about(self, name: str, identifier: str) -> None:
@@ -31,6 +33,14 @@ class Report:
         self.errors.append(metadata_error(f"{self.name} {self.id}: {attribute}: found {found}, {expected}"))
         if spoils:
             self.unreadable.add((self.id, spoils))
+
+    def not_saved(self, where: str, found: Iterable[str]) -> None:
+        """Extra metadata in a place where nothing keeps it. ITI TF-3: 4.2.3.1.6"""
+        for name in found:
+            context = f"{self.name} {self.id}: {where}: found {name}, expected extra metadata as a Slot of the object"
+            self.warnings.append(
+                RegistryError(code=ErrorCode.EXTRA_METADATA_NOT_SAVED, context=context, severity=Severity.WARNING)
+            )
 
 
 def read_value(row: Attribute, text: str, report: Report) -> Any:

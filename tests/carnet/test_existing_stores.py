@@ -1,0 +1,92 @@
+"""Commands that work beside a server make nothing where there is none: a mistyped --data is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from carnet.command_line import commands
+from carnet.settings import SettingsError
+from storage.engine import open_engine
+
+INS, FOLDER = "258063523804186", "examples/reports"
+WORDS = {
+    "audit anchor": [],
+    "audit export": [],
+    "audit status": [],
+    "audit verify": [],
+    "backup": ["copy"],
+    "documents move": ["--to", "file:///nowhere"],
+    "export": [INS, "--xdm", "record.zip"],
+    "fsck": [],
+    "gc": [],
+    "import": [FOLDER],
+    "on-demand add": [INS],
+    "patient add": [INS],
+    "patient list": [],
+    "patient merge": [INS, "258063523804187"],
+    "patient show": [INS],
+    "recipient list": [],
+    "recipient match": ["2.25.1", INS],
+}
+MAKES_ONE = {"db upgrade", "demo", "restore", "serve"}
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("CARNET_DATA", "CARNET_DATABASE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "mistyped"
+
+
+def run(command: str, *words: str) -> Result:
+    return CliRunner().invoke(commands, [*command.split(), *WORDS.get(command, []), *words])
+
+
+def leaves(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*before, name))
+        else:
+            yield " ".join((*before, name)), command
+
+
+def test_every_command_on_stores_is_held_to_it() -> None:
+    assert isinstance(commands, click.Group)
+    on_stores = {name for name, command in leaves(commands) if any(one.name == "data" for one in command.params)}
+    assert on_stores == WORDS.keys() | MAKES_ONE
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_a_mistyped_folder_is_told_and_not_made(nowhere: Path, command: str) -> None:
+    result = run(command, "--data", str(nowhere))
+    assert isinstance(result.exception, SettingsError), result.output
+    assert f"found no {nowhere}/carnet.sqlite, expected the database of a server" in str(result.exception)
+    assert list(nowhere.parent.iterdir()) == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("command", ["patient list", "fsck", "export", "backup"])
+def test_an_empty_database_is_told_and_stays_empty(nowhere: Path, postgresql_url: str, command: str) -> None:
+    words = ("--data", str(nowhere), "--database", postgresql_url)
+    result = run(command, *words)
+    assert isinstance(result.exception, SettingsError), result.output
+    assert "expected the database of a server" in str(result.exception)
+    engine = open_engine(postgresql_url)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").scalar() == 0
+    engine.dispose()
+
+
+def test_an_empty_file_is_no_database(nowhere: Path) -> None:
+    nowhere.mkdir()
+    (nowhere / "carnet.sqlite").touch()
+    told = str(run("patient list", "--data", str(nowhere)).exception)
+    assert f"found an empty sqlite:///{nowhere}/carnet.sqlite, expected the database of a server" in told
+
+
+def test_db_upgrade_makes_one(nowhere: Path) -> None:
+    assert run("db upgrade", "--data", str(nowhere)).exit_code == 0
+    assert run("patient add", "--data", str(nowhere)).output == "patient added\n"
