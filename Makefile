@@ -43,7 +43,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 types: $(STAMP)
-	@$(BIN)/mypy xds schemas soap access_policy audit storage cda hl7v3 dmp registry repository portable_media fhir_facade carnet conformance
+	@$(BIN)/mypy xds schemas soap access_policy audit storage cda hl7v3 dmp registry repository jobs portable_media fhir_facade carnet conformance
 
 contracts: $(STAMP)
 	@$(BIN)/lint-imports

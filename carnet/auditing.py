@@ -16,6 +16,7 @@ from audit.record import Outcome, ParticipantObject
 from audit.recorder import NO_RECORDER, AuditTrail, Recorder
 from carnet.audited_answers import Ended, read_answer
 from carnet.audited_requests import PatientsOf, occurrences_of
+from carnet.record_wiring import Accesses
 from fhir_facade.operation_outcome import FhirProblem
 from soap.faults import HttpRefusal, SoapFault
 from soap.server import Message
@@ -35,11 +36,15 @@ def _nobody(_ids: Collection[str]) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auditor:
-    """Keeps what the doors tell; without a trail the audit is off. `patients_of` names the patients of documents."""
+    """Keeps what the doors tell; without a trail the audit is off. `patients_of` names the patients of documents.
+
+    `accesses` is told what was read by whom, where there are records of persons.
+    """
 
     trail: AuditTrail | None = None
     patients_of: PatientsOf = _nobody
     recorded_with_change: Collection[str] = RECORDED_WITH_CHANGE
+    accesses: Accesses | None = None
 
     @property
     def recorder(self) -> Recorder:
@@ -63,9 +68,15 @@ class Auditor:
 
     def answered(self, operation: str, message: Message, answer: bytes) -> None:
         """Returns when the record of the request is durable. Raises StorageFailed when it cannot be."""
+        transaction = transaction_of(operation)
+        follows = self.accesses is not None and message.caller.patient_id is not None
+        if self.trail is None and not follows:
+            return
+        ended = read_answer(answer)
+        if self.accesses is not None and (ended.outcome is Outcome.SUCCESS or ended.is_partial):
+            self.accesses.served(transaction, message.caller)
         if self.trail is None:
             return
-        transaction, ended = transaction_of(operation), read_answer(answer)
         if ended.outcome is Outcome.SUCCESS and transaction in self.recorded_with_change:
             return
         self.trail.keep(self._occurrences(transaction, message.body, ended), message.caller)
@@ -115,6 +126,8 @@ class Auditor:
         except (FhirProblem, StorageFailed) as problem:
             self.told(_failed(occurrence, problem), caller)
             raise
+        if self.accesses is not None:
+            self.accesses.served(occurrence.event, caller)
         self.told(replace(occurrence, objects=about.objects), caller)
 
     def search(self, transaction: str, resource: str, raw: str, parameters: list[tuple[str, str]]) -> Occurrence:

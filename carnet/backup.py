@@ -19,11 +19,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, func, inspect, make_url, select
 
+from carnet.clock import true_time
 from carnet.document_stores import open_documents
 from carnet.existing_stores import check_database_is_there, existing_units
 from carnet.roles import Role
 from carnet.settings import Settings
-from carnet.wiring import now, open_units, settle_awaited
+from carnet.wiring import open_units, settle_awaited
 from repository import index
 from repository.blob_store import DamagedBlob
 from repository.checked_octets import verify
@@ -104,7 +105,7 @@ def back_up(settings: Settings, folder: Path, *, link: bool = False, on_progress
         moved = move(state, store, target, on_progress=(lambda _octets: None) if link else on_progress)
     removed = _removed_meanwhile(settings, moved.failed)
     backup = Backup(
-        created=now(),
+        created=true_time(),
         database="sqlite" if settings.uses_sqlite else "postgresql",
         revision=revision,
         documents=held,
@@ -128,7 +129,7 @@ def restore(settings: Settings, folder: Path, *, on_progress: OnProgress) -> tup
     store = open_documents(settings)
     with restored(settings, folder) as units:
         if backup.removed:
-            units.write(lambda unit: index.remove(unit.connection, backup.removed, now=now()))
+            units.write(lambda unit: index.remove(unit.connection, backup.removed, now=true_time()))
         moved = move(units, FilesystemStore(folder / DOCUMENTS), store, on_progress=on_progress)
     return backup, moved
 

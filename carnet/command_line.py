@@ -19,6 +19,7 @@ from carnet.backup_commands import backup_command, restore_command
 from carnet.cda_commands import cda
 from carnet.exchange import ClientError
 from carnet.fhir_client import FhirClient
+from carnet.job_commands import jobs
 from carnet.media_commands import export, import_
 from carnet.on_demand_commands import on_demand
 from carnet.options import (
@@ -115,6 +116,7 @@ for command in (
     cda,
     patient,
     record,
+    jobs,
     recipient,
     on_demand,
     pki,

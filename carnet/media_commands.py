@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from carnet.cda_folder import cda_files, cda_subsets
+from carnet.clock import true_time
 from carnet.existing_stores import existing_actors
 from carnet.media_receivers import OPERATOR, LocalReceiver, RemoteReceiver
 from carnet.options import (
@@ -28,7 +29,6 @@ from carnet.options import (
 )
 from carnet.proof import Proof, proof_options
 from carnet.settings import Settings
-from carnet.wiring import now
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media.archives import ZipMedium
 from portable_media.folders import FolderMedium
@@ -80,7 +80,7 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     if target.exists() and not given["overwrite"]:
         raise click.UsageError(f"{target} exists: choose another name, or --overwrite")
     patient_id = patient_id_of(identifier, authority)
-    cover = Cover(institution=given["institution"] or "-", version=version("carnet"), date=now())
+    cover = Cover(institution=given["institution"] or "-", version=version("carnet"), date=true_time())
     choice = Choice(deprecated_too=given["deprecated"], one_set=given["one_set"])
     with existing_actors(settings) as actors:
         registry, repository = actors.together()
@@ -153,7 +153,9 @@ def import_(
         with _receiver(settings, url, registry, proof) as receiver:
             read = _subsets(medium, receiver, patient_id, code_of(given["content_type"]))
             with _progress("importing", sum(medium.files.values())) as advance:
-                report = import_subsets(medium, read, receiver, now=now, on_subset=lambda subset: advance(subset.size))
+                report = import_subsets(
+                    medium, read, receiver, now=true_time, on_subset=lambda subset: advance(subset.size)
+                )
     finally:
         medium.close()
     _finish(report, as_json=as_json)

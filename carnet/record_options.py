@@ -9,7 +9,7 @@ import click
 
 from carnet.clock import NoTime, clock, read_moment
 from carnet.options import STORE, authority_option, json_option, patient_id_of, settings_options
-from carnet.record_settings import rules_of
+from carnet.record_wiring import open_records
 from carnet.settings import Settings
 from carnet.wiring import open_registry
 from dmp.actor import OPERATOR, Actor, ActorKind
@@ -87,7 +87,7 @@ def record_act(command: Command) -> Command:
                 by=read_actor(by, authority),
                 now=moment(settings, now),
                 as_json=as_json,
-                dmp=Records(rules=rules_of(settings)),
+                dmp=open_records(settings),
                 registry=registry,
             )
             command(attempt, **given)

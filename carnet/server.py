@@ -18,6 +18,7 @@ from carnet.address import check_address
 from carnet.application import application
 from carnet.audit_wiring import RunningAudit, open_transports, started_audit
 from carnet.clients import client_certificate, known_clients
+from carnet.dated_work import Scheduler, started_scheduler
 from carnet.disk_failure import DiskFailure
 from carnet.front import Front, open_front
 from carnet.http_limits import RequestRates
@@ -93,7 +94,9 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         feed, registry = self._feed, actors.registry
         attendant = None if feed is None or registry is None else Attendant(feed, registry, actors.auditor)
         audit = started_audit(self._settings, actors.units, actors.auditor.trail)
-        app.extensions["carnet"] = _Opened(actors, attendant, started_scrubber(actors), audit)
+        app.extensions["carnet"] = _Opened(
+            actors, attendant, started_scrubber(actors), audit, started_scheduler(actors)
+        )
         if attendant is not None:
             attendant.start()
         _keep_from_collection()
@@ -177,6 +180,7 @@ class _Opened:
     attendant: Attendant | None
     scrubber: Scrubber | None
     audit: RunningAudit | None
+    scheduler: Scheduler | None
 
     def close(self) -> None:
         """Finish what was accepted, the feed first: it writes to the database."""
@@ -184,6 +188,8 @@ class _Opened:
             self.attendant.stop()
         if self.scrubber is not None:
             self.scrubber.stop()
+        if self.scheduler is not None:
+            self.scheduler.stop()
         if self.audit is not None:
             self.audit.stop()
         self.actors.units.close()

@@ -186,6 +186,12 @@ class Settings:
     journal_days: int = _setting(365, "days that the journal of accesses goes back")
     journal_lines: int = _setting(100, "lines that it has where those days have fewer")
     majority_age: int = _setting(18, "age at which representatives act no longer")
+    jobs_minutes: int = _setting(15, "minutes between two runs of the jobs of a server; 0: `carnet jobs run` does them")
+    directory: str = _setting(
+        "ignore",
+        "a caller whom the directory does not know: structure, professional, software",
+        ("refuse", "warn", "ignore"),
+    )
     audit: str = _setting(
         "", "record who did what; off is for --security open alone, where it is the default", ("on", "off")
     )

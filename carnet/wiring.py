@@ -16,11 +16,13 @@ from carnet.audit_wiring import open_trail
 from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
 from carnet.cda_acceptance import Demand as DocumentDemand
 from carnet.cda_acceptance import cda_document_rules
+from carnet.clock import clock
 from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.internal_calls import read_secret
 from carnet.mounted_documents import check_documents
 from carnet.on_demand_documents import find_on_demand
+from carnet.record_wiring import accesses_of, watcher_of
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
@@ -93,7 +95,8 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
     auditor = Auditor(trail=trail, recorded_with_change=RECORDED_WITH_CHANGE - {"ITI-41"})
     if Role.REGISTRY in roles:
         registry = _registry(settings, units, recorder)
-        auditor = Auditor(trail=trail, patients_of=partial(_patients_of, registry))
+        patients_of = partial(_patients_of, registry)
+        auditor = Auditor(trail=trail, patients_of=patients_of, accesses=accesses_of(settings, units))
         reach = _in_this_process(settings, registry)
     else:
         elsewhere = RegistryElsewhere(settings)
@@ -183,7 +186,7 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
         removable=_removable,
         waits=reach.waits,
         waits_elsewhere=reach.waits_elsewhere,
-        now=now,
+        now=clock(settings.clock),
         on_leftover=_log_leftover,
         on_damage=_DamageLog(),
         on_demand=reach.on_demand,
@@ -220,7 +223,14 @@ def _patients_of(registry: Registry, ids: Collection[str]) -> Mapping[str, str]:
 
 def _registry(settings: Settings, units: Units, recorder: Recorder) -> Registry:
     domain = affinity_domain(settings)
-    return Registry(units, domain=domain, render_fhir=to_document_reference, now=now, recorder=recorder)
+    return Registry(
+        units,
+        domain=domain,
+        render_fhir=to_document_reference,
+        now=clock(settings.clock),
+        recorder=recorder,
+        watcher=watcher_of(settings),
+    )
 
 
 def open_units(settings: Settings, *, whole: bool = False, on_sync_lost: OnSyncLost = go_on) -> Units:
@@ -260,8 +270,3 @@ class _DamageLog:
 
     def __call__(self, key: str) -> None:
         structlog.get_logger().error("document damaged, not delivered", key=key, since_start=next(self._count))
-
-
-def now() -> str:
-    """The time as DTM to the second, UTC."""
-    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")

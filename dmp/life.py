@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from access_policy.record_facts import RecordState
+from dmp import notices
 from dmp.actor import Actor, ActorKind
+from dmp.notices import Notice
 from dmp.record import Act, Channel, Consent, Record, Representative, Wishes
 from dmp.records import Records
 from dmp.refusal import RecordRefused, Refusal
@@ -123,6 +125,8 @@ def open_record(dmp: Records, unit: UnitOfWork, patient: str, opening: Opening, 
         details={"channel": str(channel), "consent": str(opening.consent), "how": opening.how},
     )
     events.add_creation(unit.connection, dmp.keys.new(), opened, by, age_at(birth_date, now))
+    if channel is Channel.AUTOMATIC:
+        notices.send(dmp, unit, opened, Notice.CREATED, now=now)
     return opened
 
 
@@ -198,7 +202,7 @@ def resume(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str,
 def close(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str, reason: str = "") -> Record:
     """Close a record: nobody reads or feeds it, and it is erased once the retention is over. DMP 1 (S19)"""
     record = dmp.found(unit, patient, by, now)
-    due = later(now, months=12 * dmp.rules.retention_years)
+    due = dmp.rules.erasable_from(now)
     changes = {"closed": now, "closing_reason": reason, "suspended": "", "due": due, "details": {"reason": reason}}
     return dmp.change(unit, record, Act.CLOSE, by, now, **changes)
 
@@ -213,7 +217,7 @@ def reactivate(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: 
 def request_erasure(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str) -> Record:
     """Ask that a closed record be erased before the retention is over: three months later at most. CSP L.1111-18"""
     record = dmp.found(unit, patient, by, now)
-    due = min(record.due or "9", later(now, months=dmp.rules.early_erasure_months))
+    due = min(record.due or later(now), later(now, months=dmp.rules.early_erasure_months))
     return dmp.change(unit, record, Act.REQUEST_ERASURE, by, now, erasure_requested=now, due=due)
 
 

@@ -96,12 +96,14 @@ class Wishes:
 class Record:
     """One row. Times are DTM of 14 digits, UTC, `birth_date` has 8; empty: never, or not known.
 
-    `due`: when a job must look at it again. `treating_doctor`: PS_IdNat of the médecin traitant.
+    `since`: when it came into its state. `due`: when a job must look at it again. `treating_doctor`: PS_IdNat of the
+    médecin traitant.
     """
 
     key: int
     patient: str
     state: RecordState = RecordState.NONE
+    since: str = ""
     informed: str = ""
     informed_through: str = ""
     opposed: str = ""

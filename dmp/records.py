@@ -89,7 +89,7 @@ class Records:
             code = _REFUSALS.get((record.state, act), Refusal.NOT_OPEN)
             raise RecordRefused(code, f"{record.patient}: found a record that is {record.state}, to {act} it cannot be")
         details = changes.pop("details", {})
-        changed = replace(record, state=state, **changes)
+        changed = replace(record, state=state, since=now, **changes)
         records.save(unit.connection, changed)
         self.note(unit, changed, act, by, now, before=record.state, details=details)
         return changed

@@ -51,6 +51,15 @@ class Rules:
         """When a document hidden from its patient opens by itself. CSP R.1111-53"""
         return later(later(deposited, months=self.visible_after_months), days=self.visible_after_days)
 
+    def announced_at(self, visible_from: str) -> str:
+        """When somebody is told of a document that opens at this time and is still hidden."""
+        deposited = later(later(visible_from, days=-self.visible_after_days), months=-self.visible_after_months)
+        return later(deposited, days=self.announcement_days)
+
+    def erasable_from(self, closed: str) -> str:
+        """When the retention of a closed record is over. CSP L.1111-18"""
+        return later(closed, months=_MONTHS * self.retention_years)
+
     def majority(self, birth_date: str) -> str:
         """The day on which somebody born on this day (8 digits) comes of age, as DTM; empty where it is not known."""
         return later(f"{birth_date}000000", months=_MONTHS * self.majority_age) if birth_date else ""

@@ -21,7 +21,7 @@ from storage.unit_of_work import UnitOfWork
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
 from xds.errors import Rejected
-from xds.metadata import Association, RegistryObject
+from xds.metadata import Association, DocumentEntry, RegistryObject
 from xds.submission_rules import StoredFacts, object_rules, reference_rules, state_rules
 
 
@@ -62,6 +62,9 @@ def handle(
     deprecate_replaced(registry, unit, patient_key, {one.target for one in replacements(things)})
     touch_folders(registry, unit, folders_entered(things))
     tell(registry, unit, patient_key, things, transaction=kind, caller=caller)
+    if patient_id is not None:
+        entries = [thing for thing in things if isinstance(thing, DocumentEntry)]
+        registry.watcher.submitted(unit, patient_id.key, entries, caller, registry.now())
     return things
 
 

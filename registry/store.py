@@ -18,6 +18,7 @@ from registry.sql import facts, find, held, identities, merges, objects
 from registry.sql.identities import KnownPatient
 from registry.sql.places import Places
 from registry.sql.tables import KIND_OF
+from registry.watching import NO_WATCHER, Watcher
 from storage.keys import Keys
 from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork, Units
@@ -89,12 +90,13 @@ class Registry:
         render_fhir: RenderFhir,
         now: Callable[[], str],
         recorder: Recorder = NO_RECORDER,
+        watcher: Watcher = NO_WATCHER,
     ) -> None:
         """`now` gives the time as DTM of 14 digits, UTC; `render_fhir` takes it as the time of the change.
 
-        `recorder` keeps the audit records of what changes here.
+        `recorder` keeps the audit records of what changes here, `watcher` follows it.
         """
-        self.units, self.domain, self.now, self.recorder = units, domain, now, recorder
+        self.units, self.domain, self.now, self.recorder, self.watcher = units, domain, now, recorder, watcher
         self._render_fhir, self._keys = render_fhir, Keys()
 
     @contextmanager
@@ -180,12 +182,25 @@ class Registry:
         rows = []
         for key, thing in zip(keys, things, strict=True):
             row = objects.row_of(thing, patient_key=patient_key, object_key=key, submission_key=submission_key)
-            rows.append(row | self._renderings(thing, links.get(thing.entry_uuid, ())))
+            row |= self._renderings(thing, links.get(thing.entry_uuid, ()))
+            rows.append(row | {"visible_from": self._visible_from(unit, patient_key, thing)})
         objects.add(unit.connection, things, rows)
+
+    def _visible_from(self, unit: UnitOfWork, patient_key: int, thing: RegistryObject) -> str | None:
+        """A later version of a hidden document opens when the first one would have."""
+        opens = self.watcher.opens_at(thing, self.now()) if isinstance(thing, DocumentEntry) else None
+        if opens is None or (thing.version or 1) == 1:
+            return opens
+        before = objects.visible_from(unit.connection, patient_key, thing.logical_id or thing.entry_uuid)
+        return before or opens
 
     def held(self, unit: UnitOfWork, entry_uuids: Collection[str]) -> dict[str, Held]:
         """The stored objects among these entryUUIDs, whole."""
         return held.by_entry_uuid(unit.connection, entry_uuids)
+
+    def at(self, unit: UnitOfWork, keys: Collection[tuple[int, int]]) -> list[Held]:
+        """The stored objects at these keys: (patient, object)."""
+        return list(held.by_key(unit.connection, keys)) if keys else []
 
     def newest(self, unit: UnitOfWork, logical_ids: Collection[str]) -> dict[str, Held]:
         """The newest version of each of these logical objects."""

@@ -24,9 +24,10 @@ outbox = Table(
 
 
 class Topic(IntEnum):
-    """Who reads a record."""
+    """Who reads a record. A notice is for a person, and its patient key that of the person's record."""
 
     NOTIFICATION = 2
+    NOTICE = 3
 
 
 def post(

@@ -21,6 +21,7 @@ PACKAGES = (
     "cda",
     "hl7v3",
     "dmp",
+    "jobs",
     "registry",
     "repository",
     "portable_media",

@@ -33,6 +33,15 @@ def of_nobody(connection: Connection, patient: str) -> list[Event]:
     return [_event(row) for row in connection.execute(statement).mappings()]
 
 
+def last_assertion(connection: Connection, key: int, by: Actor) -> str:
+    """The assertion of somebody's last emergency access to a record."""
+    statement = select(record_event).where(
+        _e.record_key == key, _e.act == str(Act.BREAK_GLASS), _e.actor == by.name, _e.structure == by.structure
+    )
+    row = connection.execute(statement.order_by(_e.event_key.desc()).limit(1)).mappings().first()
+    return "" if row is None else _event(row).details.get("assertion", "")
+
+
 def hand_over(connection: Connection, key: int, target: int) -> None:
     """The events of a record that was merged belong to the one that it became."""
     connection.execute(update(record_event).where(_e.record_key == key).values(record_key=target))

@@ -16,7 +16,7 @@ dmp_record = Table(
     Column("state", String, nullable=False),
     *(Column(name, String(14), nullable=False) for name in ("informed", "opposed", "opened")),
     *(Column(name, String(14), nullable=False) for name in ("suspended", "closed", "erasure_requested", "erased")),
-    *(Column(name, String(14), nullable=False) for name in ("due", "treating_doctor_since")),
+    *(Column(name, String(14), nullable=False) for name in ("since", "due", "treating_doctor_since")),
     *(Column(name, String, nullable=False) for name in ("informed_through", "channel", "regime", "consent")),
     *(Column(name, String, nullable=False) for name in ("opened_by", "opened_how", "closing_reason")),
     *(Column(name, String, nullable=False) for name in ("treating_doctor", "treating_doctor_from", "territory")),
@@ -86,4 +86,61 @@ record_creation = Table(
     Column("age", SmallInteger, nullable=False),
     Index("ix_record_creation_created", "created"),
     comment="One row for each record ever created, for the counters: it names no person. DMP 1 (S07 to S10, S34)",
+)
+
+document_fed = Table(
+    "document_fed",
+    metadata,
+    Column("fed_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("fed", String(14), nullable=False),
+    *(Column(name, String, nullable=False) for name in ("actor", "structure", "profession", "speciality")),
+    *(Column(name, String, nullable=False) for name in ("sector", "type_code", "origin")),
+    Index("ix_document_fed_fed", "fed"),
+    comment="One row for each document fed, for the counters: it names no person. DMP 1 (S31, S34, S35, S37)",
+)
+
+record_read = Table(
+    "record_read",
+    metadata,
+    Column("month", String(6), primary_key=True),
+    Column("actor", String, primary_key=True),
+    Column("structure", String, primary_key=True),
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, String, nullable=False) for name in ("profession", "speciality", "sector")),
+    comment="Who read which record in which month, for the counters. DMP 1 (S34, S36)",
+)
+
+job_done = Table(
+    "job_done",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("done", String(14), nullable=False),
+    comment="What a job has done once and for all about something",
+)
+
+directory_professional = Table(
+    "directory_professional",
+    metadata,
+    Column("professional", String, primary_key=True),
+    Column("structure", String, primary_key=True),
+    Column("profession", String, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("name", "speciality", "activity")),
+    comment="Professionals in their situations: PS_IdNat, Struct_IdNat, profession, kind of activity",
+)
+
+directory_structure = Table(
+    "directory_structure",
+    metadata,
+    Column("structure", String, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("name", "kind")),
+    comment="Structures that may act: Struct_IdNat and kind",
+)
+
+directory_software = Table(
+    "directory_software",
+    metadata,
+    Column("homologation", String, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("name", "version")),
+    comment="Software by its homologation number (LPS_ID_HOMOLOGATION_DMP)",
 )

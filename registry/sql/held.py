@@ -64,8 +64,12 @@ def _in_order(found: Iterable[Held]) -> list[Held]:
 def _at(connection: Connection, values: Collection[str]) -> Iterator[Held]:
     """The objects that have one of these entryUUIDs or uniqueIds."""
     found = identities.object_keys_of(connection, values)
-    keys = sorted(key for pairs in found.values() for key in pairs)
-    yield from _held(connection, select(*_COLUMNS).where(one_of_pairs(_o.patient_key, _o.object_key, keys)))
+    yield from by_key(connection, [key for pairs in found.values() for key in pairs])
+
+
+def by_key(connection: Connection, keys: Collection[tuple[int, int]]) -> Iterable[Held]:
+    """The objects at these keys: (patient, object)."""
+    return _held(connection, select(*_COLUMNS).where(one_of_pairs(_o.patient_key, _o.object_key, sorted(keys))))
 
 
 def _held(connection: Connection, statement: Select[Any]) -> Iterable[Held]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from registry.sql import identities
 from registry.sql.identities import IN_REGISTRY, NO_OBJECT
@@ -66,6 +66,13 @@ def _document_columns(entry: DocumentEntry) -> dict[str, Any]:
         "practice_setting_code": _text(entry.practice_setting_code),
         "healthcare_facility_type_code": _text(entry.healthcare_facility_type_code),
     }
+
+
+def visible_from(connection: Connection, patient_key: int, logical_id: str) -> str | None:
+    """When a hidden document opens by itself, as its versions have it."""
+    first = select(func.min(_o.visible_from)).where(_o.patient_key == patient_key, _o.logical_id == logical_id)
+    found: str | None = connection.execute(first).scalar()
+    return found
 
 
 def _text(value: object) -> str | None:

@@ -104,6 +104,7 @@ registry_object = Table(
         "healthcare_facility_type_code",
         where="healthcare_facility_type_code IS NOT NULL",
     ),
+    _partial_index("ix_registry_object_visible_from", "visible_from", where="visible_from IS NOT NULL"),
     comment="DocumentEntry, SubmissionSet, Folder, Association. ITI TF-3: 4.2.1",
 )
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from access_policy.visibility import EVERYTHING
+from carnet.clock import true_time
 from carnet.media_receivers import OPERATOR, LocalReceiver
 from carnet.settings import Settings
-from carnet.wiring import Actors, now, open_actors
+from carnet.wiring import Actors, open_actors
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media.archives import ZipMedium
 from portable_media.history import read_history, steps
@@ -71,7 +72,7 @@ def import_into(actors: Actors, archive: Path, *, patient_id: CX | None = None) 
     medium = ZipMedium(archive)
     try:
         read = steps(subsets(medium, patient_id=patient_id), read_history(medium), patient_id=patient_id)
-        return import_subsets(medium, read, LocalReceiver(actors), now=now)
+        return import_subsets(medium, read, LocalReceiver(actors), now=true_time)
     finally:
         medium.close()
 

@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("patient", sa.String, nullable=False, unique=True),
         *_texts("state"),
         *_texts("informed", "opposed", "opened", "suspended", "closed", "erasure_requested", "erased", length=14),
-        *_texts("due", "treating_doctor_since", length=14),
+        *_texts("since", "due", "treating_doctor_since", length=14),
         *_texts("informed_through", "channel", "regime", "consent", "opened_by", "opened_how", "closing_reason"),
         *_texts("treating_doctor", "treating_doctor_from", "territory"),
         *_texts("birth_date", length=8),

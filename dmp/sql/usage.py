@@ -1,0 +1,113 @@
+"""Rows of the counters: documents fed, records read, and what was counted. DMP 1 (S07 to S10, S18, S34 to S37)"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, case, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dmp.sql.tables import document_fed, job_done, record_creation, record_event, record_read
+
+_INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+_f, _d, _c, _e = document_fed.c, record_read.c, record_creation.c, record_event.c
+
+
+def add_fed(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(insert(document_fed), [dict(row) for row in rows])
+
+
+def add_read(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Note a reading, once for each month, reader and record."""
+    connection.execute(_INSERT[connection.dialect.name](record_read).values(**row).on_conflict_do_nothing())
+
+
+def do_once(connection: Connection, job: str, subject: str, now: str) -> bool:
+    """Whether it is the first time that this job does something about this subject."""
+    row = {"job": job, "subject": subject, "done": now}
+    statement = _INSERT[connection.dialect.name](job_done).values(**row).on_conflict_do_nothing()
+    return connection.execute(statement.returning(job_done.c.subject)).first() is not None
+
+
+# --- questions: each gives rows of (group, …, number), for a period [since, until) -------------
+
+
+def creations(connection: Connection, column: str, since: str, until: str) -> list[tuple[str, int]]:
+    """Creations by `channel`, `territory`, `regime`, `actor`, `structure` or `age`."""
+    group = _c[column]
+    statement = select(group, func.count()).where(_c.created >= since, _c.created < until).group_by(group)
+    return _rows(connection, statement.order_by(group))
+
+
+def creations_by_month(connection: Connection, since: str, until: str) -> list[tuple[str, int]]:
+    month = func.substr(_c.created, 1, 6)
+    statement = select(month, func.count()).where(_c.created >= since, _c.created < until).group_by(month)
+    return _rows(connection, statement.order_by(month))
+
+
+def persons_by_act(connection: Connection, act: str, since: str, until: str) -> int:
+    """How many persons an act was done about in a period; refused ones do not count."""
+    statement = select(func.count(func.distinct(_e.record_key))).where(
+        _e.act == act, _e.recorded >= since, _e.recorded < until, _e.refusal == ""
+    )
+    return connection.execute(statement).scalar_one()
+
+
+def fed(connection: Connection, columns: Sequence[str], since: str, until: str) -> list[tuple[Any, ...]]:
+    """Documents fed by these columns: `actor`, `structure`, `profession`, `sector`, `type_code`, `origin`."""
+    groups = [_f[name] for name in columns]
+    statement = select(*groups, func.count()).where(_f.fed >= since, _f.fed < until).group_by(*groups)
+    return _rows(connection, statement.order_by(*groups))
+
+
+def feeders(connection: Connection, column: str, since: str, until: str) -> list[tuple[str, int]]:
+    """Distinct feeders by a column: persons by `profession` or `speciality`, structures by `sector`."""
+    who = _f.structure if column == "sector" else _f.actor
+    statement = select(_f[column], func.count(func.distinct(who))).where(_f.fed >= since, _f.fed < until, who != "")
+    return _rows(connection, statement.group_by(_f[column]).order_by(_f[column]))
+
+
+def readers(connection: Connection, column: str, since: str, until: str) -> list[tuple[str, int]]:
+    """Distinct readers by `profession`, `speciality` or `sector`, in the months of the period."""
+    who = _d.structure if column == "sector" else _d.actor
+    statement = select(_d[column], func.count(func.distinct(who))).where(
+        _d.month >= since[:6], _d.month <= until[:6], who != ""
+    )
+    return _rows(connection, statement.group_by(_d[column]).order_by(_d[column]))
+
+
+def records_read(connection: Connection, column: str, since: str, until: str) -> list[tuple[str, int]]:
+    """Distinct records read by `actor` or `structure`, in the months of the period."""
+    statement = select(_d[column], func.count(func.distinct(_d.record_key))).where(
+        _d.month >= since[:6], _d.month <= until[:6]
+    )
+    return _rows(connection, statement.group_by(_d[column]).order_by(_d[column]))
+
+
+def expected_feeders(
+    connection: Connection, profession: str, specialities: Sequence[str], types: Sequence[str], since: str, until: str
+) -> tuple[int, int]:
+    """(feeders that fed one of these types, feeders) of a profession, of some of its specialities where named."""
+    fitting = case((_f.type_code.in_(types), _f.actor))
+    statement = select(func.count(func.distinct(fitting)), func.count(func.distinct(_f.actor))).where(
+        _f.profession == profession, _f.fed >= since, _f.fed < until
+    )
+    if specialities:
+        statement = statement.where(_f.speciality.in_(specialities))
+    found = connection.execute(statement).one()
+    return found[0], found[1]
+
+
+def expected_structures(
+    connection: Connection, sectors: Sequence[str], types: Sequence[str], since: str, until: str
+) -> tuple[int, int]:
+    """(structures that fed one of these types, structures that fed) of these sectors."""
+    fitting = case((_f.type_code.in_(types), _f.structure))
+    statement = select(func.count(func.distinct(fitting)), func.count(func.distinct(_f.structure))).where(
+        _f.sector.in_(sectors), _f.fed >= since, _f.fed < until
+    )
+    found = connection.execute(statement).one()
+    return found[0], found[1]
+
+
+def _rows(connection: Connection, statement: Select[Any]) -> list[Any]:
+    return [tuple(row) for row in connection.execute(statement)]
