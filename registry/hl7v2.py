@@ -314,8 +314,10 @@ def _character(sequence: str, characters: dict[str, str], codec: str) -> str:
     raise ValueError("found an escape sequence that stands for no character")
 
 
-def write_ack(header: Header, code: AcknowledgementCode, findings: Sequence[Finding] = (), *, now: str) -> bytes:
-    """ACK to the message with this header; `now` is 14 digits, UTC. ITI TF-2x: C.2.3"""
+def write_ack(
+    header: Header, code: AcknowledgementCode, findings: Sequence[Finding] = (), *, now: str, note: str = ""
+) -> bytes:
+    """ACK to the message with this header; `now` is 14 digits, UTC; `note` is for people. ITI TF-2x: C.2.3"""
     event = f"^{escape(header.event)}" if header.event else ""
     msh = (
         "MSH",
@@ -333,8 +335,9 @@ def write_ack(header: Header, code: AcknowledgementCode, findings: Sequence[Find
         *([""] * 5 + [escape(header.character_set)] if header.character_set else []),
     )
     msa = ["MSA", code, escape(header.control_id)]
-    if findings:
-        msa.append(escape("; ".join(finding.reason for finding in findings)))
+    text = "; ".join(finding.reason for finding in findings) or note
+    if text:
+        msa.append(escape(text))
     segments = ["|".join(msh), "|".join(msa)]
     if findings:
         segments.append("ERR|" + "~".join(_finding(finding) for finding in findings))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lxml import etree
 
 from access_policy.caller import Caller
+from audit.record import Action
 from hl7v3.acknowledgement import TypeCode, write_acknowledgement
 from hl7v3.identity_feed import IdentityFeed, Interaction, read_identity_feed
 from hl7v3.transmission import Detail, DetailCode, InstanceIdentifier, Transmission, read_transmission
@@ -49,7 +50,14 @@ def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
 
 
 def handle(registry: Registry, unit: UnitOfWork, feed: IdentityFeed, source: Source) -> None:
-    """Carry out one message. Raises Rejected or a refusal of the identifiers, nothing changed."""
+    """Carry out one message. Raises Rejected or a refusal of the identifiers, nothing changed.
+
+    A patient of whom every identifier is another domain's is none of ours. ITI TF-2: 3.44.4.1.4
+    """
+    if feed.interaction is not Interaction.MERGED and _are_foreign(feed.patient, registry.domain):
+        action = Action(_ACTIONS[feed.interaction])
+        patients.record_unchanged(registry, unit, (), source, action=action)
+        return
     own = _own(feed.patient, registry.domain, "patient/id")
     if feed.interaction is not Interaction.MERGED:
         patients.make_known(registry, unit, own, source, action=_ACTIONS[feed.interaction])
@@ -57,6 +65,11 @@ def handle(registry: Registry, unit: UnitOfWork, feed: IdentityFeed, source: Sou
     prior = _own(feed.prior, registry.domain, "priorRegisteredRole/id")
     surviving, subsumed = _single(own, "patient/id"), _single(prior, "priorRegisteredRole/id")
     patients.merge(registry, unit, subsumed=subsumed, surviving=surviving, source=source)
+
+
+def _are_foreign(ids: Sequence[InstanceIdentifier], domain: AffinityDomain) -> bool:
+    whole = [one for one in ids if one.extension and is_oid(one.root)]
+    return bool(whole) and not any(domain.is_assigned_by(one.root) for one in whole)
 
 
 def _own(ids: Sequence[InstanceIdentifier], domain: AffinityDomain, location: str) -> tuple[CX, ...]:

@@ -33,6 +33,7 @@ from xds.identifiers import is_oid
 
 TRANSACTION = "ITI-8"
 _ACTIONS = {"A08": Action.UPDATE, "A40": Action.UPDATE}
+_FOREIGN = "PID-3: found no identifier of the affinity domain; nothing was to be done"
 Allowed = Callable[[str, str], bool]
 
 
@@ -68,15 +69,17 @@ class Answer:
 def handle(registry: Registry, unit: UnitOfWork, feed: Feed, caller: Caller) -> None:
     """Carry out one message. Raises Rejected with every reason not to, nothing changed. ITI TF-2: 3.8.4.1.3
 
-    A08 changes demographics, which a registry does not keep: it is acknowledged, no more.
+    A08 changes demographics, which a registry does not keep: it is acknowledged, no more, and so is a patient of
+    whom every identifier is another domain's.
     """
     source = Source(transaction=TRANSACTION, caller=caller, message=feed.control_id)
     if feed.event is Event.MERGE and feed.subsumed is not None:
         patients.merge(registry, unit, subsumed=feed.subsumed, surviving=feed.patients[0], source=source)
-    elif feed.event is not Event.UPDATE:
+    elif feed.event is not Event.UPDATE and feed.patients:
         patients.make_known(registry, unit, feed.patients, source)
     else:
-        patients.record_update(registry, unit, feed.patients, source)
+        action = _ACTIONS.get(feed.event, Action.CREATE)
+        patients.record_unchanged(registry, unit, feed.patients, source, action=action)
 
 
 def hl7v2(registry: Registry, octets: bytes, caller: Caller, *, is_allowed: Allowed = lambda *_: True) -> Answer:
@@ -95,7 +98,8 @@ def hl7v2(registry: Registry, octets: bytes, caller: Caller, *, is_allowed: Allo
         return answer(registry, header, AcknowledgementCode.ERROR, findings)
     except StorageFailed:
         return not_stored(registry, octets)
-    return answer(registry, header, AcknowledgementCode.ACCEPT)
+    is_foreign = feed.event is not Event.UPDATE and not feed.patients
+    return answer(registry, header, AcknowledgementCode.ACCEPT, note=_FOREIGN if is_foreign else "")
 
 
 def not_stored(registry: Registry, octets: bytes) -> Answer:
@@ -122,8 +126,15 @@ def refusal(registry: Registry, octets: bytes, answered: Answer) -> Occurrence:
     )
 
 
-def answer(registry: Registry, header: Header, code: AcknowledgementCode, findings: Sequence[Finding] = ()) -> Answer:
-    octets = write_ack(header, code, findings, now=registry.now())
+def answer(
+    registry: Registry,
+    header: Header,
+    code: AcknowledgementCode,
+    findings: Sequence[Finding] = (),
+    *,
+    note: str = "",
+) -> Answer:
+    octets = write_ack(header, code, findings, now=registry.now(), note=note)
     return Answer(octets=octets, code=code, event=header.event if header.event in set(Event) else "")
 
 
@@ -144,9 +155,9 @@ def read_feed(message: Message, domain: AffinityDomain) -> Feed:
         raise error(Problem.REQUIRED_FIELD, "MSH-10: found none, expected a message control id", "MSH^1^10")
     if event is Event.UPDATE:
         return Feed(event=event, control_id=header.control_id, patients=_own_if_any(message, domain))
-    own = _own(message, "PID", 3, domain)
     if event is not Event.MERGE:
-        return Feed(event=event, control_id=header.control_id, patients=own)
+        return Feed(event=event, control_id=header.control_id, patients=_fed(message, domain))
+    own = _own(message, "PID", 3, domain)
     return Feed(
         event=event,
         control_id=header.control_id,
@@ -180,6 +191,14 @@ def _own(message: Message, segment: str, field: int, domain: AffinityDomain) -> 
         reason = f"{segment}-{field}: found no identifier of the affinity domain, expected one assigned by {expected}"
         raise error(Problem.UNKNOWN_KEY, reason, location)
     return tuple(found.values())
+
+
+def _fed(message: Message, domain: AffinityDomain) -> tuple[CX, ...]:
+    """The identifiers to make known; none where each is another domain's, which is ignored. ITI TF-2: 3.8.4.1.3"""
+    given = [one for one in message.identifiers("PID", 3) if one.id]
+    if given and not any(_authority(one, domain, "PID^1^3") for one in given):
+        return ()
+    return _own(message, "PID", 3, domain)
 
 
 def _own_if_any(message: Message, domain: AffinityDomain) -> tuple[CX, ...]:

@@ -144,10 +144,12 @@ def record_about(registry: Registry, unit: UnitOfWork, patient_id: CX, source: S
         _record(registry, unit, known, source, action)
 
 
-def record_update(registry: Registry, unit: UnitOfWork, patient_ids: Sequence[CX], source: Source) -> None:
-    """Leave audit records of an update of demographics, which this registry does not keep. ITI TF-2: 3.8.5"""
+def record_unchanged(
+    registry: Registry, unit: UnitOfWork, patient_ids: Sequence[CX], source: Source, *, action: Action
+) -> None:
+    """Leave audit records of a message that changes nothing: demographics, other domains. ITI TF-2: 3.8.5"""
     details = a_message_id(_MESSAGE_IDS.get(source.transaction, ""), source.message)
-    occurrence = Occurrence(event=source.transaction, action=Action.UPDATE, patient_details=details)
+    occurrence = Occurrence(event=source.transaction, action=action, patient_details=details)
     named = [replace(occurrence, patient=patient_id.key) for patient_id in patient_ids]
     registry.recorder.record(unit, named or [occurrence], source.caller)
 

@@ -70,8 +70,15 @@ def test_a_merge_that_cannot_be_is_an_error_and_changes_nothing(feed: Registry, 
     assert (code, len(details), known(feed)) == ("CE", 1, {"P1", "P2"})
 
 
-def test_a_patient_of_another_domain_is_an_error(feed: Registry) -> None:
-    code, details = send(feed, ADDED, ii("P1", "1.2.3"))
+@pytest.mark.parametrize("name", [ADDED, REVISED])
+def test_a_patient_of_other_domains_alone_is_ignored(feed: Registry, name: str) -> None:
+    assert send(feed, name, ii("P1", "1.2.3") + ii("P2", "1.2.4")) == ("CA", [])
+    assert known(feed) == set()
+
+
+@pytest.mark.parametrize("ids", [f'<id root="{TILLEULS}"/>', ii("P1", "no OID")])
+def test_a_patient_without_any_identifier_is_an_error(feed: Registry, ids: str) -> None:
+    code, details = send(feed, ADDED, ids)
     assert (code, TILLEULS in details[0], known(feed)) == ("CE", True, set())
 
 

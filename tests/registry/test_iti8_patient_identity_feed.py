@@ -67,6 +67,17 @@ def test_every_identifier_of_the_domain_is_kept_and_no_other(feed: Registry) -> 
     assert known(feed) == {cx("P1"), cx("P2", GREEN)}
 
 
+@pytest.mark.parametrize("event", ["A01", "A04", "A05"])
+@pytest.mark.parametrize("pid", ["P1^^^&1.2.3&ISO", f"P1^^^&1.2.3&ISO~P2^^^&{RED}&DNS"])
+def test_a_patient_of_other_domains_alone_is_ignored_and_the_sender_is_told(
+    feed: Registry, event: str, pid: str
+) -> None:
+    code, text = send(feed, adt(event, pid=pid))
+    assert (code, known(feed)) == ("AA", set())
+    assert "|PID-3: found no identifier of the affinity domain; nothing was to be done" in text
+    assert "ERR|" not in text
+
+
 def test_a_name_stands_for_its_authority(feed: Registry) -> None:
     assert send(feed, adt(pid="P1^^^IHERED"))[0] == "AA"
     assert known(feed) == {cx("P1")}
