@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from carnet.clock import NoTime, clock, read_moment
+from carnet.existing_stores import existing_registry
 from carnet.options import STORE, authority_option, json_option, patient_id_of, settings_options
 from carnet.record_wiring import open_records
 from carnet.settings import Settings
-from carnet.wiring import open_registry
 from dmp.actor import OPERATOR, Actor, ActorKind
 from dmp.record import Act, Record
 from dmp.records import Records
@@ -79,8 +79,7 @@ def record_act(command: Command) -> Command:
         settings: Settings, identifier: str, authority: str, by: str, now: str, as_json: bool, **given: Any
     ) -> None:
         patient = patient_id_of(identifier, authority).key
-        registry = open_registry(settings)
-        try:
+        with existing_registry(settings) as registry:
             attempt = Attempt(
                 settings=settings,
                 patient=patient,
@@ -91,8 +90,6 @@ def record_act(command: Command) -> Command:
                 registry=registry,
             )
             command(attempt, **given)
-        finally:
-            registry.units.close()
 
     run.__doc__, run.__name__ = command.__doc__, command.__name__
     run.__click_params__ = list(getattr(command, "__click_params__", []))  # type: ignore[attr-defined]

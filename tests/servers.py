@@ -55,6 +55,11 @@ class Server:
     def registry_settings(self) -> Settings:
         return self.settings
 
+    @property
+    def repository_url(self) -> str:
+        """Where /xds/repository and /xds/recipient are."""
+        return self.url
+
     def post(self, path: str, body: bytes, content_type: str) -> "Response":
         return self.request("POST", path, body, {"Content-Type": content_type})
 
@@ -131,6 +136,10 @@ class Apart(Server):
     @property
     def registry_settings(self) -> Settings:
         return self.registry.settings
+
+    @property
+    def repository_url(self) -> str:
+        return self.settings.public_url
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None

@@ -11,10 +11,10 @@ from carnet.command_line import commands
 from carnet.settings import SettingsError
 from storage.engine import open_engine
 
-INS, FOLDER = "258063523804186", "examples/reports"
+INS, DOCTOR, FOLDER = "258063523804186", "899700218896", "examples/reports"
 WORDS = {
     "audit anchor": [],
-    "audit export": [],
+    "audit export": ["--patient", INS],
     "audit status": [],
     "audit verify": [],
     "backup": ["copy"],
@@ -30,6 +30,18 @@ WORDS = {
     "patient show": [INS],
     "recipient list": [],
     "recipient match": ["2.25.1", INS],
+    "record authorise": [INS, DOCTOR],
+    "record block": [INS, DOCTOR],
+    "record close": [INS],
+    "record inform": [INS],
+    "record open": [INS],
+    "record reactivate": [INS],
+    "record request-erasure": [INS],
+    "record resume": [INS],
+    "record show": [INS],
+    "record suspend": [INS],
+    "record treating-doctor": [INS],
+    "record unblock": [INS, DOCTOR],
 }
 MAKES_ONE = {"db upgrade", "demo", "restore", "serve"}
 

@@ -149,7 +149,7 @@ def test_usage_errors(exported: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_patient_has_no_medium(tmp_path: Path) -> None:
-    prepare(tmp_path / "data")
+    assert carnet("db", "upgrade", "--data", tmp_path / "data").code == 0
     result = carnet("export", INS, "--data", tmp_path / "data", "--xdm", tmp_path / "record.zip")
     assert (result.code, "XDSUnknownPatientId" in result.err) == (1, True)
     assert not (tmp_path / "record.zip").exists()

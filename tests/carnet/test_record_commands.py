@@ -17,7 +17,9 @@ DOCTOR = "899700218896"
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("CARNET_CLOCK", "20260310100000")
-    return str(tmp_path / "data")
+    folder = str(tmp_path / "data")
+    assert CliRunner().invoke(commands, ["db", "upgrade", "--data", folder]).exit_code == 0
+    return folder
 
 
 def run(data: str, *arguments: str) -> Result:

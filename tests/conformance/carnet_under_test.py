@@ -45,11 +45,11 @@ def run_against(
     `limited` is a second server that accepts limited metadata from XDR sources. The waits of the plans are left out:
     what must differ after them has to differ at once.
     """
-    kit, base = read_kit(kit_folder), url or server.url
-    recipients = {} if limited is None else {"xdr": server.url, "xdr_limited": limited.url}
+    kit = read_kit(kit_folder)
+    recipients = {} if limited is None else {"xdr": server.repository_url, "xdr_limited": limited.repository_url}
     configuration = Configuration(
-        registry=f"{base}/xds/registry",
-        repository=f"{base}/xds/repository",
+        registry=f"{url or server.url}/xds/registry",
+        repository=f"{url or server.repository_url}/xds/repository",
         addresses={name: f"{address}/xds/recipient" for name, address in recipients.items()},
         is_without_feed=True,
     )

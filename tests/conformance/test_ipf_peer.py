@@ -12,26 +12,21 @@ import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from conformance.peers import ipf_build, ipf_client, ipf_server
-from conformance.peers.ipf_build import PeerError, PeerUnavailable
+from conformance.peers import ipf_server
+from conformance.peers.ipf_build import PeerError
 from conformance.peers.ipf_client import Outcome
 from tests import servers
-from tests.builders import an_oid
+from tests.conformance.ipf_batch import HOME, PATIENT, build_or_skip, play
 from xds.datatypes import CX
 
-PATIENT = CX(f"IPF-58021^^^&2.25.58021300.{an_oid().rpartition('.')[2]}&ISO")
 TRANSACTIONS = ("iti41", "iti42", "iti18", "iti51", "iti43", "iti57", "iti61", "iti92", "iti62", "iti86")
-HOME = "urn:oid:2.25.58021999"
 RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
 STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _built() -> None:
-    try:
-        ipf_build.build()
-    except PeerUnavailable as missing:
-        pytest.skip(str(missing))
+    build_or_skip()
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +36,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     settings = servers.settings_for(folder / "carnet", domain="ihe", home_community_id=HOME)
     with servers.started(settings) as server:
         servers.know_patients(settings, PATIENT)
-        return _play(server.url, folder / "report.json", "--home", HOME)
-
-
-def _play(url: str, report: Path, *more: str) -> Outcome:
-    receivers = ("--registry", f"{url}/xds/registry", "--repository", f"{url}/xds/repository")
-    return ipf_client.run_client((*receivers, "--patient", PATIENT.key, *more), report=report)
+        return play(server.url, folder / "report.json", "--home", HOME)
 
 
 @pytest.mark.parametrize("transaction", TRANSACTIONS)
@@ -195,7 +185,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Recorde
     """One batch against a server that answers each step wrongly in its own way."""
     report = tmp_path_factory.mktemp("broken") / "report.json"
     with _answering_wrongly() as recorder:
-        return _play(recorder.url, report, "--only", ",".join(BROKEN)), recorder
+        return play(recorder.url, report, "--only", ",".join(BROKEN)), recorder
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=lambda broken: broken.step)
@@ -216,13 +206,13 @@ def test_documents_travel_as_mtom_with_percent_encoded_content_ids(refusals: tup
 
 def test_wrong_use_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(PeerError, match="--only knows no") as refused:
-        _play("http://127.0.0.1:9", tmp_path / "report.json", "--only", "iti99")
+        play("http://127.0.0.1:9", tmp_path / "report.json", "--only", "iti99")
     assert "exit code 2" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_server_that_is_not_there_fails_the_step(tmp_path: Path) -> None:
-    outcome = _play(
+    outcome = play(
         f"http://127.0.0.1:{servers.free_port()}",
         tmp_path / "report.json",
         "--only",
@@ -249,6 +239,6 @@ def _feed(address: tuple[str, int], patient: CX) -> bytes:
 def test_a_server_of_another_maker_passes_too(tmp_path: Path) -> None:
     with ipf_server.running(log=tmp_path / "server.log") as address:
         assert b"MSA|AA|1" in _feed(address.feed, PATIENT)
-        outcome = _play(address.url, tmp_path / "report.json", "--only", "iti41,iti42,iti18,iti43")
+        outcome = play(address.url, tmp_path / "report.json", "--only", "iti41,iti42,iti18,iti43")
     assert [f"{step.full_name}: {step.failure}" for step in outcome.failures] == []
     assert len(outcome.steps) > 30
