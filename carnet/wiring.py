@@ -30,7 +30,7 @@ from registry import iti42_register_document_set_b as iti42
 from registry.store import Registry
 from repository import document_list
 from repository.document_list import DocumentListProvider
-from repository.on_demand_source import OnDemandSource
+from repository.on_demand_source import FindOnDemand, OnDemandSource
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
 from repository.store import Readable, Repository, Waits, WaitsElsewhere, none_waits, none_waits_elsewhere
@@ -96,6 +96,7 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
         reach = _in_this_process(settings, registry)
     else:
         elsewhere = RegistryElsewhere(settings)
+        auditor = replace(auditor, patients_of=elsewhere.patients_of)
         reach = _elsewhere(settings, units, elsewhere)
     if Role.REPOSITORY in roles:
         repository = _repository(settings, units, reach, on_sync_lost)
@@ -129,11 +130,15 @@ def _in_this_process(settings: Settings, registry: Registry) -> _Reach:
         readable=partial(repository_questions.readable, registry),
         waits=document_recipient.waits,
         waits_elsewhere=none_waits_elsewhere,
-        on_demand=OnDemandSource(
-            find=partial(find_on_demand, registry),
-            providers={document_list.NAME: DocumentListProvider(custodian=repository_unique_id(settings))},
-            keeps_snapshots=settings.on_demand_snapshots,
-        ),
+        on_demand=_on_demand(settings, partial(find_on_demand, registry)),
+    )
+
+
+def _on_demand(settings: Settings, find: FindOnDemand) -> OnDemandSource:
+    return OnDemandSource(
+        find=find,
+        providers={document_list.NAME: DocumentListProvider(custodian=repository_unique_id(settings))},
+        keeps_snapshots=settings.on_demand_snapshots,
     )
 
 
@@ -146,7 +151,7 @@ def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -
         readable=elsewhere.readable,
         waits=none_waits,
         waits_elsewhere=elsewhere.waiting,
-        on_demand=OnDemandSource(),
+        on_demand=_on_demand(settings, elsewhere.find_on_demand),
     )
 
 

@@ -1,6 +1,7 @@
 """A registry and its repositories in processes of their own: doors, secret, lost answers, kills."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -82,14 +83,52 @@ def test_fhir_of_another_process_says_so(pair: Apart, method: str, path: str) ->
     assert "does not have the role fhir" in outcome["issue"][0]["diagnostics"]
 
 
-def test_fhir_tells_where_a_document_of_another_process_is(pair: Apart) -> None:
-    unique_id, _ = provided(pair)
+def binary_of(pair: Apart, unique_id: str) -> str:
+    """The path of a document over FHIR."""
     found = messages.query(pair, messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"})
     entry_uuid = next(str(one.get("id")) for one in found.envelope.iter("{*}ExtrinsicObject"))
-    answer = pair.request("GET", f"/fhir/Binary/{entry_uuid.removeprefix('urn:uuid:')}")
+    return f"/fhir/Binary/{entry_uuid.removeprefix('urn:uuid:')}"
+
+
+def test_fhir_tells_where_a_document_of_an_unknown_repository_is(pair: Apart) -> None:
+    foreign = an_entry(repository_unique_id="1.2.3.4")
+    assert messages.submit(pair, a_submission(foreign), messages.REGISTER).status == "Success"
+    answer = pair.request("GET", binary_of(pair, str(foreign.unique_id)))
     issue = json.loads(answer.body)["issue"][0]
     assert (answer.status, issue["code"]) == (404, "not-supported")
-    assert REPOSITORY in issue["diagnostics"]
+    assert "1.2.3.4" in issue["diagnostics"]
+
+
+def test_fhir_delivers_a_document_of_a_known_repository_as_it_streams(pair: Apart) -> None:
+    content = os.urandom(3_000_000)
+    path = binary_of(pair, provided(pair, content)[0])
+    answer = pair.request("GET", path)
+    assert (answer.status, answer.body == content) == (200, True)
+    assert pair.request("GET", path, headers={"If-None-Match": answer.headers["etag"]}).status == 304
+
+
+def test_a_document_that_its_repository_removed_is_not_found(pair: Apart) -> None:
+    unique_id, _ = provided(pair)
+    path = binary_of(pair, unique_id)
+    assert messages.remove(pair, (REPOSITORY, unique_id)).status == "Success"
+    assert pair.request("GET", path).status == 404
+
+
+def test_a_repository_that_is_away_makes_its_documents_unavailable(pair: Apart, tmp_path: Path) -> None:
+    path = binary_of(pair, provided(pair)[0])
+    nowhere = f"{REPOSITORY}=http://127.0.0.1:{servers.free_port()}"
+    settings = replace(pair.registry.settings, port=servers.free_port(), repositories=nowhere)
+    with servers.in_process(settings) as beside:
+        answer = Server.request(beside, "GET", path)
+    assert (answer.status, json.loads(answer.body)["resourceType"]) == (503, "OperationOutcome")
+    assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer wrong"])
+def test_a_repository_gives_documents_to_its_registry_alone(pair: Apart, shown: str) -> None:
+    body = json.dumps({"caller": write_caller(OPEN_CALLER), "uniqueId": provided(pair)[0]}).encode()
+    headers = {"Authorization": shown, "Content-Type": "application/json"}
+    assert Server.request(pair, "POST", "/internal/repository/document", body, headers).status == 401
 
 
 # --- the internal door -----------------------------------------------------------------------
