@@ -26,8 +26,8 @@ from carnet.options import (
     settings_options,
 )
 from carnet.proof import Proof, proof_options
-from carnet.settings import Settings
-from carnet.wiring import now, open_actors
+from carnet.settings import Settings, load
+from carnet.wiring import now, open_actors, open_registry, open_repository_beside
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media.archives import ZipMedium
 from portable_media.folders import FolderMedium
@@ -37,6 +37,8 @@ from portable_media.iti32_distribute_document_set_on_media import Choice
 from portable_media.medium import Medium, MediumLimits, MediumRefused
 from portable_media.pages import Cover
 from portable_media.subsets import Subset, metadata_files, subsets
+from registry.store import Registry
+from repository.store import Repository
 from xds.datatypes import CX, Code
 
 REFUSED = 1
@@ -59,6 +61,13 @@ _MEGABYTE, _GIGABYTE = 10**6, 10**9
 @click.option(
     "--institution", default="", help="Who hands the medium out and how to reach them, for README.TXT and INDEX.HTM."
 )
+@click.option(
+    "--repository",
+    "beside",
+    default=None,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Settings file of the repository, where it is another process than the registry.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file where there is one.")
 @authority_option
 @json_option
@@ -73,6 +82,7 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     carnet export 258063523804186 --xdm record.zip
     carnet export 258063523804186 --xdm record.zip --deprecated --institution 'CHU Exemple, dpo@chu.example'
     carnet export 258063523804186 --xdm copy.zip --one-set --json
+    carnet export 258063523804186 --xdm record.zip --config registry.toml --repository repository.toml
     """
     if given["deprecated"] and given["one_set"]:
         raise click.UsageError("--one-set holds current documents only: leave --deprecated out")
@@ -81,14 +91,10 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     patient_id = patient_id_of(identifier, authority)
     cover = Cover(institution=given["institution"] or "-", version=version("carnet"), date=now())
     choice = Choice(deprecated_too=given["deprecated"], one_set=given["one_set"])
-    actors = open_actors(settings)
-    try:
-        registry, repository = actors.together()
+    with _stores(settings, given["beside"]) as (registry, repository):
         prepared = iti32.prepare(registry, repository, patient_id, OPERATOR, choice=choice, cover=cover)
         with _progress("exporting", prepared.octets) as advance:
             exported = iti32.handle(registry, repository, prepared, target, advance)
-    finally:
-        actors.units.close()
     sentence = f"wrote {exported.documents} document(s) of {exported.submission_sets} submission(s) to {target}"
     lines = [sentence, *(f"left out {one.unique_id}: {one.reason}" for one in exported.left_out)]
     lines += [
@@ -98,6 +104,27 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     print_result({"file": str(target), **_shown(asdict(exported))}, "\n".join(lines), as_json)
     if exported.damaged:
         raise click.exceptions.Exit(REFUSED)
+
+
+@contextmanager
+def _stores(settings: Settings, beside: str | None) -> Iterator[tuple[Registry, Repository]]:
+    """The registry of the settings, and the repository of the same or of a settings file of its own."""
+    if beside is None:
+        actors = open_actors(settings)
+        try:
+            yield actors.together()
+        finally:
+            actors.units.close()
+        return
+    registry = open_registry(settings)
+    try:
+        repository = open_repository_beside(registry, load({}, config=beside))
+        try:
+            yield registry, repository
+        finally:
+            repository.units.close()
+    finally:
+        registry.units.close()
 
 
 def _shown(exported: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +172,7 @@ def import_(
     carnet import record.zip --patient 258063523804186 --url http://127.0.0.1:8080
     carnet import /media/usb --json
     carnet import reports/
+    carnet import record.zip --url http://127.0.0.1:8081 --registry http://127.0.0.1:8080    # two processes
     """
     limits = MediumLimits(
         document_octets=settings.max_document_mb * _MEGABYTE, total_octets=given["max_total_gb"] * _GIGABYTE

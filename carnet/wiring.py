@@ -62,7 +62,10 @@ class Actors:
         """For what needs both in one process. Raises SettingsError."""
         if self.registry is None or self.repository is None:
             found = ", ".join(sorted(self.settings.played))
-            raise SettingsError(f"setting roles: found {found}, expected registry and repository in one process")
+            raise SettingsError(
+                f"setting roles: found {found}, expected registry and repository in one process; with two, give export "
+                "--repository FILE, and import --url and --registry"
+            )
         return self.registry, self.repository
 
 
@@ -196,6 +199,20 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
             agreement=DocumentDemand(settings.cda_agreement), validity=DocumentDemand(settings.cda_validity)
         ),
     )
+
+
+def open_repository_beside(registry: Registry, settings: Settings) -> Repository:
+    """The repository of these settings, beside its registry, which is open in this process: for what only reads.
+
+    Its documents lie in a database and a store of its own. Raises SettingsError.
+    """
+    units = open_units(settings)
+    reach = _in_this_process(settings, registry)
+    if Role.REGISTRY not in settings.played:
+        elsewhere = _registration(settings, units, RegistryElsewhere(settings))
+        documents_of = partial(repository_questions.documents_of, registry)
+        reach = replace(reach, register=replace(elsewhere, documents_of=documents_of))
+    return _repository(settings, units, reach, go_on)
 
 
 def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:

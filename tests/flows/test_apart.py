@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from access_policy.caller import OPEN_CALLER, Caller
 from carnet.caller_json import write_caller
 from carnet.command_line import commands
 from carnet.reports import Report, read_report, with_new_identity
+from carnet.settings import Settings
 from carnet.xds_client import XdsClient
 from tests import messages, servers
 from tests.builders import PATIENT, REPOSITORY, a_submission, a_submission_set, an_entry, an_oid
@@ -355,3 +356,63 @@ def test_a_wrong_secret_makes_a_repository_not_ready(pair: Apart, tmp_path: Path
     with servers.in_process(settings) as running:
         assert running.request("GET", "/health/ready").status == 503
     assert Server.request(pair, "GET", "/health/ready").status == 200
+
+
+# --- records in and out ----------------------------------------------------------------------
+
+
+def settings_file(folder: Path, name: str, settings: Settings) -> Path:
+    """A file with what differs from the defaults."""
+    changed = {one.name: getattr(settings, one.name) for one in fields(Settings)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in changed.items() if value != getattr(Settings(), key)]
+    file = folder / f"{name}.toml"
+    file.write_text("\n".join(lines))
+    return file
+
+
+def test_a_record_is_exported_from_both_and_imported_into_both(pair: Apart, tmp_path: Path) -> None:
+    """Registry and repository of the export are opened beside their servers; an import goes through the doors."""
+    reports, record = ROOT / "examples/reports", tmp_path / "record.zip"
+    patient = a_report().entry.patient_id
+    url = f"http://127.0.0.1:{pair.settings.port}"
+    imported = CliRunner().invoke(commands, ["import", str(reports), "--url", url, "--registry", pair.registry.url])
+    assert (imported.exit_code, "0 refused" in imported.output) == (0, True), imported.output
+    registry = settings_file(tmp_path, "registry", pair.registry.settings)
+    repository = settings_file(tmp_path, "repository", pair.settings)
+    words = ["export", patient.id, "--xdm", str(record), "--config", str(registry), "--json"]
+    exported = CliRunner().invoke(commands, [*words, "--repository", str(repository)])
+    assert exported.exit_code == 0, (exported.output, exported.exception)
+    told = json.loads(exported.output)
+    assert (told["documents"] >= 3, told["leftOut"]) == (True, [])
+    with servers.apart(new_folder(tmp_path / "other"), servers.in_process) as other:
+        servers.know_patients(other.registry.settings, patient)
+        url = f"http://127.0.0.1:{other.settings.port}"
+        again = CliRunner().invoke(commands, ["import", str(record), "--url", url, "--registry", other.registry.url])
+    assert (again.exit_code, "0 refused" in again.output) == (0, True), again.output
+
+
+def test_an_export_holds_what_its_registry_took_unheard(lossy: Apart, losses: Losses, tmp_path: Path) -> None:
+    losses.answers = 3
+    report = a_report()
+    client = XdsClient(f"http://127.0.0.1:{lossy.settings.port}", registry=lossy.registry.url)
+    client.push([report], submission_unique_id="2.25.84")
+    registry = settings_file(tmp_path, "registry", lossy.registry.settings)
+    repository = settings_file(tmp_path, "repository", lossy.settings)
+    words = ["export", report.entry.patient_id.id, "--xdm", str(tmp_path / "record.zip"), "--config", str(registry)]
+    exported = CliRunner().invoke(commands, [*words, "--repository", str(repository), "--json"])
+    assert exported.exit_code == 0, (exported.output, exported.exception)
+    assert str(report.entry.unique_id) not in {one["uniqueId"] for one in json.loads(exported.output)["leftOut"]}
+
+
+def test_one_of_two_processes_alone_says_what_an_export_needs(pair: Apart, tmp_path: Path) -> None:
+    registry = settings_file(tmp_path, "registry", pair.registry.settings)
+    done = CliRunner().invoke(
+        commands, ["export", PATIENT.id, "--xdm", str(tmp_path / "record.zip"), "--config", str(registry)]
+    )
+    assert done.exit_code != 0
+    assert "--repository FILE" in str(done.exception)
+
+
+def new_folder(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
