@@ -22,7 +22,9 @@ from carnet.failures import log_unexpected
 from carnet.fhir_callers import proved_fhir_caller
 from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.internal_door import internal_blueprint, is_one_of, shows
+from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
+from carnet.repositories_elsewhere import RepositoriesElsewhere
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
 from carnet.settings import SettingsError, check_security
@@ -48,8 +50,12 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     app.register_blueprint(xds_blueprint(actors))
     of_message, of_request = _callers(actors, peer_certificate)
     app.register_blueprint(_fhir(actors, of_request))
+    is_trusted = _is_trusted(actors, peer_certificate)
     if actors.registry is not None:
-        app.register_blueprint(_internal(actors.registry, actors, _is_trusted(actors, peer_certificate)))
+        app.register_blueprint(_internal(actors.registry, actors, is_trusted))
+    if actors.repository is not None:
+        is_open = actors.settings.security == "open"
+        app.register_blueprint(keeper_blueprint(actors.repository, is_trusted, open_callers=is_open))
     _add_health(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
@@ -63,7 +69,12 @@ def _fhir(actors: Actors, caller_of: CallerOfRequest) -> flask.Blueprint:
         return fhir_elsewhere(actors.settings.role_missing(Role.FHIR))
     base_url = f"{actors.settings.public_url}/fhir"
     return fhir_blueprint(
-        actors.registry, actors.repository, base_url=base_url, caller_of=caller_of, auditor=actors.auditor
+        actors.registry,
+        actors.repository,
+        base_url=base_url,
+        caller_of=caller_of,
+        auditor=actors.auditor,
+        elsewhere=RepositoriesElsewhere(actors.settings).retrieve,
     )
 
 

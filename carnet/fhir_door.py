@@ -46,10 +46,11 @@ def fhir_blueprint(
     base_url: str,
     caller_of: Callable[[WSGIEnvironment], Caller],
     auditor: Auditor,
+    elsewhere: iti68.Elsewhere = iti68.nowhere_else,
 ) -> flask.Blueprint:
     """The resources under the FHIR base; `base_url` stands in every URL, never the Host of a request.
 
-    Without a repository documents can be found and not retrieved here.
+    Documents of other repositories come from `elsewhere`, or are found and not retrieved here.
     """
     door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
     started = datetime.now(UTC).date().isoformat()
@@ -98,8 +99,8 @@ def fhir_blueprint(
         document: iti68.RetrievedDocument | None = None
         try:
             with auditor.interaction(auditor.read("ITI-68", f"{UUID_PREFIX}{fhir_id}"), caller) as about:
-                document = iti68.handle(registry, repository, fhir_id, caller)
-                about.objects = (a_document(document.unique_id, "" if repository is None else repository.unique_id),)
+                document = iti68.handle(registry, repository, fhir_id, caller, elsewhere)
+                about.objects = (a_document(document.unique_id, document.repository_unique_id),)
         except StorageFailed:
             if document is not None:
                 document.octets.close()

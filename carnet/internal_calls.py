@@ -13,6 +13,7 @@ import orjson
 from carnet.settings import Settings, SettingsError
 
 PREFIX = "/internal/registry"
+KEEPER_PREFIX = "/internal/repository"
 _SHORTEST_SECRET = 32
 _OTHERS = 0o077
 

@@ -14,6 +14,8 @@ from carnet.carried_caller import IsTrusted
 from carnet.failures import log_unexpected
 from carnet.internal_calls import PREFIX, BadCall, read_call, texts, write_call
 from carnet.listed_clients import ListedClients
+from carnet.on_demand_documents import find_on_demand
+from carnet.on_demand_json import write_on_demand
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
 from registry.answers import storage_error
@@ -58,9 +60,7 @@ def internal_blueprint(
     @door.post("/<question>")
     def answer(question: str) -> flask.Response:
         if not is_trusted(flask.request.environ):
-            return _refused(
-                401, "expected the secret that registry and repository share, or a certificate of internal_clients"
-            )
+            return _refused(401, "expected the secret that registry and repository share, or a known certificate")
         if question not in questions:
             return _refused(404, f"no such question; known are {', '.join(questions)}")
         length = flask.request.content_length
@@ -119,7 +119,15 @@ def _questions(registry: Registry, *, open_callers: bool) -> dict[str, Callable[
         with registry.units.read():
             return write_call(ready=registry.units.is_accepting())
 
-    known = (readable, submission, entries, waiting, named, check, receive, ready)
+    def patients(told: dict[str, Any]) -> bytes:
+        with registry.units.read() as connection:
+            return write_call(patients=registry.patients_of(connection, texts(told.get("ids"), "ids")))
+
+    def ondemand(told: dict[str, Any]) -> bytes:
+        found = find_on_demand(registry, caller_of(told), texts(told.get("uniqueIds"), "uniqueIds"))
+        return write_call(documents=[write_on_demand(one) for one in found.values()])
+
+    known = (readable, submission, entries, waiting, named, check, receive, ready, patients, ondemand)
     return {question.__name__: question for question in known}
 
 

@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from carnet.cda_folder import cda_files, cda_subsets
 from carnet.clock import true_time
-from carnet.existing_stores import existing_actors
+from carnet.existing_stores import existing_actors, existing_registry
 from carnet.media_receivers import OPERATOR, LocalReceiver, RemoteReceiver
 from carnet.options import (
     STORE,
@@ -28,7 +28,8 @@ from carnet.options import (
     settings_options,
 )
 from carnet.proof import Proof, proof_options
-from carnet.settings import Settings
+from carnet.settings import Settings, load
+from carnet.wiring import open_repository_beside
 from portable_media import iti32_distribute_document_set_on_media as iti32
 from portable_media.archives import ZipMedium
 from portable_media.folders import FolderMedium
@@ -38,6 +39,8 @@ from portable_media.iti32_distribute_document_set_on_media import Choice
 from portable_media.medium import Medium, MediumLimits, MediumRefused
 from portable_media.pages import Cover
 from portable_media.subsets import Subset, metadata_files, subsets
+from registry.store import Registry
+from repository.store import Repository
 from xds.datatypes import CX, Code
 
 REFUSED = 1
@@ -60,6 +63,13 @@ _MEGABYTE, _GIGABYTE = 10**6, 10**9
 @click.option(
     "--institution", default="", help="Who hands the medium out and how to reach them, for README.TXT and INDEX.HTM."
 )
+@click.option(
+    "--repository",
+    "beside",
+    default=None,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Settings file of the repository, where it is another process than the registry.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file where there is one.")
 @authority_option
 @json_option
@@ -74,6 +84,7 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     carnet export 258063523804186 --xdm record.zip
     carnet export 258063523804186 --xdm record.zip --deprecated --institution 'CHU Exemple, dpo@chu.example'
     carnet export 258063523804186 --xdm copy.zip --one-set --json
+    carnet export 258063523804186 --xdm record.zip --config registry.toml --repository repository.toml
     """
     if given["deprecated"] and given["one_set"]:
         raise click.UsageError("--one-set holds current documents only: leave --deprecated out")
@@ -82,8 +93,7 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     patient_id = patient_id_of(identifier, authority)
     cover = Cover(institution=given["institution"] or "-", version=version("carnet"), date=true_time())
     choice = Choice(deprecated_too=given["deprecated"], one_set=given["one_set"])
-    with existing_actors(settings) as actors:
-        registry, repository = actors.together()
+    with _stores(settings, given["beside"]) as (registry, repository):
         prepared = iti32.prepare(registry, repository, patient_id, OPERATOR, choice=choice, cover=cover)
         with _progress("exporting", prepared.octets) as advance:
             exported = iti32.handle(registry, repository, prepared, target, advance)
@@ -96,6 +106,21 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
     print_result({"file": str(target), **_shown(asdict(exported))}, "\n".join(lines), as_json)
     if exported.damaged:
         raise click.exceptions.Exit(REFUSED)
+
+
+@contextmanager
+def _stores(settings: Settings, beside: str | None) -> Iterator[tuple[Registry, Repository]]:
+    """The registry of the settings, and the repository of the same or of a settings file of its own."""
+    if beside is None:
+        with existing_actors(settings) as actors:
+            yield actors.together()
+        return
+    with existing_registry(settings) as registry:
+        repository = open_repository_beside(registry, load({}, config=beside))
+        try:
+            yield registry, repository
+        finally:
+            repository.units.close()
 
 
 def _shown(exported: dict[str, Any]) -> dict[str, Any]:
@@ -143,6 +168,7 @@ def import_(
     carnet import record.zip --patient 258063523804186 --url http://127.0.0.1:8080
     carnet import /media/usb --json
     carnet import reports/
+    carnet import record.zip --url http://127.0.0.1:8081 --registry http://127.0.0.1:8080    # two processes
     """
     limits = MediumLimits(
         document_octets=settings.max_document_mb * _MEGABYTE, total_octets=given["max_total_gb"] * _GIGABYTE

@@ -1,6 +1,6 @@
 """A registry in another process: Register Document Set-b [ITI-42] over SOAP, and what else a repository asks of it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -10,9 +10,11 @@ from carnet.caller_json import write_caller
 from carnet.exchange import ClientError, NotTaken, base_url, exchange
 from carnet.internal_calls import PREFIX, BadCall, read_call, write_call
 from carnet.internal_proof import Shown
+from carnet.on_demand_json import read_on_demand
 from carnet.settings import Settings
 from carnet.xds_client import Answer, XdsClient, read_answer
 from registry.sql.stored_entries import START, StoredEntry
+from repository.on_demand_source import OnDemandDocument
 from repository.registration import RegistryNotAvailable
 from repository.registration_elsewhere import AnswerLost
 from xds.ebrim.read import Reading
@@ -79,6 +81,21 @@ class RegistryElsewhere:
     def named(self, unique_ids: Collection[str]) -> frozenset[str]:
         """Those of the DocumentUniqueIds that the registry knows, of entries or of submissions that wait."""
         return self._among("named", unique_ids)
+
+    def patients_of(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Patients (CX) of documents by uniqueId or entryUUID, for audit records; none while the registry is away."""
+        try:
+            return dict(self._told("patients", ids=sorted(ids))["patients"]) if ids else {}
+        except RegistryNotAvailable:
+            return {}
+
+    def find_on_demand(self, caller: Caller, unique_ids: Collection[str]) -> Mapping[str, OnDemandDocument]:
+        """Those of the DocumentUniqueIds that are on-demand entries the caller may see, with what they are made of."""
+        if not unique_ids:
+            return {}
+        found = self._told("ondemand", caller=write_caller(caller), uniqueIds=sorted(unique_ids))
+        documents = [read_on_demand(one) for one in found["documents"]]
+        return {one.entry.unique_id or "": one for one in documents}
 
     def _among(self, question: str, unique_ids: Collection[str]) -> frozenset[str]:
         if not unique_ids:

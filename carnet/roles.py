@@ -26,7 +26,7 @@ SETTINGS_OF_ROLES = {
     "scrub_mb_per_s": Role.REPOSITORY,
     "limited_metadata": Role.RECIPIENT,
     "mllp": Role.REGISTRY,
-    "internal_clients": Role.REGISTRY,
+    "repositories": Role.FHIR,
 }
 
 
@@ -46,9 +46,8 @@ def roles_rules(roles: Collection[Role], *, registry_url: str, given: Collection
             yield f"setting roles: {role} works with {needed} in the same process, found {', '.join(sorted(roles))}"
     if Role.REGISTRY in roles and registry_url:
         yield "setting registry_url: this process has the role registry itself, expected no URL of another"
-    if Role.REPOSITORY in roles and Role.REGISTRY not in roles:
-        if not registry_url:
-            yield "setting registry_url: a repository without the role registry needs the URL of its registry"
+    if Role.REPOSITORY in roles and Role.REGISTRY not in roles and not registry_url:
+        yield "setting registry_url: a repository without the role registry needs the URL of its registry"
     for name, role in SETTINGS_OF_ROLES.items():
         if name in given and role not in roles:
             yield f"setting {name}: is for the role {role}, which this process does not have"

@@ -115,18 +115,23 @@ class Settings:
     )
     roles: str = _setting(ALL_ROLES, "actors of this process, separated by commas")
     registry_url: str = _setting("", "URL of the registry, for a repository in a process of its own")
+    repositories: str = _setting(
+        "",
+        "repositories in other processes whose documents the FHIR door delivers: OID=URL, separated by blanks; "
+        "default none",
+    )
     internal_secret_file: str = _setting(
         "",
         "file with the secret that registry and repository share when they run apart on one machine without TLS; "
         "readable by its owner alone",
     )
     internal_certificate: str = _setting(
-        "", "client certificate that this process shows its registry over TLS, PEM, then its chain"
+        "", "client certificate that this process shows the others of its record over TLS, PEM, then its chain"
     )
     internal_key: str = _setting("", "its private key, PEM; default the .key file beside it, or in it")
     internal_clients: str = _setting(
         "",
-        "client certificates of the repositories of this registry: SHA-256 fingerprints or subjects (CN=…,O=…), "
+        "client certificates of the other processes of this record: SHA-256 fingerprints or subjects (CN=…,O=…), "
         "separated by semicolons",
     )
     registry_timeout_seconds: int = _setting(30, "seconds of silence after which a registry elsewhere is given up")
@@ -391,25 +396,40 @@ def _check_roles(settings: Settings) -> None:
     url = settings.registry_url
     for sentence in roles_rules(roles, registry_url=url, given=given):
         raise SettingsError(sentence)
-    for sentence in _way_rules(settings) if url else ():
+    for sentence in (one for name, found in _elsewhere(settings) for one in _way_rules(settings, name, found)):
         raise SettingsError(sentence)
 
 
-def _way_rules(settings: Settings) -> Iterator[str]:
-    """How a registry elsewhere is reached: without TLS on this machine, with the secret; else with a certificate."""
-    url = settings.registry_url
+def _elsewhere(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Setting and URL of each process that this one asks."""
+    if settings.registry_url:
+        yield "registry_url", settings.registry_url
+    for url in read_repositories(settings.repositories).values():
+        yield "repositories", url
+
+
+def read_repositories(text: str) -> dict[str, str]:
+    """`OID=URL OID=URL`, by OID. Raises SettingsError."""
+    found = {oid: url for oid, _, url in (one.partition("=") for one in text.split())}
+    if not all(is_oid(oid) for oid in found) or len(found) != len(text.split()):
+        raise SettingsError(f"setting repositories: found {text!r}, expected OID=URL, each OID once, between blanks")
+    return found
+
+
+def _way_rules(settings: Settings, name: str, url: str) -> Iterator[str]:
+    """How another process is reached: without TLS on this machine, with the secret; else with a certificate."""
     scheme = _scheme(url)
     if scheme == "https":
-        for name in ("internal_certificate", "trust"):
-            if not getattr(settings, name):
-                yield f"setting {name}: a registry under https:// is shown a client certificate and believed by trust"
+        for needed in ("internal_certificate", "trust"):
+            if not getattr(settings, needed):
+                yield f"setting {needed}: {name} under https:// is shown a client certificate and believed by trust"
     elif scheme != "http":
         yield (
-            f"setting registry_url: found {url!r}, expected https://HOST:PORT, or http://127.0.0.1:PORT: "
-            "without TLS a registry is asked on this machine only"
+            f"setting {name}: found {url!r}, expected https://HOST:PORT, or http://127.0.0.1:PORT: "
+            "without TLS other processes are asked on this machine only"
         )
     elif not settings.internal_secret_file:
-        yield "setting internal_secret_file: a registry under http:// is shown the secret it shares with its repositories"
+        yield f"setting internal_secret_file: {name} under http:// is shown the secret that both share"
 
 
 def _scheme(url: str) -> str:
@@ -434,11 +454,9 @@ def check_security(settings: Settings) -> None:
         raise SettingsError(
             f"--security open asks nobody who they are and is refused on {settings.host}: use --host 127.0.0.1"
         )
-    if settings.registry_url and _scheme(settings.registry_url) == "https":
-        raise SettingsError(
-            "setting registry_url: found https://: a registry that asks for proof takes no callers of a repository "
-            "with --security open"
-        )
+    for name, url in _elsewhere(settings):
+        if _scheme(url) == "https":
+            raise SettingsError(f"setting {name}: found {url!r}: who asks for proof takes no callers of an open server")
 
 
 def _check_mtls(settings: Settings) -> None:
@@ -449,11 +467,12 @@ def _check_mtls(settings: Settings) -> None:
             f"--security mtls needs {' and '.join(f'--{name}' for name in missing)} (a test IGC: carnet pki init); "
             "--security open asks nobody who they are and serves loopback only"
         )
-    if settings.registry_url and _scheme(settings.registry_url) != "https":
-        raise SettingsError(
-            f"setting registry_url: found {settings.registry_url!r}, expected https://HOST:PORT: with --security mtls "
-            "registry and repository talk over TLS too"
-        )
+    for name, url in _elsewhere(settings):
+        if _scheme(url) != "https":
+            raise SettingsError(
+                f"setting {name}: found {url!r}, expected https://HOST:PORT: with --security mtls the processes of one "
+                "record talk over TLS too"
+            )
     if settings.is_behind_proxy and not settings.base_url:
         raise SettingsError(f"--host {settings.host} needs --base-url, the URL under which clients reach the proxy")
 

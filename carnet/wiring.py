@@ -33,7 +33,7 @@ from registry import iti42_register_document_set_b as iti42
 from registry.store import Registry
 from repository import document_list
 from repository.document_list import DocumentListProvider
-from repository.on_demand_source import OnDemandSource
+from repository.on_demand_source import FindOnDemand, OnDemandSource
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
 from repository.store import Readable, Repository, Waits, WaitsElsewhere, none_waits, none_waits_elsewhere
@@ -65,7 +65,10 @@ class Actors:
         """For what needs both in one process. Raises SettingsError."""
         if self.registry is None or self.repository is None:
             found = ", ".join(sorted(self.settings.played))
-            raise SettingsError(f"setting roles: found {found}, expected registry and repository in one process")
+            raise SettingsError(
+                f"setting roles: found {found}, expected registry and repository in one process; with two, give export "
+                "--repository FILE, and import --url and --registry"
+            )
         return self.registry, self.repository
 
 
@@ -100,6 +103,7 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
         reach = _in_this_process(settings, registry)
     else:
         elsewhere = RegistryElsewhere(settings)
+        auditor = replace(auditor, patients_of=elsewhere.patients_of)
         reach = _elsewhere(settings, units, elsewhere)
     if Role.REPOSITORY in roles:
         repository = _repository(settings, units, reach, on_sync_lost)
@@ -133,11 +137,15 @@ def _in_this_process(settings: Settings, registry: Registry) -> _Reach:
         readable=partial(repository_questions.readable, registry),
         waits=document_recipient.waits,
         waits_elsewhere=none_waits_elsewhere,
-        on_demand=OnDemandSource(
-            find=partial(find_on_demand, registry),
-            providers={document_list.NAME: DocumentListProvider(custodian=repository_unique_id(settings))},
-            keeps_snapshots=settings.on_demand_snapshots,
-        ),
+        on_demand=_on_demand(settings, partial(find_on_demand, registry)),
+    )
+
+
+def _on_demand(settings: Settings, find: FindOnDemand) -> OnDemandSource:
+    return OnDemandSource(
+        find=find,
+        providers={document_list.NAME: DocumentListProvider(custodian=repository_unique_id(settings))},
+        keeps_snapshots=settings.on_demand_snapshots,
     )
 
 
@@ -150,7 +158,7 @@ def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -
         readable=elsewhere.readable,
         waits=none_waits,
         waits_elsewhere=elsewhere.waiting,
-        on_demand=OnDemandSource(),
+        on_demand=_on_demand(settings, elsewhere.find_on_demand),
     )
 
 
@@ -195,6 +203,20 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
             agreement=DocumentDemand(settings.cda_agreement), validity=DocumentDemand(settings.cda_validity)
         ),
     )
+
+
+def open_repository_beside(registry: Registry, settings: Settings) -> Repository:
+    """The repository of these settings, beside its registry, which is open in this process: for what only reads.
+
+    Its documents lie in a database and a store of its own. Raises SettingsError.
+    """
+    units = open_units(settings)
+    reach = _in_this_process(settings, registry)
+    if Role.REGISTRY not in settings.played:
+        elsewhere = _registration(settings, units, RegistryElsewhere(settings))
+        documents_of = partial(repository_questions.documents_of, registry)
+        reach = replace(reach, register=replace(elsewhere, documents_of=documents_of))
+    return _repository(settings, units, reach, go_on)
 
 
 def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import IO
@@ -13,7 +14,7 @@ from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import get_input_stream
 
 from access_policy.permission import permits
-from carnet.auditing import Auditor
+from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
 from carnet.authentication import CallerOfMessage
 from carnet.domains import wire_name
 from carnet.failures import log_unexpected
@@ -339,7 +340,9 @@ def _operations(actors: Actors) -> Iterator[tuple[str, tuple[Operation, ...]]]:
     if actors.repository is not None:
         yield "repository", repository_operations(actors.repository, actors.auditor)
     if actors.recipient is not None:
-        yield "recipient", (_provide_and_register(actors.auditor, actors.recipient),)
+        # One record for a submission to a recipient, in the unit of work that takes it: also where that is elsewhere.
+        auditor = replace(actors.auditor, recorded_with_change=RECORDED_WITH_CHANGE)
+        yield "recipient", (_provide_and_register(auditor, actors.recipient),)
 
 
 def _limits(settings: Settings) -> SoapLimits:

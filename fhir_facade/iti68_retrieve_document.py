@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -23,17 +23,34 @@ from xds.identifiers import UUID_PREFIX, is_uuid_urn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievedDocument:
-    """One document: uniqueId, type, length in octets, an entity tag, and its octets, checked before they are given."""
+    """One document: uniqueId, its repository, type, length in octets, an entity tag, and its octets, checked before
+    they are given."""
 
     unique_id: str
+    repository_unique_id: str
     mime_type: str
     size: int
     etag: str
     octets: Octets
 
 
-def handle(registry: Registry, repository: Repository | None, fhir_id: str, caller: Caller) -> RetrievedDocument:
-    """The document of the entry with this logical id.
+# repositoryUniqueId, uniqueId, who asks -> the document; None where that repository is not known.
+Elsewhere = Callable[[str, str, Caller], RetrievedDocument | None]
+
+
+def nowhere_else(_keeper: str, _unique_id: str, _caller: Caller) -> RetrievedDocument | None:
+    """Where no other repository is known."""
+    return None
+
+
+def handle(
+    registry: Registry,
+    repository: Repository | None,
+    fhir_id: str,
+    caller: Caller,
+    elsewhere: Elsewhere = nowhere_else,
+) -> RetrievedDocument:
+    """The document of the entry with this logical id, from this repository or the one that keeps it.
 
     Raises FhirProblem 404 when it is unknown, not visible or kept elsewhere, 503 when its octets are damaged or the
     store does not answer.
@@ -47,8 +64,19 @@ def handle(registry: Registry, repository: Repository | None, fhir_id: str, call
     if not unique_id:
         raise not_found()
     keeper = repository_questions.repository_of(registry, found[0])
-    if repository is None or keeper != repository.unique_id:
+    if repository is not None and keeper == repository.unique_id:
+        return kept(repository, unique_id, caller)
+    document = elsewhere(keeper, unique_id, caller)
+    if document is None:
         raise kept_elsewhere(keeper)
+    return document
+
+
+def kept(repository: Repository, unique_id: str, caller: Caller) -> RetrievedDocument:
+    """A document of this repository, or one that it makes on demand.
+
+    Raises FhirProblem 404 and 503, RegistryNotAvailable.
+    """
     document = repository.held(caller, {unique_id}).get(unique_id)
     if document is None:
         return _made_on_demand(repository, unique_id, caller)
@@ -58,6 +86,7 @@ def handle(registry: Registry, repository: Repository | None, fhir_id: str, call
         raise unavailable() from None
     return RetrievedDocument(
         unique_id=document.unique_id,
+        repository_unique_id=repository.unique_id,
         mime_type=document.mime_type,
         size=document.size,
         etag=f'"{document.sha256}"',
@@ -75,7 +104,12 @@ def _made_on_demand(repository: Repository, unique_id: str, caller: Caller) -> R
     sha256 = hashlib.sha256(made.content).hexdigest()
     size = len(made.content)
     return RetrievedDocument(
-        unique_id=unique_id, mime_type=made.mime_type, size=size, etag=f'"{sha256}"', octets=made.octets()
+        unique_id=unique_id,
+        repository_unique_id=repository.unique_id,
+        mime_type=made.mime_type,
+        size=size,
+        etag=f'"{sha256}"',
+        octets=made.octets(),
     )
 
 

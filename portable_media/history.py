@@ -19,7 +19,7 @@ from xds.ebrim.response import adhoc_query_response
 from xds.ebrim.schema import schema_findings
 from xds.ebrim.write import write_object
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
-from xds.xml import DEFAULT_LIMITS, BadXml, parse
+from xds.xml import BadXml, parse
 
 T = TypeVar("T", DocumentEntry, Folder)
 Versioned = DocumentEntry | Folder
@@ -81,7 +81,9 @@ def read_history(medium: Medium) -> History:
     if layout.VERSIONS not in medium.files:
         return History()
     try:
-        answer = parse(whole(medium, layout.VERSIONS, at_most=DEFAULT_LIMITS.octets), processing_instructions=False)
+        limits = layout.METADATA_LIMITS
+        octets = whole(medium, layout.VERSIONS, at_most=limits.octets)
+        answer = parse(octets, limits=limits, processing_instructions=False)
     except (BadXml, UnreadableFile) as problem:
         raise MediumRefused(f"{layout.VERSIONS}: {problem}") from problem
     for finding in schema_findings(answer):

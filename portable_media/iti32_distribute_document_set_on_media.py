@@ -225,7 +225,7 @@ class _Writer:
                 self._add_document(f"{one.folder}/{entry.uri}", entry)
 
         if record.history.versions:
-            self._add(layout.VERSIONS, write_history(record.history))
+            self._add(layout.VERSIONS, _importable(write_history(record.history)))
 
     def _add(self, name: str, content: bytes) -> None:
         self._archive.writestr(self._member(name, len(content), is_deflated=True), content)
@@ -257,6 +257,17 @@ class _Writer:
         member.compress_type = zipfile.ZIP_DEFLATED if is_deflated else zipfile.ZIP_STORED
         member.external_attr = (stat.S_IFREG | 0o600) << 16
         return member
+
+
+def _importable(history: bytes) -> bytes:
+    """A history that an import takes. Raises ExportFailed."""
+    most = layout.METADATA_LIMITS.octets
+    if len(history) > most:
+        raise ExportFailed(
+            f"the versions of this record have {len(history)} octets, an import takes {most}: "
+            "export it without --deprecated"
+        )
+    return history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

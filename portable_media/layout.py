@@ -4,12 +4,15 @@ Names keep to eight upper case letters, digits and underscores, a dot and three 
 """
 
 from xds.identifiers import UUID_PREFIX
+from xds.xml import XmlLimits
 
 README = "README.TXT"
 INDEX = "INDEX.HTM"
 FOLDER = "IHE_XDM"
 METADATA = "METADATA.XML"
 VERSIONS = "CARNET/VERSIONS.XML"
+# A record of many years under one SubmissionSet, or every version of its metadata: eight times a message.
+METADATA_LIMITS = XmlLimits(octets=64 * 2**20, elements=4_000_000)
 
 # Slot that keeps the URI an entry had before its URI became the name of a file on the medium.
 URI_BEFORE = f"{UUID_PREFIX}5f1d6c0e-3a55-4c02-9f0c-8d8f3c5f6e21"

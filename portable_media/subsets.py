@@ -13,7 +13,7 @@ from xds.ebrim.schema import schema_findings
 from xds.errors import RegistryError, metadata_error
 from xds.metadata import DocumentEntry, Submission
 from xds.vocabulary import LCM, AvailabilityStatus, ObjectType
-from xds.xml import DEFAULT_LIMITS, BadXml, parse
+from xds.xml import BadXml, parse
 
 _REQUEST = f"{{{LCM}}}SubmitObjectsRequest"
 
@@ -73,7 +73,9 @@ def subsets(medium: Medium, *, patient_id: CX | None = None) -> Iterator[Subset]
 def _subset(medium: Medium, name: str) -> Subset:
     empty = Submission(submission_set=None)
     try:
-        request = parse(whole(medium, name, at_most=DEFAULT_LIMITS.octets), processing_instructions=False)
+        limits = layout.METADATA_LIMITS
+        octets = whole(medium, name, at_most=limits.octets)
+        request = parse(octets, limits=limits, processing_instructions=False)
     except (BadXml, UnreadableFile) as problem:
         return Subset(name=name, submission=empty, errors=(metadata_error(f"{name}: {problem}"),))
     if request.tag != _REQUEST:

@@ -112,6 +112,7 @@ def _still_true(repository: Repository, provider: Provider, document: OnDemandDo
     unique_id = before.unique_id or ""
     made = before.creation_time
     content = provider.content(document, unique_id=unique_id, made=made)
+    repository.settle([unique_id])
     with repository.units.read() as connection:
         stored = index.held(connection, [unique_id]).get(unique_id)
     if stored is None or not stored.is_of(content):

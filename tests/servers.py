@@ -23,7 +23,7 @@ from carnet.authentication import PeerCertificate
 from carnet.mllp_door import Attendant, open_port
 from carnet.settings import Settings, load
 from carnet.wiring import open_actors, open_registry
-from tests.builders import OTHER_PATIENT, PATIENT
+from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY
 from xds.datatypes import CX
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -154,13 +154,16 @@ def apart(
     data: Path, run: Run, *, registry: Mapping[str, object] = {}, repository: Mapping[str, object] = {}
 ) -> Iterator[Apart]:
     """A registry with FHIR, and a repository with a recipient; the server's settings are those of the repository."""
+    port = free_port()
+    keeper = f"{repository.get('repository_id', REPOSITORY)}=http://127.0.0.1:{port}"
     secret = data / "secret"
     secret.touch(mode=0o600)
     secret.write_text("a secret of two processes, forty characters".replace(" ", "-"))
     shared = {"internal_secret_file": str(secret)}
-    with run(settings_for(data / "registry", **{"roles": "registry,fhir", **shared, **registry})) as known:
+    around = {"roles": "registry,fhir", "repositories": keeper, **shared, **registry}
+    with run(settings_for(data / "registry", **around)) as known:
         shared["registry_url"] = f"http://127.0.0.1:{known.settings.port}"
-        given = {"roles": "repository,recipient", **shared, **repository}
+        given = {"roles": "repository,recipient", "port": port, **shared, **repository}
         with run(settings_for(data / "repository", **given)) as keeping:
             kept = {one.name: getattr(keeping, one.name) for one in fields(Server)}
             yield Apart(**{**kept, "url": known.url, "feed": known.feed}, registry=known)

@@ -105,11 +105,14 @@ def test_a_process_has_every_role_unless_told_otherwise() -> None:
         ({"roles": "registry,recipient"}, "recipient works with repository"),
         ({**APART, "roles": "repository,fhir"}, "fhir works with registry"),
         ({**APART, "registry_url": ""}, "registry_url: a repository without the role registry needs"),
-        ({**APART, "internal_secret_file": ""}, "internal_secret_file: a registry under http://"),
+        ({**APART, "internal_secret_file": ""}, "internal_secret_file: registry_url under http://"),
         ({"registry_url": "http://127.0.0.1:8080"}, "has the role registry itself"),
-        ({**APART, "registry_url": "https://127.0.0.1:8080"}, "internal_certificate: a registry under https://"),
-        ({**OVER_TLS, "trust": ""}, "trust: a registry under https://"),
-        ({**OVER_TLS, "internal_clients": "CN=a"}, "internal_clients: is for the role registry"),
+        ({**APART, "registry_url": "https://127.0.0.1:8080"}, "internal_certificate: registry_url under https://"),
+        ({**OVER_TLS, "trust": ""}, "trust: registry_url under https://"),
+        ({**OVER_TLS, "repositories": "1.2.3=https://repository.example"}, "repositories: is for the role fhir"),
+        ({"repositories": "https://repository.example"}, "expected OID=URL"),
+        ({"repositories": "1.2.3=http://a:1 1.2.3=http://b:1"}, "each OID once"),
+        ({"repositories": "1.2.3=http://repository.example"}, "on this machine only"),
         ({**APART, "registry_url": "http://registry.example:8080"}, "on this machine only"),
         ({**APART, "registry_url": "http://127.0.0.1:many"}, "or http://127.0.0.1:PORT"),
         ({**APART, "mllp": "127.0.0.1:2575"}, "mllp: is for the role registry"),
@@ -156,7 +159,7 @@ def test_a_secret_is_read_without_its_line_end(tmp_path: Path) -> None:
     ("given", "expected"),
     [
         ({**APART, "certificate": "server.pem", "trust": "trust"}, "talk over TLS too"),
-        ({**OVER_TLS, "security": "open"}, "found https://"),
+        ({**OVER_TLS, "security": "open"}, "takes no callers of an open server"),
     ],
 )
 def test_a_repository_asks_for_proof_when_its_registry_does(given: dict[str, object], expected: str) -> None:

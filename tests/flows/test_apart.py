@@ -1,8 +1,9 @@
 """A registry and its repositories in processes of their own: doors, secret, lost answers, kills."""
 
 import json
+import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from access_policy.caller import OPEN_CALLER, Caller
 from carnet.caller_json import write_caller
 from carnet.command_line import commands
 from carnet.reports import Report, read_report, with_new_identity
+from carnet.settings import Settings
 from carnet.xds_client import XdsClient
 from tests import messages, servers
 from tests.builders import PATIENT, REPOSITORY, a_submission, a_submission_set, an_entry, an_oid
@@ -82,14 +84,52 @@ def test_fhir_of_another_process_says_so(pair: Apart, method: str, path: str) ->
     assert "does not have the role fhir" in outcome["issue"][0]["diagnostics"]
 
 
-def test_fhir_tells_where_a_document_of_another_process_is(pair: Apart) -> None:
-    unique_id, _ = provided(pair)
+def binary_of(pair: Apart, unique_id: str) -> str:
+    """The path of a document over FHIR."""
     found = messages.query(pair, messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"})
     entry_uuid = next(str(one.get("id")) for one in found.envelope.iter("{*}ExtrinsicObject"))
-    answer = pair.request("GET", f"/fhir/Binary/{entry_uuid.removeprefix('urn:uuid:')}")
+    return f"/fhir/Binary/{entry_uuid.removeprefix('urn:uuid:')}"
+
+
+def test_fhir_tells_where_a_document_of_an_unknown_repository_is(pair: Apart) -> None:
+    foreign = an_entry(repository_unique_id="1.2.3.4")
+    assert messages.submit(pair, a_submission(foreign), messages.REGISTER).status == "Success"
+    answer = pair.request("GET", binary_of(pair, str(foreign.unique_id)))
     issue = json.loads(answer.body)["issue"][0]
     assert (answer.status, issue["code"]) == (404, "not-supported")
-    assert REPOSITORY in issue["diagnostics"]
+    assert "1.2.3.4" in issue["diagnostics"]
+
+
+def test_fhir_delivers_a_document_of_a_known_repository_as_it_streams(pair: Apart) -> None:
+    content = os.urandom(3_000_000)
+    path = binary_of(pair, provided(pair, content)[0])
+    answer = pair.request("GET", path)
+    assert (answer.status, answer.body == content) == (200, True)
+    assert pair.request("GET", path, headers={"If-None-Match": answer.headers["etag"]}).status == 304
+
+
+def test_a_document_that_its_repository_removed_is_not_found(pair: Apart) -> None:
+    unique_id, _ = provided(pair)
+    path = binary_of(pair, unique_id)
+    assert messages.remove(pair, (REPOSITORY, unique_id)).status == "Success"
+    assert pair.request("GET", path).status == 404
+
+
+def test_a_repository_that_is_away_makes_its_documents_unavailable(pair: Apart, tmp_path: Path) -> None:
+    path = binary_of(pair, provided(pair)[0])
+    nowhere = f"{REPOSITORY}=http://127.0.0.1:{servers.free_port()}"
+    settings = replace(pair.registry.settings, port=servers.free_port(), repositories=nowhere)
+    with servers.in_process(settings) as beside:
+        answer = Server.request(beside, "GET", path)
+    assert (answer.status, json.loads(answer.body)["resourceType"]) == (503, "OperationOutcome")
+    assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer wrong"])
+def test_a_repository_gives_documents_to_its_registry_alone(pair: Apart, shown: str) -> None:
+    body = json.dumps({"caller": write_caller(OPEN_CALLER), "uniqueId": provided(pair)[0]}).encode()
+    headers = {"Authorization": shown, "Content-Type": "application/json"}
+    assert Server.request(pair, "POST", "/internal/repository/document", body, headers).status == 401
 
 
 # --- the internal door -----------------------------------------------------------------------
@@ -316,3 +356,63 @@ def test_a_wrong_secret_makes_a_repository_not_ready(pair: Apart, tmp_path: Path
     with servers.in_process(settings) as running:
         assert running.request("GET", "/health/ready").status == 503
     assert Server.request(pair, "GET", "/health/ready").status == 200
+
+
+# --- records in and out ----------------------------------------------------------------------
+
+
+def settings_file(folder: Path, name: str, settings: Settings) -> Path:
+    """A file with what differs from the defaults."""
+    changed = {one.name: getattr(settings, one.name) for one in fields(Settings)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in changed.items() if value != getattr(Settings(), key)]
+    file = folder / f"{name}.toml"
+    file.write_text("\n".join(lines))
+    return file
+
+
+def test_a_record_is_exported_from_both_and_imported_into_both(pair: Apart, tmp_path: Path) -> None:
+    """Registry and repository of the export are opened beside their servers; an import goes through the doors."""
+    reports, record = ROOT / "examples/reports", tmp_path / "record.zip"
+    patient = a_report().entry.patient_id
+    url = f"http://127.0.0.1:{pair.settings.port}"
+    imported = CliRunner().invoke(commands, ["import", str(reports), "--url", url, "--registry", pair.registry.url])
+    assert (imported.exit_code, "0 refused" in imported.output) == (0, True), imported.output
+    registry = settings_file(tmp_path, "registry", pair.registry.settings)
+    repository = settings_file(tmp_path, "repository", pair.settings)
+    words = ["export", patient.id, "--xdm", str(record), "--config", str(registry), "--json"]
+    exported = CliRunner().invoke(commands, [*words, "--repository", str(repository)])
+    assert exported.exit_code == 0, (exported.output, exported.exception)
+    told = json.loads(exported.output)
+    assert (told["documents"] >= 3, told["leftOut"]) == (True, [])
+    with servers.apart(new_folder(tmp_path / "other"), servers.in_process) as other:
+        servers.know_patients(other.registry.settings, patient)
+        url = f"http://127.0.0.1:{other.settings.port}"
+        again = CliRunner().invoke(commands, ["import", str(record), "--url", url, "--registry", other.registry.url])
+    assert (again.exit_code, "0 refused" in again.output) == (0, True), again.output
+
+
+def test_an_export_holds_what_its_registry_took_unheard(lossy: Apart, losses: Losses, tmp_path: Path) -> None:
+    losses.answers = 3
+    report = a_report()
+    client = XdsClient(f"http://127.0.0.1:{lossy.settings.port}", registry=lossy.registry.url)
+    client.push([report], submission_unique_id="2.25.84")
+    registry = settings_file(tmp_path, "registry", lossy.registry.settings)
+    repository = settings_file(tmp_path, "repository", lossy.settings)
+    words = ["export", report.entry.patient_id.id, "--xdm", str(tmp_path / "record.zip"), "--config", str(registry)]
+    exported = CliRunner().invoke(commands, [*words, "--repository", str(repository), "--json"])
+    assert exported.exit_code == 0, (exported.output, exported.exception)
+    assert str(report.entry.unique_id) not in {one["uniqueId"] for one in json.loads(exported.output)["leftOut"]}
+
+
+def test_one_of_two_processes_alone_says_what_an_export_needs(pair: Apart, tmp_path: Path) -> None:
+    registry = settings_file(tmp_path, "registry", pair.registry.settings)
+    done = CliRunner().invoke(
+        commands, ["export", PATIENT.id, "--xdm", str(tmp_path / "record.zip"), "--config", str(registry)]
+    )
+    assert done.exit_code != 0
+    assert "--repository FILE" in str(done.exception)
+
+
+def new_folder(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

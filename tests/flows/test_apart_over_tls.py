@@ -14,11 +14,12 @@ from access_policy.caller import OPEN_CALLER, Caller
 from access_policy.make_vihf import make_vihf, security_header
 from carnet.carried_caller import carried_caller_header
 from carnet.pki import Use
+from carnet.proof import Proof
 from carnet.registry_elsewhere import RegistryElsewhere
 from repository.registration import RegistryNotAvailable
 from tests import messages, mutual_tls, servers, sts
 from tests.audit_store import Trail
-from tests.builders import OTHER_PATIENT, REPOSITORY, a_submission, an_entry
+from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY, a_submission, an_entry
 from tests.messages import Answered
 from tests.mutual_tls import Pki
 from tests.servers import Server
@@ -53,14 +54,14 @@ class Pair:
         answer = mutual_tls.request(server, context, "POST", path, message, {"Content-Type": content_type})
         return messages.read(answer)
 
-    def provide(self, assertion: etree._Element, **changes: Any) -> tuple[str, Answered]:
+    def provide(self, assertion: etree._Element, path: str = "/xds/repository", **changes: Any) -> tuple[str, Answered]:
         entry = an_entry(content=CONTENT, **changes)
         body = messages.provide_body(
             a_submission(entry, patient_id=entry.patient_id), {"Document01": messages.include("d@test")}
         )
         parts = [("d@test", CONTENT)]
         header = security_header(assertion)
-        return str(entry.unique_id), self.post("/xds/repository", body, messages.PROVIDE, header, parts=parts)
+        return str(entry.unique_id), self.post(path, body, messages.PROVIDE, header, parts=parts)
 
     def retrieve(self, unique_id: str, assertion: etree._Element) -> Answered:
         body = messages.retrieve_body((REPOSITORY, unique_id))
@@ -82,8 +83,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     of_clinic = pki.clinic[Use.AUTHENTICATION]
     clinic = pki.written(of_clinic)
     fingerprint = of_clinic.certificate.fingerprint(hashes.SHA256()).hex(":")
+    port = servers.free_port()
+    of_both = {"internal_certificate": str(clinic), "internal_clients": fingerprint, "audit_reserve_mb": 1}
+    keeper = f"{REPOSITORY}=https://localhost:{port}"
     with mutual_tls.started(
-        pki, folder / "registry", roles="registry,fhir", internal_clients=fingerprint, audit_reserve_mb=1
+        pki, folder / "registry", roles="registry,fhir", repositories=keeper, **of_both
     ) as registry:
         servers.know_patients(registry.settings)
         with mutual_tls.started(
@@ -91,8 +95,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             folder / "repository",
             roles="repository,recipient",
             registry_url=f"https://localhost:{registry.settings.port}",
-            internal_certificate=str(clinic),
-            audit_reserve_mb=1,
+            port=port,
+            **of_both,
         ) as repository:
             yield Pair(pki=pki, registry=registry, repository=repository, doctor=pki.client, clinic=clinic)
 
@@ -107,6 +111,38 @@ def test_a_professional_provides_finds_and_retrieves_across_both(pair: Pair) -> 
     assert found.status == "Success"
     assert unique_id.encode() in etree.tostring(found.envelope)
     assert messages.contents(pair.retrieve(unique_id, assertion)) == [CONTENT]
+
+
+def test_fhir_at_the_registry_delivers_what_the_repository_keeps(pair: Pair) -> None:
+    assertion = pair.vihf()
+    unique_id, _ = pair.provide(assertion)
+    slots = {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"}
+    body = messages.query_body(messages.GET_DOCUMENTS, slots, "LeafClass")
+    found = pair.post("/xds/registry", body, messages.QUERY_ACTION, security_header(assertion))
+    [entry] = found.envelope.iter("{*}ExtrinsicObject")
+    path = f"/fhir/Binary/{entry.get('id').removeprefix('urn:uuid:')}"
+    context = pair.pki.context(pair.doctor)
+    answers = [
+        mutual_tls.request(pair.registry, context, "GET", path, None, Proof(assertion=one).authorization)
+        for one in (assertion, pair.vihf(patient_id=OTHER_PATIENT))
+    ]
+    assert [one.status for one in answers] == [200, 404]
+    assert answers[0].body == CONTENT
+
+
+def test_the_repository_records_whose_document_it_delivered(pair: Pair) -> None:
+    unique_id, _ = pair.provide(pair.vihf())
+    trail = Trail(pair.repository)
+    assert pair.retrieve(unique_id, pair.vihf()).status == "Success"
+    [record] = trail.records()
+    assert PATIENT.key in [one.id for one in record.objects]
+
+
+def test_a_submission_to_a_recipient_is_recorded_once(pair: Pair) -> None:
+    trails = [Trail(pair.registry), Trail(pair.repository)]
+    assert pair.provide(pair.vihf(), path="/xds/recipient")[1].status == "Success"
+    recorded = [code.code for trail in trails for record in trail.records() for code in record.type_codes]
+    assert recorded.count("ITI-41") == 1
 
 
 def test_the_claims_of_the_caller_are_judged_by_the_registry(pair: Pair) -> None:

@@ -115,7 +115,6 @@ def test_damage_deep_in_a_large_document_cuts_the_answer_before_it(server: Serve
     assert messages.contents(messages.retrieve(server, (REPOSITORY, pushed(server, b"goes on")))) == [b"goes on"]
 
 
-@pytest.mark.one_process
 def test_over_fhir_a_damaged_document_is_not_available(server: Server) -> None:
     unique_id = pushed(server, b"for FHIR")
     slots = {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"}

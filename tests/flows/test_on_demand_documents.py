@@ -40,26 +40,37 @@ def run(data: Path, database: str = "", **given: object) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    yield from run(tmp_path)
+def run_apart(data: Path, **given: object) -> Iterator[Server]:
+    with servers.apart(data, servers.in_process, repository=given) as running:
+        servers.know_patients(running.registry_settings)
+        yield running
 
 
-@pytest.fixture
-def keeping(tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(params=["one process", "apart"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    yield from (run_apart if request.param == "apart" else run)(tmp_path)
+
+
+@pytest.fixture(params=["one process", "apart"])
+def keeping(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server that keeps what it made."""
-    yield from run(tmp_path, on_demand_snapshots=True)
+    yield from (run_apart if request.param == "apart" else run)(tmp_path, on_demand_snapshots=True)
 
 
-@pytest.fixture
-def keeping_anywhere(tmp_path: Path, database_url: str) -> Iterator[Server]:
-    """The same on SQLite and on PostgreSQL."""
-    yield from run(tmp_path, database_url, on_demand_snapshots=True)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql), "apart"])
+def keeping_anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """The same on SQLite, on PostgreSQL, and with its registry in another process."""
+    if request.param == "apart":
+        yield from run_apart(tmp_path, on_demand_snapshots=True)
+        return
+    database = "" if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
+    yield from run(tmp_path, database, on_demand_snapshots=True)
 
 
 def added(server: Server) -> bool:
-    """What `carnet on-demand add` says, beside the running server."""
-    places = ["--data", server.settings.data, "--database", server.settings.database_url]
+    """What `carnet on-demand add` says, beside the running registry."""
+    settings = server.registry_settings
+    places = ["--data", settings.data, "--database", settings.database_url]
     done = CliRunner().invoke(commands, ["on-demand", "add", PATIENT.id, *places, "--json"])
     assert done.exit_code == 0, done.output
     return bool(orjson.loads(done.stdout)["added"])

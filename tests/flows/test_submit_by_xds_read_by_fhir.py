@@ -44,7 +44,6 @@ def refused(response: Response, status: int) -> None:
     OperationOutcome.model_validate(json.loads(response.body))
 
 
-@pytest.mark.one_process
 def test_fhir_finds_what_xds_submitted_and_reads_the_same_bytes(server: Server) -> None:
     content = b"<ClinicalDocument>both doors</ClinicalDocument>\r\n"
     entry = pushed(server, content)
@@ -222,7 +221,6 @@ def test_other_formats_are_refused(server: Server) -> None:
     assert get(server, path, Accept="application/fhir+xml;q=0.9, application/fhir+json;q=0.1").status == 200
 
 
-@pytest.mark.one_process
 def test_a_document_is_not_sent_again_to_who_has_it(server: Server) -> None:
     entry = pushed(server, b"cached")
     path = f"/fhir/Binary/{entry_uuid(server, str(entry.unique_id)).removeprefix('urn:uuid:')}"
@@ -231,7 +229,6 @@ def test_a_document_is_not_sent_again_to_who_has_it(server: Server) -> None:
     assert (again.status, again.body) == (304, b"")
 
 
-@pytest.mark.one_process
 def test_a_document_as_binary_resource_when_fhir_is_asked_for(server: Server) -> None:
     entry = pushed(server, b"wrapped \x00\xff")
     path = f"/fhir/Binary/{entry_uuid(server, str(entry.unique_id)).removeprefix('urn:uuid:')}"
@@ -241,7 +238,6 @@ def test_a_document_as_binary_resource_when_fhir_is_asked_for(server: Server) ->
     assert resource["data"] == "d3JhcHBlZCAA/w=="
 
 
-@pytest.mark.one_process
 def test_a_binary_resource_is_json_whatever_the_mime_type_says(server: Server) -> None:
     mime_type = 'text/xml; charset="utf-8"'
     entry = pushed(server, b"quoted", mime_type=mime_type)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from carnet.media_receivers import LocalReceiver
 from carnet.wiring import Actors
+from portable_media import layout
 from portable_media.importer import Fate
+from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
 from tests import strategies
 from tests.builders import (
@@ -245,6 +247,30 @@ def test_a_history_with_a_gap_is_refused(tmp_path: Path) -> None:
             cut.writestr(name, whole.read(name).replace(b'versionName="2"', b'versionName="3"'))
     with holding(tmp_path / "to") as target, pytest.raises(MediumRefused, match="every version of an object"):
         import_into(target, tmp_path / "cut.zip")
+
+
+def test_metadata_larger_than_a_message_come_back(tmp_path: Path) -> None:
+    """A record of many years: more than the 8 MB that one message may have."""
+    with holding(tmp_path / "from") as source:
+        _submit_updated_record(source)
+        export(source, tmp_path / "record.zip", deprecated_too=True)
+    with zipfile.ZipFile(tmp_path / "record.zip") as whole, zipfile.ZipFile(tmp_path / "large.zip", "w") as large:
+        for name in whole.namelist():
+            padding = b"<!--" + b" " * (9 * 2**20) + b"-->" if name.endswith(("VERSIONS.XML", "METADATA.XML")) else b""
+            large.writestr(name, whole.read(name) + padding)
+    with holding(tmp_path / "to") as target:
+        report = import_into(target, tmp_path / "large.zip")
+        assert (report.of(Fate.REFUSED), report.notes) == ([], [])
+        assert len([one for one in objects(target).values() if isinstance(one, DocumentEntry)]) == 3
+
+
+def test_a_history_that_no_import_would_take_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "METADATA_LIMITS", replace(layout.METADATA_LIMITS, octets=100))
+    with holding(tmp_path / "from") as source:
+        _submit_updated_record(source)
+        with pytest.raises(ExportFailed, match="an import takes 100"):
+            export(source, tmp_path / "record.zip", deprecated_too=True)
+    assert not (tmp_path / "record.zip").exists()
 
 
 def test_a_history_is_of_the_patient_that_the_medium_is_given_to(tmp_path: Path) -> None:
