@@ -19,7 +19,7 @@ from carnet.authentication import (
 )
 from carnet.failures import log_unexpected
 from carnet.fhir_callers import proved_fhir_caller
-from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
+from carnet.fhir_door import fhir_blueprint, fhir_elsewhere, http_problem
 from carnet.internal_door import internal_blueprint, shows
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
@@ -134,8 +134,8 @@ def _log_request(method: str, route: str, status: int, began: float) -> None:
 
 
 def _unexpected(problem: Exception) -> flask.Response | HTTPException:
-    """Anything not foreseen: a correlation id in log and answer, no detail."""
+    """Anything not foreseen: a correlation id in log and answer, no detail. What is below /fhir speaks FHIR."""
     if isinstance(problem, HTTPException):
-        return problem
+        return http_problem(problem) if flask.request.path.startswith("/fhir/") else problem
     text = f"unexpected failure, reported as {log_unexpected(problem)}\n"
     return flask.Response(text, status=503, headers={"Retry-After": "5"}, content_type="text/plain")

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote
 from wsgiref.types import WSGIApplication
 
 import structlog
@@ -113,7 +114,9 @@ class Doors:
         return self.post("/xds/repository", message, messages.multipart_type())
 
     def fhir(self, method: str, path: str, octets: bytes = b"", query: str = "", **headers: str) -> Answer:
+        """A query has no other octets than a request line may have: the HTTP server sees to that."""
         kind = headers.pop("content_type", "application/fhir+json")
+        query = re.sub(r"[^!-~]", lambda found: quote(found[0], encoding="latin-1"), query)
         return fhir(call(self.open_app, method, path, octets, content_type=kind, query=query, headers=headers))
 
     def token(self, octets: bytes) -> Answer:

@@ -41,13 +41,16 @@ _FHIR: dict[str, Way] = {
 }
 _FEED: dict[str, Way] = {"feed": Doors.message}
 _XML = {**_SIMPLE, **_INSIDE, "root part": Doors.root, **_PROOFS, **_DOCUMENT, **_FEED}
+_JSON = {**_FHIR, **_SIMPLE, "token": Doors.token, **_FEED}
+_MIME = {**_PARTS, **_SIMPLE, **_FEED}
+_HTTP = {**_MIME, **_FHIR}
 WAYS: dict[str, dict[str, Way]] = {
     **dict.fromkeys(("xml-malformed", "xml-bombs", "xml-fuzz-seeds", "xxe-payloads", "xslt"), _XML),
     **dict.fromkeys(("c14n", "xmldsig", "saml", "cda-xss"), _XML),
     "fhir-bad": {**_FHIR, **_DOCUMENT, **_SIMPLE, **_FEED},
-    **dict.fromkeys(("json", "json-fuzz-seeds"), {**_FHIR, **_SIMPLE, "token": Doors.token, **_FEED}),
-    **dict.fromkeys(("mime", "mime-fuzz-seeds", "mtom"), {**_PARTS, **_SIMPLE, **_FEED}),
-    **dict.fromkeys(("http", "http-fuzz-seeds"), {**_PARTS, **_SIMPLE, **_FHIR, **_FEED}),
+    **dict.fromkeys(("json", "json-fuzz-seeds"), _JSON),
+    **dict.fromkeys(("mime", "mime-fuzz-seeds", "mtom"), _MIME),
+    **dict.fromkeys(("http", "http-fuzz-seeds"), _HTTP),
     "histories": {**_FHIR, **_SIMPLE},
 }
 
