@@ -20,7 +20,7 @@ from carnet.authentication import (
 from carnet.carried_caller import IsTrusted, or_carried
 from carnet.failures import log_unexpected
 from carnet.fhir_callers import proved_fhir_caller
-from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
+from carnet.fhir_door import fhir_blueprint, fhir_elsewhere, http_problem
 from carnet.internal_door import internal_blueprint, is_one_of, shows
 from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
@@ -156,8 +156,8 @@ def _log_request(method: str, route: str, status: int, began: float) -> None:
 
 
 def _unexpected(problem: Exception) -> flask.Response | HTTPException:
-    """Anything not foreseen: a correlation id in log and answer, no detail."""
+    """Anything not foreseen: a correlation id in log and answer, no detail. What is below /fhir speaks FHIR."""
     if isinstance(problem, HTTPException):
-        return problem
+        return http_problem(problem) if flask.request.path.startswith("/fhir/") else problem
     text = f"unexpected failure, reported as {log_unexpected(problem)}\n"
     return flask.Response(text, status=503, headers={"Retry-After": "5"}, content_type="text/plain")

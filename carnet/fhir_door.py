@@ -110,7 +110,7 @@ def fhir_blueprint(
     _serve_nothing_else(door, "this interaction is not served")
     door.register_error_handler(FhirProblem, _refused)
     door.register_error_handler(StorageFailed, lambda _: _refused(unavailable("transient")))
-    door.register_error_handler(HTTPException, _http_problem)
+    door.register_error_handler(HTTPException, http_problem)
     door.register_error_handler(Exception, _unexpected)
     return door
 
@@ -133,7 +133,8 @@ def _serve_nothing_else(door: flask.Blueprint, sentence: str) -> None:
 def _asked() -> str:
     """Request line and body of a search, as they came. MHD 2:3.67.5.1"""
     request = flask.request
-    line = f"{request.method} {request.full_path.removesuffix('?')}"
+    query = request.query_string.decode("utf-8", "replace")
+    line = f"{request.method} {request.path}{'?' if query else ''}{query}"
     body = request.get_data(as_text=True)
     return f"{line}\n\n{body}" if body else line
 
@@ -151,7 +152,7 @@ def _refused(problem: FhirProblem) -> flask.Response:
     return response
 
 
-def _http_problem(problem: HTTPException) -> flask.Response:
+def http_problem(problem: HTTPException) -> flask.Response:
     """404, 405 and their like, as every error of this door an OperationOutcome."""
     response = _refused(FhirProblem(problem.code or 400, "not-supported", problem.name))
     allow = problem.get_response().headers.get("Allow")

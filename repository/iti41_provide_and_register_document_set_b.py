@@ -1,7 +1,6 @@
 """Provide and Register Document Set-b [ITI-41]. ITI TF-2: 3.41."""
 
 import base64
-import binascii
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -175,7 +174,7 @@ def _received(repository: Repository, provided: tuple[Provided, ...], parts: Ite
 def _decoded(document: Provided) -> bytes:
     try:
         return base64.b64decode("".join((document.inline or "").split()), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, and letters that are none of ASCII
         raise Rejected([_metadata_error(f"Document {document.id}: expected base64")]) from None
 
 

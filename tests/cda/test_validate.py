@@ -110,6 +110,7 @@ def test_what_cannot_be_read_is_one_finding() -> None:
         ("G09-media", LEVEL_1, (f"{H}//h:nonXMLBody/h:text", "set_attribute", "mediaType", "text/html")),
         ("G09-representation", LEVEL_1, (f"{H}//h:nonXMLBody/h:text", "delete_attribute", "representation")),
         ("G09-base64", LEVEL_1, (f"{H}//h:nonXMLBody/h:text", "set_text", "", "%%%")),
+        ("G09-base64", LEVEL_1, (f"{H}//h:nonXMLBody/h:text", "set_text", "", "é")),
         ("G09-magic", LEVEL_1, (f"{H}//h:nonXMLBody/h:text", "set_text", "", base64.b64encode(b"<html>").decode())),
         ("G17", LETTER, (f"{H}/h:typeId", "set_attribute", "extension", "POCD_HD000099")),
         ("G19", LETTER, (f"{H}/h:templateId[@extension]", "set_attribute", "extension", "2099.01")),

@@ -122,6 +122,19 @@ def test_a_missing_part_is_a_missing_document(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("nothing_stored")
+@pytest.mark.parametrize("inline", ["%%%", "YQ", "é", "YQ==YQ=="])
+def test_an_inline_document_that_is_no_base64_is_a_metadata_error(server: Server, inline: str) -> None:
+    entry = an_entry(content=b"a")
+    body = messages.provide_body(a_submission(entry), {entry.entry_uuid: inline})
+    answer = messages.read(
+        server.post(
+            "/xds/repository", messages.multipart(messages.envelope(body, messages.PROVIDE)), messages.multipart_type()
+        )
+    )
+    assert (answer.response.status, answer.codes) == (200, ["XDSRepositoryMetadataError"])
+
+
+@pytest.mark.usefixtures("nothing_stored")
 def test_a_message_without_its_last_boundary_is_a_fault(server: Server) -> None:
     entry = an_entry(content=b"cut")
     body = messages.provide_body(a_submission(entry), {entry.entry_uuid: messages.include("d@test")})

@@ -1,0 +1,62 @@
+"""One server for all attacks of a module, and the instruments they run with."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.attacks import corpus, doors
+from tests.attacks.doors import Alarms, Doors
+from tests.attacks.watch import MOST_MEMORY, SLOWEST_SECONDS, Canary, Stopwatch, memory, watched
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The doors, and what tells whether an attack got further than an answer."""
+
+    doors: Doors
+    folder: Path
+    canary: Canary
+    alarms: Alarms
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+
+def _in_memory() -> str | None:
+    """Many thousand commits are waited for: on a disk that forgets, where there is one."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    with tempfile.TemporaryDirectory(dir=_in_memory(), prefix="tmp") as name, doors.alarmed() as alarms:
+        folder = Path(name)
+        if corpus.ATTACKS.is_dir():
+            corpus.sets()
+        canary = Canary(folder)
+        with doors.opened(folder) as opened:
+            doors.warm(opened)
+            before = memory()
+            made = Target(doors=opened, folder=folder, canary=canary, alarms=alarms)
+            yield made
+            after = memory()
+        canary.close()
+        assert after - before < MOST_MEMORY, f"{(after - before) / 2**20:.0f} MB more than before"
+
+
+@pytest.fixture(autouse=True)
+def reaches_nothing(target: Target) -> Iterator[None]:
+    """Whatever is sent: no file and no connection of the outside, nothing unforeseen in the log, nothing slow."""
+    if corpus.ATTACKS.is_dir():
+        corpus.sets()
+    target.stopwatch.slowest = 0.0
+    target.canary.calls.clear()
+    target.alarms.raised.clear()
+    with watched(target.folder, (target.doors.feed,)) as reached:
+        yield
+    assert reached.seen == []
+    assert target.canary.calls == []
+    assert target.alarms.raised == []
+    assert target.stopwatch.slowest < SLOWEST_SECONDS, target.stopwatch.what

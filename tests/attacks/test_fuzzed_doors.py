@@ -1,0 +1,214 @@
+"""2,000 messages broken at random for every door, 100,000 in the long form: answers of the closed list, nothing else.
+
+The seed is fixed, printed and in every failure; `CARNET_FUZZ_SEED` gives another. Assertions and signatures of
+submissions, where what is accepted must mean the same, are in tests/access_policy/test_fuzzed_assertions.py, heads of
+HTTP in tests/flows/test_raw_http.py.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from access_policy.make_vihf import make_vihf
+from carnet.media_receivers import LocalReceiver
+from carnet.pki import Use
+from carnet.wiring import now
+from portable_media.archives import ZipMedium
+from portable_media.history import read_history, steps
+from portable_media.importer import import_subsets
+from portable_media.medium import MediumRefused
+from portable_media.subsets import subsets
+from tests import messages, sts
+from tests.attacks.conftest import Target
+from tests.attacks.doors import TRANSACTIONS, Answer, Doors
+from tests.attacks.mutants import SEED, mutants
+from tests.builders import PATIENT, a_submission, an_entry
+from tests.hl7v3.written import ii, v3_message
+from tests.mllp import adt
+from tests.portable_media.holdings import export, holding, submit
+from xds.ebrim.write import write_submit_objects_request
+from xds.identifiers import new_uuid_urn
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNT, LONG = 2_000, 100_000
+FIND = {
+    "$XDSDocumentEntryPatientId": f"'{PATIENT}'",
+    "$XDSDocumentEntryStatus": "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')",
+    "$XDSDocumentEntryAuthorPerson": "('%Doe%')",
+}
+SEARCH = f"patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}&date=ge2026-01-01&type=http://loinc.org|18842-5"
+
+
+def _envelope(transaction: str, body: bytes) -> bytes:
+    return messages.envelope(body, TRANSACTIONS[transaction][1])
+
+
+def _submissions() -> tuple[bytes, ...]:
+    return (write_submit_objects_request(a_submission(an_entry(content=b"x")).objects),)
+
+
+def _questions() -> tuple[bytes, ...]:
+    return (
+        _envelope("ITI-18", messages.query_body(messages.FIND_DOCUMENTS, FIND)),
+        _envelope("ITI-18", messages.query_body(messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": "('1.2.3')"})),
+        *(_envelope("ITI-42", one) for one in _submissions()),
+        _envelope("ITI-57", _submissions()[0]),
+    )
+
+
+def _retrievals() -> tuple[bytes, ...]:
+    return (
+        _envelope("ITI-43", messages.retrieve_body(("1.2.3", "1.2.4"), ("1.2.3", "1.2.5"))),
+        _envelope("ITI-86", messages.remove_body(("1.2.3", "1.2.4"))),
+    )
+
+
+def _mtom() -> tuple[bytes, ...]:
+    entry = an_entry(content=b"<ClinicalDocument/>")
+    body = messages.provide_body(a_submission(entry), {entry.entry_uuid: messages.include("d@test")})
+    whole = messages.multipart(_envelope("ITI-41", body), [("d@test", b"<ClinicalDocument/>"), ("e@test", b"x" * 300)])
+    inline = messages.provide_body(a_submission(entry), {entry.entry_uuid: "PENsaW5pY2FsRG9jdW1lbnQvPg=="})
+    others = (whole.replace(b"binary", b"base64"), whole.replace(b"binary", b"quoted-printable"))
+    return (whole, *others, messages.multipart(_envelope("ITI-41", inline)))
+
+
+def _feed_v3() -> tuple[bytes, ...]:
+    names = ("PRPA_IN201301UV02", "PRPA_IN201302UV02", "PRPA_IN201304UV02")
+    return tuple(
+        messages.envelope(v3_message(name, patient=ii("P1"), prior=ii("P2")), f"urn:hl7-org:v3:{name}")
+        for name in names
+    )
+
+
+def _feed_v2() -> tuple[bytes, ...]:
+    patient = "P1^^^&1.2.3&ISO"
+    return (
+        *(adt(event, patient).encode() for event in ("A01", "A04", "A08")),
+        adt("A40", patient, "P2^^^&1.2.3&ISO").encode(),
+    )
+
+
+def _assertions() -> tuple[bytes, ...]:
+    signer = sts.card()[Use.SIGNATURE]
+    return (etree.tostring(make_vihf(sts.a_claim(), signer.certificate, signer.key, now=datetime.now(UTC))),)
+
+
+def _documents() -> tuple[bytes, ...]:
+    found = sorted((ROOT / "examples").rglob("*.xml"))
+    return tuple(one.read_bytes() for one in found if b"ClinicalDocument" in one.read_bytes()[:2000])
+
+
+def _form(doors: Doors, octets: bytes) -> Answer:
+    kind = "application/x-www-form-urlencoded"
+    return doors.fhir("POST", "/fhir/DocumentReference/_search", octets, content_type=kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fuzzed:
+    """A door, and the sound messages that are broken for it."""
+
+    seeds: Callable[[], Sequence[bytes]]
+    send: Callable[[Doors, bytes], Answer]
+
+
+_MTOM_TYPE = messages.multipart_type()
+DOORS = {
+    "registry": Fuzzed(seeds=_questions, send=lambda doors, octets: doors.simple("/xds/registry", octets)),
+    "repository": Fuzzed(seeds=_retrievals, send=lambda doors, octets: doors.simple("/xds/repository", octets)),
+    "patients": Fuzzed(seeds=_feed_v3, send=lambda doors, octets: doors.simple("/xds/patients", octets)),
+    "MTOM": Fuzzed(seeds=_mtom, send=lambda doors, octets: doors.post("/xds/repository", octets, _MTOM_TYPE)),
+    "recipient": Fuzzed(seeds=_mtom, send=lambda doors, octets: doors.post("/xds/recipient", octets, _MTOM_TYPE)),
+    "content type": Fuzzed(
+        seeds=lambda: (_MTOM_TYPE.encode(), messages.simple_type(messages.QUERY_ACTION).encode()),
+        send=lambda doors, octets: doors.post("/xds/repository", _mtom()[0], octets.decode("latin-1")),
+    ),
+    "FHIR search": Fuzzed(
+        seeds=lambda: (SEARCH.encode(),),
+        send=lambda doors, octets: doors.fhir("GET", "/fhir/DocumentReference", query=octets.decode("latin-1")),
+    ),
+    "FHIR form": Fuzzed(seeds=lambda: (SEARCH.encode(),), send=_form),
+    "FHIR resource": Fuzzed(
+        seeds=lambda: (b'{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:x"}]}',),
+        send=lambda doors, octets: doors.fhir("POST", "/fhir", octets),
+    ),
+    "FHIR path": Fuzzed(
+        seeds=lambda: (b"/fhir/Binary/1a2b3c", b"/fhir/DocumentReference/1a2b3c", b"/fhir/metadata"),
+        send=lambda doors, octets: doors.fhir("GET", "/fhir/" + octets.decode("latin-1").removeprefix("/fhir/")),
+    ),
+    "FHIR token": Fuzzed(seeds=_assertions, send=Doors.token),
+    "assertion": Fuzzed(seeds=_assertions, send=Doors.assertion),
+    "MLLP": Fuzzed(seeds=_feed_v2, send=Doors.message),
+    "CDA check": Fuzzed(seeds=_documents, send=Doors.check),
+}
+
+
+def chosen_seed() -> int:
+    return int(os.environ.get("CARNET_FUZZ_SEED", SEED))
+
+
+def play(target: Target, door: str, count: int) -> None:
+    fuzzed, seed = DOORS[door], chosen_seed()
+    seeds = fuzzed.seeds()
+    print(f"{door}: seed {seed}, {count} messages of {len(seeds)} sound ones")
+    for number, octets in enumerate(mutants(seeds, count, seed=seed)):
+        what = f"{door}: seed {seed}, message {number}"
+        with target.stopwatch.timing(what):
+            try:
+                fuzzed.send(target.doors, octets)
+            except Exception as problem:
+                raise AssertionError(f"{what}: {octets[:2000]!r}") from problem
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_2000_broken_messages_get_answers_of_the_closed_list(target: Target, door: str) -> None:
+    play(target, door, COUNT)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("door", DOORS)
+def test_100000_broken_messages_get_answers_of_the_closed_list(target: Target, door: str) -> None:
+    play(target, door, LONG)
+
+
+@pytest.fixture(scope="module")
+def medium(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A sound medium with one document."""
+    folder = tmp_path_factory.mktemp("fuzzed")
+    with holding(folder / "from") as source:
+        entry = an_entry(entry_uuid=new_uuid_urn(), content=b"<ClinicalDocument/>")
+        submit(source, a_submission(entry), {entry.entry_uuid: b"<ClinicalDocument/>"})
+        export(source, folder / "medium.zip")
+    return (folder / "medium.zip").read_bytes()
+
+
+def play_media(target: Target, medium: bytes, count: int) -> None:
+    """Refused with a sentence, or imported; never anything else."""
+    path, receiver = target.folder / "broken.zip", LocalReceiver(target.doors.actors)
+    print(f"XDM: seed {chosen_seed()}, {count} media")
+    for number, octets in enumerate(mutants((medium,), count, seed=chosen_seed())):
+        path.write_bytes(octets)
+        with target.stopwatch.timing(f"medium {number}"):
+            try:
+                opened = ZipMedium(path)
+            except MediumRefused:
+                continue
+            try:
+                import_subsets(opened, steps(subsets(opened), read_history(opened)), receiver, now=now)
+            except MediumRefused:
+                continue
+            finally:
+                opened.close()
+
+
+def test_2000_broken_media_are_refused_or_imported(target: Target, medium: bytes) -> None:
+    play_media(target, medium, COUNT)
+
+
+@pytest.mark.long
+def test_100000_broken_media_are_refused_or_imported(target: Target, medium: bytes) -> None:
+    play_media(target, medium, LONG)
