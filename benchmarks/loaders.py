@@ -1,4 +1,7 @@
-"""Bulk loading: COPY into PostgreSQL, one transaction of many rows into SQLite."""
+"""Bulk loading: COPY into PostgreSQL without its indexes, which are built at the end; one transaction into SQLite.
+
+SQLite keeps its indexes meanwhile: it would read a table larger than memory again for each of them.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -8,9 +11,12 @@ import psycopg
 from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, SmallInteger, Table, make_url
 from sqlalchemy import types as column_types
 
-from benchmarks.rows import Row, columns
+from benchmarks.rows import PATIENT, TABLES, columns
+from benchmarks.templates import Row
 
 _SQLITE_CACHE_KIB = 1024 * 1024
+# For the sorting of one index; as much again in files where an index is larger.
+_POSTGRESQL_SORTING = "512MB"
 _POSTGRESQL_TYPES: tuple[tuple[type[Any], str], ...] = (
     (BigInteger, "int8"),
     (SmallInteger, "int2"),
@@ -18,6 +24,12 @@ _POSTGRESQL_TYPES: tuple[tuple[type[Any], str], ...] = (
     (LargeBinary, "bytea"),
     (column_types.String, "text"),
 )
+# What PostgreSQL itself says of the keys, and of the indexes that are left without them.
+_KEYS = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE conrelid = ANY(%s::regclass[]) AND contype IN ('p', 'u') ORDER BY 1, 2
+"""
+_INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s) ORDER BY 1"
 
 
 class Loader(Protocol):
@@ -56,11 +68,13 @@ class SqliteLoader:
 
 
 class PostgresqlLoader:
-    """COPY in the binary form, in one transaction; afterwards what autovacuum would have done by then."""
+    """COPY in the binary form and the indexes, in one transaction; then what autovacuum would have done by then."""
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url).set(drivername="postgresql")
         self._connection = psycopg.connect(parsed.render_as_string(hide_password=False))
+        self._connection.execute(f"SET maintenance_work_mem = '{_POSTGRESQL_SORTING}'".encode())
+        self._indexes = _without_indexes(self._connection)
 
     def add(self, table: Table, rows: Sequence[Row]) -> None:
         statement = f"COPY {table.name} ({', '.join(columns(table))}) FROM STDIN (FORMAT BINARY)"
@@ -70,6 +84,8 @@ class PostgresqlLoader:
                 copy.write_row(row)
 
     def finish(self) -> None:
+        for statement in self._indexes:
+            self._connection.execute(statement.encode())
         self._connection.commit()
         self._connection.autocommit = True
         self._connection.execute("VACUUM ANALYZE")
@@ -85,6 +101,19 @@ def open_loader(url: str) -> Loader:
     if parsed.get_backend_name() == "sqlite":
         return SqliteLoader(parsed.database or "")
     return PostgresqlLoader(url)
+
+
+def _without_indexes(connection: psycopg.Connection[Any]) -> list[str]:
+    """Drop keys and indexes of the tables that are loaded; the statements that make the very same again."""
+    tables = [table.name for table in (PATIENT, *TABLES)]
+    keys = connection.execute(_KEYS, [tables]).fetchall()
+    for table, name, _ in keys:
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}".encode())
+    indexes = connection.execute(_INDEXES, [tables]).fetchall()
+    for name, _ in indexes:
+        connection.execute(f"DROP INDEX {name}".encode())
+    again = [f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}" for table, name, definition in keys]
+    return again + [definition for _, definition in indexes]
 
 
 def add_all(loaders: Iterable[Loader], table: Table, rows: Sequence[Row]) -> None:

@@ -65,8 +65,7 @@ class RowMaker:
 
     def rendered(self, number: int) -> Iterator[TableRow]:
         """(table, row) of one submission, rendered for itself: what a template has to give."""
-        shape, particulars = self._documents.draw.shape(number), self._documents.draw.particulars(number)
-        return _rows(self._documents.stored(number), particulars)
+        return _rows(self._documents.stored(number), self._documents.draw.particulars(number))
 
     def _rows(self, number: int) -> Iterator[TableRow]:
         if self._documents.is_held(number):  # its entry is read from the document
@@ -87,9 +86,7 @@ def _rows(things: Sequence[RegistryObject], particulars: Particulars) -> Iterato
         yield name, _IN_ORDER[name](row)
 
 
-def _named_rows(
-    things: Sequence[RegistryObject], particulars: Particulars
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _named_rows(things: Sequence[RegistryObject], particulars: Particulars) -> Iterator[tuple[str, dict[str, Any]]]:
     links = [thing for thing in things if isinstance(thing, Association)]
     for object_key, thing in enumerate(things, start=particulars.object_key):
         row = objects.row_of(

@@ -7,8 +7,9 @@ is used it has to give, for a second made-up submission, exactly what the regist
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain, count, product, takewhile
 from operator import attrgetter
 from typing import Any
@@ -28,6 +29,8 @@ _PART = re.compile(
 )
 _GENDERS = {"F": '"gender":"female"', "M": '"gender":"male"'}
 _OBJECTS_AT_MOST = 8
+# Between the parts of a cell, and between cells: no text of metadata has them.
+_GAP, _END = "\0", "\1"
 
 # Nothing in these is found in anything else that a row says.
 _SAMPLE_PATIENT = Patient(
@@ -109,25 +112,18 @@ class Template:
 
     def __init__(self, render: Render) -> None:
         rows = list(render(SAMPLE))
-        self._gaps = _Gaps(rows)
-        self._rows = [(table, list(row), tuple(self._open(row))) for table, row in rows]
+        self._cells = _Cells(rows)
+        self._rows = [(table, row, tuple(self._cells.gaps(row))) for table, row in rows]
         self._check(render)
 
     def rows(self, particulars: Particulars) -> Iterator[TableRow]:
         """(table, row) of the submission with these particulars."""
-        texts = self._gaps.texts(particulars)
+        cells = self._cells.filled(particulars)
         for table, model, gaps in self._rows:
-            row = model.copy()
-            for place, fill in gaps:
-                row[place] = fill(particulars, texts)
+            row = list(model)
+            for place, number in gaps:
+                row[place] = cells[number]
             yield table, tuple(row)
-
-    def _open(self, row: Row) -> Iterator[tuple[int, "Fill"]]:
-        """Place in the row, and what fills it, of every cell that has something of the sample in it."""
-        for place, cell in enumerate(row):
-            fill = self._gaps.fill(cell)
-            if fill is not None:
-                yield place, fill
 
     def _check(self, render: Render) -> None:
         for made, (table, wanted) in zip(self.rows(_OTHER), render(_OTHER), strict=True):
@@ -136,54 +132,49 @@ class Template:
                 raise TemplateDiffers(f"{table}: found {differing[0][0]!r}, expected {differing[0][1]!r}")
 
 
-Fill = Callable[[Particulars, list[str]], Any]
+class _Cells:
+    """The cells that have something of the sample in them, each once, and how any submission fills them."""
 
-
-class _Gaps:
-    """Finds the particulars of the sample in cells, and writes those of any submission."""
-
-    def __init__(self, rows: Iterable[TableRow]) -> None:
-        writings = [*_plain(), *_derived(rows)]
-        found = {write(SAMPLE): write for write in writings}
+    def __init__(self, rows: Sequence[TableRow]) -> None:
+        found = {write(SAMPLE): write for write in (*_plain(), *_derived(rows))}
         self._writings = tuple(found.values())
-        self._numbers = {text: number for number, text in enumerate(found)}
-        self._split = re.compile(f"({'|'.join(map(re.escape, sorted(found, key=len, reverse=True)))})").split
+        split = re.compile(f"({'|'.join(map(re.escape, sorted(found, key=len, reverse=True)))})").split
+        cells = dict.fromkeys(chain.from_iterable(row for _, row in rows))
+        texts = {cell: split(cell) for cell in cells if isinstance(cell, str)}
+        octets = {cell: split(cell.decode()) for cell in cells if isinstance(cell, bytes)}
+        opened = {cell: parts for cell, parts in (*texts.items(), *octets.items()) if len(parts) > 1}
+        numbers = {number: read for number, read in _numbers() if number in cells}
+        self._read_numbers = tuple(numbers.values())
+        self._first_octets = sum(isinstance(cell, str) for cell in opened)
+        self._places = {cell: place for place, cell in enumerate((*opened, *numbers))}
+        self._parts = _END.join(_GAP.join(parts) for parts in opened.values()).split(_GAP)
+        places = {text: place for place, text in enumerate(found)}
+        self._gaps = [places[part] for part in self._parts[1::2]]
 
-    def texts(self, particulars: Particulars) -> list[str]:
-        return [write(particulars) for write in self._writings]
+    def gaps(self, row: Row) -> Iterator[tuple[int, int]]:
+        """(place in the row, number of the cell) of the cells to fill."""
+        return ((place, self._places[cell]) for place, cell in enumerate(row) if cell in self._places)
 
-    def fill(self, cell: object) -> Fill | None:
-        """What fills a cell, None for one that is the same in every submission."""
-        if isinstance(cell, int):
-            return _number(cell)
-        if not isinstance(cell, (str, bytes)):
-            return None
-        parts = self._split(cell if isinstance(cell, str) else cell.decode())
-        if len(parts) == 1:
-            return None
-        return _text(parts, [self._numbers[text] for text in parts[1::2]], is_octets=isinstance(cell, bytes))
-
-
-def _text(parts: list[str], gaps: list[int], *, is_octets: bool) -> Fill:
-    def text(_particulars: Particulars, texts: list[str]) -> str:
-        filled = parts.copy()
-        filled[1::2] = [texts[gap] for gap in gaps]
-        return "".join(filled)
-
-    if not is_octets:
-        return text
-    return lambda particulars, texts: text(particulars, texts).encode()
+    def filled(self, particulars: Particulars) -> list[Any]:
+        """The cells by their number."""
+        parts = self._parts.copy()
+        texts = [write(particulars) for write in self._writings]
+        parts[1::2] = [texts[gap] for gap in self._gaps]
+        cells: list[Any] = "".join(parts).split(_END)
+        cells[self._first_octets :] = [cell.encode() for cell in cells[self._first_octets :]]
+        return cells + [read(particulars) for read in self._read_numbers]
 
 
-def _number(cell: int) -> Fill | None:
-    place = cell - SAMPLE.object_key
-    if 0 <= place < _OBJECTS_AT_MOST:
-        return lambda particulars, _texts: particulars.object_key + place
+def _numbers() -> Iterator[tuple[int, Callable[[Particulars], int]]]:
+    """Keys and size: what stands in the rows of the sample, and what stands there for others."""
     for name in ("patient_key", "size"):
-        if cell == getattr(SAMPLE, name):
-            read = attrgetter(name)
-            return lambda particulars, _texts: read(particulars)
-    return None
+        yield getattr(SAMPLE, name), attrgetter(name)
+    for place in range(_OBJECTS_AT_MOST):
+        yield SAMPLE.object_key + place, partial(_object_key, place)
+
+
+def _object_key(place: int, particulars: Particulars) -> int:
+    return particulars.object_key + place
 
 
 def _plain() -> Iterator[Writing]:

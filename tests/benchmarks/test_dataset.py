@@ -8,15 +8,17 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from access_policy.caller import OPEN_CALLER
 from benchmarks import dataset
 from benchmarks.dataset import CannotLoad, is_loaded, load_dataset
 from benchmarks.documents import Documents
+from benchmarks.particulars import Particulars
 from benchmarks.plan import Plan, Sizes
 from benchmarks.requests import Request, Workload, is_success
 from benchmarks.rows import RowMaker
+from benchmarks.templates import Template, TemplateDiffers
 from benchmarks.transactions import TRANSACTIONS, Transaction
 from carnet.settings import Settings
 from carnet.wiring import open_registry, open_units
@@ -162,6 +164,39 @@ def test_parts_made_apart_are_the_whole() -> None:
     whole, parts = maker.batch(0, 90).rows, [other.batch(40, 90).rows, other.batch(0, 40).rows]
     for name, rows in whole.items():
         assert rows == parts[1][name] + parts[0][name]
+
+
+def test_templates_give_what_the_registry_renders() -> None:
+    """Every shape: replacing, replaced, ordered; each template is used for many submissions."""
+    maker = RowMaker(SIZES)
+    rows = {name: iter(made) for name, made in maker.batch(0, 90).rows.items()}
+    for number in range(90):
+        for name, row in maker.rendered(number):
+            assert next(rows[name]) == row
+
+
+def test_a_template_that_leaves_something_of_its_sample_is_refused() -> None:
+    def render(particulars: Particulars) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        yield "registry_object", (particulars.unique_id, particulars.hash.upper())
+
+    with pytest.raises(TemplateDiffers, match=r"found '0123456789ABC.* expected 'FEDCBA"):
+        Template(render)
+
+
+def test_postgresql_has_its_indexes_again(postgresql_url: str, tmp_path: Path) -> None:
+    settings = servers.settings_for(tmp_path, postgresql_url)
+    open_units(settings).close()
+    before = indexes(settings)
+    load_dataset(SIZES, [settings])
+    assert indexes(settings) == before
+
+
+def indexes(settings: Settings) -> list[Any]:
+    units = open_units(settings)
+    with units.read() as connection:
+        found = connection.execute(text("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1")).all()
+    units.close()
+    return list(found)
 
 
 def test_keys_grow_with_time() -> None:
