@@ -17,6 +17,7 @@ from carnet.address import CannotListen, with_port
 from carnet.audit_commands import audit
 from carnet.backup_commands import backup_command, restore_command
 from carnet.cda_commands import cda
+from carnet.directory_commands import directory
 from carnet.exchange import ClientError
 from carnet.fhir_client import FhirClient
 from carnet.job_commands import jobs
@@ -46,6 +47,7 @@ from carnet.wiring import open_units
 from carnet.xds_client import Answer, XdsClient
 from cda.document import UnreadableDocument
 from cda.schematron import SchemaError
+from dmp.directory import DirectoryRefused
 from dmp.refusal import RecordRefused
 from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
@@ -59,7 +61,7 @@ from xds.errors import RegistryError, Rejected
 REFUSED, USAGE = 1, 2
 KNOWN_FAILURES = (
     *(CannotListen, ClientError, UnreadableDocument, SchemaError, ExportFailed, MediumRefused),
-    *(PkiFailed, RegistryNotAvailable, StorageFailed, RecordRefused),
+    *(PkiFailed, RegistryNotAvailable, StorageFailed, RecordRefused, DirectoryRefused),
 )
 _PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -117,6 +119,7 @@ for command in (
     patient,
     record,
     jobs,
+    directory,
     recipient,
     on_demand,
     pki,

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from carnet.record_options import Attempt, record_act, to_json
-from dmp import rights
-from dmp.record import Act, HolderKind, Right
+from dmp import life, people, rights
+from dmp.record import Act, HolderKind, Representative, Right
 from dmp.refusal import RecordRefused, Refusal
 from dmp.rights import Whom
 from dmp.sql import records as record_rows
@@ -101,6 +101,68 @@ def treating_doctor(attempt: Attempt, professional: str, name: str, drop: bool) 
     )
 
 
+@click.command("oppose")
+@record_act
+@click.option("--break-glass", is_flag=True, help="Against break-glass, on an open record.")
+@click.option("--regulation", is_flag=True, help="Against access of an emergency regulator, on an open record.")
+@click.option("--withdraw", is_flag=True, help="Take the opposition back.")
+@click.option("--how", default="", help="By which means the person said so.")
+def oppose(attempt: Attempt, break_glass: bool, regulation: bool, withdraw: bool, how: str) -> None:
+    """Refuse a record before it is opened; or, with an option, what may happen to an open one.
+
+    \b
+    carnet record oppose 258063523804186 --by holder
+    carnet record oppose 258063523804186 --by holder --withdraw
+    carnet record oppose 258063523804186 --break-glass --regulation
+    """
+    if break_glass or regulation:
+        named = {"opposes_break_glass": break_glass, "opposes_regulation": regulation}
+        change = {name: not withdraw for name, value in named.items() if value}
+        attempt.do(Act.SET_WISHES, rights.set_wishes, "opposition " + ("withdrawn" if withdraw else "noted"), change)
+    elif withdraw:
+        attempt.do(Act.WITHDRAW_OPPOSITION, life.withdraw_opposition, "opposition withdrawn")
+    else:
+        attempt.do(Act.OPPOSE, life.oppose, "opposition noted", how=how)
+
+
+@click.command("allow")
+@record_act
+@click.option("--masked-in-emergency", is_flag=True, help="Masked documents may be read in an emergency.")
+@click.option("--occupational-doctor", is_flag=True, help="An occupational doctor may read.")
+@click.option("--withdraw", is_flag=True, help="Allow it no longer.")
+def allow(attempt: Attempt, masked_in_emergency: bool, occupational_doctor: bool, withdraw: bool) -> None:
+    """Allow what the law leaves to the holder.
+
+    \b
+    carnet record allow 258063523804186 --masked-in-emergency --by holder
+    carnet record allow 258063523804186 --occupational-doctor --withdraw
+    """
+    named = {"masked_in_emergency": masked_in_emergency, "occupational_consent": occupational_doctor}
+    if not any(named.values()):
+        raise click.UsageError("expected --masked-in-emergency or --occupational-doctor")
+    change = {name: not withdraw for name, value in named.items() if value}
+    attempt.do(Act.SET_WISHES, rights.set_wishes, "no longer allowed" if withdraw else "allowed", change)
+
+
+@click.command("represent")
+@record_act
+@click.argument("representative")
+@click.option("--relation", default="", help="Relation to the holder, as MTH or FTH.")
+@click.option("--remove", is_flag=True, help="REPRESENTATIVE acts no longer.")
+def represent(attempt: Attempt, representative: str, relation: str, remove: bool) -> None:
+    """Name REPRESENTATIVE (an INS) who acts for the holder; for a minor until majority.
+
+    \b
+    carnet record represent 212067511010115 258063523804186 --relation MTH
+    """
+    key = attempt.key_of(representative)
+    if remove:
+        attempt.do(Act.REMOVE_REPRESENTATIVE, people.remove_representative, "representative removed", key)
+    else:
+        named = Representative(patient=key, relation=relation)
+        attempt.do(Act.ADD_REPRESENTATIVE, people.add_representative, "representative named", named)
+
+
 @click.command("show")
 @record_act
 def show(attempt: Attempt) -> None:
@@ -150,4 +212,4 @@ def _text(shown: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-RIGHT_COMMANDS = (authorise, block, unblock, treating_doctor, show)
+RIGHT_COMMANDS = (authorise, block, unblock, treating_doctor, oppose, allow, represent, show)

@@ -3,10 +3,11 @@
 Each function is one act, as in `dmp.life`.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 from dmp.actor import Actor
-from dmp.record import Act, HolderKind, Record, Right, Wishes
+from dmp.record import Act, HolderKind, Record, Right
 from dmp.records import Records
 from dmp.refusal import RecordRefused, Refusal
 from dmp.rules import later
@@ -105,15 +106,17 @@ def drop_treating_doctor(dmp: Records, unit: UnitOfWork, patient: str, *, by: Ac
     return dmp.edit(unit, record, Act.DROP_TREATING_DOCTOR, by, now, **changes, details=details)
 
 
-def set_wishes(dmp: Records, unit: UnitOfWork, patient: str, wishes: Wishes, *, by: Actor, now: str) -> Record:
+def set_wishes(
+    dmp: Records, unit: UnitOfWork, patient: str, wishes: Mapping[str, bool], *, by: Actor, now: str
+) -> Record:
     """Oppose break-glass or emergency regulation, allow masked documents there, consent to occupational doctors.
 
-    CSP L.1111-17
+    `wishes` holds those that change, by the names of `dmp.record.Wishes`. CSP L.1111-17
     """
     record = dmp.active(unit, patient, by, now)
-    values = {name: getattr(wishes, name) for name in Wishes.__slots__}
-    changed = {name: "yes" if value else "no" for name, value in values.items() if value != getattr(record, name)}
-    return dmp.edit(unit, record, Act.SET_WISHES, by, now, **values, details=changed)
+    details = {name: "yes" if value else "no" for name, value in wishes.items() if value != getattr(record, name)}
+    changed = asdict(replace(record.wishes, **wishes))
+    return dmp.edit(unit, record, Act.SET_WISHES, by, now, **changed, details=details)
 
 
 def _check_named(whom: Whom) -> None:

@@ -1,8 +1,11 @@
 """Invented people: persons with a record, professionals, callers; and the acts of a record in units of work."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+
+from sqlalchemy import select
 
 from access_policy.caller import AuthenticationMode, Caller, Credentials, Kind
 from dmp.actor import OPERATOR, Actor, ActorKind
@@ -10,6 +13,7 @@ from dmp.life import Opening, open_record
 from dmp.record import Record
 from dmp.records import Records
 from dmp.rights import Whom
+from storage.outbox import Topic, outbox
 from storage.unit_of_work import Units
 from xds.datatypes import CX, Code
 
@@ -70,3 +74,12 @@ def whom(name: str = DOCTOR, **changes: Any) -> Whom:
 def opened(desk: Desk, patient: str = PATIENT, **changes: Any) -> Record:
     record: Record = desk.act(open_record, patient, an_opening(**changes))
     return record
+
+
+def notices(units: Units) -> list[dict[str, str]]:
+    """Everything that persons are told, oldest first."""
+    with units.read() as connection:
+        rows = connection.execute(
+            select(outbox.c.record).where(outbox.c.topic == int(Topic.NOTICE)).order_by(outbox.c.record_key)
+        )
+        return [json.loads(row[0]) for row in rows]

@@ -6,7 +6,7 @@ from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
 from dmp import life, rights
 from dmp.facts import record_facts
-from dmp.record import HolderKind, Wishes
+from dmp.record import HolderKind
 from storage.unit_of_work import Units
 from tests.dmp.people import CLINIC, DOCTOR, HOLDER, NOW, NURSE, OTHER, PATIENT, Desk, a_professional, opened, whom
 
@@ -101,7 +101,7 @@ def test_the_caller_of_an_open_server_is_nobody_in_particular(desk: Desk) -> Non
 
 def test_wishes_and_minority_are_facts(desk: Desk) -> None:
     opened(desk)
-    wishes = Wishes(opposes_break_glass=True, masked_in_emergency=True, occupational_consent=True)
+    wishes = {"opposes_break_glass": True, "masked_in_emergency": True, "occupational_consent": True}
     desk.act(rights.set_wishes, PATIENT, wishes)
     found = facts(desk)
     assert (found.opposes_break_glass, found.opposes_regulation) == (True, False)

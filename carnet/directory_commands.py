@@ -1,0 +1,43 @@
+"""`carnet directory`: the professionals, structures and software that are known. DMP 6.5."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from carnet.options import STORE, json_option, print_result, settings_options
+from carnet.settings import Settings
+from carnet.wiring import open_units
+from dmp import directory as known
+from dmp.directory import Loaded
+
+
+@click.group()
+def directory() -> None:
+    """Professionals, structures and software that callers are compared with."""
+
+
+@directory.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--add", is_flag=True, help="Keep what is there; lines of the file replace those of the same identifier.")
+@json_option
+@settings_options(*STORE)
+def directory_load(settings: Settings, file: Path, add: bool, as_json: bool) -> None:
+    """Take FILE (CSV, UTF-8) as the directory, whole or not at all.
+
+    \b
+    carnet directory load annuaire.csv
+    kind,id,name,profession,speciality,activity,structure,version
+    professional,899700218896,VILLARD Elise,10,SM26,,10B0000000,
+    structure,10B0000000,Clinique des Tilleuls,,,SA01,,
+    software,LPS-4711,Cabinet,,,,,2.1
+    """
+    units = open_units(settings)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            text = lines.read().splitlines(keepends=True)
+        loaded: Loaded = units.write(lambda unit: known.load(unit, text, keeps_others=add))
+    finally:
+        units.close()
+    sentence = f"{loaded.professionals} situations, {loaded.structures} structures, {loaded.software} software"
+    print_result(asdict(loaded), sentence, as_json)
