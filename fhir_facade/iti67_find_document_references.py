@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from access_policy.caller import Caller
 from access_policy.visibility import visibility
-from fhir_facade.document_reference import BASE_URL
+from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.search_parameters import read_search
 from fhir_facade.search_set import search_set

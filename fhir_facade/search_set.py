@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from fhir_facade.document_reference import BASE_URL, fhir_id
+from fhir_facade.shared_elements import BASE_URL, fhir_id
 from registry.criteria import Found
 
 
