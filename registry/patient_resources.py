@@ -2,8 +2,6 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection
-
 from registry import patients
 from registry.patients import Source
 from registry.sql import identities, patient_resources
@@ -15,14 +13,16 @@ from xds.datatypes import CX
 LARGEST_KEY = 2**63 - 1
 
 
-def by_key(connection: Connection, key: int) -> PatientRow | None:
+def by_key(registry: Registry, key: int) -> PatientRow | None:
     """The patient with this key, merged or not."""
-    return patient_resources.by_key(connection, key) if 0 < key <= LARGEST_KEY else None
+    with registry.units.read() as connection:
+        return patient_resources.by_key(connection, key) if 0 < key <= LARGEST_KEY else None
 
 
-def by_identifier(connection: Connection, *, authority: str, system: str, value: str) -> list[PatientRow]:
+def by_identifier(registry: Registry, *, authority: str, system: str, value: str) -> list[PatientRow]:
     """The patients with this identifier; `authority` is the OID of the system, an empty system means any."""
-    return patient_resources.by_identifier(connection, authority=authority, system=system, value=value)
+    with registry.units.read() as connection:
+        return patient_resources.by_identifier(connection, authority=authority, system=system, value=value)
 
 
 def feed(
