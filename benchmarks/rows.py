@@ -16,7 +16,7 @@ from fhir_facade.rendering import render_fhir
 from registry.sql import objects
 from registry.sql.tables import identity, object_value, patient, registry_object
 from xds.ebrim.write import write_object
-from xds.metadata import Association, DocumentEntry, RegistryObject
+from xds.metadata import Association, RegistryObject
 from xds.metadata_json import to_json
 
 PATIENT, OBJECT, IDENTITY, VALUE = patient, registry_object, identity, object_value
@@ -87,9 +87,7 @@ def _rows(things: Sequence[RegistryObject], particulars: Particulars) -> Iterato
         yield name, _IN_ORDER[name](row)
 
 
-def _named_rows(
-    things: Sequence[RegistryObject], particulars: Particulars
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _named_rows(things: Sequence[RegistryObject], particulars: Particulars) -> Iterator[tuple[str, dict[str, Any]]]:
     links = [thing for thing in things if isinstance(thing, Association)]
     for object_key, thing in enumerate(things, start=particulars.object_key):
         row = objects.row_of(

@@ -132,7 +132,7 @@ class Auditor:
 
     @contextmanager
     def change(self, occurrence: Occurrence, caller: Caller) -> Iterator[None]:
-        """A FHIR interaction whose success is recorded with its change: what fails is recorded here. Raises StorageFailed."""
+        """A FHIR interaction whose success is recorded with its change; failures are here. Raises StorageFailed."""
         self.check()
         try:
             yield

@@ -65,7 +65,8 @@ def _ihe(settings: Settings) -> AffinityDomain:
     found = read_codes_file(settings.codes)
     return AffinityDomain(
         name="ihe",
-        limited_metadata_allowed=True, patients_by_fhir=True,
+        limited_metadata_allowed=True,
+        patients_by_fhir=True,
         assigning_authorities=frozenset(found.authorities),
         authority_names={name: oid for oid, name in found.authorities.items() if name},
         code_tables=found.code_tables if settings.check_codes else {},

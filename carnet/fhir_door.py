@@ -29,7 +29,7 @@ from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti68_retrieve_document as iti68
-from fhir_facade.capability_statement import capability_statement
+from fhir_facade.capability_statement import Served, capability_statement
 from fhir_facade.operation_outcome import FhirProblem, unavailable
 from registry.store import Registry
 from repository.store import Repository
@@ -54,6 +54,7 @@ def fhir_blueprint(
     Without a repository documents can be found and not retrieved here.
     """
     door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
+    served = Served(takes_documents=repository is not None, takes_patients=registry.domain.patients_by_fhir)
     started = datetime.now(UTC).date().isoformat()
 
     def permitted(transaction: str) -> Caller:
@@ -68,7 +69,7 @@ def fhir_blueprint(
     @door.get("/metadata")
     def metadata() -> flask.Response:
         check_format()
-        return json_answer(capability_statement(base_url=base_url, version=version("carnet"), date=started))
+        return json_answer(capability_statement(base_url=base_url, version=version("carnet"), date=started, served=served))
 
     @door.post("/", strict_slashes=False)
     def provide() -> flask.Response:

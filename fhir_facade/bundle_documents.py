@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from fhir_facade.bundle_submission import Mapping65
-from fhir_facade.fhir_json import write_json
+from fhir_facade.fhir_json import first, write_json
 from fhir_facade.issues import Issue
 from fhir_facade.provide_bundle import BundleEntry, Slice
 from repository.blob_store import BlobStore, IncomingBlob
@@ -48,7 +48,7 @@ def check_documents(mapping: Mapping65) -> dict[int, str]:
 
 
 def _attachment(entry: BundleEntry) -> Mapping[str, Any]:
-    content = next(iter(entry.resource.get("content", ())), {})
+    content = first(entry.resource.get("content", ()))
     attachment: Mapping[str, Any] = content.get("attachment", {})
     return attachment
 

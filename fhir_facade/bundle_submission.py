@@ -55,7 +55,9 @@ def read_submission(mapping: Mapping65) -> Submission | None:
     for entry in (*sets, *bundle.of(Slice.DOCUMENT_REFERENCE, Slice.FOLDER)):
         mapping.uuids[entry.number] = _entry_uuid(entry)
     patient = _one_patient(mapping)
-    entries = tuple(_read(mapping, one, from_document_reference, patient) for one in bundle.of(Slice.DOCUMENT_REFERENCE))
+    entries = tuple(
+        _read(mapping, one, from_document_reference, patient) for one in bundle.of(Slice.DOCUMENT_REFERENCE)
+    )
     if len(sets) != 1:
         return None
     owner = _read(mapping, sets[0], from_submission_set_list, patient)
@@ -185,9 +187,7 @@ def _folders(mapping: Mapping65, owner: SubmissionSet, patient: CX | None) -> tu
 def _associate(mapping: Mapping65, kind: AssociationType, source: str, target: str, status: str | None = None) -> str:
     uuid = new_uuid_urn()
     mapping.associations.append(
-        Association(
-            entry_uuid=uuid, association_type=kind, source=source, target=target, submission_set_status=status
-        )
+        Association(entry_uuid=uuid, association_type=kind, source=source, target=target, submission_set_status=status)
     )
     return uuid
 

@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from fhir_facade.code_systems import URI_SYSTEM, to_coding
+from fhir_facade.exact_values import exact_values, with_exact_values
+from fhir_facade.fhir_json import without_empty, write_json
+from fhir_facade.people import Contained, Resource, to_author, to_practitioner, to_source_patient
+from fhir_facade.read_document_reference import read_document_reference
+from fhir_facade.reader import Reader
 from fhir_facade.shared_elements import (
     BASE_URL,
     fhir_id,
@@ -17,11 +22,6 @@ from fhir_facade.shared_elements import (
     to_subject,
     unique_identifier,
 )
-from fhir_facade.exact_values import exact_values, with_exact_values
-from fhir_facade.fhir_json import without_empty, write_json
-from fhir_facade.people import Contained, Resource, to_author, to_practitioner, to_source_patient
-from fhir_facade.read_document_reference import read_document_reference
-from fhir_facade.reader import Reader
 from fhir_facade.submitted import as_submitted
 from fhir_facade.times import to_date_time, to_instant
 from xds.affinity_domain import AffinityDomain

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from fhir_facade.fhir_json import first
 from xds.ebrim.value_rules import value_rules
 from xds.metadata import DocumentEntry, Folder, SubmissionSet
 from xds.metadata_json import from_json, to_json
@@ -48,7 +49,7 @@ def with_exact_values(thing: T, resource: Mapping[str, Any], render_and_read: Ca
 
 
 def _given(resource: Mapping[str, Any]) -> dict[str, Any]:
-    found = next((one for one in resource.get("extension", ()) if one.get("url") == URL), {})
+    found = first(one for one in resource.get("extension", ()) if one.get("url") == URL)
     try:
         return {one["url"]: orjson.loads(one["valueString"]) for one in found.get("extension", ())}
     except (KeyError, orjson.JSONDecodeError):

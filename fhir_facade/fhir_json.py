@@ -1,12 +1,12 @@
-"""JSON as FHIR allows it: no key twice, no NaN, no lone surrogate, numbers kept as they stand. FHIR R4 2.6.2; RFC 8259."""
+"""JSON as FHIR allows it: no key twice, no NaN, no lone surrogate, numbers as they stand. FHIR R4 2.6.2; RFC 8259."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from fhir_facade.operation_outcome import FhirProblem, bad_request
+from fhir_facade.operation_outcome import bad_request
 
 _LONGEST_NUMBER = 100
 
@@ -97,3 +97,8 @@ def _place(problem: Exception) -> str:
 def without_empty(resource: dict[str, Any]) -> dict[str, Any]:
     """FHIR has no empty values: absent ones are left out."""
     return {key: value for key, value in resource.items() if value not in (None, [], {}, "")}
+
+
+def first(resources: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The first of them, or an empty one."""
+    return next(iter(resources), {})

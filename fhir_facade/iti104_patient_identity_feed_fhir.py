@@ -1,4 +1,4 @@
-"""Patient Identity Feed FHIR [ITI-104], and the create of a Patient, in domains whose patients FHIR may feed. ITI TF-2: 3.104."""
+"""Patient Identity Feed FHIR [ITI-104], and the create of a Patient, where FHIR may feed patients. ITI TF-2: 3.104."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from fhir_facade.search_values import read_token, split
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.xds_issues import rejected
 from registry import patient_resources
-from registry.patient_resources import PatientRow
 from registry.patients import Source
+from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
 from xds.datatypes import CX
 from xds.errors import Rejected
@@ -38,7 +38,9 @@ def create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist: st
             return _as_it_is(existing)
     before = _known(patients, patient_id)
     if before is not None and before.version:
-        raise FhirProblem(409, "duplicate", "found an identifier that a Patient of this server has", "Patient.identifier")
+        raise FhirProblem(
+            409, "duplicate", "found an identifier that a Patient of this server has", "Patient.identifier"
+        )
     return _fed(patients, patient_id, resource, is_new=True)
 
 
@@ -114,5 +116,3 @@ def _fed(patients: Patients, patient_id: CX, resource: Mapping[str, Any], *, is_
     except Rejected as problem:
         raise rejected(problem.errors, {}) from None
     return FedPatient(resource=write_json(to_patient(row)), row=row, is_new=is_new)
-
-

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-
 from access_policy.caller import Caller
 from fhir_facade.bundle_documents import check_documents, received
 from fhir_facade.bundle_submission import Mapping65, read_submission
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
-from fhir_facade.operation_outcome import FhirProblem, outcome_of, refusal
+from fhir_facade.operation_outcome import outcome_of, refusal
 from fhir_facade.patients import Patients, aliases, domain_identifier
 from fhir_facade.provide_bundle import BundleEntry, Slice, read_provide_bundle, unresolved
 from fhir_facade.shared_elements import fhir_id
@@ -56,11 +55,15 @@ def handle(
         raise refusal(issues)
     read = read_provide_bundle(bundle, issues)
     issues += unresolved(read)
-    mapping = Mapping65(bundle=read, patients=Patients(registry=registry, caller=caller, base_url=base_url), issues=issues)
+    mapping = Mapping65(
+        bundle=read, patients=Patients(registry=registry, caller=caller, base_url=base_url), issues=issues
+    )
     submission = read_submission(mapping)
     documents = check_documents(mapping)
     if submission is None or any(issue.is_error for issue in issues):
-        raise refusal([one for one in issues if one.is_error] + list(_of_registry(registry, mapping, submission, caller)))
+        raise refusal(
+            [one for one in issues if one.is_error] + list(_of_registry(registry, mapping, submission, caller))
+        )
     fed = Fed(keys={})
     warnings = _provided(registry, repository, mapping, submission, documents, caller, fed)
     moment = to_instant(DTM(registry.now()))
@@ -179,5 +182,3 @@ def _location(entry: BundleEntry, mapping: Mapping65, documents: Mapping[int, st
         key = fed.keys.get(entry.number)
         return "" if key is None else f"Patient/{key}"
     return f"{kinds[entry.slice]}/{fhir_id(uuid)}" if entry.slice is not None else ""
-
-

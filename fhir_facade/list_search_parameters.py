@@ -32,9 +32,7 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         "the patient, as id, Patient/id or URL",
         f"{_BASE}/clinical-patient",
     ),
-    _parameter(
-        "subject", "reference", narrow_patient_reference, "the same", f"{_BASE}/List-subject"
-    ),
+    _parameter("subject", "reference", narrow_patient_reference, "the same", f"{_BASE}/List-subject"),
     _parameter(
         "patient.identifier",
         "token",

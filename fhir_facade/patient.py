@@ -1,6 +1,7 @@
 """Patient: read, and search by identifier, as far as the registry knows patients. FHIR R4 Patient; PDSm4DMP."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from fhir_facade.code_systems import URI_SYSTEM
 from fhir_facade.fhir_json import read_own_json, write_json
@@ -8,7 +9,7 @@ from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.patients import Patients
 from fhir_facade.search_values import read_token, split
 from fhir_facade.times import to_instant
-from registry.patient_resources import PatientRow
+from registry.sql.patient_resources import PatientRow
 from xds.datatypes import DTM
 
 MOST_VALUES = 20
@@ -49,7 +50,9 @@ def search(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict:
 
 def to_patient(patient: PatientRow) -> dict[str, object]:
     """The resource as it was fed, or what the registry knows beside: an identifier, and whether it was merged."""
-    sent = read_own_json(patient.resource) if patient.resource else {"identifier": [_identifier(patient)]}
+    sent: dict[str, Any] = (
+        read_own_json(patient.resource) if patient.resource else {"identifier": [_identifier(patient)]}
+    )
     meta = dict(sent.get("meta", {}))
     if patient.version:
         meta |= {"versionId": str(patient.version), "lastUpdated": to_instant(DTM(patient.updated))}

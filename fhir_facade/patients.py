@@ -10,7 +10,7 @@ from access_policy.caller import Caller
 from access_policy.visibility import visibility
 from fhir_facade.read_people import authority_of, read_cx
 from registry import patient_resources
-from registry.patient_resources import PatientRow
+from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
 from xds.affinity_domain import AffinityDomain
 from xds.datatypes import CX

@@ -29,7 +29,7 @@ class Level(IntEnum):
 
 
 class Row(NamedTuple):
-    """An element by its path, or `path:extension-name`, with its cardinality on each level; `c` asks for a contained one."""
+    """An element by its path, or `path:extension-name`, and its cardinality on each level; `c`: contained."""
 
     path: str
     cards: tuple[str, str, str]

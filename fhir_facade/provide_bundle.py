@@ -1,4 +1,4 @@
-"""The Bundle of ITI-65: which entries it has, on which level of metadata, and the rules of the whole. MHD 2:3.65.4.1.2."""
+"""The Bundle of ITI-65: which entries it has, on which level of metadata; rules of the whole. MHD 2:3.65.4.1.2."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -151,7 +151,9 @@ def _bundle_rules(bundle: ProvideBundle) -> Iterator[Issue]:
     if not bundle.of(Slice.DOCUMENT_REFERENCE):
         yield Issue("required", "found no DocumentReference, expected at least one", "Bundle.entry")
     if len(bundle.entries) > MOST_ENTRIES:
-        yield Issue("too-costly", f"found {len(bundle.entries)} entries, expected at most {MOST_ENTRIES}", "Bundle.entry")
+        yield Issue(
+            "too-costly", f"found {len(bundle.entries)} entries, expected at most {MOST_ENTRIES}", "Bundle.entry"
+        )
     full_urls = Counter(one.full_url for one in bundle.entries if one.full_url)
     for entry in bundle.entries:
         if full_urls[entry.full_url] > 1:
@@ -162,7 +164,9 @@ def _bundle_rules(bundle: ProvideBundle) -> Iterator[Issue]:
     for entry in bundle.of(Slice.DOCUMENT_REFERENCE):
         value = entry.resource.get("masterIdentifier", {}).get("value")
         if value is not None and named[value] > 1:
-            yield Issue("invariant", "found the same masterIdentifier twice in the Bundle", f"{entry.at}.masterIdentifier")
+            yield Issue(
+                "invariant", "found the same masterIdentifier twice in the Bundle", f"{entry.at}.masterIdentifier"
+            )
 
 
 def _entry_rules(entry: BundleEntry, level: Level) -> Iterator[Issue]:

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from fhir_facade.code_systems import from_identifier
-from fhir_facade.read_people import authority_of, read_author, read_cx, read_cxi, read_person, read_source_patient
+from fhir_facade.fhir_json import first
+from fhir_facade.read_people import read_author, read_cx, read_cxi, read_person, read_source_patient
 from fhir_facade.reader import Reader, Resource
 from xds import datatypes as dt
 from xds.datatypes import CX, XCN
@@ -32,6 +33,8 @@ def read_document_reference(reader: Reader, *, entry_uuid: str, patient: CX | No
     authors = (read_author(one, reader.find) for one in resource.get("author", ()))
     return DocumentEntry(
         entry_uuid=entry_uuid,
+        logical_id=reader.logical_id,
+        version=reader.version,
         availability_status=_STATUSES.get(resource.get("status", "")),
         home_community_id=reader.home_community_id(),
         author=tuple(one for one in authors if one is not None),
@@ -58,7 +61,7 @@ def read_document_reference(reader: Reader, *, entry_uuid: str, patient: CX | No
         source_patient_info=source_info,
         type_code=reader.code(resource.get("type"), "typeCode", "type"),
         unique_id=_unique_id(reader),
-        **_content(reader, next(iter(resource.get("content", ())), {})),
+        **_content(reader, first(resource.get("content", ()))),
     )
 
 
@@ -125,6 +128,3 @@ def _source_patient(reader: Reader, context: Resource) -> tuple[CX | None, tuple
     if resource is not None and resource["resourceType"] == "Patient":
         return read_source_patient(resource)
     return read_cx(reference.get("identifier", {})), ()
-
-
-__all__ = ["authority_of", "read_document_reference", "read_hash", "read_subject"]

@@ -33,6 +33,8 @@ def read_submission_set(reader: Reader, *, entry_uuid: str, patient: CX | None =
     designations = _designations(reader, "contentTypeCode")
     return SubmissionSet(
         entry_uuid=entry_uuid,
+        logical_id=reader.logical_id,
+        version=reader.version,
         availability_status=_STATUSES.get(resource.get("status", "")),
         home_community_id=reader.home_community_id(),
         author=tuple(_authors(reader, resource.get("source", {}))),
@@ -52,6 +54,8 @@ def read_folder(reader: Reader, *, entry_uuid: str, patient: CX | None = None) -
     resource = reader.resource
     return Folder(
         entry_uuid=entry_uuid,
+        logical_id=reader.logical_id,
+        version=reader.version,
         availability_status=_STATUSES.get(resource.get("status", "")),
         home_community_id=reader.home_community_id(),
         code_list=_designations(reader, "codeList"),

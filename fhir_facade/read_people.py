@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir_facade.code_systems import URI_SYSTEM
+from fhir_facade.fhir_json import first
 from fhir_facade.people import GENDERS, SYSTEM_NAME_TYPE
 from xds.datatypes import CX, XCN, XON, XTN, CXi, escape
 from xds.identifiers import OID_PREFIX, is_oid
@@ -65,13 +66,13 @@ def _author_of_role(role: Resource, find: Find) -> Author | None:
         author_institution=() if institution is None else (institution,),
         author_role=tuple(filter(None, map(_text, role.get("code", ())))),
         author_specialty=tuple(filter(None, map(_text, role.get("specialty", ())))),
-        author_telecommunication=_telecoms(role) or ((() if practitioner is None else _telecoms(practitioner))),
+        author_telecommunication=_telecoms(role) or (() if practitioner is None else _telecoms(practitioner)),
     )
     return None if author == Author() else author
 
 
 def _text(concept: Resource) -> str:
-    coding = next(iter(concept.get("coding", ())), {})
+    coding = first(concept.get("coding", ()))
     return str(concept.get("text") or coding.get("display") or coding.get("code", ""))
 
 
@@ -83,14 +84,14 @@ def _person_of(reference: Resource) -> XCN | None:
 
 def read_person(resource: Resource) -> XCN | None:
     """XCN of a Practitioner, Patient, RelatedPerson or Device, by its first identifier and name."""
-    identifier = next(iter(resource.get("identifier", ())), {})
+    identifier = first(resource.get("identifier", ()))
     kind = resource["resourceType"]
     if kind == "Device":
-        name = next(iter(resource.get("deviceName", ())), {}).get("name", "")
+        name = first(resource.get("deviceName", ())).get("name", "")
         return _xcn(identifier, str(name), [], "", "", SYSTEM_NAME_TYPE)
     if kind in ("Organization", "Group", "Location"):
         return _xcn(identifier, str(resource.get("name", "")), [], "", "")
-    found = next(iter(resource.get("name", ())), {})
+    found = first(resource.get("name", ()))
     family = found.get("family") or ("" if found.get("given") else found.get("text", ""))
     given, prefix, suffix = (list(found.get(name, ())) for name in ("given", "prefix", "suffix"))
     return _xcn(identifier, family, given, " ".join(prefix), " ".join(suffix))
@@ -108,7 +109,7 @@ def _xcn(
 
 
 def read_organization(resource: Resource) -> XON | None:
-    identifier = next(iter(resource.get("identifier", ())), {})
+    identifier = first(resource.get("identifier", ()))
     value, system = str(identifier.get("value", "")), identifier.get("system", "")
     if system == URI_SYSTEM:
         value, system = value.removeprefix(OID_PREFIX), ""
@@ -170,7 +171,11 @@ def _lines(resource: Resource, further: Sequence[CX]) -> Iterator[str]:
 
 def _name(name: Resource) -> str:
     given = list(name.get("given", ()))
-    parts = [name.get("family") or ("" if given else name.get("text", "")), given[0] if given else "", " ".join(given[1:])]
+    parts = [
+        name.get("family") or ("" if given else name.get("text", "")),
+        given[0] if given else "",
+        " ".join(given[1:]),
+    ]
     parts += [" ".join(name.get("suffix", ())), " ".join(name.get("prefix", ()))]
     kind = "D" if name.get("use") == "usual" else "L"
     return f"{'^'.join(escape(one) for one in parts)}^^{kind}" if any(parts) else ""

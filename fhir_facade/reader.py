@@ -9,7 +9,7 @@ from fhir_facade.issues import Issue
 from fhir_facade.times import from_date_time
 from xds.affinity_domain import AffinityDomain
 from xds.datatypes import DTM, Code
-from xds.identifiers import OID_PREFIX, UUID_PREFIX
+from xds.identifiers import OID_PREFIX, UUID_PREFIX, is_uuid_urn
 
 Resource = Mapping[str, Any]
 MHD = "profiles.ihe.net/ITI/MHD/StructureDefinition/"
@@ -75,6 +75,17 @@ class Reader:
     def extensions(self, name: str) -> Iterator[tuple[int, Resource]]:
         """Extensions of MHD by the last step of their canonical; `http:` and `https:` are the same."""
         yield from extensions(self.resource, name)
+
+    @property
+    def logical_id(self) -> str | None:
+        """logicalID of a resource that is rendered here. PDSm4DMP"""
+        uuid = f"{UUID_PREFIX}{self.resource.get('id', '')}"
+        return uuid if is_uuid_urn(uuid) else None
+
+    @property
+    def version(self) -> int | None:
+        text = str(self.resource.get("meta", {}).get("versionId", ""))
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
     def home_community_id(self) -> str | None:
         found = next((one.get("valueOid") for _, one in self.extensions("ihe-HomeCommunityId")), None)

@@ -83,7 +83,9 @@ def _current(snapshot: Snapshot, kind: type[RegistryObject], uuid: str) -> Found
     named = snapshot.find(version, Page(size=1), Form.REFERENCE)
     if not named or named[0].logical_id == uuid:
         return None
-    again = snapshot.find(Criteria(kind=kind, logical_ids=(named[0].logical_id,), on_demand=True), Page(size=1), Form.FHIR)
+    again = snapshot.find(
+        Criteria(kind=kind, logical_ids=(named[0].logical_id,), on_demand=True), Page(size=1), Form.FHIR
+    )
     return again[0] if again else None
 
 

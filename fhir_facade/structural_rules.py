@@ -20,7 +20,11 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
     for name, form, meaning in (
         ("code", r"[^\s]+( [^\s]+)*", "a code without needless white space"),
         ("date", _DATE, "a date such as 2026-03-10"),
-        ("dateTime", rf"\d{{4}}|\d{{4}}-(0[1-9]|1[0-2])|{_DATE}(T{_TIME}{_ZONE})?", "a dateTime, with a zone if a time"),
+        (
+            "dateTime",
+            rf"\d{{4}}|\d{{4}}-(0[1-9]|1[0-2])|{_DATE}(T{_TIME}{_ZONE})?",
+            "a dateTime, with a zone if a time",
+        ),
         ("id", r"[A-Za-z0-9\-.]{1,64}", "1 to 64 letters, digits, - and ."),
         ("instant", rf"\d{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T{_TIME}{_ZONE}", "an instant with a time zone"),
         ("oid", r"urn:oid:[0-2](\.(0|[1-9]\d*))+", "urn:oid: and an OID"),
@@ -73,7 +77,11 @@ def _children(value: Mapping[str, Any], type_path: str, path: str, depth: int) -
 
 
 def _absent(known: Mapping[str, Element], value: Mapping[str, Any], type_path: str, path: str) -> Iterator[Issue]:
-    present = {known[name.removeprefix("_")].choice or name.removeprefix("_") for name in value if name.removeprefix("_") in known}
+    present = {
+        known[name.removeprefix("_")].choice or name.removeprefix("_")
+        for name in value
+        if name.removeprefix("_") in known
+    }
     for name in dict.fromkeys(one.choice or one.name for one in known.values() if one.required):
         if name not in present:
             yield Issue("required", f"found no {name}, which {type_path} requires", f"{path}.{name}")

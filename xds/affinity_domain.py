@@ -20,7 +20,7 @@ class AffinityDomain:
     SubmissionSet of the update; one test kit expects otherwise. `home_community_id` is a `urn:oid:`, empty when none.
     `identifier_problem`: what is expected of an identifier where these authorities cannot have given this one.
     `restricted_update_is_strict`: hash, size and mimeType are no more modifiable by ITI-92 than identifiers are.
-    `limited_metadata_allowed`: Provide Document Bundle [ITI-65] may bring less than ITI-41 requires, flagged as limited.
+    `limited_metadata_allowed`: ITI-65 may bring less than ITI-41 requires, flagged as limited.
     `patients_by_fhir`: Patient resources that are fed make patients known [ITI-104].
     `signature_signs_submission_set`: a signature entry `signs` the SubmissionSet itself, as in a DMP lot.
     """

@@ -44,9 +44,7 @@ TABLES = ("patient", "identity", "registry_object", "object_value", "outbox")
 
 @pytest.fixture
 def registry(units: Units) -> Registry:
-    made = Registry(
-        units, domain=affinity_domain(Settings()), render_fhir=render_fhir, now=lambda: "20260310100000"
-    )
+    made = Registry(units, domain=affinity_domain(Settings()), render_fhir=render_fhir, now=lambda: "20260310100000")
     known(made, PATIENT, OTHER_PATIENT, THIRD)
     return made
 

@@ -92,7 +92,7 @@ class Attribute:
     def usage(self, kind: SubmissionKind, *, on_demand: bool = False, limited: bool = False) -> Usage:
         """An update demands what the registration of the same kind of document demanded.
 
-        `limited`: the object is flagged as limited, which a Document Recipient and Provide Document Bundle [ITI-65] look at.
+        `limited`: the object is flagged as limited, which a Document Recipient and ITI-65 look at.
         ITI TF-3: Table 4.3.1-3; MHD 1:33.2.1
         """
         if limited and kind in (SubmissionKind.RECEIVE, SubmissionKind.BUNDLE):
