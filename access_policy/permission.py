@@ -2,8 +2,9 @@
 
 from access_policy.caller import AuthenticationMode, Caller, Kind
 
-# Search and retrieval by FHIR answer the same questions as ITI-18 and ITI-43.
-_BY_FHIR = frozenset({"ITI-67", "ITI-68"})
+# By FHIR: what ITI-41, ITI-18 and ITI-43 are.
+_BY_FHIR = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68"})
+_FEEDING = ("ITI-41", "ITI-65")
 # DMP 3: feeding, search, retrieval and changes of metadata; everything else is for operators.
 _TRANSACTIONS = {
     Kind.VIHF: frozenset({"ITI-18", "ITI-41", "ITI-43", "ITI-57"}) | _BY_FHIR,
@@ -27,6 +28,6 @@ def permits(caller: Caller, transaction: str) -> bool:
 def _permits(caller: Caller, transaction: str) -> bool:
     if caller.credentials is None or not (caller.roles and caller.purposes):
         return False
-    if caller.mode is AuthenticationMode.AIR and transaction == "ITI-41":
+    if caller.mode is AuthenticationMode.AIR and transaction in _FEEDING:
         return False
     return transaction in _TRANSACTIONS[caller.credentials.kind]

@@ -12,11 +12,11 @@ from benchmarks.documents import Documents, stored
 from benchmarks.particulars import Particulars, Shape, patient_key
 from benchmarks.plan import Plan, Sizes
 from benchmarks.templates import Row, TableRow, Template
-from fhir_facade.document_reference import to_document_reference
+from fhir_facade.rendering import render_fhir
 from registry.sql import objects
 from registry.sql.tables import identity, object_value, patient, registry_object
 from xds.ebrim.write import write_object
-from xds.metadata import Association, DocumentEntry, RegistryObject
+from xds.metadata import Association, RegistryObject
 from xds.metadata_json import to_json
 
 PATIENT, OBJECT, IDENTITY, VALUE = patient, registry_object, identity, object_value
@@ -105,5 +105,5 @@ def _named_rows(things: Sequence[RegistryObject], particulars: Particulars) -> I
 
 
 def _rendered(thing: RegistryObject, links: Sequence[Association], updated: str) -> dict[str, Any]:
-    fhir = to_document_reference(thing, links, updated) if isinstance(thing, DocumentEntry) else None
+    fhir = None if isinstance(thing, Association) else render_fhir(thing, links, updated)
     return {"attributes": to_json(thing).decode(), "ebrim": write_object(thing), "fhir": fhir}

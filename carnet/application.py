@@ -19,8 +19,9 @@ from carnet.authentication import (
 )
 from carnet.carried_caller import IsTrusted, or_carried
 from carnet.failures import log_unexpected
+from carnet.fhir_answers import http_problem
 from carnet.fhir_callers import proved_fhir_caller
-from carnet.fhir_door import fhir_blueprint, fhir_elsewhere, http_problem
+from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.internal_door import internal_blueprint, is_one_of, shows
 from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients

@@ -130,6 +130,16 @@ class Auditor:
             self.accesses.served(occurrence.event, caller)
         self.told(replace(occurrence, objects=about.objects), caller)
 
+    @contextmanager
+    def change(self, occurrence: Occurrence, caller: Caller) -> Iterator[None]:
+        """A FHIR interaction whose success is recorded with its change; failures are here. Raises StorageFailed."""
+        self.check()
+        try:
+            yield
+        except (FhirProblem, StorageFailed) as problem:
+            self.told(_failed(occurrence, problem), caller)
+            raise
+
     def search(self, transaction: str, resource: str, raw: str, parameters: list[tuple[str, str]]) -> Occurrence:
         """A search, as it was asked: request line, then body. MHD 2:3.67.5.1"""
         patient = next((_cx(value) for name, value in parameters if name in _PATIENT_PARAMETERS), "")

@@ -61,10 +61,12 @@ def repository_unique_id(settings: Settings) -> str:
 def _ihe(settings: Settings) -> AffinityDomain:
     """Any domain: open without a codes file, else closed by it."""
     if not settings.codes:
-        return AffinityDomain(name="ihe")
+        return AffinityDomain(name="ihe", limited_metadata_allowed=True, patients_by_fhir=True)
     found = read_codes_file(settings.codes)
     return AffinityDomain(
         name="ihe",
+        limited_metadata_allowed=True,
+        patients_by_fhir=True,
         assigning_authorities=frozenset(found.authorities),
         authority_names={name: oid for oid, name in found.authorities.items() if name},
         code_tables=found.code_tables if settings.check_codes else {},

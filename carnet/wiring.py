@@ -27,7 +27,7 @@ from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
 from carnet.trust_folder import TrustFolder
-from fhir_facade.document_reference import to_document_reference
+from fhir_facade.rendering import render_fhir
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
 from registry.store import Registry
@@ -248,7 +248,7 @@ def _registry(settings: Settings, units: Units, recorder: Recorder) -> Registry:
     return Registry(
         units,
         domain=domain,
-        render_fhir=to_document_reference,
+        render_fhir=render_fhir,
         now=clock(settings.clock),
         recorder=recorder,
         watcher=watcher_of(settings),

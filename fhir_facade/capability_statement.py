@@ -1,17 +1,36 @@
 """/metadata: what is served, made from the tables that serve it. FHIR R4 5.2, MHD 1:33.1."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from fhir_facade.fhir_json import write_json
+from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
+from fhir_facade.search_values import SearchParameter
 
-_RESPONDER = "https://profiles.ihe.net/ITI/MHD/CapabilityStatement/IHE.MHD.DocumentResponder"
-_GUIDE = "https://profiles.ihe.net/ITI/MHD/ImplementationGuide/ihe.iti.mhd"
+_MHD = "https://profiles.ihe.net/ITI/MHD"
+_ACTOR = f"{_MHD}/CapabilityStatement/IHE.MHD."
 
 
-def capability_statement(*, base_url: str, version: str, date: str) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What of the FHIR door this process serves: documents with a repository, patients where FHIR may feed them."""
+
+    takes_documents: bool
+    takes_patients: bool
+
+
+def capability_statement(*, base_url: str, version: str, date: str, served: Served) -> bytes:
     """The resource as JSON; `date` is a FHIR date."""
+    recipient = [f"{_ACTOR}DocumentRecipient", f"{_ACTOR}DocumentRecipient.Comprehensive"]
+    recipient += [f"{_ACTOR}DocumentRecipient.Fdoc"]
+    rest: dict[str, Any] = {
+        "mode": "server",
+        "resource": [_document_reference(), _list(), _binary(), _patient(served)],
+    }
+    if served.takes_documents:
+        rest["interaction"] = [{"code": "transaction", "documentation": "Provide Document Bundle [ITI-65]"}]
     resource: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -21,16 +40,27 @@ def capability_statement(*, base_url: str, version: str, date: str) -> bytes:
         "implementation": {"description": "MHD on an XDS.b registry and repository", "url": base_url},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
-        "instantiates": [_RESPONDER],
-        "implementationGuide": [_GUIDE],
-        "rest": [{"mode": "server", "resource": [_document_reference(), _binary()]}],
+        "instantiates": [f"{_ACTOR}DocumentResponder", *(recipient if served.takes_documents else ())],
+        "implementationGuide": [f"{_MHD}/ImplementationGuide/ihe.iti.mhd"],
+        "rest": [rest],
     }
-    return orjson.dumps(resource)
+    return write_json(resource)
 
 
 def _document_reference() -> dict[str, Any]:
+    profiles = [f"{_MHD}/StructureDefinition/IHE.MHD.{level}.DocumentReference" for level in ("Minimal", "Comprehensive")]
+    return _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
+
+
+def _list() -> dict[str, Any]:
+    profiles = [f"{_MHD}/StructureDefinition/IHE.MHD.Minimal.{kind}" for kind in ("SubmissionSet", "Folder")]
+    return _searched("List", LIST_SEARCH_PARAMETERS, profiles)
+
+
+def _searched(name: str, parameters: Iterable[SearchParameter], profiles: Sequence[str]) -> dict[str, Any]:
     return {
-        "type": "DocumentReference",
+        "type": name,
+        "supportedProfile": list(profiles),
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "versioning": "no-version",
         "readHistory": False,
@@ -41,7 +71,7 @@ def _document_reference() -> dict[str, Any]:
                 "type": parameter.type,
                 "documentation": parameter.documentation,
             }
-            for parameter in SEARCH_PARAMETERS
+            for parameter in parameters
             if not parameter.hidden
         ],
     }
@@ -53,3 +83,24 @@ def _binary() -> dict[str, Any]:
         "interaction": [{"code": "read"}],
         "documentation": "the document itself, unless Accept asks for application/fhir+json",
     }
+
+
+def _patient(served: Served) -> dict[str, Any]:
+    fed = [{"code": "create"}, {"code": "update", "documentation": "Patient Identity Feed FHIR [ITI-104]"}]
+    patient: dict[str, Any] = {
+        "type": "Patient",
+        "interaction": [{"code": "read"}, {"code": "search-type"}, *(fed if served.takes_patients else ())],
+        "versioning": "no-version",
+        "readHistory": False,
+        "searchParam": [
+            {
+                "name": "identifier",
+                "definition": "http://hl7.org/fhir/SearchParameter/Patient-identifier",
+                "type": "token",
+                "documentation": "an identifier, with or without system",
+            }
+        ],
+    }
+    if served.takes_patients:
+        patient |= {"updateCreate": False, "conditionalCreate": True, "conditionalUpdate": True}
+    return patient

@@ -1,4 +1,4 @@
-"""DocumentEntry -> DocumentReference, rendered once when the entry is written. MHD 3:4.2.1 and mapping table.
+"""DocumentEntry <-> DocumentReference; rendered once, when the entry is written. MHD 3:4.2.1 and mapping table.
 
 URLs carry the placeholder `BASE_URL`, replaced by the configured base when the bytes are served.
 """
@@ -7,19 +7,29 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
-from fhir_facade.code_systems import URI_SYSTEM, to_coding, to_identifier
+from fhir_facade.code_systems import URI_SYSTEM, to_coding
+from fhir_facade.exact_values import exact_values, with_exact_values
+from fhir_facade.fhir_json import without_empty, write_json
 from fhir_facade.people import Contained, Resource, to_author, to_practitioner, to_source_patient
+from fhir_facade.read_document_reference import read_document_reference
+from fhir_facade.reader import Reader
+from fhir_facade.shared_elements import (
+    BASE_URL,
+    fhir_id,
+    home_community,
+    identifiers,
+    to_concept,
+    to_subject,
+    unique_identifier,
+)
+from fhir_facade.submitted import as_submitted
 from fhir_facade.times import to_date_time, to_instant
-from xds.datatypes import DTM, Code, CXi
-from xds.identifiers import UUID_PREFIX
+from xds.affinity_domain import AffinityDomain
+from xds.datatypes import CX, DTM, CXi
 from xds.metadata import Association, DocumentEntry
 from xds.vocabulary import AssociationType, AvailabilityStatus
 
-BASE_URL = b"urn:carnet:base-url"
-_IDENTIFIER_TYPE = "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType"
-_HOME_COMMUNITY = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-HomeCommunityId"
+_ANY_TIME = "20000101000000"
 _LARGEST_UNSIGNED = 2**31 - 1  # unsignedInt of FHIR R4; a larger document has no size there
 _ENCOUNTER = "urn:ihe:iti:xds:2015:encounterId"
 _STATUS = {
@@ -38,78 +48,61 @@ _RELATES_TO = {
 }
 
 
-def fhir_id(entry_uuid: str) -> str:
-    """Logical id of the resource: the UUID of the entry's logicalID."""
-    return entry_uuid.removeprefix(UUID_PREFIX)
-
-
 def to_document_reference(entry: DocumentEntry, links: Sequence[Association], updated: str) -> bytes:
     """The resource as JSON. `links` are associations from the entry; `updated` is a DTM of 14 digits, UTC."""
+    resource = elements_of(entry, links, updated)
+    exact = exact_values(entry, _read(resource, entry))
+    resource |= {"extension": [*resource.get("extension", ()), *exact]} if exact else {}
+    return write_json(as_submitted(entry, resource))
+
+
+def from_document_reference(reader: Reader, *, entry_uuid: str, patient: CX | None = None) -> DocumentEntry:
+    """The entry of a resource, exact where it was rendered here and its elements are unchanged."""
+
+    def render_and_read(other: DocumentEntry) -> DocumentEntry:
+        return _read(elements_of(other, (), _ANY_TIME), other)
+
+    entry = read_document_reference(reader, entry_uuid=entry_uuid, patient=patient)
+    return with_exact_values(entry, reader.resource, render_and_read)
+
+
+def _read(resource: Resource, entry: DocumentEntry) -> DocumentEntry:
+    """What the elements say of an entry, identities and version included."""
+    reader = Reader(resource=resource, at="DocumentReference", domain=AffinityDomain(name=""))
+    return read_document_reference(reader, entry_uuid=entry.entry_uuid)
+
+
+def elements_of(entry: DocumentEntry, links: Sequence[Association], updated: str) -> Resource:
+    """The elements that say what the attributes say, as well as FHIR can."""
     contained = Contained()
     authors = [to_author(author, contained) for author in entry.author]
     authenticator = (
         contained.add(to_practitioner(entry.legal_authenticator)) if entry.legal_authenticator is not None else None
     )
     context = _context(entry, contained)
-    resource: Resource = {
-        "resourceType": "DocumentReference",
-        "id": fhir_id(entry.logical_id or entry.entry_uuid),
-        "meta": {"versionId": str(entry.version or 1), "lastUpdated": to_instant(DTM(updated))},
-        "contained": contained.resources,
-        "extension": _extension(entry),
-        "masterIdentifier": _unique_id(entry),
-        "identifier": _identifiers(entry),
-        "status": _STATUS[entry.availability_status or AvailabilityStatus.APPROVED],
-        "type": _concept(entry.type_code),
-        "category": [_concept(entry.class_code)] if entry.class_code else None,
-        "subject": _subject(entry),
-        "date": to_instant(entry.creation_time) if entry.creation_time else None,
-        "author": authors,
-        "authenticator": authenticator,
-        "relatesTo": [one for link in links if (one := _relates_to(link))],
-        "description": entry.comments,
-        "securityLabel": [_concept(code) for code in entry.confidentiality_code],
-        "content": [_content(entry)],
-        "context": context,
-    }
-    return orjson.dumps(_without_empty(resource))
-
-
-def _without_empty(resource: Resource) -> Resource:
-    return {key: value for key, value in resource.items() if value not in (None, [], {}, "")}
-
-
-def _concept(code: Code | None) -> Resource | None:
-    return None if code is None else {"coding": [to_coding(code)]}
-
-
-def _extension(entry: DocumentEntry) -> list[Resource]:
-    if entry.home_community_id is None:
-        return []
-    return [{"url": _HOME_COMMUNITY, "valueOid": entry.home_community_id}]
-
-
-def _typed(kind: str, use: str, text: str) -> Resource:
-    """MHD 4.2.4 tells identifiers apart by type, earlier versions by use: both are given."""
-    return {"use": use, "type": {"coding": [{"system": _IDENTIFIER_TYPE, "code": kind}]}} | to_identifier(text)
-
-
-def _unique_id(entry: DocumentEntry) -> Resource | None:
-    return None if entry.unique_id is None else _typed("uniqueId", "usual", entry.unique_id)
-
-
-def _identifiers(entry: DocumentEntry) -> list[Resource]:
-    unique_id = _unique_id(entry)
-    entry_uuid = _typed("entryUUID", "official", entry.entry_uuid)
-    return [entry_uuid] if unique_id is None else [entry_uuid, unique_id]
-
-
-def _subject(entry: DocumentEntry) -> Resource | None:
-    """A logical reference: the patient is known by its identifier, and no Patient resource is hosted."""
-    patient = entry.patient_id
-    if patient is None:
-        return None
-    return {"type": "Patient", "identifier": {"system": f"urn:oid:{patient.authority}", "value": patient.id}}
+    return without_empty(
+        {
+            "resourceType": "DocumentReference",
+            "id": fhir_id(entry.logical_id or entry.entry_uuid),
+            "meta": {"versionId": str(entry.version or 1), "lastUpdated": to_instant(DTM(updated))},
+            "contained": contained.resources,
+            "extension": home_community(entry.home_community_id),
+            "masterIdentifier": unique_identifier(entry.unique_id),
+            "identifier": identifiers(entry.entry_uuid, entry.unique_id),
+            "status": _STATUS[entry.availability_status or AvailabilityStatus.APPROVED],
+            "type": to_concept(entry.type_code),
+            "category": [to_concept(entry.class_code)] if entry.class_code else None,
+            "subject": to_subject(entry.patient_id),
+            "date": to_instant(entry.creation_time) if entry.creation_time else None,
+            "author": authors,
+            "authenticator": authenticator,
+            "relatesTo": [one for link in links if (one := _relates_to(link))],
+            "description": entry.comments,
+            "securityLabel": [to_concept(code) for code in entry.confidentiality_code],
+            "content": [_content(entry)],
+            "context": context,
+        }
+    )
 
 
 def _relates_to(link: Association) -> Resource | None:
@@ -120,7 +113,7 @@ def _relates_to(link: Association) -> Resource | None:
 
 
 def _content(entry: DocumentEntry) -> Resource:
-    attachment = _without_empty(
+    attachment = without_empty(
         {
             "contentType": entry.mime_type,
             "language": entry.language_code,
@@ -131,7 +124,7 @@ def _content(entry: DocumentEntry) -> Resource:
             "creation": to_date_time(entry.creation_time) if entry.creation_time else None,
         }
     )
-    return _without_empty(
+    return without_empty(
         {"attachment": attachment, "format": to_coding(entry.format_code) if entry.format_code else None}
     )
 
@@ -143,13 +136,13 @@ def _context(entry: DocumentEntry, contained: Contained) -> Resource:
     }
     encounters = [one for one in entry.reference_id_list if one.type_code == _ENCOUNTER]
     related = [one for one in entry.reference_id_list if one.type_code != _ENCOUNTER]
-    return _without_empty(
+    return without_empty(
         {
             "encounter": [_reference(one) for one in encounters],
-            "event": [_concept(code) for code in entry.event_code_list],
-            "period": _without_empty(period),
-            "facilityType": _concept(entry.healthcare_facility_type_code),
-            "practiceSetting": _concept(entry.practice_setting_code),
+            "event": [to_concept(code) for code in entry.event_code_list],
+            "period": without_empty(period),
+            "facilityType": to_concept(entry.healthcare_facility_type_code),
+            "practiceSetting": to_concept(entry.practice_setting_code),
             "sourcePatientInfo": _source_patient(entry, contained),
             "related": [_reference(one) for one in related],
         }

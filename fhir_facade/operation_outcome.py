@@ -1,9 +1,11 @@
 """Errors of the FHIR door: OperationOutcome and the one table that says which HTTP status. MHD 2:3.65.4.1.3."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import orjson
 
+from fhir_facade.issues import Issue
 from xds.errors import ErrorCode
 
 # XDS error code -> (HTTP status, issue.code)
@@ -29,24 +31,47 @@ XDS_ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.REPOSITORY: (503, "exception"),
 }
 RETRY_AFTER_SECONDS = 5
+# Neither MHD nor XDS names a code system for these codes. MHD open issue MHD_065
+ERROR_CODES = "urn:ihe:iti:error-codes"
 
 
 @dataclass(eq=False)
 class FhirProblem(Exception):
-    """A request refused: HTTP status, issue code, one sentence without patient data, where it stands."""
+    """A request refused: HTTP status, issue code, one sentence without patient data, where it stands.
+
+    Where several things are wrong, `issues` are all of them.
+    """
 
     status: int
     code: str
     diagnostics: str
     expression: str = ""
+    issues: tuple[Issue, ...] = field(default=())
 
 
 def operation_outcome(problem: FhirProblem) -> bytes:
-    """The resource as JSON."""
-    issue: dict[str, object] = {"severity": "error", "code": problem.code, "diagnostics": problem.diagnostics}
-    if problem.expression:
-        issue["expression"] = [problem.expression]
-    return orjson.dumps({"resourceType": "OperationOutcome", "issue": [issue]})
+    """The resource as JSON, with everything that was found."""
+    issues = problem.issues or (Issue(problem.code, problem.diagnostics, problem.expression),)
+    return orjson.dumps(outcome_of(issues))
+
+
+def outcome_of(issues: Iterable[Issue]) -> dict[str, object]:
+    """OperationOutcome of findings; an error code of XDS or MHD stands in `details`. MHD 2:3.65.4.2"""
+    return {"resourceType": "OperationOutcome", "issue": [_written(issue) for issue in issues]}
+
+
+def _written(issue: Issue) -> dict[str, object]:
+    written: dict[str, object] = {"severity": issue.severity, "code": issue.code}
+    if issue.error_code:
+        written["details"] = {"coding": [{"system": ERROR_CODES, "code": issue.error_code}]}
+    written["diagnostics"] = issue.diagnostics
+    return written | ({"expression": [issue.expression]} if issue.expression else {})
+
+
+def refusal(issues: Iterable[Issue], status: int = 400) -> FhirProblem:
+    """A request refused for all of these."""
+    found = tuple(issues)
+    return FhirProblem(status, found[0].code, found[0].diagnostics, found[0].expression, found)
 
 
 def bad_request(diagnostics: str, *, code: str = "invalid", expression: str = "") -> FhirProblem:

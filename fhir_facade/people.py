@@ -9,8 +9,8 @@ from xds.datatypes import CX, XCN, XON, XTN, unescape
 from xds.metadata import Author
 
 Resource = dict[str, Any]
-_GENDERS = {"M": "male", "F": "female", "O": "other", "U": "unknown"}
-_SYSTEM_NAME_TYPE = "U"
+GENDERS = {"M": "male", "F": "female", "O": "other", "U": "unknown"}
+SYSTEM_NAME_TYPE = "U"
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ def to_author(author: Author, contained: Contained) -> dict[str, str]:
 def to_practitioner(person: XCN) -> Resource:
     """Practitioner of a person; a system (XCN-10 `U`) becomes a Device, which may not have a person's name."""
     identifier = _identifier(person.authority, person.id)
-    if person.name_type == _SYSTEM_NAME_TYPE:
+    if person.name_type == SYSTEM_NAME_TYPE:
         resource: Resource = {"resourceType": "Device"}
         _put(resource, "identifier", [identifier] if identifier else [])
         _put(resource, "deviceName", [{"name": person.family, "type": "user-friendly-name"}] if person.family else [])
@@ -80,7 +80,7 @@ def to_source_patient(source_patient_id: CX | None, lines: Sequence[str]) -> Res
     _put(resource, "identifier", list({str(one): one for one in known if one}.values()))
     _put(resource, "name", [name for value in _values(fields, "PID-5") if (name := _patient_name(value))])
     for value in _values(fields, "PID-8"):
-        _put(resource, "gender", _GENDERS.get(value, "unknown"))
+        _put(resource, "gender", GENDERS.get(value, "unknown"))
     for value in _values(fields, "PID-7"):
         _put(resource, "birthDate", _birth_date(value))
     _put(resource, "address", [address for value in _values(fields, "PID-11") if (address := _address(value))])

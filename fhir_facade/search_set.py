@@ -5,11 +5,12 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from fhir_facade.document_reference import BASE_URL, fhir_id
+from fhir_facade.shared_elements import BASE_URL, fhir_id
 from registry.criteria import Found
 
 
 def search_set(
+    resource: str,
     found: Sequence[Found],
     *,
     total: int,
@@ -19,7 +20,7 @@ def search_set(
     count: int,
 ) -> bytes:
     """The Bundle as JSON. `applied` are the parameters that the self link shows."""
-    address = f"{base_url}/DocumentReference?"
+    address = f"{base_url}/{resource}?"
     shown = [*applied, ("_count", str(count))]
     links = [{"relation": "self", "url": address + _encoded(shown)}]
     if next_after is not None:
@@ -27,10 +28,10 @@ def search_set(
     head = b'{"resourceType":"Bundle","type":"searchset","total":%d,"link":%s' % (total, orjson.dumps(links))
     if not found:
         return head + b"}"
-    base = base_url.encode()
+    base, name = base_url.encode(), resource.encode()
     entries = b",".join(
-        b'{"fullUrl":"%s/DocumentReference/%s","resource":%s,"search":{"mode":"match"}}'
-        % (base, fhir_id(one.logical_id).encode(), one.rendering)
+        b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"match"}}'
+        % (base, name, fhir_id(one.logical_id).encode(), one.rendering)
         for one in found
     )
     return head + b',"entry":[' + entries.replace(BASE_URL, base) + b"]}"

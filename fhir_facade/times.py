@@ -27,6 +27,16 @@ def to_date(text: str) -> str:
     return to_date_time(DTM.parse(text[:8]))
 
 
+def from_date_time(text: str) -> DTM:
+    """DTM of a FHIR date, dateTime or instant, in UTC; fractions of a second are cut off. Raises ValueError."""
+    match = _SEARCH.match(text)
+    if match is None:
+        raise ValueError("expected a date, or a date and time with a zone")
+    if match[4] is None:
+        return DTM.parse(text.replace("-", ""))
+    return DTM.parse(search_range(text)[0])
+
+
 def search_range(text: str) -> tuple[str, str]:
     """The range a date search value means, [first second, first second after), 14 digits UTC.
 

@@ -63,7 +63,8 @@ def handle(registry: Registry, unit: UnitOfWork, entry_uuids: Sequence[str], cal
     touch_folders(
         registry, unit, {a.source for a in links if a.association_type is AssociationType.HAS_MEMBER} - removed.keys()
     )
-    registry.render_again(unit, {a.source for a in links if a.association_type in RELATIONSHIPS} - removed.keys())
+    shown = {a.source for a in links if a.association_type in (*RELATIONSHIPS, AssociationType.HAS_MEMBER)}
+    registry.render_again(unit, shown - removed.keys())
     _announce(registry, unit, removed.values(), caller)
 
 

@@ -28,17 +28,17 @@ from xds.ebrim.read import read_registry_objects
 from xds.ebrim.response import adhoc_query_response
 from xds.ebrim.write import write_object
 from xds.errors import ErrorCode, RegistryError, Rejected
-from xds.metadata import Association, DocumentEntry, RegistryObject, SubmissionSet
+from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.metadata_json import from_json, to_json
 from xds.metadata_update_rules import Held
 from xds.submission_rules import StoredFacts
-from xds.vocabulary import AvailabilityStatus
+from xds.vocabulary import AssociationType, AvailabilityStatus
 from xds.xml import XmlLimits, parse
 
 _REMOVED_AT_ONCE = 200
 _READ_AT_ONCE = 500
 _OUR_OWN = XmlLimits(octets=2**30, elements=2**30)  # renderings, a few at once
-RenderFhir = Callable[[DocumentEntry, Sequence[Association], str], bytes]
+RenderFhir = Callable[[DocumentEntry | SubmissionSet | Folder, Sequence[Association], str], bytes]
 
 
 class Snapshot:
@@ -177,12 +177,14 @@ class Registry:
         for thing in things:
             if isinstance(thing, Association):
                 links.setdefault(thing.source, []).append(thing)
+        associations = {thing.entry_uuid for thing in things if isinstance(thing, Association)}
         keys = [self._keys.new() for _ in things]
         submission_key = next(key for key, thing in zip(keys, things, strict=True) if isinstance(thing, SubmissionSet))
         rows = []
         for key, thing in zip(keys, things, strict=True):
             row = objects.row_of(thing, patient_key=patient_key, object_key=key, submission_key=submission_key)
-            row |= self._renderings(thing, links.get(thing.entry_uuid, ()))
+            shown = _shown(thing, links.get(thing.entry_uuid, ()), associations)
+            row |= self._renderings(thing, shown)
             rows.append(row | {"visible_from": self._visible_from(unit, patient_key, thing)})
         objects.add(unit.connection, things, rows)
 
@@ -213,14 +215,14 @@ class Registry:
     def rewrite(self, unit: UnitOfWork, stored: Held, thing: RegistryObject, *, is_current: bool | None = None) -> None:
         """Replace a stored object in place and render it again."""
         current = stored.is_current if is_current is None else is_current
-        links = self._relationships_from(unit, stored.key[0], thing)
+        links = self._links_from(unit, stored.key[0], thing)
         changed = objects.columns_of(thing, is_current=current) | self._renderings(thing, links)
         objects.rewrite(unit.connection, stored.key, changed)
 
     def render_again(self, unit: UnitOfWork, entry_uuids: Collection[str]) -> None:
-        """Render documents whose relationships changed. The renderings of other objects do not depend on them."""
+        """Render objects whose associations changed."""
         for stored in self.held(unit, entry_uuids).values():
-            if isinstance(stored.thing, DocumentEntry):
+            if not isinstance(stored.thing, Association):
                 self.rewrite(unit, stored, stored.thing)
 
     def remove(self, unit: UnitOfWork, stored: Sequence[Held]) -> None:
@@ -249,11 +251,13 @@ class Registry:
         """The identifier in CX form, empty for a key of no patient."""
         return identities.patient_of_key(unit.connection, patient_key)
 
-    def _relationships_from(self, unit: UnitOfWork, patient_key: int, thing: RegistryObject) -> list[Association]:
-        """The Approved relationships that the FHIR rendering of a document shows."""
-        if not isinstance(thing, DocumentEntry):
+    def _links_from(self, unit: UnitOfWork, patient_key: int, thing: RegistryObject) -> list[Association]:
+        """The Approved associations that the FHIR rendering of an object shows."""
+        if isinstance(thing, Association):
             return []
-        return _approved(objects.associations_from(unit.connection, patient_key, thing.entry_uuid))
+        links = _approved(objects.associations_from(unit.connection, patient_key, thing.entry_uuid))
+        among = _associations_among(unit.connection, links) if isinstance(thing, SubmissionSet) else ()
+        return _shown(thing, links, among)
 
     def move_objects(self, unit: UnitOfWork, *, subsumed: KnownPatient, surviving: KnownPatient) -> int:
         """Give the surviving patient every object of the subsumed one, rendered again; returns how many.
@@ -264,21 +268,26 @@ class Registry:
         colliding = merges.colliding_keys(connection, subsumed.key, surviving.key)
         renumbered = {key: self._keys.new() for key in colliding}
         for rows in merges.batches(connection, subsumed.key):
-            documents = [row["entry_uuid"] for row in rows if KIND_OF[row["kind"]] is DocumentEntry]
-            links = merges.links_from(connection, (subsumed.key, surviving.key), documents)
+            shown = [row["entry_uuid"] for row in rows if KIND_OF[row["kind"]] is not Association]
+            links = merges.links_from(connection, (subsumed.key, surviving.key), shown)
+            members = (link for found in links.values() for link in _approved(found))
+            associations = _associations_among(connection, members)
             owner = _NewOwner(subsumed.patient_id, surviving, renumbered)
-            merges.move(connection, rows, [self._moved(row, owner, links.get(row["entry_uuid"], ())) for row in rows])
+            moving = [self._moved(row, owner, links.get(row["entry_uuid"], ()), associations) for row in rows]
+            merges.move(connection, rows, moving)
             moved += len(rows)
         return moved
 
-    def _moved(self, row: dict[str, Any], owner: "_NewOwner", links: Sequence[str]) -> dict[str, Any]:
+    def _moved(
+        self, row: dict[str, Any], owner: "_NewOwner", links: Sequence[str], associations: Collection[str]
+    ) -> dict[str, Any]:
         keys = {name: owner.renumbered.get(row[name], row[name]) for name in ("object_key", "submission_key")}
         moved = row | keys | {"patient_key": owner.patient.key}
         kind = KIND_OF[row["kind"]]
         if kind is Association:
             return moved
         thing = owner.given(from_json(kind, row["attributes"]))
-        return moved | self._renderings(thing, _approved(links))
+        return moved | self._renderings(thing, _shown(thing, _approved(links), associations))
 
     def sources_of(
         self, unit: UnitOfWork, patient_key: int, targets: Collection[str], association_types: Collection[str]
@@ -304,10 +313,26 @@ class Registry:
         post(unit.connection, Topic.NOTIFICATION, record_key=key, patient_key=patient_key, record=record)
 
     def _renderings(self, thing: RegistryObject, links: Sequence[Association]) -> dict[str, str | bytes | None]:
-        fhir = self._render_fhir(thing, links, self.now()) if isinstance(thing, DocumentEntry) else None
+        fhir = None if isinstance(thing, Association) else self._render_fhir(thing, links, self.now())
         return {"attributes": to_json(thing).decode(), "ebrim": write_object(thing), "fhir": fhir}
 
 
 def _approved(links: Iterable[str]) -> list[Association]:
     found = [from_json(Association, link) for link in links]
     return [one for one in found if one.availability_status is AvailabilityStatus.APPROVED]
+
+
+def _shown(thing: RegistryObject, links: Sequence[Association], associations: Collection[str]) -> list[Association]:
+    """Of a document its relationships; of a SubmissionSet or Folder its documents and folders, and no associations."""
+    if isinstance(thing, DocumentEntry):
+        return list(links)
+    members = (one for one in links if one.association_type is AssociationType.HAS_MEMBER)
+    return [one for one in members if one.target not in associations]
+
+
+def _associations_among(connection: Connection, links: Iterable[Association]) -> set[str]:
+    """Members that are associations themselves; documents are members as Original or Reference. ITI TF-3: 4.2.2.1"""
+    is_member = AssociationType.HAS_MEMBER
+    unmarked = {one.target for one in links if one.association_type is is_member and not one.submission_set_status}
+    stored = held.by_entry_uuid(connection, unmarked) if unmarked else {}
+    return {entry_uuid for entry_uuid, one in stored.items() if isinstance(one.thing, Association)}

@@ -20,6 +20,8 @@ class AffinityDomain:
     SubmissionSet of the update; one test kit expects otherwise. `home_community_id` is a `urn:oid:`, empty when none.
     `identifier_problem`: what is expected of an identifier where these authorities cannot have given this one.
     `restricted_update_is_strict`: hash, size and mimeType are no more modifiable by ITI-92 than identifiers are.
+    `limited_metadata_allowed`: ITI-65 may bring less than ITI-41 requires, flagged as limited.
+    `patients_by_fhir`: Patient resources that are fed make patients known [ITI-104].
     `signature_signs_submission_set`: a signature entry `signs` the SubmissionSet itself, as in a DMP lot.
     """
 
@@ -31,6 +33,8 @@ class AffinityDomain:
     identifier_types_allowed: bool = False
     unique_id_is_oid: bool = False
     signature_signs_submission_set: bool = False
+    limited_metadata_allowed: bool = False
+    patients_by_fhir: bool = False
     propagated_memberships_are_members: bool = True
     home_community_id: str = ""
     restricted_update_is_strict: bool = False

@@ -1,7 +1,8 @@
 """DocumentEntry, SubmissionSet, Folder and Association. ITI TF-3: 4.2.1, 4.2.3.
 
 Every attribute may be absent: which transaction demands which is a column of
-`xds.ebrim.attributes`, not a property of the type. Names are the standard's.
+`xds.ebrim.attributes`, not a property of the type. Names are the standard's. `submitted_fhir` is none of them:
+it is the FHIR resource, as JSON, that an object was submitted as, kept for what XDS has no attribute for.
 """
 
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class DocumentEntry:
     limited_metadata: bool | None = None
     extra_slots: tuple[Slot, ...] = ()
     extra_codes: tuple[ExtraCode, ...] = ()
+    submitted_fhir: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class SubmissionSet:
     limited_metadata: bool | None = None
     extra_slots: tuple[Slot, ...] = ()
     extra_codes: tuple[ExtraCode, ...] = ()
+    submitted_fhir: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,7 @@ class Folder:
     limited_metadata: bool | None = None
     extra_slots: tuple[Slot, ...] = ()
     extra_codes: tuple[ExtraCode, ...] = ()
+    submitted_fhir: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

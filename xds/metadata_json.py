@@ -11,11 +11,12 @@ import orjson
 
 from xds.datatypes import Code, LocalizedString
 from xds.ebrim.attributes import AUTHOR_SLOTS, CODE, TABLES, Attribute, Carrier
-from xds.metadata import Author, ExtraCode, RegistryObject, Slot
+from xds.metadata import Association, Author, ExtraCode, RegistryObject, Slot
 
 T = TypeVar("T", bound=RegistryObject)
 _EXTRA = "extraSlots"
 _EXTRA_CODES = "extraCodes"
+_SUBMITTED_FHIR = "submittedFhir"
 
 
 def to_json(thing: RegistryObject) -> bytes:
@@ -29,6 +30,8 @@ def to_json(thing: RegistryObject) -> bytes:
         out[_EXTRA] = [[slot.name, *slot.values] for slot in thing.extra_slots]
     if thing.extra_codes:
         out[_EXTRA_CODES] = [[extra.scheme, *_plain(extra.code)] for extra in thing.extra_codes]
+    if not isinstance(thing, Association) and thing.submitted_fhir is not None:
+        out[_SUBMITTED_FHIR] = thing.submitted_fhir
     return orjson.dumps(out)
 
 
@@ -42,6 +45,8 @@ def from_json(kind: type[T], text: bytes | str) -> T:
     }
     extra = tuple(Slot(name, tuple(values)) for name, *values in stored.get(_EXTRA, ()))
     codes = tuple(ExtraCode(scheme, CODE.restore(code)) for scheme, *code in stored.get(_EXTRA_CODES, ()))
+    if _SUBMITTED_FHIR in stored:
+        fields["submitted_fhir"] = stored[_SUBMITTED_FHIR]
     return cast(T, cast(Any, kind)(**fields, extra_slots=extra, extra_codes=codes))
 
 

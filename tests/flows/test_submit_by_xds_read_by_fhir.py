@@ -10,7 +10,17 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from tests import messages
-from tests.builders import LOINC, OTHER_PATIENT, PATIENT, a_replacement, a_submission, a_submission_set, an_entry
+from tests.builders import (
+    LOINC,
+    OTHER_PATIENT,
+    PATIENT,
+    a_folder,
+    a_replacement,
+    a_submission,
+    a_submission_set,
+    an_association,
+    an_entry,
+)
 from tests.flows.test_submit_query_retrieve import entry_uuid, pushed
 from tests.servers import Response, Server
 from xds.datatypes import DTM, Code
@@ -173,7 +183,6 @@ def test_an_unknown_patient_has_an_empty_searchset(server: Server) -> None:
     [
         "",
         "status=current",
-        "patient.identifier=279035121518989",
         f"patient.identifier={SYSTEM}%7C",
         f"patient.identifier={SYSTEM}%7C1,{SYSTEM}%7C2",
         f"patient.identifier={SYSTEM}%7C1&date=yesterday",
@@ -190,6 +199,42 @@ def test_an_unknown_patient_has_an_empty_searchset(server: Server) -> None:
 )
 def test_a_search_that_cannot_be_served_is_refused_with_an_operation_outcome(server: Server, query: str) -> None:
     refused(get(server, f"/fhir/DocumentReference?{query}"), 400)
+
+
+def test_a_patient_is_found_by_an_identifier_without_its_system(server: Server) -> None:
+    """PDSm 5.2"""
+    entry = pushed(server, b"by value alone")
+    response = get(server, f"/fhir/DocumentReference?patient.identifier={PATIENT.id}&_count=500")
+    assert response.status == 200
+    assert entry.unique_id in unique_ids(json.loads(response.body))
+
+
+def test_a_submission_set_and_a_folder_are_found_as_lists(server: Server) -> None:
+    entry, folder = an_entry(content=b"listed"), a_folder()
+    inside = an_association(source=folder.entry_uuid, target=entry.entry_uuid)
+    owner = a_submission_set()
+    member = an_association(source=owner.entry_uuid, target=inside.entry_uuid)
+    submission = a_submission(entry, submission_set=owner, folders=(folder,), associations=(inside, member))
+    assert messages.provide(server, submission, {entry.entry_uuid: b"listed"}).status == "Success"
+    base = f"/fhir/List?patient.identifier={SYSTEM}%7C{PATIENT.id}&status=current"
+    for code, unique_id, kinds in (
+        ("submissionset", owner.unique_id, ["DocumentReference", "List"]),
+        ("folder", folder.unique_id, ["DocumentReference"]),
+    ):
+        found = json.loads(get(server, f"{base}&code={code}&identifier=urn:oid:{unique_id}").body)
+        Bundle.model_validate(found)
+        assert found["total"] == 1
+        resource = found["entry"][0]["resource"]
+        assert resource["code"]["coding"][0]["code"] == code
+        members = [one["item"]["reference"] for one in resource["entry"]]
+        assert [one.partition("/")[0] for one in members] == kinds
+        for one in members:
+            assert get(server, f"/fhir/{one}").status == 200
+        assert get(server, found["entry"][0]["fullUrl"].removeprefix(server.url)).status == 200
+    asked = f"{base}&code=submissionset&sourceId=urn:oid:{owner.source_id}&designationType=07&date=ge2026-03"
+    assert json.loads(get(server, asked).body)["total"] >= 1
+    assert json.loads(get(server, f"{base}&code=submissionset&date=lt2020").body)["total"] == 0
+    refused(get(server, base), 400)
 
 
 def test_an_unknown_parameter_is_ignored_or_refused_as_preferred(server: Server) -> None:
@@ -249,12 +294,20 @@ def test_metadata_claims_only_what_is_served(server: Server) -> None:
     statement = json.loads(get(server, "/fhir/metadata").body)
     CapabilityStatement.model_validate(statement)
     resources = {one["type"]: one for one in statement["rest"][0]["resource"]}
-    assert set(resources) == {"DocumentReference", "Binary"}
-    values = {"date": "2026", "token": "x"}
+    assert set(resources) == {"DocumentReference", "List", "Binary", "Patient"}
+    assert [one["code"] for one in resources["Patient"]["interaction"]] == ["read", "search-type"]
+    values = {"date": "2026", "token": "x", "reference": "Patient/1"}
     for parameter in resources["DocumentReference"]["searchParam"]:
         if parameter["name"] in ("patient.identifier", "identifier", "_id"):
             continue
         search(server, (parameter["name"], values[parameter["type"]]))
+    for parameter in resources["List"]["searchParam"]:
+        query = {"patient.identifier": f"{SYSTEM}|{PATIENT.id}", "code": "folder"}
+        query[parameter["name"]] = {"code": "submissionset", "patient.identifier": f"{SYSTEM}|1"}.get(
+            parameter["name"], values[parameter["type"]]
+        )
+        response = get(server, f"/fhir/List?{urlencode(query)}", Prefer="handling=strict")
+        assert response.status == 200, response.body
 
 
 def test_links_come_from_the_configured_url_not_from_the_host_header(server: Server) -> None:

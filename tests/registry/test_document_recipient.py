@@ -259,9 +259,9 @@ def test_a_reference_to_nothing_in_the_request_is_an_error(registry: Registry) -
 
 
 def test_limited_metadata_is_no_fhir_problem(registry: Registry) -> None:
-    from fhir_facade.document_reference import to_document_reference
+    from fhir_facade.rendering import render_fhir
 
-    registry._render_fhir = to_document_reference
+    registry._render_fhir = render_fhir
     receive(registry, limited(patient_id=PATIENT))
     [one] = registry.find(Criteria(patient=PATIENT.key), EVERYTHING, form=Form.FHIR)
     assert b'"subject"' in one.rendering

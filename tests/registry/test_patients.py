@@ -11,7 +11,7 @@ from access_policy.caller import OPEN_CALLER
 from access_policy.visibility import EVERYTHING
 from carnet.domains import affinity_domain
 from carnet.settings import Settings
-from fhir_facade.document_reference import to_document_reference
+from fhir_facade.rendering import render_fhir
 from registry import iti42_register_document_set_b as iti42
 from registry import iti57_update_document_set as iti57
 from registry import patients
@@ -44,9 +44,7 @@ TABLES = ("patient", "identity", "registry_object", "object_value", "outbox")
 
 @pytest.fixture
 def registry(units: Units) -> Registry:
-    made = Registry(
-        units, domain=affinity_domain(Settings()), render_fhir=to_document_reference, now=lambda: "20260310100000"
-    )
+    made = Registry(units, domain=affinity_domain(Settings()), render_fhir=render_fhir, now=lambda: "20260310100000")
     known(made, PATIENT, OTHER_PATIENT, THIRD)
     return made
 

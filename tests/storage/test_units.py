@@ -15,6 +15,7 @@ from sqlalchemy import inspect, text
 
 import audit.outbox
 import dmp.sql.tables
+import registry.sql.patient_resources
 import registry.sql.tables
 import repository.index
 import storage.assertion_uses

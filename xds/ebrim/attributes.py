@@ -51,6 +51,7 @@ class SubmissionKind(StrEnum):
     UPDATE = "ITI-57"
     RESTRICTED_UPDATE = "ITI-92"
     RECEIVE = "ITI-41 to a Document Recipient"
+    BUNDLE = "ITI-65"
 
     @property
     def transaction(self) -> str:
@@ -91,11 +92,12 @@ class Attribute:
     def usage(self, kind: SubmissionKind, *, on_demand: bool = False, limited: bool = False) -> Usage:
         """An update demands what the registration of the same kind of document demanded.
 
-        `limited`: the object is flagged as limited, which only a Document Recipient looks at. ITI TF-3: Table 4.3.1-3
+        `limited`: the object is flagged as limited, which a Document Recipient and ITI-65 look at.
+        ITI TF-3: Table 4.3.1-3; MHD 1:33.2.1
         """
-        if limited and kind is SubmissionKind.RECEIVE:
+        if limited and kind in (SubmissionKind.RECEIVE, SubmissionKind.BUNDLE):
             return self.limited
-        if kind in (SubmissionKind.PROVIDE, SubmissionKind.RECEIVE):
+        if kind in (SubmissionKind.PROVIDE, SubmissionKind.RECEIVE, SubmissionKind.BUNDLE):
             return self.provide
         return self.on_demand if on_demand or kind is SubmissionKind.ON_DEMAND else self.register
 

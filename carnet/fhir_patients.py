@@ -1,0 +1,81 @@
+"""The Patient resource of the FHIR door: read and search, and ITI-104 where the domain takes patients by FHIR."""
+
+from collections.abc import Callable
+
+import flask
+
+from access_policy.caller import Caller
+from audit.occurrence import Occurrence
+from carnet.auditing import Auditor
+from carnet.fhir_answers import check_format, is_strict, json_answer, read_resource
+from fhir_facade import iti104_patient_identity_feed_fhir as iti104
+from fhir_facade import patient
+from fhir_facade.patients import Patients
+from registry.store import Registry
+
+
+def add_patients(
+    door: flask.Blueprint,
+    registry: Registry,
+    *,
+    base_url: str,
+    caller_of: Callable[[str], Caller],
+    auditor: Auditor,
+) -> None:
+    """`caller_of` gives the caller that may run a transaction, and refuses any other."""
+
+    def known_to(caller: Caller) -> Patients:
+        return Patients(registry=registry, caller=caller, base_url=base_url)
+
+    @door.get("/Patient/<fhir_id>")
+    def read_patient(fhir_id: str) -> flask.Response:
+        check_format()
+        caller = caller_of("ITI-67")
+        with auditor.interaction(Occurrence(event="read"), caller):
+            resource, row = patient.read(known_to(caller), fhir_id)
+            return json_answer(resource, headers=_versioned(row.version))
+
+    @door.get("/Patient")
+    @door.post("/Patient/_search")
+    def search_patients() -> flask.Response:
+        check_format()
+        caller = caller_of("ITI-67")
+        request = flask.request
+        parameters = [*request.args.items(multi=True), *request.form.items(multi=True)]
+        with auditor.interaction(Occurrence(event="read"), caller):
+            return json_answer(patient.search(known_to(caller), parameters, strict=is_strict()))
+
+    @door.post("/Patient")
+    def create_patient() -> flask.Response:
+        check_format()
+        caller = caller_of("ITI-104")
+        asked = flask.request.headers.get("If-None-Exist", "")
+        with auditor.change(Occurrence(event="ITI-104"), caller):
+            return _fed(iti104.create(known_to(caller), read_resource(), if_none_exist=asked), base_url)
+
+    @door.put("/Patient")
+    def update_patients() -> flask.Response:
+        check_format()
+        caller = caller_of("ITI-104")
+        with auditor.change(Occurrence(event="ITI-104"), caller):
+            query = {name: value for name, value in flask.request.args.items() if name != "_format"}
+            return _fed(iti104.update(known_to(caller), query, read_resource()), base_url)
+
+    @door.put("/Patient/<fhir_id>")
+    def update_patient(fhir_id: str) -> flask.Response:
+        check_format()
+        caller = caller_of("ITI-104")
+        with auditor.change(Occurrence(event="ITI-104"), caller):
+            return _fed(iti104.update_by_id(known_to(caller), fhir_id, read_resource()), base_url)
+
+
+def _fed(fed: iti104.FedPatient, base_url: str) -> flask.Response:
+    """201 with the place of what is new, 200 for what was there. FHIR R4 3.1.0.8"""
+    headers = _versioned(fed.row.version)
+    if fed.is_new:
+        headers |= {"Location": f"{base_url}/Patient/{fed.row.key}/_history/{fed.row.version}"}
+    return json_answer(fed.resource, 201 if fed.is_new else 200, headers)
+
+
+def _versioned(version: int) -> dict[str, str]:
+    return {"ETag": f'W/"{version}"'} if version else {}

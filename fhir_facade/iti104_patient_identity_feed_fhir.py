@@ -1,0 +1,118 @@
+"""Patient Identity Feed FHIR [ITI-104], and the create of a Patient, where FHIR may feed patients. ITI TF-2: 3.104."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_facade.fhir_json import write_json
+from fhir_facade.issues import Issue
+from fhir_facade.operation_outcome import FhirProblem, bad_request, refusal
+from fhir_facade.patient import to_patient
+from fhir_facade.patients import Patients, aliases, domain_identifier
+from fhir_facade.search_values import read_token, split
+from fhir_facade.structural_rules import structural_rules
+from fhir_facade.xds_issues import rejected
+from registry import patient_resources
+from registry.patients import Source
+from registry.sql.patient_resources import PatientRow
+from registry.store import Registry
+from xds.datatypes import CX
+from xds.errors import Rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FedPatient:
+    """The resource as it is now, its row, and whether it is new."""
+
+    resource: bytes
+    row: PatientRow
+    is_new: bool
+
+
+def create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist: str = "") -> FedPatient:
+    """POST Patient. An identifier that was fed before is refused with 409, `If-None-Exist` apart. FHIR R4 3.1.0.8"""
+    patient_id = _checked(patients.registry, resource)
+    if if_none_exist:
+        existing = _matches(patients, dict([if_none_exist.partition("=")[::2]]))
+        if existing:
+            return _as_it_is(existing)
+    before = _known(patients, patient_id)
+    if before is not None and before.version:
+        raise FhirProblem(
+            409, "duplicate", "found an identifier that a Patient of this server has", "Patient.identifier"
+        )
+    return _fed(patients, patient_id, resource, is_new=True)
+
+
+def update(patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any]) -> FedPatient:
+    """PUT Patient?identifier=…: no match is made known, one is updated, several are 412. ITI TF-2: 3.104.4.1"""
+    patient_id = _checked(patients.registry, resource)
+    found = _matches(patients, query)
+    if len(found) > 1:
+        raise FhirProblem(412, "multiple-matches", "found several Patients with this identifier, expected one")
+    if found and found[0].patient_id.key != patient_id.key:
+        sentence = "found a Patient with another identifier of this domain than the one asked for"
+        raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
+    return _fed(patients, patient_id, resource, is_new=not found or not found[0].version)
+
+
+def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any]) -> FedPatient:
+    """PUT Patient/1 of a Patient that is there; ids are not for clients to choose. FHIR R4 3.1.0.4"""
+    if resource.get("id") != fhir_id:
+        raise bad_request("expected the id of the URL", expression="Patient.id")
+    patient_id = _checked(patients.registry, resource)
+    found = patients.read(f"Patient/{fhir_id}")
+    if found is None:
+        raise FhirProblem(405, "not-supported", "a Patient is made by POST, or by PUT with Patient?identifier=")
+    if found.patient_id.key != patient_id.key:
+        sentence = "found another identifier of this domain than the Patient has"
+        raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
+    return _fed(patients, patient_id, resource, is_new=False)
+
+
+def _checked(registry: Registry, resource: Mapping[str, Any]) -> CX:
+    """The identifier of the domain. Raises FhirProblem."""
+    issues = list(structural_rules(resource))
+    if not issues and resource["resourceType"] != "Patient":
+        issues = [Issue("structure", "expected a Patient", "resourceType")]
+    if issues:
+        raise refusal(issues)
+    if not registry.domain.patients_by_fhir:
+        raise FhirProblem(405, "not-supported", "patients of this domain are not made known by FHIR")
+    found = domain_identifier(resource, registry.domain)
+    if found is None:
+        raise bad_request(
+            "found no identifier with a system of this domain", code="required", expression="Patient.identifier"
+        )
+    return found
+
+
+def _matches(patients: Patients, query: Mapping[str, str]) -> list[PatientRow]:
+    tokens = [read_token(one) for one in split(query.get("identifier", ""))] if query.get("identifier") else []
+    if len(tokens) != 1 or len(query) != 1:
+        raise bad_request("expected Patient?identifier=system|value", code="required", expression="identifier")
+    return patients.identified(tokens[0].system or "", tokens[0].code)
+
+
+def _known(patients: Patients, patient_id: CX) -> PatientRow | None:
+    found = patients.identified(f"urn:oid:{patient_id.authority}", patient_id.id)
+    return next((one for one in found if one.patient_id.key == patient_id.key), None)
+
+
+def _as_it_is(found: list[PatientRow]) -> FedPatient:
+    if len(found) > 1:
+        raise FhirProblem(412, "multiple-matches", "found several Patients that If-None-Exist describes")
+    return FedPatient(resource=write_json(to_patient(found[0])), row=found[0], is_new=False)
+
+
+def _fed(patients: Patients, patient_id: CX, resource: Mapping[str, Any], *, is_new: bool) -> FedPatient:
+    source = Source(transaction="ITI-104", caller=patients.caller)
+    text = write_json({name: value for name, value in resource.items() if name != "id"}).decode()
+    registry = patients.registry
+    try:
+        row = registry.units.write(
+            lambda unit: patient_resources.feed(registry, unit, patient_id, text, aliases(resource), source)
+        )
+    except Rejected as problem:
+        raise rejected(problem.errors, {}) from None
+    return FedPatient(resource=write_json(to_patient(row)), row=row, is_new=is_new)

@@ -1,0 +1,184 @@
+"""Provide Document Bundle [ITI-65]: the submission of ITI-41, said in FHIR. MHD 2:3.65; ADR 0010."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from access_policy.caller import Caller
+from fhir_facade.bundle_documents import check_documents, received
+from fhir_facade.bundle_submission import Mapping65, read_submission
+from fhir_facade.fhir_json import write_json
+from fhir_facade.issues import Issue
+from fhir_facade.operation_outcome import outcome_of, refusal
+from fhir_facade.patients import Patients, aliases, domain_identifier
+from fhir_facade.provide_bundle import BundleEntry, Slice, read_provide_bundle, unresolved
+from fhir_facade.shared_elements import fhir_id
+from fhir_facade.structural_rules import structural_rules
+from fhir_facade.times import to_instant
+from fhir_facade.xds_issues import issues_of, rejected
+from registry import iti42_register_document_set_b as iti42
+from registry import patient_resources
+from registry.patients import Source
+from registry.store import Registry
+from repository import iti41_provide_and_register_document_set_b as iti41
+from repository.registration import InOneUnit
+from repository.store import Repository
+from storage.unit_of_work import StorageFailed, UnitOfWork
+from xds.datatypes import DTM
+from xds.ebrim.attributes import SubmissionKind
+from xds.ebrim.read import Reading
+from xds.ebrim.value_rules import value_rules
+from xds.errors import RegistryError, Rejected
+from xds.metadata import Submission
+
+_CREATED = (Slice.SUBMISSION_SET, Slice.DOCUMENT_REFERENCE, Slice.BINARY, Slice.FHIR_DOCUMENT)
+
+
+@dataclass(slots=True, kw_only=True)
+class Fed:
+    """Patients of the Bundle that were made known in its unit of work: position of the entry -> key."""
+
+    keys: dict[int, int]
+
+
+def handle(
+    registry: Registry, repository: Repository, bundle: Mapping[str, Any], caller: Caller, *, base_url: str
+) -> bytes:
+    """The transaction-response. Raises FhirProblem with everything that was found, nothing stored.
+
+    What is registered, and by which rules, is what ITI-41 with the same content registers.
+    """
+    issues = list(structural_rules(bundle))
+    if not issues and bundle["resourceType"] != "Bundle":
+        issues = [Issue("structure", "expected a Bundle", "Bundle")]
+    if issues:
+        raise refusal(issues)
+    read = read_provide_bundle(bundle, issues)
+    issues += unresolved(read)
+    mapping = Mapping65(
+        bundle=read, patients=Patients(registry=registry, caller=caller, base_url=base_url), issues=issues
+    )
+    submission = read_submission(mapping)
+    documents = check_documents(mapping)
+    if submission is None or any(issue.is_error for issue in issues):
+        raise refusal(
+            [one for one in issues if one.is_error] + list(_of_registry(registry, mapping, submission, caller))
+        )
+    fed = Fed(keys={})
+    warnings = _provided(registry, repository, mapping, submission, documents, caller, fed)
+    moment = to_instant(DTM(registry.now()))
+    outcome = _warned(issues, warnings, _places(mapping))
+    entries = [_response(one, mapping, documents, fed, moment, base_url, outcome) for one in read.entries]
+    return write_json({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
+
+
+def _provided(
+    registry: Registry,
+    repository: Repository,
+    mapping: Mapping65,
+    submission: Submission,
+    documents: Mapping[int, str],
+    caller: Caller,
+    fed: Fed,
+) -> tuple[RegistryError, ...]:
+    """The steps of ITI-41, with the patients of the Bundle made known in the same unit of work."""
+
+    def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
+        fed.keys = dict(_feed_patients(registry, unit, mapping, caller))
+        iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.BUNDLE)
+        return ()
+
+    repository = replace(repository, registration=InOneUnit(registry.units, register))
+    errors = tuple(error for thing in submission.objects for error in value_rules(thing))
+    reading = Reading(submission=submission, errors=errors)
+    try:
+        with received(repository.blobs, mapping, documents) as octets:
+            return iti41.handle(repository, reading, octets, caller)
+    except Rejected as problem:
+        raise rejected(problem.errors, _places(mapping)) from None
+    except (OSError, StorageFailed) as problem:
+        raise rejected([iti41.storage_error(problem)], {}) from None
+
+
+def _feed_patients(
+    registry: Registry, unit: UnitOfWork, mapping: Mapping65, caller: Caller
+) -> Iterator[tuple[int, int]]:
+    """Patients that the Bundle brings, where the domain takes patients by FHIR. Raises Rejected."""
+    for entry in mapping.bundle.of(Slice.PATIENT):
+        patient = domain_identifier(entry.resource, registry.domain)
+        if entry.method == "GET" or patient is None or not registry.domain.patients_by_fhir:
+            continue
+        fed = patient_resources.feed(
+            registry,
+            unit,
+            patient,
+            write_json(entry.resource).decode(),
+            aliases(entry.resource),
+            Source(transaction="ITI-104", caller=caller),
+        )
+        yield entry.number, fed.key
+
+
+def _of_registry(
+    registry: Registry, mapping: Mapping65, submission: Submission | None, caller: Caller
+) -> Iterator[Issue]:
+    """What the registry would say as well of a submission that is refused anyway, but for what is missing in it."""
+    if submission is None:
+        return
+
+    def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
+        dict(_feed_patients(registry, unit, mapping, caller))
+        iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.BUNDLE)
+        return ()
+
+    named = {(thing.entry_uuid, name) for thing in submission.objects for name in thing.__slots__}
+    reading = Reading(submission=submission, unreadable=frozenset(named))
+    found = InOneUnit(registry.units, register).findings(reading, caller)
+    told = {issue.expression for issue in mapping.issues}
+    yield from (one for one in issues_of(found, _places(mapping)) if one.expression not in told)
+
+
+def _places(mapping: Mapping65) -> dict[str, str]:
+    """entryUUID -> where the resource stands in the Bundle."""
+    return {uuid: f"Bundle.entry[{number}].resource" for number, uuid in mapping.uuids.items()}
+
+
+def _warned(issues: list[Issue], warnings: tuple[RegistryError, ...], places: Mapping[str, str]) -> list[Issue]:
+    return [*(one for one in issues if not one.is_error), *issues_of(warnings, places)]
+
+
+def _response(
+    entry: BundleEntry,
+    mapping: Mapping65,
+    documents: Mapping[int, str],
+    fed: Fed,
+    moment: str,
+    base_url: str,
+    warnings: list[Issue],
+) -> dict[str, Any]:
+    """One entry of the answer, in the order of the request. MHD 2:3.65.4.2"""
+    is_new = entry.slice in _CREATED or (entry.slice in (Slice.FOLDER, Slice.PATIENT) and entry.method == "POST")
+    response: dict[str, Any] = {"status": "201 Created" if is_new else "200 OK"}
+    location = _location(entry, mapping, documents, fed)
+    if location:
+        response |= {"location": f"{base_url}/{location}"}
+    response |= {"etag": 'W/"1"', "lastModified": moment}
+    told = [one for one in warnings if one.expression.startswith(f"{entry.at}.") or one.expression == entry.at]
+    return {"response": response | ({"outcome": outcome_of(told)} if told else {})}
+
+
+def _location(entry: BundleEntry, mapping: Mapping65, documents: Mapping[int, str], fed: Fed) -> str:
+    """Without a version: it is read there again when its status has changed. MHD 2:3.65.4.2"""
+    uuid = mapping.uuids.get(entry.number) or mapping.updated.get(entry.number) or documents.get(entry.number, "")
+    kinds = {
+        Slice.SUBMISSION_SET: "List",
+        Slice.FOLDER: "List",
+        Slice.DOCUMENT_REFERENCE: "DocumentReference",
+        Slice.PATCH: "DocumentReference",
+        Slice.BINARY: "Binary",
+        Slice.FHIR_DOCUMENT: "Binary",
+    }
+    if entry.slice is Slice.PATIENT:
+        key = fed.keys.get(entry.number)
+        return "" if key is None else f"Patient/{key}"
+    return f"{kinds[entry.slice]}/{fhir_id(uuid)}" if entry.slice is not None else ""

@@ -1,0 +1,87 @@
+"""Whom a reference to a patient means: a resource of this server, an identifier, or an entry of the same Bundle."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from access_policy.caller import Caller
+from access_policy.visibility import visibility
+from fhir_facade.read_people import authority_of, read_cx
+from registry import patient_resources
+from registry.sql.patient_resources import PatientRow
+from registry.store import Registry
+from xds.affinity_domain import AffinityDomain
+from xds.datatypes import CX
+from xds.identifiers import OID_PREFIX, is_oid
+
+_READ = re.compile(r"Patient/([1-9]\d{0,18})(/_history/[^/?#]+)?\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patients:
+    """The patients of a registry as one caller may know them; `base_url` is that of the FHIR door."""
+
+    registry: Registry
+    caller: Caller
+    base_url: str
+
+    def read(self, reference: str) -> PatientRow | None:
+        """`Patient/1`, with the base of this server before it or a version behind it."""
+        match = _READ.match(reference.removeprefix(f"{self.base_url}/"))
+        found = None if match is None else patient_resources.by_key(self.registry, int(match[1]))
+        return found if found is not None and self._may_know(found) else None
+
+    def identified(self, system: str, value: str) -> list[PatientRow]:
+        """Those with this identifier; an empty system is any."""
+        found = patient_resources.by_identifier(
+            self.registry, authority=authority_of(system), system=system, value=value
+        )
+        return [one for one in found if self._may_know(one) and one.merged_into is None]
+
+    def subject(self, reference: Mapping[str, Any]) -> CX | None:
+        """The patient identifier a subject means; None where it leads to no patient of this server.
+
+        A logical reference names the identifier itself, which the registry then knows or refuses.
+        """
+        text = reference.get("reference", "").removeprefix(f"{self.base_url}/")
+        if text.startswith("Patient?"):
+            return self._conditional(dict(parse_qsl(text.partition("?")[2])))
+        found = self.read(text) if text else None
+        if found is not None:
+            return found.patient_id
+        identifier = reference.get("identifier", {})
+        return self.of_identifier(identifier.get("system", ""), identifier.get("value", ""))
+
+    def of_identifier(self, system: str, value: str) -> CX | None:
+        """The patient identifier of the domain that an identifier is, or stands beside.
+
+        Where no patient is fed by FHIR, an identifier with an OID is what the registry knows, and nothing is looked up.
+        """
+        if is_oid(authority_of(system)) and system.startswith(OID_PREFIX) and not self.registry.domain.patients_by_fhir:
+            return read_cx({"system": system, "value": value})
+        found = self.identified(system, value) if value else []
+        if len(found) == 1:
+            return found[0].patient_id
+        return read_cx({"system": system, "value": value}) if system and not found else None
+
+    def _conditional(self, query: Mapping[str, str]) -> CX | None:
+        """`Patient?identifier=system|value`. FHIR R4 3.1.0.11.3"""
+        system, bar, value = query.get("identifier", "").partition("|")
+        return self.of_identifier(system, value) if bar and len(query) == 1 else None
+
+    def _may_know(self, patient: PatientRow) -> bool:
+        return visibility(self.caller).admits(patient.patient_id.key)
+
+
+def domain_identifier(resource: Mapping[str, Any], domain: AffinityDomain) -> CX | None:
+    """The identifier by which the registry knows a Patient: the first that the domain takes."""
+    found = (read_cx(one) for one in resource.get("identifier", ()))
+    return next((one for one in found if one is not None and not domain.patient_id_problem(one)), None)
+
+
+def aliases(resource: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """(system, value) of every identifier of a Patient."""
+    given = ((one.get("system", ""), one.get("value", "")) for one in resource.get("identifier", ()))
+    return tuple((system, value) for system, value in given if value)

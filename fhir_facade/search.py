@@ -1,0 +1,83 @@
+"""Reading a search: the parameters of one resource type, in order, become one Criteria. FHIR R4 3.1.1."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
+from fhir_facade.operation_outcome import bad_request
+from fhir_facade.patients import Patients
+from fhir_facade.search_parameters import SEARCH_PARAMETERS
+from fhir_facade.search_values import CONTROL, MAX_VALUES, Question, SearchParameter, split
+from registry.criteria import Criteria
+
+SCOPES = ("patient", "subject", "patient.identifier", "patient:identifier", "identifier", "_id")
+# Parameters of the result that are read elsewhere, or that change nothing here.
+RESULT_PARAMETERS = ("_count", "_format", "_pretty", "_after", "_total")
+_NOT_SUPPORTED = frozenset(
+    {"_sort", "_include", "_revinclude", "_summary", "_elements", "_contained", "_has", "_filter", "_text", "_content"}
+)
+TABLES: Mapping[str, Mapping[str, SearchParameter]] = {
+    "DocumentReference": {one.name: one for one in SEARCH_PARAMETERS},
+    "List": {one.name: one for one in LIST_SEARCH_PARAMETERS},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSearch:
+    """The criteria, whether nothing can fit them, and the parameters that were applied, as given."""
+
+    criteria: Criteria
+    finds_nothing: bool
+    applied: tuple[tuple[str, str], ...]
+
+
+def read_search(
+    resource: str, parameters: Iterable[tuple[str, str]], patients: Patients, *, criteria: Criteria, strict: bool
+) -> ReadSearch:
+    """Criteria of a search. Raises FhirProblem for a value, modifier or demand that is not served.
+
+    An unknown parameter is ignored, or refused with `strict` (Prefer: handling=strict). On-demand documents are found
+    by their identifiers alone: the types of entries have no parameter, and the default of ITI-18 is stable ones.
+    """
+    table, applied, finds_nothing = TABLES[resource], [], False
+    for name, text in parameters:
+        parameter = table.get(name)
+        if parameter is None:
+            _check_unknown(name, table, strict=strict)
+            continue
+        question = Question(
+            criteria=criteria,
+            identified=patients.of_identifier,
+            referenced=lambda reference: patients.subject({"reference": reference}),
+        )
+        narrowed = parameter.narrow(question, parameter, _values(name, text))
+        criteria, finds_nothing = narrowed or criteria, finds_nothing or narrowed is None
+        applied.append((name, text))
+    if not any(name in SCOPES for name, _ in applied):
+        raise bad_request("expected patient, patient.identifier, identifier or _id", code="required")
+    if criteria.stable and (criteria.logical_ids or criteria.entry_uuids or criteria.unique_ids):
+        criteria = replace(criteria, on_demand=True)
+    return ReadSearch(criteria=criteria, finds_nothing=finds_nothing, applied=tuple(applied))
+
+
+def _values(name: str, text: str) -> Sequence[str]:
+    values = split(text)
+    if len(values) > MAX_VALUES:
+        raise bad_request(f"{name}: found {len(values)} values, expected at most {MAX_VALUES}", code="too-costly")
+    if any(not value for value in values):
+        raise bad_request(f"{name}: found an empty value", expression=name)
+    if CONTROL.search(text):
+        raise bad_request(f"{name}: found a control character", expression=name)
+    return values
+
+
+def _check_unknown(name: str, table: Mapping[str, SearchParameter], *, strict: bool) -> None:
+    base, colon, _ = name.partition(":")
+    if name in RESULT_PARAMETERS:
+        return
+    if base in _NOT_SUPPORTED:
+        raise bad_request(f"{base} is not supported", code="not-supported", expression=base)
+    if colon and base in table:
+        raise bad_request(f"{name}: the modifier is not supported", code="not-supported", expression=name)
+    if strict:
+        raise bad_request(f"{name}: unknown search parameter", code="not-supported", expression=name)

@@ -1,0 +1,218 @@
+"""Values of search parameters: tokens, dates, escapes, and how each type narrows the criteria. FHIR R4 3.1.1.4."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fhir_facade.code_systems import from_identifier, from_uri
+from fhir_facade.operation_outcome import bad_request
+from fhir_facade.times import search_range
+from registry.criteria import CodeCriterion, CodePattern, Criteria, TimeCriterion
+from xds.datatypes import CX
+from xds.identifiers import UUID_PREFIX, is_uuid_urn
+from xds.metadata import Folder, SubmissionSet
+from xds.vocabulary import AvailabilityStatus
+
+MAX_VALUES = 100
+_SPLIT = {",": re.compile(r"(?<!\\),"), "|": re.compile(r"(?<!\\)\|")}
+_ESCAPED = re.compile(r"\\([\\,|$])")
+_PREFIX = re.compile(r"(eq|ne|gt|ge|lt|le|sa|eb|ap)(?=\d)")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
+KINDS: Mapping[str, type[SubmissionSet | Folder]] = {"submissionset": SubmissionSet, "folder": Folder}
+STATUSES = {
+    "current": AvailabilityStatus.APPROVED,
+    "superseded": AvailabilityStatus.DEPRECATED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """`code`, `system|code`, `|code` or `system|`; `system` None means any."""
+
+    system: str | None
+    code: str
+
+
+# None where nothing can fit.
+Narrow = Callable[["Question", "SearchParameter", Sequence[str]], Criteria | None]
+
+
+PatientOf = Callable[[str, str], CX | None]  # (system, value) of an identifier
+ReferencedPatient = Callable[[str], CX | None]  # the text of a reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was narrowed so far, and how patients are found that a parameter names."""
+
+    criteria: Criteria
+    identified: PatientOf
+    referenced: ReferencedPatient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchParameter:
+    """One parameter: FHIR type, what it searches, and how it narrows the criteria."""
+
+    name: str
+    type: str
+    documentation: str
+    narrow: Narrow
+    attributes: tuple[str, ...] = ()
+    definition: str = ""
+    hidden: bool = field(default=False)
+
+
+def split(text: str, separator: str = ",") -> list[str]:
+    """The values between separators, escapes left in place."""
+    return _SPLIT[separator].split(text)
+
+
+def unescape(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text)
+
+
+def read_token(text: str) -> Token:
+    parts = [unescape(part) for part in split(text, "|")]
+    if len(parts) > 2 or parts == [""] or parts == ["", ""]:
+        raise bad_request("expected a token such as code or system|code")
+    return Token(system=None, code=parts[0]) if len(parts) == 1 else Token(system=parts[0], code=parts[1])
+
+
+def narrow_patient(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """By an identifier, with or without its system; nobody's record is searched for an identifier nobody has."""
+    tokens = [read_token(value) for value in values]
+    if len(tokens) != 1 or not tokens[0].code:
+        raise bad_request(f"{parameter.name}: expected one patient, as system|identifier", expression=parameter.name)
+    return _of_patient(question, question.identified(tokens[0].system or "", tokens[0].code))
+
+
+def narrow_patient_reference(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """By a reference: id, Patient/id or the URL of a Patient of this server."""
+    if len(values) != 1:
+        raise bad_request(f"{parameter.name}: expected one patient", expression=parameter.name)
+    text = unescape(values[0])
+    return _of_patient(question, question.referenced(text if "/" in text else f"Patient/{text}"))
+
+
+def _of_patient(question: Question, patient: CX | None) -> Criteria | None:
+    criteria = question.criteria
+    if patient is None or criteria.patient not in (None, patient.key):
+        return None
+    return replace(criteria, patient=patient.key)
+
+
+def narrow_identifier(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """masterIdentifier and identifier: uniqueIds, or entryUUIDs, not both at once."""
+    criteria, tokens = question.criteria, [read_token(value) for value in values]
+    texts = tuple(from_identifier(token.system or "", token.code) for token in tokens)
+    of_entries = [is_uuid_urn(text) for text in texts]
+    if criteria.unique_ids or criteria.entry_uuids or len(set(of_entries)) > 1:
+        raise bad_request(f"{parameter.name}: expected uniqueIds or entryUUIDs, once", expression=parameter.name)
+    return replace(criteria, entry_uuids=texts) if all(of_entries) else replace(criteria, unique_ids=texts)
+
+
+def narrow_id(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    criteria = question.criteria
+    if criteria.logical_ids or not all(_FHIR_ID.match(value) for value in values):
+        raise bad_request(f"{parameter.name}: expected logical ids, once", expression=parameter.name)
+    return replace(criteria, logical_ids=tuple(f"{UUID_PREFIX}{value}" for value in values))
+
+
+def narrow_status(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """A status that no document can have finds nothing."""
+    return _with_statuses(question.criteria, STATUSES, values)
+
+
+def narrow_list_status(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """What MHD calls superseded is shown as retired, the word that List has for it."""
+    return _with_statuses(question.criteria, STATUSES | {"retired": AvailabilityStatus.DEPRECATED}, values)
+
+
+def _with_statuses(
+    criteria: Criteria, statuses: Mapping[str, AvailabilityStatus], values: Sequence[str]
+) -> Criteria | None:
+    found = tuple(statuses[code] for code in (read_token(value).code for value in values) if code in statuses)
+    if criteria.statuses:
+        found = tuple(status for status in found if status in criteria.statuses)
+    return replace(criteria, statuses=found) if found else None
+
+
+def narrow_source_id(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """sourceId, an OID, with `urn:oid:` or without."""
+    if question.criteria.source_ids:
+        raise bad_request(f"{parameter.name}: expected it once", expression=parameter.name)
+    texts = tuple(read_token(value).code.removeprefix("urn:oid:") for value in values)
+    return replace(question.criteria, source_ids=texts)
+
+
+def narrow_code(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    patterns = tuple(_pattern(read_token(value)) for value in values)
+    criterion = CodeCriterion(attribute=parameter.attributes[0], any_of=patterns)
+    return replace(question.criteria, codes=(*question.criteria.codes, criterion))
+
+
+def _pattern(token: Token) -> CodePattern:
+    scheme = None if token.system is None else from_uri(token.system)
+    return CodePattern(code=token.code or None, coding_scheme=scheme)
+
+
+def narrow_time(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """A moment: `attributes` names the time compared."""
+    (attribute,) = parameter.attributes
+    prefix, (first, after) = _date(parameter, values)
+    bounds = {"eq": (first, after), "ge": (first, None), "gt": (after, None), "lt": (None, first), "le": (None, after)}
+    start, stop = bounds[prefix]
+    return _with_time(question.criteria, TimeCriterion(attribute=attribute, start=start, stop=stop))
+
+
+def narrow_period(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """Overlap: the service ended at or after the range begins, or is open, and began before it ends."""
+    criteria, (begins, ends) = question.criteria, parameter.attributes
+    prefix, (first, after) = _date(parameter, values)
+    if prefix in ("ge", "gt", "eq"):
+        start = after if prefix == "gt" else first
+        criteria = _with_time(criteria, TimeCriterion(attribute=ends, start=start))
+    if prefix in ("lt", "le", "eq"):
+        stop = first if prefix == "lt" else after
+        criteria = _with_time(criteria, TimeCriterion(attribute=begins, stop=stop))
+    return criteria
+
+
+def _with_time(criteria: Criteria, criterion: TimeCriterion) -> Criteria:
+    return replace(criteria, times=(*criteria.times, criterion))
+
+
+def _date(parameter: SearchParameter, values: Sequence[str]) -> tuple[str, tuple[str, str]]:
+    """Prefix and range of the one value; `sa` and `eb` of a moment are `gt` and `lt`."""
+    if len(values) != 1:
+        raise bad_request(f"{parameter.name}: expected one date, found a list", expression=parameter.name)
+    match = _PREFIX.match(values[0])
+    prefix = {"sa": "gt", "eb": "lt"}.get(match[1], match[1]) if match else "eq"
+    if prefix in ("ne", "ap"):
+        raise bad_request(f"{parameter.name}: the prefix {prefix} is not supported", code="not-supported")
+    try:
+        return prefix, search_range(values[0][match.end() :] if match else values[0])
+    except ValueError as problem:
+        raise bad_request(f"{parameter.name}: {problem}", expression=parameter.name) from None
+
+
+def narrow_kind(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """`submissionset` or `folder`, of which there is no third. MHD 2:3.66.4.1.2.1"""
+    kinds = {KINDS[code] for code in (read_token(value).code for value in values) if code in KINDS}
+    if len(kinds) > 1:
+        raise bad_request("code: expected submissionset or folder, one of them", expression="code")
+    return replace(question.criteria, kind=kinds.pop()) if kinds else None
+
+
+def narrow_designation(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """contentTypeCode of a SubmissionSet, codeList of a Folder."""
+    attribute = "code_list" if question.criteria.kind is Folder else "content_type_code"
+    return narrow_code(question, replace(parameter, attributes=(attribute,)), values)
+
+
+def narrow_list_date(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """submissionTime of a SubmissionSet, lastUpdateTime of a Folder."""
+    attribute = "last_update_time" if question.criteria.kind is Folder else "submission_time"
+    return narrow_time(question, replace(parameter, attributes=(attribute,)), values)

@@ -1,0 +1,98 @@
+"""A search of any resource type, answered page by page. FHIR R4 3.1.1; MHD 2:3.66, 2:3.67."""
+
+from collections.abc import Sequence
+
+from access_policy.caller import Caller
+from access_policy.visibility import visibility
+from fhir_facade.operation_outcome import bad_request, not_found
+from fhir_facade.search import ReadSearch
+from fhir_facade.search_set import search_set
+from fhir_facade.shared_elements import BASE_URL
+from registry.criteria import Criteria, Form, Found, Order, Page
+from registry.store import Registry, Snapshot
+from xds.identifiers import UUID_PREFIX, is_uuid_urn
+from xds.metadata import RegistryObject
+
+DEFAULT_COUNT, MAX_COUNT = 50, 500
+
+
+def answer(
+    registry: Registry,
+    resource: str,
+    search: ReadSearch,
+    parameters: Sequence[tuple[str, str]],
+    caller: Caller,
+    *,
+    base_url: str,
+) -> bytes:
+    """The searchset of what the caller may see, newest registration first. Raises FhirProblem.
+
+    `Bundle.total` is exact and counts every page. A page goes on behind the last object of the one before, so that
+    nothing is shown twice or left out whatever is written meanwhile.
+    """
+    count, after = number(parameters, "_count"), number(parameters, "_after")
+    size = DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
+    found: tuple[Found, ...] = ()
+    total = 0
+    if not search.finds_nothing:
+        with registry.snapshot(visibility(caller)) as snapshot:
+            page = Page(size=size + 1, after=after, order=Order.NEWEST)
+            found = snapshot.find(search.criteria, page, Form.FHIR) if size else ()
+            total = _total(snapshot, search.criteria, found, size=size, is_first=after is None)
+    shown = found[:size]
+    return search_set(
+        resource,
+        shown,
+        total=total,
+        base_url=base_url,
+        applied=search.applied,
+        next_after=shown[-1].object_key if len(found) > size else None,
+        count=size,
+    )
+
+
+def _total(snapshot: Snapshot, criteria: Criteria, found: Sequence[Found], *, size: int, is_first: bool) -> int:
+    """What was found is all there is where it fits the first page."""
+    return len(found) if is_first and 0 < len(found) <= size else snapshot.count(criteria)
+
+
+def read(
+    registry: Registry, kinds: Sequence[type[RegistryObject]], fhir_id: str, caller: Caller, *, base_url: str
+) -> bytes:
+    """The current version of one resource, by its logical id or by the entryUUID of any version.
+
+    Raises FhirProblem 404 when unknown or not visible.
+    """
+    uuid = f"{UUID_PREFIX}{fhir_id}"
+    if not is_uuid_urn(uuid):
+        raise not_found()
+    with registry.snapshot(visibility(caller)) as snapshot:
+        for kind in kinds:
+            found = _current(snapshot, kind, uuid)
+            if found is not None:
+                return found.rendering.replace(BASE_URL, base_url.encode())
+    raise not_found()
+
+
+def _current(snapshot: Snapshot, kind: type[RegistryObject], uuid: str) -> Found | None:
+    by_id = Criteria(kind=kind, logical_ids=(uuid,), on_demand=True)
+    found = snapshot.find(by_id, Page(size=1), Form.FHIR)
+    if found:
+        return found[0]
+    version = Criteria(kind=kind, entry_uuids=(uuid,), on_demand=True, all_versions=True)
+    named = snapshot.find(version, Page(size=1), Form.REFERENCE)
+    if not named or named[0].logical_id == uuid:
+        return None
+    again = snapshot.find(
+        Criteria(kind=kind, logical_ids=(named[0].logical_id,), on_demand=True), Page(size=1), Form.FHIR
+    )
+    return again[0] if again else None
+
+
+def number(parameters: Sequence[tuple[str, str]], name: str) -> int | None:
+    values = [value for key, value in parameters if key == name]
+    if not values:
+        return None
+    if len(values) > 1 or not (values[0].isascii() and values[0].isdigit()) or len(values[0]) > 18:
+        raise bad_request(f"{name}: expected one whole number", expression=name)
+    return int(values[0])

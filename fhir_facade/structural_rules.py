@@ -1,0 +1,188 @@
+"""What every FHIR R4 resource must keep to: elements, cardinalities, types, closed lists of codes. FHIR R4 2.1.28.
+
+A resource is a plain dict. All findings are given, each with the FHIRPath of where it stands.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fhir_facade.issues import Issue
+from schemas.fhir_structures import Element, elements, is_resource
+
+_ZONE = r"(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00))"
+_DATE = r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
+_FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    name: (re.compile(rf"(?:{form})\Z"), meaning)
+    for name, form, meaning in (
+        ("code", r"[^\s]+( [^\s]+)*", "a code without needless white space"),
+        ("date", _DATE, "a date such as 2026-03-10"),
+        (
+            "dateTime",
+            rf"\d{{4}}|\d{{4}}-(0[1-9]|1[0-2])|{_DATE}(T{_TIME}{_ZONE})?",
+            "a dateTime, with a zone if a time",
+        ),
+        ("id", r"[A-Za-z0-9\-.]{1,64}", "1 to 64 letters, digits, - and ."),
+        ("instant", rf"\d{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T{_TIME}{_ZONE}", "an instant with a time zone"),
+        ("oid", r"urn:oid:[0-2](\.(0|[1-9]\d*))+", "urn:oid: and an OID"),
+        ("time", _TIME, "a time such as 09:30:00"),
+        ("uuid", r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "urn:uuid: and a UUID in lower case"),
+        ("uri", r"\S*", "a URI, without white space"),
+        ("url", r"\S*", "a URL, without white space"),
+        ("canonical", r"\S*", "a canonical URL, without white space"),
+    )
+}
+_WHOLE = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
+_DEEPEST = 60
+_ACTIVE = re.compile(
+    r"<\s*(script|iframe|object|embed|form|link|base|svg|input|button)\b|\son\w+\s*=|javascript:", re.IGNORECASE
+)
+
+
+def structural_rules(resource: Any, path: str = "") -> Iterator[Issue]:
+    """Every finding in a resource that stands at this path, by default its own type."""
+    if not isinstance(resource, dict):
+        yield Issue("structure", f"found {_kind(resource)}, expected a resource", path or "Resource")
+        return
+    name = resource.get("resourceType")
+    if not isinstance(name, str) or not is_resource(name):
+        yield Issue("structure", "resourceType: expected the name of a resource of FHIR R4", path or "Resource")
+        return
+    yield from _children(resource, name, path or name, 0)
+
+
+def _children(value: Mapping[str, Any], type_path: str, path: str, depth: int) -> Iterator[Issue]:
+    known = elements(type_path)
+    if depth > _DEEPEST:
+        yield Issue("too-costly", f"found elements more than {_DEEPEST} deep", path)
+        return
+    if not value:
+        yield Issue("structure", "found an empty object, expected at least one element", path)
+    chosen: dict[str, str] = {}
+    for name, one in value.items():
+        element = known.get(name.removeprefix("_"))
+        at = f"{path}.{name.removeprefix('_')}"
+        if name == "resourceType" and "." not in type_path:
+            continue
+        if element is None or (name.startswith("_") and not element.is_primitive):
+            yield Issue("structure", f"found the element {name[:64]!r}, which {type_path} does not have", path)
+            continue
+        if element.choice and chosen.setdefault(element.choice, element.name) != element.name:
+            yield Issue("structure", f"found {element.name} beside {chosen[element.choice]}, expected one of them", at)
+        yield from _element(element, one, at, depth, is_companion=name.startswith("_"))
+    yield from _absent(known, value, type_path, path)
+
+
+def _absent(known: Mapping[str, Element], value: Mapping[str, Any], type_path: str, path: str) -> Iterator[Issue]:
+    present = {
+        known[name.removeprefix("_")].choice or name.removeprefix("_")
+        for name in value
+        if name.removeprefix("_") in known
+    }
+    for name in dict.fromkeys(one.choice or one.name for one in known.values() if one.required):
+        if name not in present:
+            yield Issue("required", f"found no {name}, which {type_path} requires", f"{path}.{name}")
+
+
+def _element(element: Element, value: Any, path: str, depth: int, *, is_companion: bool) -> Iterator[Issue]:
+    if element.many != isinstance(value, list):
+        expected = "an array" if element.many else "a single value"
+        yield Issue("structure", f"found {_kind(value)}, expected {expected}", path)
+        return
+    if value == []:
+        yield Issue("structure", "found an empty array, expected at least one value", path)
+    for number, one in enumerate(value if element.many else [value]):
+        at = f"{path}[{number}]" if element.many else path
+        if one is None and element.many and element.is_primitive:
+            continue  # the place of a value that has extensions only, or none
+        yield from _companion(one, at, depth) if is_companion else _value(element, one, at, depth)
+
+
+def _companion(value: Any, path: str, depth: int) -> Iterator[Issue]:
+    """What stands beside a primitive: id and extensions. FHIR R4 2.6.2.3"""
+    if not isinstance(value, dict) or not value.keys() <= {"id", "extension", "fhir_comments"}:
+        yield Issue("structure", "expected an object with id or extension beside a primitive", path)
+    elif "extension" in value:
+        yield from _element(
+            Element(name="extension", type="Extension", required=False, many=True),
+            value["extension"],
+            f"{path}.extension",
+            depth + 1,
+            is_companion=False,
+        )
+
+
+def _value(element: Element, value: Any, path: str, depth: int) -> Iterator[Issue]:
+    if element.is_primitive:
+        yield from _primitive(element, value, path)
+    elif element.type == "xhtml":
+        yield from _narrative(value, path)
+    elif not isinstance(value, dict):
+        yield Issue("structure", f"found {_kind(value)}, expected an object", path)
+    elif element.type == "Resource":
+        yield from _resource(value, path, depth)
+    else:
+        yield from _children(value, element.type, path, depth + 1)
+        if element.type == "Extension" and "extension" in value and any(one.startswith("value") for one in value):
+            yield Issue("invariant", "found a value beside nested extensions, expected one of them", path)
+
+
+def _resource(value: Mapping[str, Any], path: str, depth: int) -> Iterator[Issue]:
+    name = value.get("resourceType")
+    if not isinstance(name, str) or not is_resource(name):
+        yield Issue("structure", "resourceType: expected the name of a resource of FHIR R4", path)
+    else:
+        yield from _children(value, name, path, depth + 1)
+
+
+def _primitive(element: Element, value: Any, path: str) -> Iterator[Issue]:
+    if element.type == "boolean":
+        problem = "" if isinstance(value, bool) else "expected true or false"
+    elif element.type in _WHOLE:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        lowest = _WHOLE[element.type]
+        problem = "" if is_whole and lowest <= value < 2**31 else f"expected a whole number from {lowest} to 2147483647"
+    elif element.type == "decimal":
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        problem = "" if is_number else "expected a number"
+    else:
+        problem = _text_problem(element, value)
+    if problem:
+        yield Issue("value" if not isinstance(value, dict | list) else "structure", problem, path)
+
+
+def _text_problem(element: Element, value: Any) -> str:
+    if not isinstance(value, str):
+        return f"found {_kind(value)}, expected a string"
+    if not value.strip():
+        return "found an empty string, expected a value or none"
+    if element.type == "base64Binary":
+        return "" if _is_base64(value) else "expected base64"
+    if element.type in _FORMS and not _FORMS[element.type][0].match(value):
+        return f"expected {_FORMS[element.type][1]}"
+    if element.codes and value not in element.codes:
+        return f"found a code that is not of {', '.join(sorted(element.codes)[:12])}"
+    return ""
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _narrative(value: Any, path: str) -> Iterator[Issue]:
+    if not isinstance(value, str) or not value.lstrip().startswith("<div"):
+        yield Issue("structure", "expected XHTML in a div", path)
+    elif _ACTIVE.search(value):
+        yield Issue("security", "found active content in a narrative, which FHIR does not allow", path)
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

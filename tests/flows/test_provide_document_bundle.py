@@ -1,0 +1,374 @@
+"""ITI-65 over real HTTP: what FHIR submits is what XDS holds, in every arrangement that has both actors."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.documentreference import DocumentReference
+from fhir.resources.R4B.list import List
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+
+from tests import fhir_bundles as fhir
+from tests import messages, servers
+from tests.servers import Response, Server
+
+FHIR_JSON = "application/fhir+json"
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the domain ihe, whose patients are fed by FHIR."""
+    database = request.getfixturevalue("shared_postgresql_url") if request.param == "postgresql" else ""
+    data: Path = tmp_path_factory.mktemp("carnet")
+    with servers.in_process(servers.settings_for(data, database, domain="ihe", audit="on")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def patient(server: Server) -> str:
+    """The URL of a Patient of the server."""
+    return fed(server, fhir.a_patient())
+
+
+def fed(server: Server, resource: dict[str, Any]) -> str:
+    response = send(server, "POST", "/fhir/Patient", resource)
+    assert response.status == 201, response.body
+    return response.headers["location"].partition("/_history/")[0]
+
+
+def send(server: Server, method: str, path: str, resource: dict[str, Any]) -> Response:
+    return server.request(method, path, json.dumps(resource).encode(), {"Content-Type": FHIR_JSON})
+
+
+def provide(server: Server, bundle: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of the answer to a Bundle that is taken."""
+    response = send(server, "POST", "/fhir", bundle)
+    assert response.status == 200, response.body
+    answer = json.loads(response.body)
+    Bundle.model_validate(answer)
+    assert answer["type"] == "transaction-response"
+    assert len(answer["entry"]) == len(bundle["entry"])
+    return [one["response"] for one in answer["entry"]]
+
+
+def refuse(server: Server, bundle: dict[str, Any]) -> list[dict[str, Any]]:
+    """The issues of a Bundle that is refused, of which nothing is stored."""
+    response = send(server, "POST", "/fhir", bundle)
+    assert response.status == 400, response.body
+    outcome = json.loads(response.body)
+    OperationOutcome.model_validate(outcome)
+    for entry in bundle["entry"]:
+        value = entry.get("resource", {}).get("masterIdentifier", {}).get("value")
+        if value:
+            assert find(server, "DocumentReference", ("identifier", value))["total"] == 0
+    issues: list[dict[str, Any]] = outcome["issue"]
+    return issues
+
+
+def read(server: Server, url: str) -> dict[str, Any]:
+    response = server.request("GET", url.removeprefix(server.url))
+    assert response.status == 200, response.body
+    found: dict[str, Any] = json.loads(response.body)
+    kinds = {"DocumentReference": DocumentReference, "List": List}
+    if found["resourceType"] in kinds:
+        kinds[found["resourceType"]].model_validate(found)
+    return found
+
+
+def find(server: Server, resource: str, *parameters: tuple[str, str]) -> dict[str, Any]:
+    response = server.request("GET", f"/fhir/{resource}?{urlencode(parameters, quote_via=quote)}")
+    assert response.status == 200, response.body
+    found: dict[str, Any] = json.loads(response.body)
+    Bundle.model_validate(found)
+    return found
+
+
+def expressions(issues: list[dict[str, Any]]) -> list[str]:
+    return [one for issue in issues for one in issue.get("expression", [])]
+
+
+def test_what_fhir_submits_is_read_back_as_it_was_sent(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, b"the same octets")
+    document, submission, binary = provide(server, bundle)
+    assert [one["status"][:3] for one in (document, submission, binary)] == ["201"] * 3
+    assert all("/_history/" not in one["location"] for one in (document, submission, binary))
+    sent, found = bundle["entry"][0]["resource"], read(server, document["location"])
+    for name in sent.keys() - {"content", "contained"}:
+        assert found[name] == sent[name]
+    assert found["contained"] == sent["contained"]
+    assert found["subject"]["reference"] == patient
+    attachment = found["content"][0]["attachment"]
+    assert attachment["url"] == binary["location"]
+    assert {**attachment, "url": None} == {**sent["content"][0]["attachment"], "url": None}
+    assert server.request("GET", attachment["url"].removeprefix(server.url)).body == b"the same octets"
+    listed = read(server, submission["location"])
+    assert listed["entry"] == [{"item": {"reference": document["location"].removeprefix(f"{server.url}/fhir/")}}]
+    assert listed["title"] == "A submission"
+
+
+def test_xds_finds_what_fhir_submitted(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, b"both doors")
+    provide(server, bundle)
+    sent = bundle["entry"][0]["resource"]
+    unique_id = sent["masterIdentifier"]["value"].removeprefix("urn:oid:")
+    answer = messages.query(server, messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"})
+    (entry,) = answer.envelope.iter("{*}ExtrinsicObject")
+    slots = {slot.get("name"): [one.text for one in slot.iter("{*}Value")] for slot in entry.iterchildren("{*}Slot")}
+    assert slots["creationTime"] == ["20260310083000"]
+    assert slots["languageCode"] == ["fr-FR"]
+    assert slots["size"] == ["10"]
+    assert slots["sourcePatientId"] == ["MRN-1^^^&2.25.98&ISO"]
+    assert "PID-5|Durand^Aline^^^^^L" in (slots["sourcePatientInfo"] or [])
+    classified = {one.get("nodeRepresentation") for one in entry.iter("{*}Classification")}
+    assert {"11488-4", "REPORTS", "N", "82242000", "408467006", "PATDOC"} <= classified
+
+
+def test_every_finding_is_in_one_outcome_with_its_place(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, type=None, securityLabel=None)
+    bundle["entry"][0]["resource"]["content"][0].pop("format")
+    bundle["entry"][1]["resource"].pop("extension")
+    issues = refuse(server, bundle)
+    assert {
+        "Bundle.entry[0].resource.type",
+        "Bundle.entry[0].resource.securityLabel",
+        "Bundle.entry[0].resource.content[0].format",
+        "Bundle.entry[1].resource.extension",
+    } <= set(expressions(issues))
+
+
+def test_what_the_registry_refuses_is_said_in_the_words_of_the_bundle(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient)
+    bundle["entry"][0]["resource"]["content"][0]["attachment"]["size"] = 3
+    (issue,) = refuse(server, bundle)
+    assert issue["expression"] == ["Bundle.entry[0].resource.content[0].attachment.size"]
+    assert issue["details"]["coding"][0]["code"] == "XDSRepositoryMetadataError"
+    assert "urn:uuid:" not in issue["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expression"),
+    [
+        (("type",), [], "type"),
+        (("status",), "final", "status"),
+        (("unknown",), 1, ""),
+        (("content", 0, "attachment", "creation"), "yesterday", "content[0].attachment.creation"),
+        (("content", 0, "attachment", "hash"), "%%%", "content[0].attachment.hash"),
+        (("date",), "2026-03-10T09:00:00", "date"),
+        (("description",), "a\u0000b", "description"),
+        (("subject", "reference"), "Patient/999", "subject"),
+        (("relatesTo",), [{"code": "replaces", "target": {"reference": "DocumentReference/x"}}], "relatesTo[0].target"),
+    ],
+)
+def test_a_broken_element_is_named(
+    server: Server, patient: str, path: tuple[str | int, ...], value: object, expression: str
+) -> None:
+    bundle = fhir.a_provide_bundle(patient)
+    place: Any = bundle["entry"][0]["resource"]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    found = expressions(refuse(server, bundle))
+    assert any(one == f"Bundle.entry[0].resource{'.' if expression else ''}{expression}" for one in found), found
+
+
+@pytest.mark.parametrize("with_patch", [False, True])
+def test_a_replacement_supersedes_with_and_without_the_patch_entry(
+    server: Server, patient: str, with_patch: bool
+) -> None:
+    original = provide(server, fhir.a_provide_bundle(patient, b"one"))[0]["location"]
+    relation = [{"code": "replaces", "target": {"reference": original}}]
+    bundle = fhir.a_provide_bundle(patient, b"two", relatesTo=relation)
+    if with_patch:
+        bundle["entry"].append(
+            fhir.an_entry(a_patch(), method="PATCH", url=original.removeprefix(f"{server.url}/fhir/"))
+        )
+    answers = provide(server, bundle)
+    assert read(server, original)["status"] == "superseded"
+    newer = read(server, answers[0]["location"])
+    assert newer["status"] == "current"
+    target = original.removeprefix(f"{server.url}/fhir/")
+    assert newer["relatesTo"] == [{"code": "replaces", "target": {"reference": target}}]
+    if with_patch:
+        assert (answers[-1]["status"], answers[-1]["location"]) == ("200 OK", original)
+
+
+def a_patch(value: str = "superseded") -> dict[str, Any]:
+    parts = [
+        {"name": "path", "valueString": "DocumentReference.status"},
+        {"name": "type", "valueCode": "replace"},
+        {"name": "value", "valueCode": value},
+    ]
+    return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+
+
+def test_a_patch_of_anything_else_is_refused(server: Server, patient: str) -> None:
+    other = provide(server, fhir.a_provide_bundle(patient))[0]["location"].removeprefix(f"{server.url}/fhir/")
+    bundle = fhir.a_provide_bundle(patient)
+    bundle["entry"].append(fhir.an_entry(a_patch("current"), method="PATCH", url=other))
+    found = expressions(refuse(server, bundle))
+    assert "Bundle.entry[3].request.url" in found
+    assert "Bundle.entry[3].resource" in found
+
+
+def test_a_superseded_document_is_not_replaced_again(server: Server, patient: str) -> None:
+    original = provide(server, fhir.a_provide_bundle(patient))[0]["location"]
+    relation = [{"code": "replaces", "target": {"reference": original}}]
+    provide(server, fhir.a_provide_bundle(patient, relatesTo=relation))
+    issues = refuse(server, fhir.a_provide_bundle(patient, relatesTo=relation))
+    assert [one["details"]["coding"][0]["code"] for one in issues] == ["XDSRegistryDeprecatedDocumentError"]
+
+
+@pytest.mark.parametrize("code", ["appends", "transforms"])
+def test_an_addendum_and_a_transformation_leave_the_original_current(server: Server, patient: str, code: str) -> None:
+    original = provide(server, fhir.a_provide_bundle(patient))[0]["location"]
+    relation = [{"code": code, "target": {"reference": original}}]
+    newer = provide(server, fhir.a_provide_bundle(patient, relatesTo=relation))[0]["location"]
+    assert read(server, original)["status"] == "current"
+    assert read(server, newer)["relatesTo"][0]["code"] == code
+
+
+def test_a_folder_is_made_and_gets_members(server: Server, patient: str) -> None:
+    document, folder, binary = fhir.a_urn(), fhir.a_urn(), fhir.a_urn()
+    made = provide(
+        server,
+        fhir.a_bundle(
+            fhir.an_entry(fhir.a_submission_set_list(patient, document, folder)),
+            fhir.an_entry(fhir.a_document_reference(patient, binary), document),
+            fhir.an_entry(fhir.a_folder_list(patient, document), folder),
+            fhir.an_entry(fhir.a_binary(), binary),
+        ),
+    )
+    place = made[2]["location"]
+    first = made[1]["location"].removeprefix(f"{server.url}/fhir/")
+    assert [one["item"]["reference"] for one in read(server, place)["entry"]] == [first]
+    newer, other = fhir.a_urn(), fhir.a_urn()
+    update = fhir.a_bundle(
+        fhir.an_entry(fhir.a_submission_set_list(patient, newer, place)),
+        fhir.an_entry(fhir.a_document_reference(patient, other), newer),
+        fhir.an_entry(
+            fhir.a_folder_list(patient, first, newer), place, "PUT", place.removeprefix(f"{server.url}/fhir/")
+        ),
+        fhir.an_entry(fhir.a_binary(), other),
+    )
+    answers = provide(server, update)
+    assert (answers[2]["status"], answers[2]["location"]) == ("200 OK", place)
+    assert len(read(server, place)["entry"]) == 2
+    update = fhir.a_provide_bundle(patient)
+    update["entry"].append(
+        fhir.an_entry(fhir.a_folder_list(patient), place, "PUT", place.removeprefix(f"{server.url}/fhir/"))
+    )
+    assert "Bundle.entry[3].resource.entry" in expressions(refuse(server, update))
+
+
+def test_a_fhir_document_is_kept_as_a_document(server: Server, patient: str) -> None:
+    inner = {
+        "resourceType": "Bundle",
+        "identifier": {"system": "urn:ietf:rfc:3986", "value": fhir.a_urn()},
+        "type": "document",
+        "timestamp": "2026-03-10T09:00:00Z",
+        "entry": [{"fullUrl": fhir.a_urn(), "resource": {"resourceType": "Basic", "code": {"text": "a composition"}}}],
+    }
+    document, bundle_url = fhir.a_urn(), fhir.a_urn()
+    reference = fhir.a_document_reference(patient, bundle_url)
+    attachment = reference["content"][0]["attachment"]
+    attachment |= {"contentType": FHIR_JSON}
+    attachment.pop("size"), attachment.pop("hash")
+    answers = provide(
+        server,
+        fhir.a_bundle(
+            fhir.an_entry(reference, document),
+            fhir.an_entry(fhir.a_submission_set_list(patient, document)),
+            fhir.an_entry(inner, bundle_url),
+        ),
+    )
+    kept = read(server, answers[0]["location"])["content"][0]["attachment"]
+    response = server.request("GET", kept["url"].removeprefix(server.url))
+    assert json.loads(response.body) == inner
+    assert response.headers["content-type"] == FHIR_JSON
+    assert kept["size"] == len(response.body)
+
+
+def test_minimal_metadata_is_taken_and_says_what_is_known(server: Server, patient: str) -> None:
+    missing = dict.fromkeys(("type", "category", "securityLabel", "context", "author", "contained", "description"))
+    bundle = fhir.a_provide_bundle(patient, level="Minimal", **missing)
+    bundle["entry"][0]["resource"]["content"][0].pop("format")
+    bundle["entry"][0]["resource"]["content"][0]["attachment"].pop("language")
+    found = read(server, provide(server, bundle)[0]["location"])
+    assert "type" not in found
+    assert found["masterIdentifier"] == bundle["entry"][0]["resource"]["masterIdentifier"]
+
+
+def test_a_patient_that_the_bundle_brings_is_made_known_with_it(server: Server) -> None:
+    url = fhir.a_urn()
+    bundle = fhir.a_provide_bundle(url, level="Minimal")
+    bundle["entry"].append(fhir.an_entry(fhir.a_patient(), url))
+    answers = provide(server, bundle)
+    identifier = bundle["entry"][3]["resource"]["identifier"][0]
+    assert read(server, answers[3]["location"])["identifier"][0] == identifier
+    found = find(server, "DocumentReference", ("patient", answers[3]["location"]), ("status", "current"))
+    assert found["total"] == 1
+
+
+def test_a_refused_bundle_makes_no_patient_known(server: Server) -> None:
+    url = fhir.a_urn()
+    bundle = fhir.a_provide_bundle(url, level="Minimal", masterIdentifier=None)
+    bundle["entry"].append(fhir.an_entry(fhir.a_patient(), url))
+    refuse(server, bundle)
+    identifier = bundle["entry"][3]["resource"]["identifier"][0]
+    token = f"{identifier['system']}|{identifier['value']}"
+    assert find(server, "Patient", ("identifier", token))["total"] == 0
+
+
+def test_two_patients_in_one_bundle_are_refused(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient)
+    bundle["entry"][1]["resource"]["subject"]["reference"] = fed(server, fhir.a_patient())
+    issues = refuse(server, bundle)
+    assert "XDSPatientIdDoesNotMatch" in [one["details"]["coding"][0]["code"] for one in issues if "details" in one]
+
+
+@pytest.mark.parametrize("form", ["relative", "conditional", "logical", "versioned"])
+def test_a_subject_may_be_said_in_every_form(server: Server, form: str) -> None:
+    resource = fhir.a_patient()
+    url = fed(server, resource)
+    identifier = resource["identifier"][1]
+    subject = {
+        "relative": {"reference": url.removeprefix(f"{server.url}/fhir/")},
+        "conditional": {"reference": f"Patient?identifier={identifier['system']}|{identifier['value']}"},
+        "logical": {"identifier": identifier},
+        "versioned": {"reference": f"{url}/_history/1"},
+    }[form]
+    bundle = fhir.a_provide_bundle(url)
+    for entry in bundle["entry"][:2]:
+        entry["resource"]["subject"] = subject
+    assert read(server, provide(server, bundle)[0]["location"])["subject"] == subject
+    assert find(server, "DocumentReference", ("patient", url), ("status", "current"))["total"] == 1
+
+
+def test_the_same_bundle_twice_is_refused_by_its_unique_ids(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient)
+    provide(server, bundle)
+    response = send(server, "POST", "/fhir", bundle)
+    assert response.status == 400
+    codes = {one["details"]["coding"][0]["code"] for one in json.loads(response.body)["issue"]}
+    assert codes == {"XDSDuplicateUniqueIdInRegistry"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{", FHIR_JSON, 400),
+        (b'{"resourceType":"Bundle","resourceType":"Bundle"}', FHIR_JSON, 400),
+        (b"[]", FHIR_JSON, 400),
+        (b'{"resourceType":"Patient"}', FHIR_JSON, 400),
+        (b'{"resourceType":"Bundle","type":"batch"}', FHIR_JSON, 400),
+        (b"{}", "text/plain", 415),
+    ],
+)
+def test_what_is_no_bundle_is_refused(server: Server, body: bytes, kind: str, status: int) -> None:
+    response = server.request("POST", "/fhir", body, {"Content-Type": kind})
+    assert response.status == status
+    OperationOutcome.model_validate(json.loads(response.body))
