@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Engine
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
+from access_policy.visibility import claimed
 from audit.recorder import NO_RECORDER, Recorder
 from carnet.audit_wiring import open_trail
 from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
@@ -220,7 +220,7 @@ def open_repository_beside(registry: Registry, settings: Settings) -> Repository
 
 
 def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
-    return frozenset(unique_ids) if visibility(caller).everything else frozenset()
+    return frozenset(unique_ids) if claimed(caller).everything else frozenset()
 
 
 def _signature_rules(settings: Settings) -> SignatureRules:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
 from fhir_facade.document_reference import BASE_URL
 from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.search_parameters import read_search
@@ -30,7 +29,7 @@ def handle(
     search = read_search(parameters, strict=strict)
     count, after = _number(parameters, "_count"), _number(parameters, "_after")
     size = DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
-    with registry.snapshot(visibility(caller)) as snapshot:
+    with registry.seen_by(caller) as snapshot:
         page = Page(size=size + 1, after=after, order=Order.NEWEST)
         found = snapshot.find(search.criteria, page, Form.FHIR) if size else ()
         is_whole = after is None and 0 < len(found) <= size
@@ -52,7 +51,8 @@ def read(registry: Registry, fhir_id: str, caller: Caller, *, base_url: str) -> 
     if not is_uuid_urn(entry_uuid):
         raise not_found()
     criteria = Criteria(logical_ids=(entry_uuid,), on_demand=True)
-    found = registry.find(criteria, visibility(caller), Page(size=1), Form.FHIR)
+    with registry.seen_by(caller) as snapshot:
+        found = snapshot.find(criteria, Page(size=1), Form.FHIR)
     if not found:
         raise not_found()
     return found[0].rendering.replace(BASE_URL, base_url.encode())
