@@ -22,6 +22,7 @@ from carnet.domains import affinity_domain, repository_unique_id
 from carnet.internal_calls import read_secret
 from carnet.mounted_documents import check_documents
 from carnet.on_demand_documents import find_on_demand
+from carnet.policy_wiring import policy_of
 from carnet.record_wiring import accesses_of, watcher_of
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
@@ -252,6 +253,7 @@ def _registry(settings: Settings, units: Units, recorder: Recorder) -> Registry:
         now=clock(settings.clock),
         recorder=recorder,
         watcher=watcher_of(settings),
+        policy=policy_of(settings),
     )
 
 

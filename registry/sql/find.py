@@ -108,13 +108,11 @@ def _prepared(
     """
     given = dict(zip(_PLAIN, plain, strict=True)) | ({name: (bindparam("value", ""),)} if name else {})
     criteria = Criteria(**given)
-    of_patient = _o.patient_key == identities.key_of_patient().scalar_subquery()
-    place = of_patient
-    if name:
-        place = _place(_AnyPlace(), criteria)
-        seen = and_(of_patient, visible.shown(visibility, criteria.kind)) if visibility.patient else true()
-    else:
-        seen = visible.shown(visibility, criteria.kind)
+    patient = identities.key_of_patient().scalar_subquery()
+    seen = visible.shown(visibility, criteria.kind, patient)
+    if name and visibility.patient:
+        seen = and_(_o.patient_key == patient, seen)
+    place = _place(_AnyPlace(), criteria) if name else _o.patient_key == patient
     return prepare(_selected(_condition(place, criteria, seen), criteria, page, form), dialect)
 
 

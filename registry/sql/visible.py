@@ -4,13 +4,16 @@ A document is seen by its own columns. What stands beside documents is seen thro
 documents, a Folder likewise or when it holds none, an association when both its ends are seen.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
+    Select,
     String,
     and_,
     bindparam,
@@ -21,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.sql.expression import ColumnCollection
 
@@ -28,7 +32,7 @@ from access_policy.document_facts import Trait
 from access_policy.visibility import Grant, Visibility
 from registry.sql import identities
 from registry.sql.lists import one_of_pairs
-from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, identity, object_value, registry_object
+from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
 from xds.datatypes import CX
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import AssociationType, AvailabilityStatus
@@ -43,16 +47,13 @@ def may_be_seen(visibility: Visibility, kind: type[RegistryObject]) -> ColumnEle
         return true()
     if not visibility.patient:
         return false()
-    key = identities.key_of_patient().params(**patient_values(visibility))
-    of_patient = registry_object.c.patient_key == key.scalar_subquery()
-    return and_(of_patient, shown(visibility, kind))
+    key = identities.key_of_patient().params(**patient_values(visibility)).scalar_subquery()
+    return and_(registry_object.c.patient_key == key, shown(visibility, kind, key))
 
 
-def shown(visibility: Visibility, kind: type[RegistryObject]) -> ColumnElement[bool]:
-    """The same among the objects of its patient."""
-    if visibility.grants is None:
-        return true()
-    return _SHOWN[kind](registry_object.c, visibility)
+def shown(visibility: Visibility, kind: type[RegistryObject], patient: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The same among the objects of its patient, whose key is an expression."""
+    return true() if visibility.grants is None else _Record(visibility, patient).shows(kind)
 
 
 def patient_values(visibility: Visibility) -> dict[str, str]:
@@ -149,64 +150,61 @@ def _given(name: str, value: str) -> ColumnElement[str]:
 # --- what stands beside documents ------------------------------------------------------------
 
 
-def _submission_set(o: Columns, visibility: Visibility) -> ColumnElement[bool]:
-    return _holds(o, lambda d: _document(d, visibility))
+class _Record:
+    """The objects of one patient that may be seen, each kind through the one before, and each looked up once."""
 
+    def __init__(self, visibility: Visibility, patient: ColumnElement[Any]) -> None:
+        self._visibility, self._patient = visibility, patient
 
-def _folder(o: Columns, visibility: Visibility) -> ColumnElement[bool]:
-    return or_(_submission_set(o, visibility), not_(_holds(o, lambda _: true())))
+    def shows(self, kind: type[RegistryObject]) -> ColumnElement[bool]:
+        """The condition on a row of this kind."""
+        o = registry_object.c
+        if kind is DocumentEntry:
+            return _document(o, self._visibility)
+        if kind is SubmissionSet:
+            return o.entry_uuid.in_(self._holders)
+        if kind is Folder:
+            return or_(o.entry_uuid.in_(self._holders), o.entry_uuid.not_in(self._filled))
+        return and_(o.source.in_(self._ends), o.target.in_(self._ends))
 
+    @cached_property
+    def _holders(self) -> Select[Any]:
+        """Objects that have a document as a member which may be seen."""
+        d = registry_object.alias().c
+        seen = select(d.entry_uuid).where(*self._of_kind(d, DocumentEntry), _document(d, self._visibility))
+        return select(self._members(seen.cte("seen_documents")).cte("seen_holders"))
 
-def _holds(o: Columns, condition: Callable[[Columns], ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Whether a document that fits is a member."""
-    a = registry_object.alias().c
-    return exists().where(
-        a.patient_key == o.patient_key,
-        a.source == o.entry_uuid,
-        a.association_type == literal_column(f"'{AssociationType.HAS_MEMBER}'"),
-        _end(a.target, o, lambda d: and_(d.kind == _kind(DocumentEntry), condition(d))),
-    )
+    @cached_property
+    def _filled(self) -> Select[Any]:
+        """Objects that have any document as a member."""
+        d = registry_object.alias().c
+        return self._members(select(d.entry_uuid).where(*self._of_kind(d, DocumentEntry)).cte("any_documents"))
 
-
-def _association(o: Columns, visibility: Visibility) -> ColumnElement[bool]:
-    """A SubmissionSet may hold the association that puts a document into a Folder."""
-
-    def object_seen(e: Columns) -> ColumnElement[bool]:
+    @cached_property
+    def _ends(self) -> Select[Any]:
+        """What an association may lead to: objects, and the association that puts a document into a Folder."""
+        a = registry_object.alias().c
+        record = _Record(self._visibility, self._patient)
         kinds = (DocumentEntry, SubmissionSet, Folder)
-        return or_(*(and_(e.kind == _kind(kind), _SHOWN[kind](e, visibility)) for kind in kinds))
+        seen = or_(*(and_(registry_object.c.kind == _kind(kind), record.shows(kind)) for kind in kinds))
+        objects = select(registry_object.c.entry_uuid).where(registry_object.c.patient_key == self._patient, seen)
+        things = objects.cte("seen_objects")
+        links = select(a.entry_uuid).where(
+            *self._of_kind(a, Association), a.source.in_(select(things)), a.target.in_(select(things))
+        )
+        return select(union_all(select(things), links).cte("seen_ends"))
 
-    def any_seen(e: Columns) -> ColumnElement[bool]:
-        ends = (_end(end, e, object_seen) for end in (e.source, e.target))
-        return or_(object_seen(e), and_(e.kind == _kind(Association), *ends))
+    def _members(self, documents: CTE) -> Select[Any]:
+        a = registry_object.alias().c
+        is_member = a.association_type == literal_column(f"'{AssociationType.HAS_MEMBER}'")
+        return select(a.source).where(*self._of_kind(a, Association), is_member, a.target.in_(select(documents)))
 
-    return and_(*(_end(end, o, any_seen) for end in (o.source, o.target)))
-
-
-def _end(
-    entry_uuid: ColumnElement[str], o: Columns, condition: Callable[[Columns], ColumnElement[bool]]
-) -> ColumnElement[bool]:
-    """The object with this entryUUID, of the same patient, fits."""
-    i, e = identity.alias().c, registry_object.alias().c
-    return exists().where(
-        i.value == entry_uuid,
-        i.scope == literal_column(str(identities.IN_REGISTRY)),
-        e.patient_key == i.patient_key,
-        e.object_key == i.object_key,
-        e.patient_key == o.patient_key,
-        condition(e),
-    )
+    def _of_kind(self, o: Columns, kind: type[RegistryObject]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return o.patient_key == self._patient, o.kind == _kind(kind)
 
 
 def _kind(kind: type[RegistryObject]) -> ColumnElement[int]:
     return literal_column(str(KINDS[kind]))
-
-
-_SHOWN: Mapping[type[RegistryObject], Callable[[Columns, Visibility], ColumnElement[bool]]] = {
-    DocumentEntry: _document,
-    SubmissionSet: _submission_set,
-    Folder: _folder,
-    Association: _association,
-}
 
 
 def among(connection: Connection, visibility: Visibility, entry_uuids: Collection[str]) -> frozenset[str]:
@@ -216,6 +214,9 @@ def among(connection: Connection, visibility: Visibility, entry_uuids: Collectio
     if not keys:
         return frozenset()
     o = registry_object.c
-    seen = or_(*(and_(o.kind == _kind(kind), may_be_seen(visibility, kind)) for kind in _SHOWN))
-    statement = select(o.entry_uuid).where(one_of_pairs(o.patient_key, o.object_key, keys), seen)
-    return frozenset(connection.execute(statement).scalars())
+    found: set[str] = set()
+    for kind, number in KINDS.items():
+        seen = and_(o.kind == literal_column(str(number)), may_be_seen(visibility, kind))
+        statement = select(o.entry_uuid).where(one_of_pairs(o.patient_key, o.object_key, keys), seen)
+        found.update(connection.execute(statement).scalars())
+    return frozenset(found)
