@@ -30,6 +30,14 @@ class PurposeOfUse(StrEnum):
     REGULATION = "centre_15"
 
 
+class Standing(StrEnum):
+    """What a caller is to the person whose record it is. DMP 13"""
+
+    PROFESSIONAL = "professional"
+    PATIENT = "patient"
+    REPRESENTATIVE = "representative"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Software:
     """The software that acts for the caller, as it names itself."""
@@ -73,11 +81,14 @@ class Caller:
     """Who asks. `is_open`: the server runs with `--security open`, where nobody is asked.
 
     `name` is the subject of the assertion: PS_IdNat, or an identifier of the structure. `roles`: profession first,
-    then speciality, section, role or activity. `purposes` are codes of any system; `purpose` is the one of the DMP.
+    then speciality, section, role or activity. `purposes` are codes of any system; `purpose` is the one of the DMP, and
+    `reason` what it says of a break-glass. A patient or a representative is named by the INS, `id^^^&OID&ISO`;
+    `patient_id` is the person whose record is asked for, whoever asks.
     """
 
     name: str
     is_open: bool = False
+    standing: Standing = Standing.PROFESSIONAL
     display_name: str = ""
     roles: tuple[Code, ...] = ()
     organisations: tuple[str, ...] = ()
@@ -85,6 +96,7 @@ class Caller:
     mode: AuthenticationMode | None = None
     purpose: PurposeOfUse | None = None
     purposes: tuple[Code, ...] = ()
+    reason: str = ""
     patient_id: CX | None = None
     is_secret_connection: bool = False
     home_community_id: str = ""

@@ -46,6 +46,7 @@ class Vihf:
     roles: tuple[Code, ...] = ()
     sector: Code = _SECTOR
     patient_id: CX | None = None
+    reason: str = ""
     is_secret_connection: bool = False
     software: Software = _SOFTWARE
     audience: str = ""
@@ -110,6 +111,7 @@ def _attributes(vihf: Vihf) -> Iterator[tuple[str, tuple[str | Code, ...]]]:
         rows.URN: (rows.RESOURCE,),
         rows.PURPOSE: (purpose,),
         rows.CONFIDENTIALITY: (_secret() if vihf.is_secret_connection else "",),
+        rows.REASON: (vihf.reason,),
         rows.LPS_ID: (vihf.software.installation,),
         rows.LPS_NAME: (vihf.software.name,),
         rows.LPS_VERSION: (vihf.software.version,),

@@ -31,7 +31,7 @@ class RecordFacts:
     `patient` is the CX key of its person, `now` a DTM of 14 digits, UTC. `authorisation` is the caller's own, or that
     of the caller's structure. The oppositions and permissions are the holder's: against break-glass, against access of
     an emergency regulator, and letting either read masked documents. `occupational_consent`: the holder lets an
-    occupational doctor read.
+    occupational doctor read. `is_representative`: the caller represents the holder, now.
     """
 
     patient: str
@@ -44,3 +44,4 @@ class RecordFacts:
     masked_in_emergency: bool = False
     occupational_consent: bool = False
     holder_is_minor: bool = False
+    is_representative: bool = False

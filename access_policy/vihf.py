@@ -1,6 +1,6 @@
 """VIHF: the assertion by which a professional or a structure calls the DMP. DMP 6."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from cryptography import x509
 
 from access_policy import vihf_attributes as rows
 from access_policy.assertion import Assertion
-from access_policy.caller import AuthenticationMode, Caller, Credentials, PurposeOfUse, Software
+from access_policy.caller import AuthenticationMode, Caller, Credentials, Kind, PurposeOfUse, Software
 from access_policy.conditions import CONTEXT_CLASSES, SMARTCARD_PKI
 from access_policy.distinguished_names import is_same_name, name_of, parse_name
 from access_policy.findings import Finding, Problem, missing
@@ -117,9 +117,32 @@ def vihf_caller(
     credentials: Credentials,
 ) -> Caller:
     """The caller a VIHF proves. Raises Refused naming the first thing that is wrong."""
-    for finding in findings(assertion, rules, signer, client):
+    _check(findings(assertion, rules, signer, client))
+    return _caller(assertion, credentials)
+
+
+def told_caller(assertion: Assertion, rules: VihfRules) -> Caller:
+    """The caller a VIHF names, whoever signed it and when: for a server that asks nobody for proof. Raises Refused."""
+    _check(attribute_findings(assertion, rules.expected))
+    told = Credentials(
+        kind=Kind.VIHF,
+        version=version_of(assertion),
+        assertion_id=assertion.id,
+        issuer=assertion.issuer.text,
+        expires=assertion.not_on_or_after or assertion.issue_instant + rules.life,
+        client="",
+        signer="",
+    )
+    return _caller(assertion, told)
+
+
+def _check(findings: Iterable[Finding]) -> None:
+    for finding in findings:
         if finding.problem is not None:
             raise Refused(finding.problem.reason, f"{finding.name} {finding.problem.english}")
+
+
+def _caller(assertion: Assertion, credentials: Credentials) -> Caller:
     patient, sector = _texts(assertion, rows.PATIENT), _texts(assertion, rows.SECTOR)
     purposes = _codes(assertion, rows.PURPOSE)
     return Caller(
@@ -131,6 +154,7 @@ def vihf_caller(
         mode=mode_of(assertion),
         purpose=PurposeOfUse(purposes[0].code),
         purposes=purposes,
+        reason=_first(assertion, rows.REASON),
         patient_id=CX.parse(patient[0]) if patient else None,
         is_secret_connection=bool(assertion.values(rows.CONFIDENTIALITY)),
         software=_software(assertion),

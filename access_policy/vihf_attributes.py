@@ -154,6 +154,7 @@ _XSPA, _XACML = "urn:oasis:names:tc:xspa:1.0:", "urn:oasis:names:tc:xacml:2.0:"
 VERSION, STRUCTURE, SECTOR, MODE = "VIHF_Version", "Identifiant_Structure", "Secteur_Activite", "Authentification_mode"
 SUBJECT_ID, ROLE = f"{_XSPA}subject:subject-id", f"{_XACML}subject:role"
 PATIENT, PURPOSE = f"{_XACML}resource:resource-id", f"{_XSPA}subject:purposeofuse"
+REASON = "Mode_Acces_Raison"
 URN, CONFIDENTIALITY = "Ressource_URN", f"{_XSPA}resource:patient:hl7:confidentiality-code"
 LPS_ID, LPS_NAME, LPS_VERSION, LPS_HOMOLOGATION = "LPS_ID", "LPS_Nom", "LPS_Version", "LPS_ID_HOMOLOGATION_DMP"
 
@@ -185,7 +186,7 @@ ATTRIBUTES = (
     _row("Profession", _IGNORED, "profession of old versions", "profession des anciennes versions"),
     _row("Confidentiality_code", _IGNORED, "confidentiality of old versions", "confidentialité, anciennes versions"),
     _row("Mode_Acces", _IGNORED, "access mode of old versions", "mode d'accès, anciennes versions"),
-    _row("Mode_Acces_Raison", _IGNORED, "reason of a break-glass, old versions", "motif, anciennes versions"),
+    _row(REASON, _MAY, "reason of a break-glass", "motif d'un bris de glace"),
     _row("LPS_Type", _IGNORED, "kind of software, old versions", "type de logiciel, anciennes versions"),
 )
 

@@ -1,28 +1,97 @@
-"""What a caller may see, as a filter that a store applies before anything is counted or shown."""
+"""What a caller may see, as a value: a predicate on documents, and a filter that a store applies before it counts.
 
-from dataclasses import dataclass
+It is `decide` about reading, for all documents of a record at once; a property test holds the two equal.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from access_policy.caller import Caller, Kind
+from access_policy.capacity import Capacity, capacity_of
+from access_policy.decide import access_step, allows, entry_steps, right_of
+from access_policy.document_facts import DocumentFacts, Trait
+from access_policy.record_facts import RecordFacts
+from access_policy.rights import Action, Grade
+from access_policy.tables import Tables
+from xds.vocabulary import AvailabilityStatus
+
+
+class Purpose(StrEnum):
+    """What is seen for: finding metadata, reading content, or changing and replacing what one knows of.
+
+    To change, a document that is one's own is known whatever its state.
+    """
+
+    SEARCH = "search"
+    READ = "read"
+    CHANGE = "change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Documents that may be seen for one reason: every condition holds.
+
+    `types` None: of any type; else of these, or with `beyond` imaging objects of a type that is not in it.
+    `author`, `structure`: written by them, where they are not empty. `without`: none of these traits; HIDDEN counts
+    until its end. `statuses`: one of them.
+    """
+
+    types: frozenset[str] | None = None
+    beyond: frozenset[str] | None = None
+    author: str = ""
+    structure: str = ""
+    without: Trait = Trait.SIGNATURE
+    statuses: frozenset[AvailabilityStatus] = frozenset(AvailabilityStatus)
+
+    def shows(self, document: DocumentFacts, now: str) -> bool:
+        if document.traits & self.without & ~Trait.HIDDEN or document.status not in self.statuses:
+            return False
+        if Trait.HIDDEN in self.without and document.is_hidden_at(now):
+            return False
+        if self.author and self.author not in document.authors:
+            return False
+        if self.structure and self.structure not in document.structures:
+            return False
+        return self._is_of_types(document)
+
+    def _is_of_types(self, document: DocumentFacts) -> bool:
+        if self.types is None or document.type in self.types:
+            return True
+        return self.beyond is not None and document.has(Trait.IMAGING) and document.type not in self.beyond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visibility:
-    """A decision about rows: everything, what belongs to one patient (by CX key), or nothing."""
+    """A decision about rows: everything, what belongs to one patient (by CX key), or nothing.
+
+    `grants` None: whatever the patient has; else documents that one of them shows, and what stands beside those.
+    `now`: DTM of 14 digits. `references_only`: identifiers alone may be told. DMP 3 (TD3.1)
+    """
 
     everything: bool
     patient: str = ""
+    grants: tuple[Grant, ...] | None = None
+    now: str = ""
+    references_only: bool = False
 
     def admits(self, patient: str) -> bool:
-        """Whether objects of the patient with this CX key may be seen."""
+        """Whether any object of the patient with this CX key may be seen."""
         return self.everything or (self.patient != "" and self.patient == patient)
+
+    def shows(self, patient: str, document: DocumentFacts) -> bool:
+        """Whether this document of this patient may be seen."""
+        if not self.admits(patient) or self.everything or self.grants is None:
+            return self.admits(patient)
+        return any(one.shows(document, self.now) for one in self.grants)
 
 
 EVERYTHING = Visibility(everything=True)
 NOTHING = Visibility(everything=False)
 
 
-def visibility(caller: Caller) -> Visibility:
-    """Default deny: an assertion opens the record of the patient it names, and no other.
+def claimed(caller: Caller) -> Visibility:
+    """What an assertion is about, where no record says more: the patient it names, and no other.
 
     A XUA assertion that names nobody opens what its community may see: the open policy of the `ihe` domain.
     """
@@ -33,3 +102,98 @@ def visibility(caller: Caller) -> Visibility:
     if caller.patient_id is not None:
         return Visibility(everything=False, patient=caller.patient_id.key)
     return EVERYTHING if caller.credentials.kind is Kind.XUA else NOTHING
+
+
+def visibility(tables: Tables, caller: Caller, facts: RecordFacts, purpose: Purpose) -> Visibility:
+    """What the caller may see of this record, by the tables. Default deny."""
+    if caller.is_open:
+        return EVERYTHING
+    capacity = capacity_of(caller, facts, tables.matrix)
+    if capacity is None or not all(one.passed for one in entry_steps(Action.SEARCH, caller, facts)):
+        return NOTHING
+    return Visibility(
+        everything=False,
+        patient=facts.patient,
+        grants=tuple(_grants(tables, capacity, facts, purpose)),
+        now=facts.now,
+        references_only=_finds_references(tables, capacity, facts),
+    )
+
+
+def _finds_references(tables: Tables, capacity: Capacity, facts: RecordFacts) -> bool:
+    return right_of(tables, Action.SEARCH, capacity, facts).grade is Grade.REFERENCE_ONLY
+
+
+def _grants(tables: Tables, capacity: Capacity, facts: RecordFacts, purpose: Purpose) -> Iterator[Grant]:
+    """One for what anybody wrote, one for what is the caller's own, each where the rights give it."""
+    action = Action.READ if purpose is Purpose.READ else Action.SEARCH
+    own = _own(capacity)
+    for is_own in (False, True):
+        state = _State(tables=tables, capacity=capacity, facts=facts, own=is_own)
+        if not state.may(action) or not access_step(capacity, facts, own=is_own).passed:
+            continue
+        if is_own and own is not None:
+            yield replace(own, without=state.closed(), statuses=state.statuses())
+        elif not is_own:
+            yield from _of_anybody(tables, capacity, state.closed(), state.statuses())
+    if purpose is Purpose.CHANGE and own is not None:
+        yield own
+
+
+def _own(capacity: Capacity) -> Grant | None:
+    """What the caller wrote, or the structure that the caller acts for."""
+    if capacity.acts_for_structure:
+        return Grant(structure=capacity.structure) if capacity.structure else None
+    return Grant(author=capacity.author) if capacity.author else None
+
+
+def _of_anybody(
+    tables: Tables, capacity: Capacity, without: Trait, statuses: frozenset[AvailabilityStatus]
+) -> Iterator[Grant]:
+    matrix = tables.matrix
+    if not capacity.is_under_matrix:
+        yield Grant(without=without, statuses=statuses)
+    elif capacity.column is not None:
+        beyond = matrix.listed if capacity.column.id in matrix.reads_imaging else None
+        types = matrix.readable[capacity.column.id]
+        yield Grant(types=types, beyond=beyond, without=without, statuses=statuses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """Which states of a document the rights open, of the caller's own documents or of anybody's."""
+
+    tables: Tables
+    capacity: Capacity
+    facts: RecordFacts
+    own: bool
+
+    def may(self, action: Action) -> bool:
+        right = right_of(self.tables, action, self.capacity, self.facts)
+        if right.grade is Grade.OWN_ONLY:
+            return self.own and not self.capacity.acts_for_structure
+        return allows(right, self.capacity, self.facts, None)
+
+    def closed(self) -> Trait:
+        """Traits of documents that may not be seen."""
+        states = {
+            Action.READ_MASKED: Trait.MASKED,
+            Action.READ_HIDDEN: Trait.HIDDEN,
+            Action.READ_DELETED: Trait.DELETED,
+        }
+        if self.capacity.is_patient_side:
+            states[Action.READ_HIDDEN_FROM_REPRESENTATIVES] = Trait.HIDDEN_FROM_REPRESENTATIVES
+        closed = Trait.SIGNATURE
+        for action, trait in states.items():
+            if not self.may(action):
+                closed |= trait
+        return closed
+
+    def statuses(self) -> frozenset[AvailabilityStatus]:
+        """That it is DELETED is a trait as well, so that earlier versions have it."""
+        found = {AvailabilityStatus.APPROVED, AvailabilityStatus.DELETED}
+        if self.may(Action.READ_ARCHIVED):
+            found.add(AvailabilityStatus.ARCHIVED)
+        if self.may(Action.READ_OBSOLETE):
+            found.add(AvailabilityStatus.DEPRECATED)
+        return frozenset(found)

@@ -1,9 +1,10 @@
 """What happened, and the record of it. ITI TF-2: 3.20.7; who took part as every SOAP transaction has it, with XUA."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from access_policy.caller import Caller
+from access_policy.caller import Caller, PurposeOfUse
 from audit.events import DESTINATION, EVENTS, NODE, NOT_VERIFIED, SOURCE, Door, Event
 from audit.objects import a_patient
 from audit.record import Action, Coded, Detail, Outcome, Participant, ParticipantObject, Record, Source
@@ -47,7 +48,8 @@ class Occurrence:
 def record_of(occurrence: Occurrence, caller: Caller, node: Node, now: datetime) -> Record:
     """The record, by the table. `now` is when the outcome was decided."""
     event = EVENTS[occurrence.event]
-    patient = (a_patient(occurrence.patient, *occurrence.patient_details),) if occurrence.patient else ()
+    details = (*occurrence.patient_details, *_broken_glass(caller))
+    patient = (a_patient(occurrence.patient, *details),) if occurrence.patient else ()
     also = (EVENTS[occurrence.also].type_code,) if occurrence.also else ()
     return Record(
         event_id=event.event_id,
@@ -61,6 +63,12 @@ def record_of(occurrence: Occurrence, caller: Caller, node: Node, now: datetime)
         source=node.source,
         objects=(*patient, *occurrence.objects),
     )
+
+
+def _broken_glass(caller: Caller) -> Iterator[Detail]:
+    """That the holder authorised nobody, and why it was done; PurposeOfUse says it in code. DMP 6.5"""
+    if caller.purpose is PurposeOfUse.BREAK_GLASS:
+        yield Detail(str(caller.purpose), caller.reason.encode(errors="surrogatepass"))
 
 
 def written_time(moment: datetime) -> str:

@@ -1,20 +1,16 @@
 """The WSGI application: front doors, health, and nothing that knows a transaction."""
 
 import time
-from dataclasses import replace
-from wsgiref.types import WSGIEnvironment
 
 import flask
 import structlog
 from werkzeug.exceptions import HTTPException
 
-from access_policy.caller import OPEN_CALLER, Caller, Peer
 from carnet.authentication import (
     CallerOfMessage,
     CallerOfRequest,
     LiveAuthenticator,
     PeerCertificate,
-    open_caller,
     proved_caller,
 )
 from carnet.carried_caller import IsTrusted, or_carried
@@ -25,6 +21,7 @@ from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.internal_door import internal_blueprint, is_one_of, shows
 from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
+from carnet.open_callers import open_callers
 from carnet.repositories_elsewhere import RepositoriesElsewhere
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
@@ -95,19 +92,16 @@ def _internal(registry: Registry, actors: Actors, is_trusted: IsTrusted) -> flas
 def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[CallerOfMessage, CallerOfRequest]:
     """Whom SOAP and FHIR serve.
 
-    With `--security open` on loopback nobody is asked; `check_security` refuses any other way to start.
+    With `--security open` on loopback nobody has to prove anything; `check_security` refuses any other way to start.
     """
     is_trusted = _is_trusted(actors, peer_certificate)
     if peer_certificate is None:
-        return or_carried(open_caller, is_trusted, lambda _environ: None, open_callers=True), _open_caller
+        told, told_by_request = open_callers(actors.settings, actors.auditor.refused)
+        return or_carried(told, is_trusted, lambda _environ: None, open_callers=True), told_by_request
     authenticator = LiveAuthenticator(actors.settings, actors.units, TrustFolder(actors.settings))
     of_request = proved_fhir_caller(authenticator, peer_certificate, actors.auditor.refused)
     proved = proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused)
     return or_carried(proved, is_trusted, peer_certificate, open_callers=False), of_request
-
-
-def _open_caller(environ: WSGIEnvironment) -> Caller:
-    return replace(OPEN_CALLER, peer=Peer(address=environ.get("REMOTE_ADDR", "")))
 
 
 def _add_health(app: flask.Flask, actors: Actors) -> None:

@@ -13,7 +13,7 @@ from cryptography import x509
 from lxml import etree
 
 from access_policy.authentication import Authenticator, Rules
-from access_policy.caller import OPEN_CALLER, Caller, Peer
+from access_policy.caller import Caller, Peer
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import WSSE
 from access_policy.trust import Trust
@@ -67,7 +67,7 @@ def read_rules(settings: Settings, trust: Trust) -> Rules:
     services = tuple(f"{settings.public_url}/xds/{name}" for name in SERVICES)
     return Rules(
         trust=trust,
-        vihf=_vihf_rules(settings) if settings.domain == "dmp" else None,
+        vihf=read_vihf_rules(settings) if settings.domain == "dmp" else None,
         providers=read_providers(Path(settings.xua)) if settings.xua else (),
         audiences=frozenset((*services, settings.public_url, *settings.audiences.split())),
         recipients=frozenset(services),
@@ -75,11 +75,6 @@ def read_rules(settings: Settings, trust: Trust) -> Rules:
         longest=timedelta(hours=settings.assertion_hours),
         reuse_allowed=settings.assertion_reuse == "client",
     )
-
-
-def open_caller(environ: WSGIEnvironment, _envelope: etree._Element) -> Caller:
-    """With `--security open` on loopback nobody is asked."""
-    return replace(OPEN_CALLER, peer=Peer(address=environ.get("REMOTE_ADDR", "")))
 
 
 def proved_caller(
@@ -128,7 +123,8 @@ def fault_of(refused: Refused, *, tells_certificate: bool) -> SoapFault:
     return security_refused(f"{{{WSSE}}}{refused.reason.subcode}")
 
 
-def _vihf_rules(settings: Settings) -> VihfRules:
+def read_vihf_rules(settings: Settings) -> VihfRules:
+    """What the settings demand of a VIHF. Raises SettingsError."""
     versions = tuple(one.strip() for one in settings.vihf_versions.split(",") if one.strip())
     if not versions or not set(versions) <= set(VERSIONS):
         raise SettingsError(f"setting vihf_versions: found {settings.vihf_versions}, expected of {','.join(VERSIONS)}")

@@ -16,13 +16,23 @@ from typing import TypeVar
 from rich.console import Console
 
 from carnet.address import address_of, with_port
+from carnet.clock import clock
 from carnet.demo_identities import Identities, make_identities
 from carnet.fhir_client import FhirClient
+from carnet.record_opening import open_known
+from carnet.record_wiring import open_records
 from carnet.reports import Report, read_report, with_new_identity
 from carnet.settings import Settings, load
 from carnet.signing import signed_submission
 from carnet.wiring import open_registry
 from carnet.xds_client import XdsClient
+from dmp import rights
+from dmp.actor import OPERATOR
+from dmp.life import Opening
+from dmp.record import Channel
+from dmp.rights import Whom
+from dmp.sql import records
+from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
 
 T = TypeVar("T")
@@ -155,16 +165,16 @@ def _steps(account: Account, settings: Settings, reports: list[Report], identiti
     proof = identities.proof(patient_id)
     xds, fhir = XdsClient(settings.public_url, proof=proof), FhirClient(settings.public_url, proof=proof)
     account.step(
-        f"1. A patient with a test INS is made known: {patient_id.id}",
-        lambda: _add_patient(settings, patient_id),
-        lambda added: "added" if added else "was known from an earlier run",
+        f"1. The record of a patient with a test INS is opened, who authorises the doctor to read: {patient_id.id}",
+        lambda: _open_record(settings, patient_id, identities.doctor.identifier),
+        lambda opened: "open" if opened else "open since an earlier run",
     )
     before = len(_found(xds, patient_id))
     _push(account, xds, reports, identities)
     account.step(
         "3. An EHR asks the registry for the patient's documents by FindDocuments [ITI-18]",
         lambda: _found(xds, patient_id),
-        lambda ids: f"{len(ids)} DocumentEntry came back, {len(ids) - before} new: the reports and their signature",
+        lambda ids: f"{len(ids)} DocumentEntry came back, {len(ids) - before} new; nobody sees the signature of a lot",
     )
     _retrieve(account, xds, reports)
     rows = account.step(
@@ -194,10 +204,21 @@ def _read_reports(folder: Path) -> list[Report]:
     ]
 
 
-def _add_patient(settings: Settings, patient_id: CX) -> bool:
-    registry = open_registry(settings)
+def _open_record(settings: Settings, patient_id: CX, professional: str) -> bool:
+    """As `carnet record open` and `authorise` do; False where it was open."""
+    registry, dmp, now = open_registry(settings), open_records(settings), clock(settings.clock)()
+    opening = Opening(channel=Channel.RECEPTION, how="demonstration")
+
+    def work(unit: UnitOfWork) -> bool:
+        known = records.find(unit.connection, patient_id.key)
+        is_new = known is None or not known.is_active
+        if is_new:
+            open_known(registry, dmp, unit, patient_id.key, opening, by=OPERATOR, now=now)
+        rights.authorise(dmp, unit, patient_id.key, Whom(id=professional), by=OPERATOR, now=now)
+        return is_new
+
     try:
-        return registry.units.write(lambda unit: registry.add_patient(unit, patient_id))
+        return registry.units.write(work)
     finally:
         registry.units.close()
 

@@ -31,16 +31,21 @@ def proved_fhir_caller(
     def caller_of(environ: WSGIEnvironment) -> Caller:
         peer = peer_certificate(environ)
         try:
-            caller = authenticator.caller(_as_message(environ.get("HTTP_AUTHORIZATION", "")), peer)
+            caller = authenticator.caller(as_message(environ.get("HTTP_AUTHORIZATION", "")), peer)
             return replace(caller, peer=peer_of(environ, peer))
         except Refused as refused:
             on_refusal(refused, peer_of(environ, peer))
-            raise FhirProblem(401, "login", _CONSTANT) from None
+            raise refused_token() from None
 
     return caller_of
 
 
-def _as_message(authorization: str) -> etree._Element:
+def refused_token() -> FhirProblem:
+    """What the sender of a token that is not taken reads, whatever is wrong with it."""
+    return FhirProblem(401, "login", _CONSTANT)
+
+
+def as_message(authorization: str) -> etree._Element:
     """The token where the authenticator looks for an assertion. Raises Refused."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token or len(token) > _LONGEST:

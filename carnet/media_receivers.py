@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
+from access_policy.visibility import EVERYTHING
 from carnet.proof import NO_PROOF, Proof
 from carnet.wiring import Actors
 from carnet.xds_client import Answer, XdsClient, provide_request, read_answer
@@ -51,7 +51,7 @@ class LocalReceiver:
         for group in _groups(unique_ids):
             kept = self._repository.held(OPERATOR, group)
             criteria = Criteria(unique_ids=tuple(kept))
-            found = self._registry.find(criteria, visibility(OPERATOR)) if kept else ()
+            found = self._registry.find(criteria, EVERYTHING) if kept else ()
             entries += read_document_entries(parse(adhoc_query_response(one.rendering for one in found)))
         return _by_unique_id(entries)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from access_policy.caller import Caller
-from access_policy.visibility import EVERYTHING, visibility
+from access_policy.visibility import EVERYTHING, Purpose
 from registry import iti61_register_on_demand_document_entry as iti61
 from registry.criteria import ALL, Criteria, Order, Page
 from registry.store import Registry, Snapshot
@@ -36,7 +36,7 @@ def find_on_demand(registry: Registry, caller: Caller, unique_ids: Collection[st
     Of several entries with one uniqueId the newest counts.
     """
     found: dict[str, OnDemandDocument] = {}
-    with registry.snapshot(visibility(caller)) as seen:
+    with registry.seen_by(caller, Purpose.READ) as seen:
         criteria = Criteria(unique_ids=tuple(sorted(unique_ids)), stable=False, on_demand=True)
         for entry in _read(seen, criteria, DocumentEntry):
             found |= {one.entry.unique_id or "": one for one in _documents(seen, entry)}

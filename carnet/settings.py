@@ -166,6 +166,11 @@ class Settings:
         "signature of a submission (DSG): demanded, verified where there is one, or ignored; ignored without trust",
         ("required", "optional", "ignored"),
     )
+    policy_matrix: str = _setting("", "CSV of the habilitation matrix, with its version; default that of 25/09/2024")
+    policy_rights: str = _setting("", "CSV of the functional rights, with its version; default PDT-INF-526 and -606")
+    policy_occupational_reading: bool = _setting(
+        False, "occupational doctors read with the express consent of the holder (CSP L.1111-17 IV)"
+    )
     clock: str = _setting(
         "",
         "time that the server takes for now, for tests: YYYYMMDDhhmmss in UTC, or @FILE that holds it and is read each "

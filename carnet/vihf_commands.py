@@ -70,6 +70,7 @@ def vihf() -> None:
 )
 @click.option("--patient", metavar="INS", help="Patient that the call is about.")
 @authority_option
+@click.option("--reason", default="", help="Why the glass is broken.")
 @click.option("--secret", is_flag=True, help="Secret connection of a minor.")
 @click.option("--audience", default="", help="Audience; the DMP fills none in.")
 @click.option("--minutes", default=5, show_default=True, help="Validity; 0 writes no Conditions.")
@@ -114,6 +115,7 @@ def _claim(holder: Holder, given: dict[str, Any]) -> Vihf:
         roles=tuple(_role(one) for one in given["roles"]),
         sector=Code(code=sector.code, coding_scheme=sector.coding_scheme),
         patient_id=CX.of(id=patient, authority=given["authority"], type_code="NH") if patient else None,
+        reason=given["reason"],
         is_secret_connection=given["secret"],
         audience=given["audience"],
         life=timedelta(minutes=given["minutes"]) if given["minutes"] else None,

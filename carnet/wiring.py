@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Engine
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
+from access_policy.visibility import claimed
 from audit.recorder import NO_RECORDER, Recorder
 from carnet.audit_wiring import open_trail
 from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
@@ -22,6 +22,7 @@ from carnet.domains import affinity_domain, repository_unique_id
 from carnet.internal_calls import read_secret
 from carnet.mounted_documents import check_documents
 from carnet.on_demand_documents import find_on_demand
+from carnet.policy_wiring import policy_of
 from carnet.record_wiring import accesses_of, watcher_of
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
@@ -220,7 +221,7 @@ def open_repository_beside(registry: Registry, settings: Settings) -> Repository
 
 
 def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
-    return frozenset(unique_ids) if visibility(caller).everything else frozenset()
+    return frozenset(unique_ids) if claimed(caller).everything else frozenset()
 
 
 def _signature_rules(settings: Settings) -> SignatureRules:
@@ -252,6 +253,7 @@ def _registry(settings: Settings, units: Units, recorder: Recorder) -> Registry:
         now=clock(settings.clock),
         recorder=recorder,
         watcher=watcher_of(settings),
+        policy=policy_of(settings),
     )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from access_policy.caller import AuthenticationMode, Caller
+from access_policy.caller import AuthenticationMode, Caller, Standing
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
 from dmp.rules import Rules
-from dmp.sql import facts
+from dmp.sql import facts, rights
 
 _LAW = Rules()
 
@@ -29,7 +29,18 @@ def record_facts(connection: Connection, *, patient: str, caller: Caller, now: s
         authorisation=_authorisation(held, is_treating_doctor, now),
         is_treating_doctor=is_treating_doctor,
         holder_is_minor=rules.is_minor(found["birth_date"], now),
+        is_representative=_represents(connection, caller, found["patient"], now),
         **{name: bool(found[name]) for name in facts.WISHES},
+    )
+
+
+def _represents(connection: Connection, caller: Caller, patient: str, now: str) -> bool:
+    """Only a representative is looked up: no other caller is one. CSP R.1111-50"""
+    if caller.standing is not Standing.REPRESENTATIVE:
+        return False
+    return any(
+        one.patient == caller.name and (one.until == "" or now < one.until)
+        for one in rights.representatives_of(connection, patient)
     )
 
 

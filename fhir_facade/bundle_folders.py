@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from access_policy.visibility import visibility
+from access_policy.visibility import Purpose
 from fhir_facade.code_systems import from_identifier
 from fhir_facade.issues import Issue
 from fhir_facade.patients import Patients
@@ -68,7 +68,8 @@ def _named(entry: BundleEntry) -> Iterator[Criteria]:
 
 
 def _found(patients: Patients, criteria: Criteria) -> tuple[Found, ...]:
-    return patients.registry.find(criteria, visibility(patients.caller), Page(size=1), Form.REFERENCE)
+    with patients.registry.seen_by(patients.caller, Purpose.CHANGE) as seen:
+        return seen.find(criteria, Page(size=1), Form.REFERENCE)
 
 
 def _members(patients: Patients, folder: Found) -> dict[str, tuple[str, str]]:
@@ -79,11 +80,11 @@ def _members(patients: Patients, folder: Found) -> dict[str, tuple[str, str]]:
         association_types=(AssociationType.HAS_MEMBER,),
         statuses=(AvailabilityStatus.APPROVED,),
     )
-    seen = visibility(patients.caller)
-    targets = tuple(one.target for one in patients.registry.find(links, seen, form=Form.REFERENCE) if one.target)
-    if not targets:
-        return {}
-    documents = patients.registry.find(Criteria(entry_uuids=targets, on_demand=True), seen, form=Form.REFERENCE)
+    with patients.registry.seen_by(patients.caller, Purpose.CHANGE) as seen:
+        targets = tuple(one.target for one in seen.find(links, form=Form.REFERENCE) if one.target)
+        if not targets:
+            return {}
+        documents = seen.find(Criteria(entry_uuids=targets, on_demand=True), form=Form.REFERENCE)
     return {
         one.entry_uuid: (one.entry_uuid.removeprefix(UUID_PREFIX), one.logical_id.removeprefix(UUID_PREFIX))
         for one in documents

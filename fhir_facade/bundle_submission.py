@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from access_policy.visibility import visibility
+from access_policy.visibility import Purpose
 from fhir_facade.bundle_folders import folder_members, updated_folder
 from fhir_facade.document_list import from_folder_list, from_submission_set_list
 from fhir_facade.document_reference import from_document_reference
@@ -255,7 +255,8 @@ _KINDS: Mapping[str, type[RegistryObject]] = {"DocumentReference": DocumentEntry
 def _stored(mapping: Mapping65, criteria: Criteria) -> str | None:
     patients = mapping.patients
     criteria = replace(criteria, on_demand=True)
-    found = patients.registry.find(criteria, visibility(patients.caller), Page(size=1), Form.REFERENCE)
+    with patients.registry.seen_by(patients.caller, Purpose.CHANGE) as seen:
+        found = seen.find(criteria, Page(size=1), Form.REFERENCE)
     return found[0].entry_uuid if found else None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
+from access_policy.visibility import Purpose
 from fhir_facade.operation_outcome import kept_elsewhere, not_found, unavailable
 from registry import repository_questions
 from registry.criteria import Criteria, Form, Page
@@ -59,7 +59,8 @@ def handle(
     if not is_uuid_urn(entry_uuid):
         raise not_found()
     criteria = Criteria(logical_ids=(entry_uuid,), on_demand=True)
-    found = registry.find(criteria, visibility(caller), Page(size=1), Form.REFERENCE)
+    with registry.seen_by(caller, Purpose.READ) as snapshot:
+        found = snapshot.find(criteria, Page(size=1), Form.REFERENCE)
     unique_id = found[0].unique_id if found else None
     if not unique_id:
         raise not_found()

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
+from access_policy.visibility import claimed
 from fhir_facade.read_people import authority_of, read_cx
 from registry import patient_resources
 from registry.sql.patient_resources import PatientRow
@@ -72,7 +72,7 @@ class Patients:
         return self.of_identifier(system, value) if bar and len(query) == 1 else None
 
     def _may_know(self, patient: PatientRow) -> bool:
-        return visibility(self.caller).admits(patient.patient_id.key)
+        return claimed(self.caller).admits(patient.patient_id.key)
 
 
 def domain_identifier(resource: Mapping[str, Any], domain: AffinityDomain) -> CX | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
 from portable_media.history import History, Versioned, is_whole, logical_id_of, version_of
 from registry.criteria import Criteria
 from registry.store import Registry, Snapshot
@@ -60,7 +59,7 @@ class Record:
 
 def record_of(registry: Registry, patient_id: CX, caller: Caller, *, deprecated_too: bool = False) -> Record:
     """What the caller may see of a patient's record, from one committed state; stable documents only."""
-    with registry.snapshot(visibility(caller)) as snapshot:
+    with registry.seen_by(caller) as snapshot:
         things = [thing for kind in _KINDS for thing in _read(snapshot, kind, patient_id)]
     return _Assembly(things, deprecated_too=deprecated_too).record()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
+from access_policy.visibility import claimed
 from xds.datatypes import CX
 from xds.errors import ErrorCode, RegistryError
 
@@ -14,7 +14,7 @@ OTHER_PATIENT = RegistryError(
 
 def claim_rules(caller: Caller, patients: Iterable[CX | None]) -> Iterator[RegistryError]:
     """The patients of a change are those the caller's assertion is about; one text whichever of them is not."""
-    seen = visibility(caller)
+    seen = claimed(caller)
     is_proved = caller.credentials is not None
     if is_proved and not all(one is None or seen.admits(one.key) for one in patients):
         yield OTHER_PATIENT

@@ -16,6 +16,7 @@ from registry.life_cycle import (
     tell,
     touch_folders,
 )
+from registry.permissions import facts_known_to, feed_rules
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.ebrim.attributes import SubmissionKind
@@ -47,12 +48,14 @@ def handle(
     patient_id = None if owner is None else owner.patient_id
     patient_key = registry.lock(unit, patient_id, _unique_ids(submission.objects))
     facts = _facts(registry, unit, submission.objects, patient_is_known=patient_key is not None)
+    facts = facts_known_to(registry, unit, facts, submission, caller)
     errors = [
         *reading.errors,
         *object_rules(submission, kind, registry.domain, reading.unreadable),
         *reference_rules(submission, registry.domain),
         *state_rules(submission, facts),
         *claim_rules(caller, (patient_id,)),
+        *feed_rules(registry, unit, submission, caller),
     ]
     if errors or patient_key is None:
         raise Rejected(errors)

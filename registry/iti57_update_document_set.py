@@ -9,6 +9,7 @@ from access_policy.caller import Caller
 from registry.answers import submission_answer
 from registry.claims import claim_rules
 from registry.life_cycle import identified, tell
+from registry.permissions import change_rules, update_known_to
 from registry.store import Registry
 from registry.versions import Change, updated
 from storage.unit_of_work import UnitOfWork
@@ -37,12 +38,14 @@ def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Calle
     operations = operations_of(reading.submission)
     keys = lock(registry, unit, operations)
     facts = update_facts(registry, unit, operations, known=keys)
+    facts = update_known_to(registry, unit, facts, caller)
     errors = [
         *reading.errors,
         *object_rules(reading.submission, KIND, registry.domain, reading.unreadable),
         *operation_rules(operations),
         *update_rules(operations, facts),
         *claim_rules(caller, _patients(operations, facts)),
+        *change_rules(registry, unit, operations, facts, caller),
     ]
     owner = operations.submission_set
     if errors or owner is None or owner.patient_id is None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
+from access_policy.visibility import Purpose
 from registry.criteria import Criteria, Form, Found
 from registry.sql import queue, stored_entries, submissions
 from registry.sql.stored_entries import Position, StoredEntry, page_of_entries
@@ -11,9 +11,12 @@ from registry.store import Registry
 
 
 def readable(registry: Registry, caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
-    """Those of the DocumentUniqueIds whose entries the caller may see."""
+    """Those of the DocumentUniqueIds whose documents the caller may read."""
+    if not unique_ids:
+        return frozenset()
     criteria = Criteria(unique_ids=tuple(sorted(unique_ids)), on_demand=True)
-    found = registry.find(criteria, visibility(caller), form=Form.REFERENCE) if unique_ids else ()
+    with registry.seen_by(caller, Purpose.READ) as snapshot:
+        found = snapshot.find(criteria, form=Form.REFERENCE)
     return frozenset(one.unique_id for one in found if one.unique_id)
 
 

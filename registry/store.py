@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from access_policy.caller import Caller
-from access_policy.visibility import Visibility
+from access_policy.policy import OPEN_POLICY, Policy
+from access_policy.visibility import Purpose, Visibility
 from audit.recorder import NO_RECORDER, Recorder
 from registry.criteria import ALL, Criteria, Form, Found, Page
 from registry.sql import facts, find, held, identities, merges, objects
@@ -91,12 +92,15 @@ class Registry:
         now: Callable[[], str],
         recorder: Recorder = NO_RECORDER,
         watcher: Watcher = NO_WATCHER,
+        policy: Policy = OPEN_POLICY,
     ) -> None:
         """`now` gives the time as DTM of 14 digits, UTC; `render_fhir` takes it as the time of the change.
 
-        `recorder` keeps the audit records of what changes here, `watcher` follows it.
+        `recorder` keeps the audit records of what changes here, `watcher` follows it; `policy` says who sees and does
+        what.
         """
         self.units, self.domain, self.now, self.recorder, self.watcher = units, domain, now, recorder, watcher
+        self.policy = policy
         self._render_fhir, self._keys = render_fhir, Keys()
 
     @contextmanager
@@ -104,6 +108,12 @@ class Registry:
         """Several questions answered from one committed state."""
         with self.units.read() as connection:
             yield Snapshot(connection, visibility)
+
+    @contextmanager
+    def seen_by(self, caller: Caller, purpose: Purpose = Purpose.SEARCH) -> Iterator[Snapshot]:
+        """The same as far as the policy lets the caller see; what it asks of the record is of that state too."""
+        with self.units.read() as connection:
+            yield Snapshot(connection, self.policy.visibility(connection, caller, purpose))
 
     def find(
         self,
@@ -187,6 +197,14 @@ class Registry:
             row |= self._renderings(thing, shown)
             rows.append(row | {"visible_from": self._visible_from(unit, patient_key, thing)})
         objects.add(unit.connection, things, rows)
+        for thing, row in zip(things, rows, strict=True):
+            self._share_restrictions(unit, thing, row)
+
+    def _share_restrictions(self, unit: UnitOfWork, thing: RegistryObject, row: Mapping[str, Any]) -> None:
+        """Earlier versions of a document are seen as its newest is."""
+        if isinstance(thing, DocumentEntry) and (thing.version or 1) > 1:
+            shared = {name: row[name] for name in ("traits", "visible_from") if name in row}
+            objects.spread(unit.connection, thing.logical_id or thing.entry_uuid, shared)
 
     def _visible_from(self, unit: UnitOfWork, patient_key: int, thing: RegistryObject) -> str | None:
         """A later version of a hidden document opens when the first one would have."""
@@ -218,6 +236,8 @@ class Registry:
         links = self._links_from(unit, stored.key[0], thing)
         changed = objects.columns_of(thing, is_current=current) | self._renderings(thing, links)
         objects.rewrite(unit.connection, stored.key, changed)
+        if current:
+            self._share_restrictions(unit, thing, changed)
 
     def render_again(self, unit: UnitOfWork, entry_uuids: Collection[str]) -> None:
         """Render objects whose associations changed."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,9 +20,20 @@ from carnet.address import address_of
 from carnet.application import application
 from carnet.audit_wiring import started_audit
 from carnet.authentication import PeerCertificate
+from carnet.clock import true_time
 from carnet.mllp_door import Attendant, open_port
+from carnet.record_opening import open_known
+from carnet.record_wiring import open_records
 from carnet.settings import Settings, load
 from carnet.wiring import open_actors, open_registry
+from dmp import rights
+from dmp.actor import OPERATOR
+from dmp.life import Opening
+from dmp.record import Channel, HolderKind
+from dmp.rights import Whom
+from registry.store import Registry
+from storage.unit_of_work import UnitOfWork
+from tests import sts
 from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY
 from xds.datatypes import CX
 
@@ -316,5 +327,23 @@ def know_patients(settings: Settings, *patients: CX) -> None:
     try:
         for patient in patients or (PATIENT, OTHER_PATIENT):
             registry.units.write(lambda unit, patient=patient: registry.add_patient(unit, patient))
+        if settings.security == "mtls" and settings.domain == "dmp":
+            _open_records(settings, registry, patients or (PATIENT, OTHER_PATIENT))
     finally:
         registry.units.close()
+
+
+def _open_records(settings: Settings, registry: Registry, patients: Collection[CX]) -> None:
+    """Open records that let those read whom tests send: the policy of the dmp domain gives nothing without one."""
+    dmp, now = open_records(settings), true_time()
+    opening = Opening(channel=Channel.RECEPTION, how="test")
+    readers = [Whom(id=one.identifier) for one in (sts.DOCTOR, sts.NURSE)]
+    readers.append(Whom(id=sts.CLINIC.identifier, kind=HolderKind.STRUCTURE))
+
+    def work(unit: UnitOfWork) -> None:
+        for patient in patients:
+            open_known(registry, dmp, unit, patient.key, opening, by=OPERATOR, now=now)
+            for reader in readers:
+                rights.authorise(dmp, unit, patient.key, reader, by=OPERATOR, now=now)
+
+    registry.units.write(work)

@@ -29,7 +29,7 @@ CLAIMS = ("NameID", "role", "resource-id", "Audience")
 FORGED = {
     "NameID": "3690000014/intrus",
     "role": "60",
-    "resource-id": "185057800608436^^^&1.2.250.1.213.1.4.10&ISO^NH",
+    "resource-id": "185057800608491^^^&1.2.250.1.213.1.4.10&ISO^NH",
     "Audience": "https://ailleurs.example/",
 }
 ORIGINAL_ID = "_orig"

@@ -76,6 +76,12 @@ def representatives(connection: Connection, key: int) -> list[Representative]:
     ]
 
 
+def representatives_of(connection: Connection, patient: str) -> list[Representative]:
+    """The same of the record of the person with this CX key."""
+    statement = select(dmp_record.c.record_key).where(dmp_record.c.patient == patient)
+    return [one for key in connection.execute(statement).scalars() for one in representatives(connection, key)]
+
+
 def dependants(connection: Connection, patient: str) -> list[str]:
     """CX keys of those for whom this person acts, or acted."""
     statement = (

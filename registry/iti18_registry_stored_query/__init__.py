@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from lxml import etree
 
 from access_policy.caller import Caller
-from access_policy.visibility import visibility
 from registry.criteria import Form, Found
 from registry.iti18_registry_stored_query import find, get_by_id, get_contents, get_related
 from registry.iti18_registry_stored_query.answer import DEFAULT_LIMITS, Answer, ResultLimits
@@ -70,7 +69,7 @@ def handle(
     Raises Rejected for too many results, or results of several patients.
     """
     form = Form.EBRIM if query.return_type is ReturnType.LEAF_CLASS else Form.REFERENCE
-    with registry.snapshot(visibility(caller)) as snapshot:
+    with registry.seen_by(caller) as snapshot:
         answer = Answer(snapshot, form, limits.of(query.return_type))
         _QUERIES[query.query.id](answer, query)
     if query.query.single_patient and form is Form.EBRIM:

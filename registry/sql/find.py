@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import Dialect
 
-from access_policy.visibility import EVERYTHING, Visibility
+from access_policy.visibility import Visibility
 from registry.criteria import (
     Criteria,
     Form,
@@ -32,7 +32,7 @@ from registry.criteria import (
     Page,
     TimeCriterion,
 )
-from registry.sql import identities
+from registry.sql import identities, visible
 from registry.sql.having import Having, wanted
 from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.places import Places
@@ -62,11 +62,11 @@ def find(
     connection: Connection, places: Places, criteria: Criteria, visibility: Visibility, page: Page, form: Form
 ) -> tuple[Found, ...]:
     """The objects that fit and may be seen, in the order of the page."""
-    if criteria.patient is not None and visibility.admits(criteria.patient):
-        visibility = EVERYTHING  # of that patient, of whom all is asked
-    rows = _rows_of_kept_statement(connection, places, criteria, page, form) if visibility.everything else None
+    if criteria.patient is not None and not visibility.admits(criteria.patient):
+        return ()
+    rows = _rows_of_kept_statement(connection, places, criteria, visibility, page, form)
     if rows is None:
-        condition = _condition(_place(places, criteria), criteria, visibility)
+        condition = _condition(_place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind))
         rows = connection.execute(_selected(condition, criteria, page, form)).fetchall()
     found = tuple(starmap(Found, rows))
     if criteria.kind is not DocumentEntry:  # what refers to a document may belong to another patient
@@ -75,34 +75,45 @@ def find(
 
 
 def _rows_of_kept_statement(
-    connection: Connection, places: Places, criteria: Criteria, page: Page, form: Form
+    connection: Connection, places: Places, criteria: Criteria, visibility: Visibility, page: Page, form: Form
 ) -> Sequence[Any] | None:
     """What most questions are: about one patient, or one id that one object has. None for any other question."""
     if page.after is not None or _others(criteria) != _nothing_else:
         return None
     ids = [(name, value) for name, values in zip(_IDS, _ids(criteria), strict=True) for value in values]
+    values = visible.values(visibility)
     if criteria.patient is not None and not ids:
         cx = CX(criteria.patient)
-        prepared = _prepared(connection.dialect, _plain(criteria), "", page, form)
-        return prepared.rows(connection, authority=cx.authority, identifier=cx.id)
+        prepared = _prepared(connection.dialect, _plain(criteria), visible.shape(visibility), "", page, form)
+        return prepared.rows(connection, authority=cx.authority, identifier=cx.id, **values)
     if criteria.patient is not None or len(ids) != 1:
         return None
     ((name, value),) = ids
-    place = places.only(value)
+    place = places.only(value, or_nowhere=visibility.grants is not None)
     if place is None:
         return None
-    prepared = _prepared(connection.dialect, _plain(criteria), name, page, form)
-    return prepared.rows(connection, patient_key=place[0], object_key=place[1], value=value)
+    prepared = _prepared(connection.dialect, _plain(criteria), visible.shape(visibility), name, page, form)
+    if visibility.patient:
+        values |= visible.patient_values(visibility)
+    return prepared.rows(connection, patient_key=place[0], object_key=place[1], value=value, **values)
 
 
-@lru_cache(maxsize=256)
-def _prepared(dialect: Dialect, plain: tuple[Any, ...], name: str, page: Page, form: Form) -> Prepared:
-    """The statement for any one patient, or for any one id in this field, by these values of `_PLAIN`."""
+@lru_cache(maxsize=1024)
+def _prepared(
+    dialect: Dialect, plain: tuple[Any, ...], visibility: Visibility, name: str, page: Page, form: Form
+) -> Prepared:
+    """The statement for any one patient, or for any one id in this field, by these values of `_PLAIN`.
+
+    For one patient the visibility is that patient's; its values are given when the statement is run.
+    """
     given = dict(zip(_PLAIN, plain, strict=True)) | ({name: (bindparam("value", ""),)} if name else {})
     criteria = Criteria(**given)
-    of_patient = _o.patient_key == identities.key_of_patient().scalar_subquery()
-    place = _place(_AnyPlace(), criteria) if name else of_patient
-    return prepare(_selected(_condition(place, criteria, EVERYTHING), criteria, page, form), dialect)
+    patient = identities.key_of_patient().scalar_subquery()
+    seen = visible.shown(visibility, criteria.kind, patient)
+    if name and visibility.patient:
+        seen = and_(_o.patient_key == patient, seen)
+    place = _place(_AnyPlace(), criteria) if name else _o.patient_key == patient
+    return prepare(_selected(_condition(place, criteria, seen), criteria, page, form), dialect)
 
 
 class _AnyPlace:
@@ -129,7 +140,7 @@ def _selected(condition: ColumnElement[bool], criteria: Criteria, page: Page, fo
 
 def count(connection: Connection, places: Places, criteria: Criteria, visibility: Visibility) -> int:
     """How many objects fit and may be seen."""
-    condition = _condition(_place(places, criteria), criteria, visibility)
+    condition = _condition(_place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind))
     return connection.execute(select(func.count()).select_from(registry_object).where(condition)).scalar_one()
 
 
@@ -143,30 +154,19 @@ def _paged(statement: Select[Any], page: Page, criteria: Criteria) -> Select[Any
     return statement if page.size is None else statement.limit(page.size)
 
 
-def _condition(place: ColumnElement[bool], criteria: Criteria, visibility: Visibility) -> ColumnElement[bool]:
+def _condition(place: ColumnElement[bool], criteria: Criteria, may_be_seen: ColumnElement[bool]) -> ColumnElement[bool]:
     """What the WHERE says. What may be seen is part of it, so that nothing else is counted or gone on from."""
     having = Having(criteria)
     return and_(
-        _may_be_seen(visibility),
         place,
         _o.kind == KINDS[criteria.kind],
         *_columns(criteria),
         *_document_columns(criteria),
+        may_be_seen,
         *(part for criterion in criteria.times for part in _time(criterion)),
         *(having(criterion) for criterion in wanted(criteria)),
         *(_not_all(having(criterion) for criterion in group) for group in criteria.excluded),
     )
-
-
-def _may_be_seen(visibility: Visibility) -> ColumnElement[bool]:
-    """Everything, the objects of one patient, or nothing."""
-    if visibility.everything:
-        return true()
-    if not visibility.patient:
-        return false()
-    cx = CX(visibility.patient)
-    key = identities.key_of_patient().params(authority=cx.authority, identifier=cx.id)
-    return _o.patient_key == key.scalar_subquery()
 
 
 def _not_all(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:

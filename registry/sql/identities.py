@@ -19,6 +19,7 @@ from storage.prepared import Prepared, prepare
 from xds.datatypes import CX
 
 IN_REGISTRY = 0
+NOWHERE = (0, 0)
 NO_OBJECT = 0  # object key of a row that only says which patient an identifier concerns
 _ROWS = select(identity.c.value, identity.c.patient_key, identity.c.object_key)
 _UPSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}

@@ -1,10 +1,11 @@
 """Writing registry objects: rows, identities and searchable values."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal_column, or_, select, update
 
+from access_policy.document_facts import author_ids, structure_ids, traits_of
 from registry.sql import identities
 from registry.sql.identities import IN_REGISTRY, NO_OBJECT
 from registry.sql.lists import one_of, one_of_pairs
@@ -14,6 +15,7 @@ from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Sub
 from xds.vocabulary import AvailabilityStatus, DocumentAvailability, ObjectType
 
 _o = registry_object.c
+_LISTS = ("confidentiality_code", "event_code_list", "code_list", "reference_id_list")
 
 
 def row_of(thing: RegistryObject, *, patient_key: int, object_key: int, submission_key: int) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def row_of(thing: RegistryObject, *, patient_key: int, object_key: int, submissi
         "is_current": True,
         "is_on_demand": False,
         "is_offline": False,
+        "traits": 0,
         "version": thing.version or 1,
         "entry_uuid": thing.entry_uuid,
         "logical_id": thing.logical_id or thing.entry_uuid,
@@ -55,6 +58,7 @@ def _document_columns(entry: DocumentEntry) -> dict[str, Any]:
         "unique_id": entry.unique_id,
         "is_on_demand": entry.object_type is ObjectType.ON_DEMAND,
         "is_offline": entry.document_availability is DocumentAvailability.OFFLINE,
+        "traits": int(traits_of(entry)),
         "hash": entry.hash,
         "size": entry.size,
         "creation_time": _time(entry.creation_time),
@@ -85,16 +89,18 @@ def _time(value: DTM | None) -> str | None:
 
 def values_of(thing: RegistryObject) -> Iterator[tuple[int, str]]:
     """(attribute, value) of the searchable attributes with several values, each once."""
-    found: dict[tuple[int, str], None] = {}
-    for name, number in VALUE_ATTRIBUTES.items():
-        if name == "author_person":
-            people = (author.author_person for author in getattr(thing, "author", ()))
-            values: Sequence[object] = [person for person in people if person is not None]
-        else:
-            values = getattr(thing, name, ())
-        for value in values:
-            found[number, normalised(str(value))] = None
+    found = {(VALUE_ATTRIBUTES[name], normalised(str(value))): None for name, value in _values(thing)}
     yield from found
+
+
+def _values(thing: RegistryObject) -> Iterator[tuple[str, object]]:
+    for name in _LISTS:
+        yield from ((name, value) for value in getattr(thing, name, ()))
+    authors = getattr(thing, "author", ())
+    yield from (("author_person", one.author_person) for one in authors if one.author_person is not None)
+    if isinstance(thing, DocumentEntry):
+        yield from (("author_id", one) for one in author_ids(authors))
+        yield from (("structure_id", one) for one in structure_ids(authors))
 
 
 def identities_of(thing: RegistryObject, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -177,7 +183,23 @@ def _references_across_patients(
 def columns_of(thing: RegistryObject, *, is_current: bool) -> dict[str, Any]:
     """The columns that follow from the object itself, to rewrite a row with."""
     status = STATUSES[thing.availability_status or AvailabilityStatus.APPROVED]
-    return {"status": status, "is_current": is_current, **_columns_of(thing)}
+    columns = {"status": status, "is_current": is_current, **_columns_of(thing)}
+    if not is_current:  # its newest version says what it has
+        columns.pop("traits", None)
+    return columns
+
+
+def spread(connection: Connection, logical_id: str, columns: Mapping[str, Any]) -> None:
+    """Give every version of a document what decides who sees it."""
+    for versions in _versions(connection, logical_id):
+        connection.execute(update(registry_object).where(versions).values(**columns))
+
+
+def _versions(connection: Connection, logical_id: str) -> Iterator[ColumnElement[bool]]:
+    """The versions of a logical object, patient by patient: the first by its key, the few later ones by their index."""
+    for patient, key in identities.rows_of(connection, [logical_id]).get(logical_id, ()):
+        later = and_(_o.version > literal_column("1"), _o.logical_id == logical_id)
+        yield and_(_o.patient_key == patient, or_(_o.object_key == key, later))
 
 
 def rewrite(connection: Connection, key: tuple[int, int], changed: dict[str, Any]) -> None:

@@ -32,9 +32,15 @@ class Places:
         """(patient key, object key) by entryUUID; by uniqueId one object of each patient that has any."""
         return sorted(row for row in self._identities(values) if row[1] != identities.NO_OBJECT)
 
-    def only(self, value: str) -> tuple[int, int] | None:
-        """The place of the one object with this id; None when there is none, or the id concerns anything else."""
+    def only(self, value: str, *, or_nowhere: bool = False) -> tuple[int, int] | None:
+        """The place of the one object with this id; None when there is none, or the id concerns anything else.
+
+        `or_nowhere`: an unknown id has a place where nothing is, so that it is looked for as long as one that may not
+        be seen.
+        """
         rows = self._identities((value,))
+        if or_nowhere and not rows:
+            return identities.NOWHERE
         place = rows.pop() if len(rows) == 1 else None
         return None if place is None or place[1] == identities.NO_OBJECT else place
 

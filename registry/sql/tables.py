@@ -83,6 +83,7 @@ registry_object = Table(
     Column("service_stop_time", String(14)),
     Column("update_time", String(14)),
     Column("visible_from", String(14)),
+    Column("traits", SmallInteger, nullable=False, server_default=text("0")),
     Column("hash", String(40)),
     Column("class_code", String),
     Column("type_code", String),
@@ -115,6 +116,8 @@ VALUE_ATTRIBUTES = {
     "code_list": 3,
     "author_person": 4,
     "reference_id_list": 5,
+    "author_id": 6,
+    "structure_id": 7,
 }
 # Those that a question across patients may start from, and that have an index for it.
 ACROSS_PATIENTS = ("event_code_list", "code_list", "reference_id_list")
@@ -135,7 +138,7 @@ object_value = Table(
         "value",
         where=IS_ACROSS_PATIENTS,
     ),
-    comment="Searchable attributes with several values: codes, author persons, reference ids",
+    comment="Searchable attributes with several values: codes, author persons, reference ids, ids of authors",
 )
 
 queued_submission = Table(

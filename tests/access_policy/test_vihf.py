@@ -191,7 +191,7 @@ def test_one_value_where_one_is_expected() -> None:
             if one.get("Name").endswith("resource-id"):
                 etree.SubElement(
                     one, f"{{{SAML}}}AttributeValue"
-                ).text = "185057800608436^^^&1.2.250.1.213.1.4.10&ISO^NH"
+                ).text = "185057800608491^^^&1.2.250.1.213.1.4.10&ISO^NH"
 
     assert sts.refusal(sts.envelope(sts.resigned(change))).reason is Reason.ATTRIBUTE
 

@@ -11,7 +11,7 @@ from access_policy.caller import Caller, Kind
 from access_policy.permission import permits
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import SAML
-from access_policy.visibility import EVERYTHING, Visibility, visibility
+from access_policy.visibility import EVERYTHING, Visibility, claimed
 from carnet.pki import Use
 from carnet.settings import SettingsError
 from carnet.trust_folder import read_providers
@@ -85,8 +85,8 @@ def test_s24_two_patients_in_one_assertion_are_refused() -> None:
 
 def test_what_an_assertion_names_bounds_what_is_seen() -> None:
     caller = accepted(xua.ACCEPTED["valid"]())
-    assert visibility(caller) == Visibility(everything=False, patient=PATIENT.key)
-    assert visibility(replace(caller, patient_id=None)) == EVERYTHING
+    assert claimed(caller) == Visibility(everything=False, patient=PATIENT.key)
+    assert claimed(replace(caller, patient_id=None)) == EVERYTHING
 
 
 def test_s21_an_issuer_is_believed_with_its_own_keys_only() -> None:

@@ -250,7 +250,7 @@ def find(server: Server, _trail: Trail) -> list[Golden]:
 
 
 APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
-OTHER = CX(f"185057800608436^^^&{TEST_INS}&ISO")
+OTHER = CX(f"185057800608491^^^&{TEST_INS}&ISO")
 FOR_MULTIPLE_PATIENTS = "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f"
 MULTI = "urn:ihe:iti:2009:MultiPatientStoredQuery"
 

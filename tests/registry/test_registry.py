@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from access_policy.caller import OPEN_CALLER, Caller
-from access_policy.visibility import EVERYTHING, NOTHING, Visibility, visibility
+from access_policy.visibility import EVERYTHING, NOTHING, Visibility, claimed
 from registry import iti18_registry_stored_query as iti18
 from registry import iti42_register_document_set_b as iti42
 from registry.criteria import CodeCriterion, CodePattern, Criteria, Form, LikeCriterion, Order, Page, TimeCriterion
@@ -96,7 +96,7 @@ def test_a_uuid_given_by_the_sender_is_kept(registry: Registry) -> None:
 
 def test_nobody_but_the_open_caller_sees_anything_without_proof(registry: Registry) -> None:
     registered(registry)
-    stranger = visibility(Caller(name="stranger"))
+    stranger = claimed(Caller(name="stranger"))
     assert stranger == NOTHING
     assert registry.find(of_patient(), stranger) == ()
     with registry.snapshot(stranger) as snapshot:

@@ -1,13 +1,13 @@
 """Patients as FHIR fed them.
 
-Revision ID: 0010_patients
+Revision ID: 0011_patients
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010_patients"
-down_revision = "0009_directory"
+revision = "0011_patients"
+down_revision = "0010_policy"
 branch_labels = None
 depends_on = None
 

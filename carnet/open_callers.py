@@ -1,0 +1,66 @@
+"""Callers of an open server: nobody is asked who they are; whoever says so by a VIHF is taken at their word.
+
+The signature is not read: with `--security open`, on loopback, tools and tests try what the policy lets a professional
+do, without certificates and with a clock that they move. ADR 0010.
+"""
+
+from dataclasses import replace
+from wsgiref.types import WSGIEnvironment
+
+from lxml import etree
+
+from access_policy.assertion import read_assertion
+from access_policy.caller import OPEN_CALLER, Caller, Peer
+from access_policy.refusals import Reason, Refused
+from access_policy.security_header import SAML, WSSE
+from access_policy.vihf import told_caller
+from carnet.authentication import CallerOfMessage, CallerOfRequest, OnRefusal, fault_of, read_vihf_rules
+from carnet.domains import wire_name
+from carnet.fhir_callers import as_message, refused_token
+from carnet.settings import Settings
+from soap.wire import DMP
+
+_SECURITY = f"{{{WSSE}}}Security"
+_ASSERTION = f"{{{SAML}}}Assertion"
+
+
+def open_callers(settings: Settings, on_refusal: OnRefusal) -> tuple[CallerOfMessage, CallerOfRequest]:
+    """Whom SOAP and FHIR serve with `--security open`. Raises SettingsError."""
+    if settings.domain != "dmp":
+        return (lambda environ, _envelope: _open(environ)), _open
+    rules, tells_certificate = read_vihf_rules(settings), wire_name(settings) == DMP.name
+
+    def told(environ: WSGIEnvironment, envelope: etree._Element) -> Caller:
+        assertions = [one for header in envelope.iter(_SECURITY) for one in header.iterchildren(_ASSERTION)]
+        if not assertions:
+            return _open(environ)
+        if len(assertions) > 1:
+            raise Refused(Reason.HEADER, f"found {len(assertions)} assertions, expected one")
+        return replace(told_caller(read_assertion(assertions[0]), rules), peer=_peer(environ))
+
+    def of_message(environ: WSGIEnvironment, envelope: etree._Element) -> Caller:
+        try:
+            return told(environ, envelope)
+        except Refused as refused:
+            on_refusal(refused, _peer(environ))
+            raise fault_of(refused, tells_certificate=tells_certificate) from None
+
+    def of_request(environ: WSGIEnvironment) -> Caller:
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        if not authorization.lower().startswith("bearer "):
+            return _open(environ)
+        try:
+            return told(environ, as_message(authorization))
+        except Refused as refused:
+            on_refusal(refused, _peer(environ))
+            raise refused_token() from None
+
+    return of_message, of_request
+
+
+def _open(environ: WSGIEnvironment) -> Caller:
+    return replace(OPEN_CALLER, peer=_peer(environ))
+
+
+def _peer(environ: WSGIEnvironment) -> Peer:
+    return Peer(address=environ.get("REMOTE_ADDR", ""))
