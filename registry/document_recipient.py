@@ -175,7 +175,8 @@ def _queue_rules(unit: UnitOfWork, owner: SubmissionSet | None) -> Iterator[Regi
     if owner is not None and owner.unique_id and queue.find(unit.connection, owner.unique_id) is not None:
         yield RegistryError(
             code=ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY,
-            context=f"{named(owner)}: uniqueId {owner.unique_id}: already used by a SubmissionSet that waits",
+            context=f"{named(owner)}: uniqueId {owner.unique_id}: found it already used by a SubmissionSet that waits, "
+            "expected a new one",
         )
 
 
@@ -197,7 +198,9 @@ def match(registry: Registry, unit: UnitOfWork, unique_id: str, patient_id: CX, 
     """
     row = queue.find(unit.connection, unique_id)
     if row is None:
-        context = f"SubmissionSet uniqueId {unique_id}: found no submission that waits for its patient under it"
+        context = (
+            f"SubmissionSet uniqueId {unique_id}: found none that waits under it, expected one of `recipient list`"
+        )
         raise Rejected([RegistryError(code=ErrorCode.REGISTRY, context=context)])
     reading = Reading(submission=given_to(_read(row).submission, patient_id))
     things = iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.RECEIVE)

@@ -123,7 +123,7 @@ def _state_rules(name: str, patient_id: CX, known: KnownPatient | None) -> Itera
     if known is None:
         yield _error(name, ErrorCode.UNKNOWN_PATIENT_ID, f"found {patient_id.key}, expected a known patient")
     elif known.merged_into is not None:
-        context = f"found {patient_id.key}, which was already merged into another"
+        context = f"found {patient_id.key}, which was already merged into another, expected a patient of today"
         yield _error(name, ErrorCode.UNKNOWN_PATIENT_ID, context)
 
 

@@ -132,7 +132,7 @@ class Registry:
         """
         known = identities.known_patient(unit.connection, patient_id.key)
         if known is not None and known.merged_into is not None:
-            context = f"patient {patient_id.key}: found one that was merged into another, which cannot be undone"
+            context = f"patient {patient_id.key}: found one merged into another for good, expected the surviving one"
             raise Rejected([RegistryError(code=ErrorCode.UNKNOWN_PATIENT_ID, context=context, location="patient")])
         if known is not None:
             return False

@@ -182,10 +182,10 @@ def _pairing_rules(reading: Reading, blobs: Mapping[str, IncomingBlob]) -> Itera
     """P1: every stable DocumentEntry has its Document and every Document its DocumentEntry."""
     stable = {e.entry_uuid for e in reading.submission.document_entries if e.object_type is ObjectType.STABLE}
     for identifier in sorted(stable - blobs.keys()):
-        context = f"DocumentEntry {identifier}: found no Document with this id"
+        context = f"DocumentEntry {identifier}: found no Document with this id, expected one for each stable entry"
         yield RegistryError(code=ErrorCode.MISSING_DOCUMENT, context=context)
     for identifier in sorted(blobs.keys() - {e.entry_uuid for e in reading.submission.document_entries}):
-        context = f"Document {identifier}: found no DocumentEntry with this id"
+        context = f"Document {identifier}: found no DocumentEntry with this id, expected one for each Document"
         yield RegistryError(code=ErrorCode.MISSING_DOCUMENT_METADATA, context=context)
 
 
@@ -251,17 +251,18 @@ def _metadata_error(context: str) -> RegistryError:
 
 
 def _duplicate_document(document: Provided) -> RegistryError:
-    context = f"Document {document.id}: found the same id on several Documents"
+    context = f"Document {document.id}: found the same id on several Documents, expected each once"
     return RegistryError(code=ErrorCode.REPOSITORY_DUPLICATE_UNIQUE_ID_IN_MESSAGE, context=context)
 
 
 def _unreferenced_part(part: Part) -> RegistryError:
-    context = f"MIME part {part.content_id[:100]!r}: found no Document that refers to it"
+    context = f"MIME part {part.content_id[:100]!r}: found no Document that refers to it, expected one"
     return RegistryError(code=ErrorCode.MISSING_DOCUMENT_METADATA, context=context)
 
 
 def _missing_part(document: Provided) -> RegistryError:
-    context = f"Document {document.id}: found no MIME part for {(document.href or '')[:100]!r}"
+    href = (document.href or "")[:100]
+    context = f"Document {document.id}: found no MIME part for {href!r}, expected one with this Content-ID"
     return RegistryError(code=ErrorCode.MISSING_DOCUMENT, context=context)
 
 

@@ -100,9 +100,8 @@ def _deliver(
     repository: Repository, request: DocumentRequest, document: Found | None, allowance: Allowance
 ) -> Delivered | RegistryError:
     if request.repository_unique_id != repository.unique_id:
-        return request.error(
-            ErrorCode.UNKNOWN_REPOSITORY_ID, "found a RepositoryUniqueId that is not this repository's"
-        )
+        found = f"found RepositoryUniqueId {request.repository_unique_id[:64]!r}, expected {repository.unique_id}"
+        return request.error(ErrorCode.UNKNOWN_REPOSITORY_ID, found)
     if document is None:
         return request.error(ErrorCode.DOCUMENT_UNIQUE_ID, "no such document is available to this requester")
     if isinstance(document, NotAssembled):

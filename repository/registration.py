@@ -136,7 +136,8 @@ def other_octets(documents: Mapping[str, StoredDocument], known: Iterable[Stored
     held = {one.unique_id: one for one in known}
     for entry_uuid, one in documents.items():
         other = held.get(one.unique_id, one)
-        context = f"DocumentEntry {entry_uuid}: uniqueId {one.unique_id}: held here with other octets"
+        found = "found other octets than are held here, expected the same"
+        context = f"DocumentEntry {entry_uuid}: uniqueId {one.unique_id}: {found}"
         if other.sha256 != one.sha256:
             yield RegistryError(code=ErrorCode.NON_IDENTICAL_HASH, context=context)
         if other.size != one.size:

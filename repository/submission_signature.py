@@ -60,7 +60,7 @@ class SignatureRules:
         elif entries:
             yield from self._of(entries[0], submission, contents)
         elif self.demand is Demand.REQUIRED:
-            yield _error("found no signature entry (typeCode E1762^^ASTM), one is required here")
+            yield _error("found no signature entry, expected one (typeCode E1762^^ASTM)")
 
     def _of(self, entry: DocumentEntry, submission: Submission, contents: Contents) -> Iterator[RegistryError]:
         digest = contents.digests.get(entry.entry_uuid)

@@ -140,9 +140,8 @@ def _update_rules(update: MetadataUpdate) -> Iterator[RegistryError]:
         )
         return
     if member is None:
-        yield error(
-            ErrorCode.METADATA_UPDATE_OPERATION, thing, f"{named(thing)}: found no HasMember from the SubmissionSet"
-        )
+        context = f"{named(thing)}: found no HasMember from the SubmissionSet, expected one"
+        yield error(ErrorCode.METADATA_UPDATE_OPERATION, thing, context)
         return
     if not member.previous_version:
         for code in (ErrorCode.METADATA_UPDATE_OPERATION, ErrorCode.METADATA_VERSION):
@@ -156,9 +155,8 @@ def _update_rules(update: MetadataUpdate) -> Iterator[RegistryError]:
         yield error(ErrorCode.METADATA_UPDATE_OPERATION, thing, context)
     for name, value in (("NewStatus", member.new_status), ("OriginalStatus", member.original_status)):
         if value is not None:
-            yield error(
-                ErrorCode.METADATA_UPDATE_OPERATION, thing, f"{named(member)}: {name}: found one on a HasMember"
-            )
+            context = f"{named(member)}: {name}: found {value} on a HasMember, expected none"
+            yield error(ErrorCode.METADATA_UPDATE_OPERATION, thing, context)
 
 
 def _status_rules(operations: Operations, update: StatusUpdate) -> Iterator[RegistryError]:

@@ -75,7 +75,8 @@ def identity_rules(operations: Operations, facts: UpdateFacts) -> Iterator[Regis
     if owner is not None and facts.by_unique_id.get(owner.unique_id or ""):
         yield RegistryError(
             code=ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY,
-            context=f"{named(owner)}: uniqueId {owner.unique_id}: already used by a stored object",
+            context=f"{named(owner)}: uniqueId {owner.unique_id}: found it already used by a stored object, "
+            "expected a new one",
         )
 
 
@@ -108,12 +109,14 @@ def _new_version_rules(update: MetadataUpdate, facts: UpdateFacts) -> Iterator[R
         return
     existing = held.thing
     if not isinstance(existing, type(thing)):
-        yield error(ErrorCode.METADATA_UPDATE, thing, f"{named(thing)}: the stored object is a {named(existing)}")
+        context = f"{named(thing)}: found the lid of {named(existing)}, expected that of an object of its kind"
+        yield error(ErrorCode.METADATA_UPDATE, thing, context)
         return
     yield from _same_identifiers(thing, existing)
     yield from version_rule(update, existing)
     if isinstance(thing, Folder) and not held.is_approved:
-        yield error(ErrorCode.METADATA_UPDATE, thing, f"{named(thing)}: the stored Folder is not Approved")
+        context = f"{named(thing)}: found the stored Folder {held.status}, expected it Approved"
+        yield error(ErrorCode.METADATA_UPDATE, thing, context)
     yield from other_document_rules(update, facts)
 
 
@@ -221,11 +224,11 @@ def _status_problems(trigger: Association, held: Held, facts: UpdateFacts) -> It
     if trigger.original_status and trigger.original_status != held.status:
         yield f"OriginalStatus: found {trigger.original_status}, expected {held.status} as stored"
     if isinstance(thing, SubmissionSet):
-        yield "targetObject: found a SubmissionSet, whose status never changes"
+        yield "targetObject: found a SubmissionSet, whose status never changes, expected another object"
     elif isinstance(thing, Association):
         source = facts.objects.get(thing.source)
         if source is not None and isinstance(source.thing, SubmissionSet):
-            yield "targetObject: found an association of a SubmissionSet, whose status never changes"
+            yield "targetObject: found an association of a SubmissionSet, expected one of a Folder or a relationship"
     elif not held.is_current:
         yield f"targetObject: found version {thing.version}, expected the newest version"
 
@@ -246,7 +249,9 @@ def _submitted_association_rules(
             continue
         ends.append(held)
         if not isinstance(held.thing, SubmissionSet) and not held.is_approved:
-            yield _update_error(association, f"{end}: found {identifier}, which is Deprecated")
+            yield _update_error(
+                association, f"{end}: found {identifier}, which is Deprecated, expected an Approved object"
+            )
     if len(ends) == 2:
         yield from _ends_rules(operations, association, ends[0].thing, ends[1].thing)
     for link in facts.links:
@@ -255,7 +260,9 @@ def _submitted_association_rules(
             association.target,
             association.association_type,
         ):
-            yield _update_error(association, f"found the same association stored as {link.entry_uuid}")
+            yield _update_error(
+                association, f"found the same association stored as {link.entry_uuid}, expected a new one"
+            )
 
 
 def _ends_rules(
@@ -277,7 +284,7 @@ def _ends_rules(
         yield error(
             ErrorCode.PATIENT_ID_RECONCILIATION,
             association,
-            f"{named(association)}: sourceObject, targetObject and the SubmissionSet are not of one patient",
+            f"{named(association)}: found sourceObject, targetObject and SubmissionSet of several patients, expected one",
         )
 
 
@@ -297,7 +304,8 @@ def propagation_rules(
     for link in links:
         source, target = updates.get(link.source), updates.get(link.target)
         if source is not None and target is not None and source.propagates is not target.propagates:
-            context = f"AssociationPropagation: differs between {named(source.thing)} and {named(target.thing)}"
+            ends = f"{named(source.thing)} and {named(target.thing)}"
+            context = f"AssociationPropagation: found yes and no on {ends}, which are linked, expected the same"
             yield error(ErrorCode.METADATA_UPDATE, source.thing, context)
 
 
@@ -311,7 +319,8 @@ def reconciliation_rules(links: Iterable[Association], ends: Mapping[str, Held])
         if one and other and one != other:
             yield RegistryError(
                 code=ErrorCode.PATIENT_ID_RECONCILIATION,
-                context=f"{named(link)}: {named(source.thing)} and {named(target.thing)} would belong to two patients",
+                context=f"{named(link)}: found {named(source.thing)} and {named(target.thing)} with two patients then, "
+                "expected one",
                 location=target.thing.entry_uuid,
             )
 

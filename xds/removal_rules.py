@@ -30,7 +30,7 @@ def removal_rules(asked_for: Collection[str], facts: RemovalFacts) -> Iterator[R
     removed = {identifier for identifier in asked_for if identifier in facts.objects}
     for identifier in dict.fromkeys(asked_for):
         if identifier not in removed:
-            context = f"ObjectRef {identifier}: expected the entryUUID of a stored object"
+            context = f"ObjectRef {identifier}: found no such object, expected the entryUUID of a stored one"
             yield RegistryError(code=ErrorCode.UNRESOLVED_REFERENCE, context=context, location=identifier)
     left = [link for link in facts.links if link.entry_uuid not in removed]
     yield from _reference_rules(removed, left, facts)
@@ -42,7 +42,8 @@ def _reference_rules(removed: set[str], left: Iterable[Association], facts: Remo
     for link in left:
         for end in (link.source, link.target):
             if end in removed:
-                context = f"{named(facts.objects[end])}: {named(link)} still refers to it"
+                found = f"found {named(link)}, which still refers to it, expected it to be removed too"
+                context = f"{named(facts.objects[end])}: {found}"
                 yield RegistryError(code=ErrorCode.REFERENCES_EXIST, context=context, location=end)
 
 
@@ -81,5 +82,5 @@ def _must_be_held(thing: RegistryObject, facts: RemovalFacts) -> bool:
 
 
 def _orphan(thing: RegistryObject, reason: str) -> RegistryError:
-    context = f"{named(thing)}: {reason} after the removal"
+    context = f"{named(thing)}: found that it {reason} after the removal, expected to be removed too"
     return RegistryError(code=ErrorCode.UNREFERENCED_OBJECT, context=context, location=thing.entry_uuid)

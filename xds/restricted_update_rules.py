@@ -44,8 +44,9 @@ def restricted_update_rules(
     yield from repeated_updates(operations.metadata_updates)
     triggers = [update.trigger for update in operations.status_updates]
     triggers += [submitted.trigger for submitted in operations.submitted_associations]
+    expected = "expected only HasMember from the SubmissionSet to an updated DocumentEntry"
     for association in (*triggers, *operations.unassigned):
-        context = f"{named(association)}: expected only HasMember from the SubmissionSet to an updated DocumentEntry"
+        context = f"{named(association)}: found {association.association_type}, {expected}"
         yield error(ErrorCode.METADATA_UPDATE, association, context)
     if not operations.metadata_updates:
         context = "SubmitObjectsRequest: found no DocumentEntry, expected at least one new version"

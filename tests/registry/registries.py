@@ -35,6 +35,9 @@ def refused(registry: Registry, submission: Submission, handle: Handle = iti42.h
     with pytest.raises(Rejected) as caught:
         submit(registry, submission, handle)
     assert rows(registry) == before
+    for error in caught.value.errors:
+        assert "found " in error.context, error.context
+        assert "expected " in error.context, error.context
     return caught.value.errors
 
 

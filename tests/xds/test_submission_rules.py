@@ -148,13 +148,13 @@ def test_another_domain_has_other_codes_identifiers_and_authorities() -> None:
 @pytest.mark.parametrize(
     ("association", "expected"),
     [
-        (an_association(source="Document01", target="Document01"), "same object"),
+        (an_association(source="Document01", target="Document01"), "expected two objects"),
         (
             an_association(documentation=Code(code="a", coding_scheme="b"), submission_set_status="Original"),
             "documentation",
         ),
-        (an_association(association_type=AssociationType.UPDATE_AVAILABILITY_STATUS, target=UUID), "legal in ITI-57"),
-        (an_association(association_type=AssociationType.SUBMIT_ASSOCIATION, target=UUID), "legal in ITI-57"),
+        (an_association(association_type=AssociationType.UPDATE_AVAILABILITY_STATUS, target=UUID), "expected only in ITI-57"),
+        (an_association(association_type=AssociationType.SUBMIT_ASSOCIATION, target=UUID), "expected only in ITI-57"),
         (an_association(previous_version=1), "PreviousVersion"),
     ],
 )
@@ -170,7 +170,7 @@ def test_ids_and_unique_ids_are_unique_in_a_request() -> None:
     twice = a_submission(entry, replace(entry, entry_uuid="Document02"))
     assert (
         one_context(list(reference_rules(twice, DMP)), ErrorCode.REGISTRY_DUPLICATE_UNIQUE_ID_IN_MESSAGE)
-        == f"uniqueId {entry.unique_id}: found on more than one object of the request"
+        == f"uniqueId {entry.unique_id}: found on more than one object of the request, expected on one"
     )
     same_id = replace(a_submission(entry), document_entries=(entry, an_entry()))
     assert any("found more than once" in error.context for error in reference_rules(same_id, DMP))

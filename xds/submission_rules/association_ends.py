@@ -76,7 +76,9 @@ def _member_rules(
             yield metadata_error(f"{named(association)}: found a stored SubmissionSet as an end, expected none")
     yield from _member_kinds_rule(association, own, outside)
     if source is not None and source.kind is Folder and source.status is not AvailabilityStatus.APPROVED:
-        yield metadata_error(f"{named(association)}: sourceObject: found a Folder that is not Approved")
+        yield metadata_error(
+            f"{named(association)}: sourceObject: found a Folder that is not Approved, expected an Approved one"
+        )
     if target is None or target.kind is not DocumentEntry:
         return
     if isinstance(own.get(association.source), SubmissionSet):
@@ -97,10 +99,9 @@ def _member_kinds_rule(
     source, target = (_kind_of(end, own, outside) for end in (association.source, association.target))
     if source is None or target is None or target is SubmissionSet or target in _MEMBERS.get(source, ()):
         return
-    yield metadata_error(
-        f"{named(association)}: found {TABLES[target].name} {association.target} as a member of "
-        f"{TABLES[source].name} {association.source}"
-    )
+    held = " or ".join(TABLES[kind].name for kind in _MEMBERS.get(source, ())) or "no members"
+    found = f"{TABLES[target].name} {association.target} as a member of {TABLES[source].name} {association.source}"
+    yield metadata_error(f"{named(association)}: found {found}, expected {held}")
 
 
 def _kind_of(
@@ -128,8 +129,8 @@ def _same_patient_rule(
     if source and target and source != target:
         yield RegistryError(
             code=ErrorCode.PATIENT_ID_DOES_NOT_MATCH,
-            context=f"{named(association)}: the patientId of sourceObject {association.source} "
-            f"is not that of targetObject {association.target}",
+            context=f"{named(association)}: found sourceObject {association.source} and targetObject "
+            f"{association.target} with two patientIds, expected one",
         )
 
 

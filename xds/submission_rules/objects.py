@@ -56,15 +56,18 @@ def initial_rules(submission: Submission) -> Iterator[RegistryError]:
     for association in submission.associations:
         kind = association.association_type
         if kind in METADATA_UPDATE_TRIGGERS:
-            yield metadata_error(f"{named(association)}: associationType: found {kind}, legal in ITI-57 only")
+            yield metadata_error(f"{named(association)}: associationType: found {kind}, expected only in ITI-57")
         if association.previous_version is not None:
-            yield metadata_error(f"{named(association)}: PreviousVersion: legal in ITI-57 and ITI-92 only")
+            yield metadata_error(
+                f"{named(association)}: PreviousVersion: found one, expected only in ITI-57 and ITI-92"
+            )
 
 
 def identifier_rules(thing: RegistryObject, domain: AffinityDomain) -> Iterator[RegistryError]:
     """I1, D12: ids, patient identifiers."""
     if not is_symbolic(thing.entry_uuid) and not is_uuid_urn(thing.entry_uuid):
-        yield metadata_error(f"{named(thing)}: entryUUID: expected urn:uuid: and a UUID in lower case")
+        found = f"found {thing.entry_uuid!r}, expected urn:uuid: and a UUID in lower case"
+        yield metadata_error(f"{named(thing)}: entryUUID: {found}")
     if isinstance(thing, Association) or thing.patient_id is None:
         return
     problem = domain.patient_id_problem(thing.patient_id)
@@ -103,7 +106,9 @@ def document_entry_rules(entry: DocumentEntry, kind: SubmissionKind, domain: Aff
         yield metadata_error(f"{named(entry)}: objectType: found {entry.object_type}, expected {expected} in {kind}")
     start, stop = entry.service_start_time, entry.service_stop_time
     if start and stop and start.earliest > stop.latest:
-        yield metadata_error(f"{named(entry)}: serviceStartTime: found {start} after serviceStopTime {stop}")
+        yield metadata_error(
+            f"{named(entry)}: serviceStartTime: found {start} after serviceStopTime {stop}, expected it not later"
+        )
     if entry.title is not None and len(entry.title) > TITLE_MAX_LENGTH:
         yield metadata_error(
             f"{named(entry)}: title: found {len(entry.title)} characters, expected at most {TITLE_MAX_LENGTH}"
@@ -116,6 +121,6 @@ def association_rules(association: Association) -> Iterator[RegistryError]:
     """A1, A2."""
     kind = association.association_type
     if association.source == association.target:
-        yield metadata_error(f"{named(association)}: sourceObject and targetObject are the same object")
+        yield metadata_error(f"{named(association)}: found sourceObject equal to targetObject, expected two objects")
     if association.documentation is not None and kind not in RELATIONSHIPS:
         yield metadata_error(f"{named(association)}: documentation: expected on relationships only, found on {kind}")

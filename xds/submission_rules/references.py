@@ -30,7 +30,7 @@ def _unique_ids_rules(submission: Submission) -> Iterator[RegistryError]:
     for unique_id in sorted(u for u, count in unique_ids.items() if count > 1):
         yield RegistryError(
             code=ErrorCode.REGISTRY_DUPLICATE_UNIQUE_ID_IN_MESSAGE,
-            context=f"uniqueId {unique_id}: found on more than one object of the request",
+            context=f"uniqueId {unique_id}: found on more than one object of the request, expected on one",
         )
 
 
@@ -67,7 +67,8 @@ def _membership_rules(submission: Submission) -> Iterator[RegistryError]:
         if member.source == owner.entry_uuid:
             yield from _submission_set_status_rule(member, entries)
         elif held[member.entry_uuid] != 1:
-            yield metadata_error(f"{named(member)}: expected it to be itself a member of the SubmissionSet")
+            found = f"found {held[member.entry_uuid]} memberships of it in the SubmissionSet, expected exactly one"
+            yield metadata_error(f"{named(member)}: {found}")
 
 
 def _submission_set_is_no_target(submission: Submission, domain: AffinityDomain) -> Iterator[RegistryError]:

@@ -38,8 +38,8 @@ def _unique_id_rules(thing: RegistryObject, facts: StoredFacts) -> Iterator[Regi
         if isinstance(thing, SubmissionSet | Folder) or stored.kind is not DocumentEntry:
             yield RegistryError(
                 code=ErrorCode.DUPLICATE_UNIQUE_ID_IN_REGISTRY,
-                context=f"{named(thing)}: uniqueId {thing.unique_id}: already used by a stored "
-                f"{TABLES[stored.kind].name}",
+                context=f"{named(thing)}: uniqueId {thing.unique_id}: found it already used by a stored "
+                f"{TABLES[stored.kind].name}, expected a new one",
             )
         elif stored.is_current:
             yield from same_document_rules(thing, stored)
@@ -61,6 +61,6 @@ def same_document_rules(entry: DocumentEntry, stored: StoredObject) -> Iterator[
         if found is not None and held is not None and found != held:
             yield RegistryError(
                 code=code,
-                context=f"{named(entry)}: uniqueId {entry.unique_id}: {attribute} differs from the document "
-                "already stored under this uniqueId",
+                context=f"{named(entry)}: uniqueId {entry.unique_id}: found the {attribute} {found}, expected that of "
+                "the document already stored under this uniqueId",
             )
