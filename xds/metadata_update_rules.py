@@ -284,7 +284,7 @@ def _ends_rules(
         yield error(
             ErrorCode.PATIENT_ID_RECONCILIATION,
             association,
-            f"{named(association)}: found sourceObject, targetObject and SubmissionSet of several patients, expected one",
+            f"{named(association)}: found its ends and the SubmissionSet of several patients, expected one",
         )
 
 
