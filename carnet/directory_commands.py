@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
+from carnet.existing_stores import existing_units
 from carnet.options import STORE, json_option, print_result, settings_options
 from carnet.settings import Settings
-from carnet.wiring import open_units
 from dmp import directory as known
 from dmp.directory import Loaded
 
@@ -32,12 +32,9 @@ def directory_load(settings: Settings, file: Path, add: bool, as_json: bool) -> 
     structure,10B0000000,Clinique des Tilleuls,,,SA01,,
     software,LPS-4711,Cabinet,,,,,2.1
     """
-    units = open_units(settings)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            text = lines.read().splitlines(keepends=True)
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        text = lines.read().splitlines(keepends=True)
+    with existing_units(settings) as units:
         loaded: Loaded = units.write(lambda unit: known.load(unit, text, keeps_others=add))
-    finally:
-        units.close()
     sentence = f"{loaded.professionals} situations, {loaded.structures} structures, {loaded.software} software"
     print_result(asdict(loaded), sentence, as_json)
