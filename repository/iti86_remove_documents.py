@@ -55,7 +55,7 @@ def handle(repository: Repository, requests: Sequence[DocumentRequest], caller: 
     wanted = {(one.repository_unique_id, one.document_unique_id): one for one in requests}
     foreign = [one for one in wanted.values() if one.repository_unique_id != repository.unique_id]
     ours = [one for one in wanted.values() if one.repository_unique_id == repository.unique_id]
-    errors = {one: one.error(ErrorCode.UNKNOWN_REPOSITORY_ID, _foreign(one)) for one in foreign}
+    errors = {one: one.error(ErrorCode.UNKNOWN_REPOSITORY_ID, _foreign(repository, one)) for one in foreign}
     removable = repository.removable(caller, {one.document_unique_id for one in ours})
     patients = repository.patients_of(removable)
     try:
@@ -113,10 +113,10 @@ def _not_removed(
     }
 
 
-def _foreign(request: DocumentRequest) -> str:
+def _foreign(repository: Repository, request: DocumentRequest) -> str:
     return (
         f"document {request.document_unique_id}: found RepositoryUniqueId {request.repository_unique_id}, "
-        "which is not this repository's"
+        f"expected {repository.unique_id}"
     )
 
 
