@@ -199,7 +199,8 @@ def _octet_rules(reading: Reading, blobs: Mapping[str, IncomingBlob]) -> Iterato
         for name, found, actual in (("hash", entry.hash, digest.sha1), ("size", entry.size, digest.size)):
             if (entry.entry_uuid, name) in reading.unreadable:
                 yield _metadata_error(
-                    f"DocumentEntry {entry.entry_uuid}: {name}: found what cannot be read, expected {actual}, that of the document"
+                    f"DocumentEntry {entry.entry_uuid}: {name}: found what cannot be read, "
+                    f"expected {actual}, that of the document"
                 )
             elif found is not None and found != actual:
                 yield _metadata_error(
