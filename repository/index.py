@@ -132,6 +132,12 @@ def count(connection: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+def is_new(connection: Connection) -> bool:
+    """Whether nothing was ever held here."""
+    tables = (document, blob, removed_document)
+    return not any(connection.execute(select(one).limit(1)).first() for one in tables)
+
+
 def add(connection: Connection, documents: Sequence[StoredDocument]) -> None:
     """Add documents that are not held yet, and their blobs. IntegrityError when a blob is about to be deleted."""
     add_documents(connection, documents)
