@@ -14,6 +14,7 @@ from carnet.authentication import (
     proved_caller,
 )
 from carnet.carried_caller import IsTrusted, or_carried
+from carnet.clients import HEALTH
 from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
 from carnet.fhir_callers import proved_fhir_caller
@@ -21,6 +22,7 @@ from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.internal_door import internal_blueprint, is_one_of, shows
 from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
+from carnet.metrics import CONTENT_TYPE
 from carnet.open_callers import open_callers
 from carnet.repositories_elsewhere import RepositoriesElsewhere
 from carnet.request_body import read_to_the_end
@@ -55,6 +57,7 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
         is_open = actors.settings.security == "open"
         app.register_blueprint(keeper_blueprint(actors.repository, is_trusted, open_callers=is_open))
     _add_health(app, actors)
+    _add_metrics(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
     posts = XdsDoor(app.wsgi_app, actors, of_message, _log_request)
@@ -114,6 +117,16 @@ def _add_health(app: flask.Flask, actors: Actors) -> None:
         problem = _not_ready(actors)
         text, status = (f"{problem}\n", 503) if problem else ("ready\n", 200)
         return flask.Response(text, status=status, content_type="text/plain")
+
+
+def _add_metrics(app: flask.Flask, actors: Actors) -> None:
+    """For a monitor: on the port of `--health`, or with `--security open`; not for the clients of the record."""
+
+    @app.get("/metrics")
+    def metrics() -> flask.Response:
+        if actors.settings.security != "open" and not flask.request.environ.get(HEALTH):
+            flask.abort(404)
+        return flask.Response(actors.counts.text(is_ready=not _not_ready(actors)), content_type=CONTENT_TYPE)
 
 
 def _not_ready(actors: Actors) -> str:

@@ -20,6 +20,7 @@ from carnet.http_limits import RequestRates
 CERTIFICATE, HEALTH = "carnet.client_certificate", "carnet.health_only"
 # What nginx sends as $ssl_client_escaped_cert; empty without a client certificate.
 _HEADER = "HTTP_X_CLIENT_CERTIFICATE"
+_FOR_MONITORS = ("/health/", "/metrics")
 _LONGEST_CERTIFICATE = 16 * 1024
 
 
@@ -34,8 +35,8 @@ def known_clients(application: WSGIApplication, rates: RequestRates, *, behind_p
 
     def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         header = environ.pop(_HEADER, "")
-        if environ.get(HEALTH) and not environ["PATH_INFO"].startswith("/health/"):
-            return _refused(environ, start_response, HTTPStatus.NOT_FOUND, "only /health is served here")
+        if environ.get(HEALTH) and not environ["PATH_INFO"].startswith(_FOR_MONITORS):
+            return _refused(environ, start_response, HTTPStatus.NOT_FOUND, "only /health and /metrics are served here")
         if behind_proxy:
             try:
                 environ[CERTIFICATE] = _read(header)

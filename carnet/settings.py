@@ -67,7 +67,9 @@ class Settings:
     certificate: str = _setting("", "certificate of the server, PEM, then its chain; with security mtls")
     key: str = _setting("", "private key of the server, PEM; default the .key file beside the certificate, or in it")
     health: str = _setting(
-        "", "HOST:PORT, on loopback, that answers /health without a client certificate; default: as everything else"
+        "",
+        "HOST:PORT, on loopback, that answers /health and /metrics without a client certificate; default: /health as "
+        "everything else, /metrics not at all",
     )
     repository_id: str = _setting("", "OID of the repository; default 1.2.250.1.213.4.1.1.1.2 for dmp, 2.25… for ihe")
     check_codes: bool = _setting(True, "refuse codes outside the value sets of the domain")

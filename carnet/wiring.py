@@ -1,6 +1,5 @@
 """Everything a server is made of, put together: read this page as the architecture diagram."""
 
-import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from carnet.clock import clock
 from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
 from carnet.internal_calls import read_secret
+from carnet.metrics import DAMAGED, LEFT_OVER, UNSETTLED, Counts
 from carnet.mounted_documents import check_documents
 from carnet.on_demand_documents import find_on_demand
 from carnet.policy_wiring import policy_of
@@ -61,6 +61,7 @@ class Actors:
     registry_elsewhere: RegistryElsewhere | None
     internal_secret: str = field(repr=False)
     auditor: Auditor
+    counts: Counts
 
     def together(self) -> tuple[Registry, Repository]:
         """For what needs both in one process. Raises SettingsError."""
@@ -96,6 +97,8 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
     trail = open_trail(settings, units, serves=serves)
     recorder = trail or NO_RECORDER
     registry, elsewhere, repository, recipient = None, None, None, None
+    counts = Counts()
+    alerts = _Alerts(counts)
     auditor = Auditor(trail=trail, recorded_with_change=RECORDED_WITH_CHANGE - {"ITI-41"})
     if Role.REGISTRY in roles:
         registry = _registry(settings, units, recorder)
@@ -105,9 +108,9 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
     else:
         elsewhere = RegistryElsewhere(settings)
         auditor = replace(auditor, patients_of=elsewhere.patients_of)
-        reach = _elsewhere(settings, units, elsewhere)
+        reach = _elsewhere(settings, units, elsewhere, alerts)
     if Role.REPOSITORY in roles:
-        repository = _repository(settings, units, reach, on_sync_lost)
+        repository = _repository(settings, units, reach, alerts, on_sync_lost)
         repository = replace(repository, recorder=recorder, patients_of=auditor.patients_of)
     if Role.RECIPIENT in roles and repository is not None:
         recipient = replace(repository, registration=reach.receive)
@@ -120,6 +123,7 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
         registry_elsewhere=elsewhere,
         internal_secret=read_secret(settings),
         auditor=auditor,
+        counts=counts,
     )
 
 
@@ -150,8 +154,8 @@ def _on_demand(settings: Settings, find: FindOnDemand) -> OnDemandSource:
     )
 
 
-def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -> _Reach:
-    register = _registration(settings, units, elsewhere)
+def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere, alerts: "_Alerts") -> _Reach:
+    register = _registration(settings, units, elsewhere, alerts)
     kind = SubmissionKind.RECEIVE if settings.limited_metadata else SubmissionKind.PROVIDE
     return _Reach(
         register=register,
@@ -163,7 +167,7 @@ def _elsewhere(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -
     )
 
 
-def _registration(settings: Settings, units: Units, elsewhere: RegistryElsewhere) -> Elsewhere:
+def _registration(settings: Settings, units: Units, elsewhere: RegistryElsewhere, alerts: "_Alerts") -> Elsewhere:
     """Registration by the registry of another process."""
     return Elsewhere(
         units=units,
@@ -171,7 +175,7 @@ def _registration(settings: Settings, units: Units, elsewhere: RegistryElsewhere
         check=elsewhere.check,
         documents_of=elsewhere.documents_of,
         domain=affinity_domain(settings),
-        on_unsettled=_log_unsettled,
+        on_unsettled=alerts.unsettled,
     )
 
 
@@ -181,10 +185,12 @@ def settle_awaited(settings: Settings, units: Units, *, before: float = 0.0) -> 
     Raises RegistryNotAvailable. Where the registry is in the same process nothing is awaited.
     """
     if Role.REGISTRY not in settings.played:
-        _registration(settings, units, RegistryElsewhere(settings)).settle_all(before=before)
+        _registration(settings, units, RegistryElsewhere(settings), _Alerts(Counts())).settle_all(before=before)
 
 
-def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: OnSyncLost) -> Repository:
+def _repository(
+    settings: Settings, units: Units, reach: _Reach, alerts: "_Alerts", on_sync_lost: OnSyncLost
+) -> Repository:
     check_documents(settings, units)
     return Repository(
         unique_id=repository_unique_id(settings),
@@ -196,8 +202,8 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
         waits=reach.waits,
         waits_elsewhere=reach.waits_elsewhere,
         now=clock(settings.clock),
-        on_leftover=_log_leftover,
-        on_damage=_DamageLog(),
+        on_leftover=alerts.leftover,
+        on_damage=alerts.damage,
         on_demand=reach.on_demand,
         signatures=_signature_rules(settings),
         document_rules=cda_document_rules(
@@ -212,12 +218,12 @@ def open_repository_beside(registry: Registry, settings: Settings) -> Repository
     Its documents lie in a database and a store of its own. Raises SettingsError.
     """
     units = open_units(settings)
-    reach = _in_this_process(settings, registry)
+    reach, alerts = _in_this_process(settings, registry), _Alerts(Counts())
     if Role.REGISTRY not in settings.played:
-        elsewhere = _registration(settings, units, RegistryElsewhere(settings))
+        elsewhere = _registration(settings, units, RegistryElsewhere(settings), alerts)
         documents_of = partial(repository_questions.documents_of, registry)
         reach = replace(reach, register=replace(elsewhere, documents_of=documents_of))
-    return _repository(settings, units, reach, go_on)
+    return _repository(settings, units, reach, alerts, go_on)
 
 
 def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
@@ -276,21 +282,24 @@ def open_database(settings: Settings) -> Engine:
         raise SettingsError(f"setting database: {problem}") from problem
 
 
-def _log_leftover(key: str, problem: Exception) -> None:
-    structlog.get_logger().warning("blob not deleted, to be collected", key=key, problem=type(problem).__name__)
+class _Alerts:
+    """Tells the log, and counts."""
 
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
 
-def _log_unsettled(submission_unique_id: str, problem: Exception) -> None:
-    structlog.get_logger().warning(
-        "submission answered and not settled yet", submission=submission_unique_id, problem=type(problem).__name__
-    )
+    def damage(self, key: str) -> None:
+        """A document that is missing or has other octets; with how many there were since the process started."""
+        number = self._counts.count(DAMAGED)
+        structlog.get_logger().error("document damaged, not delivered", key=key, since_start=number)
 
+    def leftover(self, key: str, problem: Exception) -> None:
+        self._counts.count(LEFT_OVER)
+        structlog.get_logger().warning("blob not deleted, to be collected", key=key, problem=type(problem).__name__)
 
-class _DamageLog:
-    """Tells the log of each damaged document, with how many there were since the process started."""
+    def unsettled(self, submission_unique_id: str, problem: Exception) -> None:
+        self._counts.count(UNSETTLED)
+        structlog.get_logger().warning(
+            "submission answered and not settled yet", submission=submission_unique_id, problem=type(problem).__name__
+        )
 
-    def __init__(self) -> None:
-        self._count = itertools.count(1)
-
-    def __call__(self, key: str) -> None:
-        structlog.get_logger().error("document damaged, not delivered", key=key, since_start=next(self._count))

@@ -13,6 +13,8 @@ from typing import Protocol, Self
 
 CHUNK = 64 * 1024
 BLOCK = 1024 * 1024
+# The first section of a document, which is hashed whole before an answer begins; each further MiB is one of its own.
+HASHED_WHOLE = 16 * BLOCK
 _KEY = re.compile(r"([0-9a-f]{64})/([0-9a-f-]{36})\Z")
 
 
@@ -28,7 +30,8 @@ class StoreUnavailable(OSError):
 class Digest:
     """Length in octets, SHA-1 (the standard's hash) and SHA-256 (our identity), both in hexadecimal.
 
-    `blocks` are the SHA-256 of each MiB, one after the other, 32 octets each.
+    `blocks` are the SHA-256 of the first 16 MiB and of each MiB after them, one after the other, 32 octets each; empty
+    for a document that is not longer than 16 MiB, which its own SHA-256 is enough for.
     """
 
     size: int
@@ -47,15 +50,15 @@ class Digesting:
 
     def update(self, chunk: bytes) -> None:
         self._sha1.update(chunk)
-        self._sha256.update(chunk)
         view = memoryview(chunk)
         while view:
-            piece = view[: BLOCK - self._size % BLOCK]
-            self._block.update(piece)
+            piece = view[: self._left()]
+            self._sha256.update(piece)
+            if self._size >= HASHED_WHOLE:
+                self._block.update(piece)
             self._size += len(piece)
-            if self._size % BLOCK == 0:
-                self._blocks += self._block.digest()
-                self._block = hashlib.sha256()
+            if self._size >= HASHED_WHOLE and self._size % BLOCK == 0:
+                self._end_section()
             view = view[len(piece) :]
 
     def digest(self) -> Digest:
@@ -64,8 +67,18 @@ class Digesting:
             size=self._size,
             sha1=self._sha1.hexdigest(),
             sha256=self._sha256.hexdigest(),
-            blocks=bytes(self._blocks) + last,
+            blocks=bytes(self._blocks) + last if self._size > HASHED_WHOLE else b"",
         )
+
+    def _left(self) -> int:
+        """Octets to the end of the section."""
+        return HASHED_WHOLE - self._size if self._size < HASHED_WHOLE else BLOCK - self._size % BLOCK
+
+    def _end_section(self) -> None:
+        """The digest of the first section is that of the document so far, which costs nothing."""
+        ended = self._sha256.copy() if self._size == HASHED_WHOLE else self._block
+        self._blocks += ended.digest()
+        self._block = hashlib.sha256()
 
 
 class Octets(Protocol):

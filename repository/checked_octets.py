@@ -1,33 +1,38 @@
 """Document octets that are compared with their digests before they leave.
 
-Up to 16 MB a document is hashed whole before its answer begins, so that a damaged one is an error of its
-own (PartialSuccess). A larger one is checked MiB by MiB against the digests kept when it came in, each
-before it is given: damage cuts the answer, no wrong octet leaves, and it is read once.
+Up to 16 MiB a document is hashed whole before its answer begins, so that a damaged one is an error of its
+own (PartialSuccess). Of a larger one the first 16 MiB are; the rest is checked MiB by MiB against the digests kept when
+it came in, each before it is given and while the one before it is sent: damage cuts the answer, no wrong octet leaves,
+and it is read once.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from repository.blob_store import BLOCK, BlobReader, BlobStore, DamagedBlob
+from repository.blob_store import BLOCK, HASHED_WHOLE, BlobReader, BlobStore, DamagedBlob
 
-HASHED_WHOLE = 16 * 10**6
 _DIGEST = hashlib.sha256().digest_size
 OnDamage = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a blob must be. `blocks`: SHA-256 of each MiB, empty when they were not kept."""
+    """What a blob must be. `blocks`: as of its `Digest`; other ones, or none, count for nothing."""
 
     key: str
     size: int
     sha256: str
     blocks: bytes = b""
 
-    @property
-    def is_hashed_whole(self) -> bool:
-        return self.size <= HASHED_WHOLE or len(self.blocks) != _DIGEST * -(-self.size // BLOCK)
+    def sections(self) -> tuple[bytes, ...]:
+        """The digests of the first 16 MiB and of each MiB after them; of the whole document where it has no others."""
+        further = -(-(self.size - HASHED_WHOLE) // BLOCK)
+        if further <= 0 or len(self.blocks) != _DIGEST * (1 + further):
+            return (bytes.fromhex(self.sha256),)
+        return tuple(self.blocks[at : at + _DIGEST] for at in range(0, len(self.blocks), _DIGEST))
 
 
 class Allowance:
@@ -54,15 +59,12 @@ def checked_octets(
     try:
         if reader.size != expected.size:
             raise DamagedBlob(f"blob {expected.key} has {reader.size} octets, expected {expected.size}")
-        if expected.is_hashed_whole:
-            keep = allowance.take(expected.size)
-            blocks, kept = _hashed_whole(reader, expected, keep=keep)
-        else:
-            blocks, kept = expected.blocks, ()
-            _block(reader, expected, blocks, 0)
+        first, *further = expected.sections()
+        length = HASHED_WHOLE if further else expected.size
+        digests, kept = _hashed(reader, expected.key, length, first, keep=allowance.take(length))
     finally:
         reader.close()
-    return CheckedOctets(store, expected, blocks=blocks, kept=kept, on_damage=on_damage)
+    return CheckedOctets(store, expected, kept=kept, digests=(*digests, *further), on_damage=on_damage)
 
 
 def verify(store: BlobStore, expected: Expected, *, pause: Callable[[int], None] = lambda _octets: None) -> None:
@@ -89,12 +91,13 @@ class CheckedOctets:
         store: BlobStore,
         expected: Expected,
         *,
-        blocks: bytes,
-        kept: tuple[bytes, ...],
+        kept: Sequence[bytes],
+        digests: Sequence[bytes],
         on_damage: OnDamage,
     ) -> None:
-        self._store, self._expected, self._digests, self._on_damage = store, expected, blocks, on_damage
-        self._chunks = iter(kept) if kept else self._read()
+        """`kept` are the first blocks, `digests` those of the blocks after them."""
+        self._store, self._expected, self._on_damage = store, expected, on_damage
+        self._chunks = self._read(deque(kept), digests, len(kept))
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -104,19 +107,17 @@ class CheckedOctets:
 
     def close(self) -> None:
         """Harmless when everything was read."""
-        close = getattr(self._chunks, "close", None)
-        if close is not None:
-            close()
-        self._chunks = iter(())
+        self._chunks.close()
 
-    def _read(self) -> Iterator[bytes]:
-        if not self._expected.size:
+    def _read(self, kept: deque[bytes], digests: Sequence[bytes], first: int) -> Generator[bytes, None, None]:
+        while kept:
+            yield kept.popleft()
+        if not digests:
             return
         try:
             reader = self._store.open(self._expected.key)
             try:
-                for number in range(-(-self._expected.size // BLOCK)):
-                    yield _block(reader, self._expected, self._digests, number)
+                yield from _ahead(reader, self._expected, digests, first)
             finally:
                 reader.close()
         except DamagedBlob:
@@ -124,18 +125,29 @@ class CheckedOctets:
             raise
 
 
-def _hashed_whole(reader: BlobReader, expected: Expected, *, keep: bool) -> tuple[bytes, tuple[bytes, ...]]:
-    """The blocks of a blob whose SHA-256 is right if they are to be kept, else their digests."""
-    whole, digests, kept = hashlib.sha256(), bytearray(), []
-    for block in _blocks_of(reader, expected.size):
+def _ahead(reader: BlobReader, expected: Expected, digests: Sequence[bytes], first: int) -> Iterator[bytes]:
+    """Blocks from the one with this number on, each read and compared while the one before it is sent."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as aside:
+        waiting = aside.submit(_block, reader, expected, first, digests[0])
+        for number, digest in enumerate(digests[1:], start=first + 1):
+            block = waiting.result()
+            waiting = aside.submit(_block, reader, expected, number, digest)
+            yield block
+        yield waiting.result()
+
+
+def _hashed(reader: BlobReader, key: str, length: int, digest: bytes, *, keep: bool) -> tuple[list[bytes], list[bytes]]:
+    """So many octets from the beginning, if their SHA-256 is right: the digests of their blocks, or these, kept."""
+    whole, digests, kept = hashlib.sha256(), [], []
+    for block in _blocks_of(reader, length):
         whole.update(block)
         if keep:
             kept.append(block)
         else:
-            digests += hashlib.sha256(block).digest()
-    if whole.hexdigest() != expected.sha256:
-        raise DamagedBlob(f"blob {expected.key} has other octets than were stored")
-    return bytes(digests), tuple(kept)
+            digests.append(hashlib.sha256(block).digest())
+    if whole.digest() != digest:
+        raise DamagedBlob(f"blob {key} has other octets than were stored")
+    return digests, kept
 
 
 def _blocks_of(reader: BlobReader, size: int) -> Iterator[bytes]:
@@ -143,9 +155,9 @@ def _blocks_of(reader: BlobReader, size: int) -> Iterator[bytes]:
         yield reader.read_at(offset, min(BLOCK, size - offset))
 
 
-def _block(reader: BlobReader, expected: Expected, digests: bytes, number: int) -> bytes:
+def _block(reader: BlobReader, expected: Expected, number: int, digest: bytes) -> bytes:
     offset = number * BLOCK
     block = reader.read_at(offset, min(BLOCK, expected.size - offset))
-    if hashlib.sha256(block).digest() != digests[number * _DIGEST : (number + 1) * _DIGEST]:
+    if hashlib.sha256(block).digest() != digest:
         raise DamagedBlob(f"blob {expected.key} has other octets than were stored, in MiB {number}")
     return block

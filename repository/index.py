@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
-from repository.checked_octets import HASHED_WHOLE, Expected
+from repository.checked_octets import Expected
 from storage.prepared import Prepared, prepare
 
 metadata = MetaData()
@@ -69,7 +69,7 @@ removed_document = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDocument:
-    """One document held: identity, digests, type and the key of its blob. `blocks`: SHA-256 of each MiB."""
+    """One document held: identity, digests, type and the key of its blob. `blocks`: as of its `Digest`."""
 
     unique_id: str
     size: int
@@ -132,6 +132,12 @@ def count(connection: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+def is_new(connection: Connection) -> bool:
+    """Whether nothing was ever held here."""
+    tables = (document, blob, removed_document)
+    return not any(connection.execute(select(one).limit(1)).first() for one in tables)
+
+
 def add(connection: Connection, documents: Sequence[StoredDocument]) -> None:
     """Add documents that are not held yet, and their blobs. IntegrityError when a blob is about to be deleted."""
     add_documents(connection, documents)
@@ -150,10 +156,7 @@ def add_documents(connection: Connection, documents: Sequence[StoredDocument]) -
 
 def add_blobs(connection: Connection, documents: Sequence[StoredDocument]) -> None:
     """Add the blobs of documents. IntegrityError when one is about to be deleted."""
-    rows = [
-        {"blob_key": one.blob_key, "discarded": None, "blocks": one.blocks if one.size > HASHED_WHOLE else None}
-        for one in documents
-    ]
+    rows = [{"blob_key": one.blob_key, "discarded": None, "blocks": one.blocks or None} for one in documents]
     if rows:
         connection.execute(insert(blob), rows)
 

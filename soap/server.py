@@ -21,7 +21,7 @@ from xds.xml import XmlLimits
 __all__ = ["Endpoint", "HttpAnswer", "HttpRequest", "Message", "Operation", "OutgoingPart", "Reply", "SoapLimits"]
 
 MEGABYTE = 10**6
-_READ = 64 * 1024
+_READ = 128 * 1024
 _LINGER_OCTETS, _LINGER_SECONDS = 64 * MEGABYTE, 10.0
 _SIMPLE = ("application/soap+xml", "text/xml", "application/xml")
 _ROOTS = ("application/xop+xml", "application/soap+xml", "text/xml")

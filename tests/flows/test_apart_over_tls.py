@@ -145,6 +145,11 @@ def test_a_submission_to_a_recipient_is_recorded_once(pair: Pair) -> None:
     assert recorded.count("ITI-41") == 1
 
 
+def test_the_clients_of_a_record_read_no_metrics(pair: Pair) -> None:
+    context = pair.pki.context(pair.doctor)
+    assert mutual_tls.request(pair.registry, context, "GET", "/metrics").status == 404
+
+
 def test_the_claims_of_the_caller_are_judged_by_the_registry(pair: Pair) -> None:
     """The repository knows no patients of assertions; its registry refuses a document about another one."""
     unique_id, answer = pair.provide(pair.vihf(), patient_id=OTHER_PATIENT, source_patient_id=OTHER_PATIENT)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +114,26 @@ def test_damage_deep_in_a_large_document_cuts_the_answer_before_it(server: Serve
     assert content[19 * MEGABYTE - 100 : 19 * MEGABYTE] not in received
     assert alerts(server).count(key_of(server, unique_id)) == 1
     assert messages.contents(messages.retrieve(server, (REPOSITORY, pushed(server, b"goes on")))) == [b"goes on"]
+
+
+def damaged_so_far(server: Server) -> int:
+    """What the process that keeps documents has counted."""
+    text = Server.request(server, "GET", "/metrics").body.decode()
+    [line] = [one for one in text.splitlines() if one.startswith("carnet_damaged_documents_total{")]
+    return int(line.rpartition(" ")[2])
+
+
+@pytest.mark.parametrize("server", ["in-process", "apart"], indirect=True)
+def test_damage_is_counted_where_a_monitor_reads_it(server: Server) -> None:
+    unique_id = pushed(server, b"counted")
+    before = damaged_so_far(server)
+    assert messages.retrieve(server, (REPOSITORY, unique_id)).status == "Success"
+    damage(server, unique_id, 0)
+    for _ in range(2):
+        assert messages.retrieve(server, (REPOSITORY, unique_id)).status == "Failure"
+    assert damaged_so_far(server) == before + 2
+    text = Server.request(server, "GET", "/metrics").body.decode()
+    assert re.search(r'^carnet_ready\{process="\d+"\} 1$', text, re.MULTILINE)
 
 
 def test_over_fhir_a_damaged_document_is_not_available(server: Server) -> None:

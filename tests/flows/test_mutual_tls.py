@@ -346,6 +346,7 @@ def test_m19_a_certificate_in_a_header_means_nothing_on_a_tcp_port(server: Serve
 def test_only_health_is_served_without_a_certificate(server: Server) -> None:
     health = replace(server, settings=replace(server.settings, port=int(server.settings.health.rpartition(":")[2])))
     assert health.request("GET", "/health/ready").status == 200
+    assert b"carnet_ready{" in health.request("GET", "/metrics").body
     for path in ("/fhir/metadata", "/xds/registry?wsdl", "/", "/health/../fhir/metadata"):
         assert health.request("GET", path).status == 404
     assert health.post("/xds/registry", b"<x/>", messages.simple_type()).status == 404

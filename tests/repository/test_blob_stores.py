@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from repository.blob_store import BLOCK, BlobStore, DamagedBlob, Digest, Digesting, StoreUnavailable
+from repository.blob_store import BLOCK, HASHED_WHOLE, BlobStore, DamagedBlob, Digest, Digesting, StoreUnavailable
 from repository.filesystem_store import FilesystemStore
 from repository.s3_store import KEPT_IN_MEMORY, PART, S3Address, S3BlobStore
 from repository.store_with_former import StoreWithFormer
@@ -140,8 +140,9 @@ def test_a_hostile_key_is_refused(store: BlobStore, key: str) -> None:
             action(key)
 
 
-def test_every_chunking_gives_the_same_digest() -> None:
-    content = os.urandom(3 * BLOCK + 17)
+@pytest.mark.parametrize("size", [HASHED_WHOLE + 1, HASHED_WHOLE + BLOCK, HASHED_WHOLE + 2 * BLOCK + 17])
+def test_every_chunking_gives_the_same_digest(size: int) -> None:
+    content = os.urandom(size)
     found = set()
     for step in (BLOCK, BLOCK - 1, BLOCK + 1, 1000, len(content)):
         digesting = Digesting()
@@ -149,9 +150,16 @@ def test_every_chunking_gives_the_same_digest() -> None:
             digesting.update(content[at : at + step])
         found.add(digesting.digest())
     [digest] = found
-    blocks = [hashlib.sha256(content[at : at + BLOCK]).digest() for at in range(0, len(content), BLOCK)]
-    assert digest.blocks == b"".join(blocks)
-    assert Digesting().digest().blocks == b""
+    starts = (0, *range(HASHED_WHOLE, size, BLOCK))
+    sections = [content[start:end] for start, end in zip(starts, (*starts[1:], size), strict=True)]
+    assert digest.blocks == b"".join(hashlib.sha256(one).digest() for one in sections)
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK, HASHED_WHOLE])
+def test_a_document_of_one_section_has_its_own_digest_alone(size: int) -> None:
+    digesting = Digesting()
+    digesting.update(bytes(size))
+    assert (digesting.digest().blocks, digesting.digest().sha256) == (b"", hashlib.sha256(bytes(size)).hexdigest())
 
 
 def test_a_bucket_holds_documents_under_their_keys_and_foreign_objects_are_left_alone(endpoint: str) -> None:

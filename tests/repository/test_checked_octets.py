@@ -1,10 +1,13 @@
 """No octet leaves that is not the one that was stored, and memory does not grow with documents."""
 
+import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from repository import blob_store
 from repository import checked_octets as checking
 from repository.blob_store import BLOCK, DamagedBlob
 from repository.checked_octets import Allowance, CheckedOctets, Expected, checked_octets, verify
@@ -52,7 +55,8 @@ def damage(store: FilesystemStore, expected: Expected, kind: str, at: int = -1) 
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents past 2 MiB count as large, so that tests need few octets."""
-    monkeypatch.setattr(checking, "HASHED_WHOLE", 2 * BLOCK)
+    for module in (checking, blob_store):
+        monkeypatch.setattr(module, "HASHED_WHOLE", 2 * BLOCK)
 
 
 @pytest.mark.usefixtures("small_limit")
@@ -105,8 +109,22 @@ def test_a_large_document_is_cut_before_its_damaged_block(
     with pytest.raises(DamagedBlob):
         for chunk in read(store, expected, alerts):
             sent += chunk
-    assert sent == content[: number * BLOCK]
-    assert alerts == ([expected.key] if number else [])
+    is_of_first_section = number < 2
+    assert sent == (b"" if is_of_first_section else content[: number * BLOCK])
+    assert alerts == ([] if is_of_first_section else [expected.key])
+
+
+@pytest.mark.usefixtures("small_limit")
+def test_digests_of_another_kind_count_for_nothing(store: FilesystemStore, alerts: list[str]) -> None:
+    """Those of every MiB, as documents have them that were stored before there were sections: hashed whole."""
+    content = os.urandom(5 * BLOCK)
+    sound = kept(store, content, with_blocks=False)
+    each = b"".join(hashlib.sha256(content[at : at + BLOCK]).digest() for at in range(0, len(content), BLOCK))
+    old = replace(sound, blocks=each)
+    assert b"".join(read(store, old, alerts)) == content
+    damage(store, old, "flip", at=4 * BLOCK + 3)
+    with pytest.raises(DamagedBlob):
+        read(store, old, alerts)
 
 
 @pytest.mark.usefixtures("small_limit")
