@@ -24,6 +24,8 @@ _READ_SEGMENTS = ("MSH", "EVN", "PID", "MRG")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
 _BLOCK_CHARACTERS = re.compile("[\x0b\x1c]")
 _NULL = '""'
+# Taking a message apart costs by the piece: a feed's message has some hundred.
+_MOST_PIECES = 10_000
 STANDARD_VERSION = "2.3.1"
 
 
@@ -85,6 +87,10 @@ class Delimiters:
     repetition: str = "~"
     escape: str = "\\"
     subcomponent: str = "&"
+
+    @property
+    def separators(self) -> tuple[str, ...]:
+        return self.field, self.component, self.repetition, self.subcomponent
 
 
 STANDARD_DELIMITERS = Delimiters()
@@ -166,6 +172,8 @@ def read_message(octets: bytes) -> Message:
     if sum(line.startswith("MSH") for line in lines) != 1:
         raise rejected(Problem.SEGMENT_SEQUENCE, "MSH: found several segments, expected one message")
     kept = "\r".join(line for line in lines if line[:3] in _READ_SEGMENTS)
+    if sum(map(kept.count, header.delimiters.separators)) > _MOST_PIECES:
+        raise rejected(Problem.SEGMENT_SEQUENCE, f"found more than {_MOST_PIECES} fields and components")
     try:
         return Message(header, hl7.parse(kept))
     except (hl7.HL7Exception, ValueError, IndexError) as problem:

@@ -108,6 +108,8 @@ def _check_encoding(data: bytes, charset: str | None) -> None:
     if charset:
         names.append(_named(charset))
     encoding = marked or "utf-8"
+    if not marked and b"\0" in data:
+        raise BadXml("the XML is not UTF-8: found a zero octet, which UTF-16 without its mark has too")
     if any(name != encoding for name in names):
         raise BadXml("the XML is declared in another encoding than it has; expected UTF-8, or UTF-16 with its mark")
     try:

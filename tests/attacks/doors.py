@@ -273,11 +273,14 @@ def acknowledged(received: bytes) -> Answer:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Doors]:
-    """The doors of two applications on data below the folder, both with audit; the patients of the tests are known."""
+    """The doors of two applications on data below the folder, both with audit; the patients of the tests are known.
+
+    The one that asks nobody reads by the letter, the one that wants assertions as the DMP does.
+    """
     pki = mutual_tls.a_pki(folder / "pki")
     client = pki.card[Use.AUTHENTICATION].der
     given = {"audit": "on", "cda_validity": "warn", "cda_agreement": "warn", "check_codes": False}
-    plain = servers.settings_for(folder / "open", mllp="127.0.0.1:0", **given)
+    plain = servers.settings_for(folder / "open", mllp="127.0.0.1:0", wire="strict", **given)
     proved = servers.settings_for(folder / "proved", security="mtls", trust=str(pki.trust))
     with ExitStack() as stack:
         actors = stack.enter_context(_audited(plain))

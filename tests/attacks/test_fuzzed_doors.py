@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def _retrievals() -> tuple[bytes, ...]:
     )
 
 
+@cache
 def _mtom() -> tuple[bytes, ...]:
     entry = an_entry(content=b"<ClinicalDocument/>")
     body = messages.provide_body(a_submission(entry), {entry.entry_uuid: messages.include("d@test")})

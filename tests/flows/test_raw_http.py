@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import messages, mutual_tls, servers
+from tests.attacks.mutants import SEED, mutants
 from tests.servers import Server
 
 PLAIN = {400, 404, 405, 408, 411, 413, 415, 429, 431, 503}
@@ -222,3 +223,40 @@ def test_m16_the_corpus_is_answered_from_the_closed_list(server: Server, corpus:
         assert len(found) - len(answered) <= 1, octets
     assert sent > 300
     assert server.request("GET", "/health/live").status == 200
+
+
+# Two codes of SOAP faults that the standard sends with 500.
+_FAULTS_OF_500 = re.compile(rb"env:(?:MustUnderstand|VersionMismatch)<")
+
+
+def _sound_heads() -> tuple[bytes, ...]:
+    message = messages.envelope(b"<x/>", "urn:nothing")
+    chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(message), message)
+    return (
+        SECOND,
+        post(f"Content-Length: {len(message)}", "Connection: close", body=message),
+        post("Transfer-Encoding: chunked", "Expect: 100-continue", body=chunked),
+        b"GET /fhir/DocumentReference?patient.identifier=x HTTP/1.1\r\nHost: x\r\nAccept: application/fhir+json\r\n\r\n",
+        b"GET /xds/registry?wsdl HTTP/1.1\r\nHost: x\r\nRange: bytes=0-5\r\nConnection: keep-alive\r\n\r\n",
+    )
+
+
+def play_heads(server: Server, count: int) -> None:
+    """No answer but those of the list, no more of them than there may be requests, and the server goes on."""
+    print(f"HTTP: seed {SEED}, {count} requests")
+    for number, octets in enumerate(mutants(_sound_heads(), count)):
+        answer = answer_to(server, octets)
+        found = [one for one in statuses(answer) if not (one == 500 and _FAULTS_OF_500.search(answer))]
+        assert set(found) <= HANDLED | {100}, (SEED, number, octets)
+        answered = [one for one in found if one not in (100, 400)]
+        assert len(answered) <= octets.count(b"HTTP/"), (SEED, number, octets)
+    assert server.request("GET", "/health/live").status == 200
+
+
+def test_2000_broken_requests_are_answered_from_the_closed_list(server: Server) -> None:
+    play_heads(server, 2_000)
+
+
+@pytest.mark.long
+def test_100000_broken_requests_are_answered_from_the_closed_list(server: Server) -> None:
+    play_heads(server, 100_000)

@@ -30,7 +30,7 @@ NAMESPACES = " ".join(f'xmlns:n{number}="urn:{number}"' for number in range(65))
         "Latin-1 declared": (b'<?xml version="1.0" encoding="ISO-8859-1"?><a/>', "encoding"),
         "Latin-1 undeclared": ("<a>é</a>".encode("latin-1"), "UTF-8"),
         "overlong UTF-8": (b"<a>\xc0\xaf</a>", "UTF-8"),
-        "a NUL": (b"<a>\x00</a>", "not well-formed"),
+        "a NUL": (b"<a>\x00</a>", "zero octet"),
         "an attribute twice": (b'<a b="1" b="2"/>', "not well-formed"),
         "an unbound prefix": (b"<x:a/>", "not well-formed"),
         "too deep": (b"<a>" * 300 + b"</a>" * 300, "not well-formed"),

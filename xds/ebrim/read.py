@@ -29,6 +29,8 @@ _EXTRINSIC, _ASSOCIATION = f"{{{RIM}}}ExtrinsicObject", f"{{{RIM}}}Association"
 _OBJECT_LIST = f"{{{RIM}}}RegistryObjectList"
 _OBJECT_REF = f"{{{RIM}}}ObjectRef"
 T = TypeVar("T", SubmissionSet, Folder)
+# The rules of a submission look at every object beside every other; a lot has some dozen.
+MOST_OBJECTS = 5_000
 _STATUS_OF = {str(status): status for status in AvailabilityStatus}
 
 
@@ -50,6 +52,10 @@ def read_submission(request: etree._Element) -> Reading:
     report = Report()
     object_list = request.find(_OBJECT_LIST)
     elements = [] if object_list is None else [child for child in object_list if isinstance(child.tag, str)]
+    if len(elements) > MOST_OBJECTS:
+        report.about("SubmitObjectsRequest", "")
+        report.add("RegistryObjectList", f"{len(elements)} objects", f"expected at most {MOST_OBJECTS}")
+        return Reading(submission=Submission(submission_set=None), errors=tuple(report.errors))
     nodes = _nodes_beside(elements, report)
     entries: list[DocumentEntry] = []
     sets: list[SubmissionSet] = []

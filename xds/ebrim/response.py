@@ -1,11 +1,16 @@
 """The answers: RegistryResponse, AdhocQueryResponse, RetrieveDocumentSetResponse as bytes. ITI TF-3: 4.2.4."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-from xds.errors import RegistryError
+from xds.errors import ErrorCode, RegistryError
 from xds.vocabulary import QUERY, RIM, RS, XDS_B, ResponseStatus, Severity
+
+# A small message of many broken objects must not be answered by a huge one.
+MOST_ERRORS = 10_000
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,10 @@ def _error_list(errors: Sequence[RegistryError]) -> bytes:
     if not errors:
         return b""
     highest = Severity.ERROR if any(error.is_error for error in errors) else Severity.WARNING
-    body = b"".join(_error(error) for error in errors)
+    body = b"".join(_error(error) for error in errors[:MOST_ERRORS])
+    if len(errors) > MOST_ERRORS:
+        context = f"and {len(errors) - MOST_ERRORS} more errors, which are not listed"
+        body += _error(RegistryError(code=ErrorCode.REGISTRY, context=context, severity=highest))
     return _element("rs:RegistryErrorList", f'highestSeverity="{highest}"', body)
 
 
@@ -76,12 +84,7 @@ def _error(error: RegistryError) -> bytes:
 
 def _printable(text: str) -> str:
     """Text that XML 1.0 can carry: other characters become U+FFFD."""
-    return "".join(char if _is_xml_char(char) else "\ufffd" for char in text)
-
-
-def _is_xml_char(char: str) -> bool:
-    code = ord(char)
-    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def _document_response(document: DocumentResponse) -> bytes:
