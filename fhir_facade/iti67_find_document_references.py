@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from access_policy.caller import Caller
+from access_policy.visibility import Purpose
 from fhir_facade.document_reference import BASE_URL
 from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.search_parameters import read_search
@@ -29,7 +30,7 @@ def handle(
     search = read_search(parameters, strict=strict)
     count, after = _number(parameters, "_count"), _number(parameters, "_after")
     size = DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
-    with registry.seen_by(caller) as snapshot:
+    with registry.seen_by(caller, Purpose.METADATA) as snapshot:
         page = Page(size=size + 1, after=after, order=Order.NEWEST)
         found = snapshot.find(search.criteria, page, Form.FHIR) if size else ()
         is_whole = after is None and 0 < len(found) <= size
@@ -51,7 +52,7 @@ def read(registry: Registry, fhir_id: str, caller: Caller, *, base_url: str) -> 
     if not is_uuid_urn(entry_uuid):
         raise not_found()
     criteria = Criteria(logical_ids=(entry_uuid,), on_demand=True)
-    with registry.seen_by(caller) as snapshot:
+    with registry.seen_by(caller, Purpose.METADATA) as snapshot:
         found = snapshot.find(criteria, Page(size=1), Form.FHIR)
     if not found:
         raise not_found()

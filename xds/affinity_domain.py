@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from xds.datatypes import CX
+from xds.vocabulary import AvailabilityStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class AffinityDomain:
     SubmissionSet of the update; one test kit expects otherwise. `home_community_id` is a `urn:oid:`, empty when none.
     `identifier_problem`: what is expected of an identifier where these authorities cannot have given this one.
     `restricted_update_is_strict`: hash, size and mimeType are no more modifiable by ITI-92 than identifiers are.
+    `statuses` are those that an update may give to an object.
     `signature_signs_submission_set`: a signature entry `signs` the SubmissionSet itself, as in a DMP lot.
     """
 
@@ -34,6 +36,7 @@ class AffinityDomain:
     propagated_memberships_are_members: bool = True
     home_community_id: str = ""
     restricted_update_is_strict: bool = False
+    statuses: frozenset[str] = frozenset({AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED})
     code_tables: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     mime_types: frozenset[str] = frozenset()
 

@@ -112,6 +112,8 @@ def _new_version_rules(update: MetadataUpdate, facts: UpdateFacts) -> Iterator[R
         return
     yield from _same_identifiers(thing, existing)
     yield from version_rule(update, existing)
+    if held.status is AvailabilityStatus.DELETED:
+        yield error(ErrorCode.METADATA_UPDATE, thing, f"{named(thing)}: the stored document is deleted")
     if isinstance(thing, Folder) and not held.is_approved:
         yield error(ErrorCode.METADATA_UPDATE, thing, f"{named(thing)}: the stored Folder is not Approved")
     yield from other_document_rules(update, facts)
@@ -226,6 +228,8 @@ def _status_problems(trigger: Association, held: Held, facts: UpdateFacts) -> It
         source = facts.objects.get(thing.source)
         if source is not None and isinstance(source.thing, SubmissionSet):
             yield "targetObject: found an association of a SubmissionSet, whose status never changes"
+    elif held.status is AvailabilityStatus.DELETED:
+        yield "targetObject: found a deleted document, which accepts nothing more"
     elif not held.is_current:
         yield f"targetObject: found version {thing.version}, expected the newest version"
 
