@@ -28,7 +28,7 @@ _ROWS = {
     Action.SEARCH: (Action.SEARCH_METADATA, Action.SEARCH_REFERENCE),
     Action.FEED: (Action.SUBMIT, Action.SUBMIT_BY_CPE),
 }
-_READING = (Action.READ, Action.SEARCH)
+_READING = (Action.READ, Action.SEARCH, Action.SEARCH_METADATA, Action.SEARCH_REFERENCE)
 _REFUSING = (Grade.DENY, Grade.RETIRED)
 
 

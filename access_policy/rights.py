@@ -131,20 +131,26 @@ class Rights:
 
 
 def read_rights(*files: PolicyFile) -> Rights:
-    """The cells of all files. Raises BadPolicy."""
+    """The cells of all files; where several have one, that of the first. Raises BadPolicy."""
     cells: dict[tuple[str, ...], Grade] = {}
     for file in files:
-        check_header(file, *_KEY, "decision")
-        for line, row in file.rows:
-            where = f"{file.name}: line {line}"
-            key = tuple(row[one] for one in _KEY)
-            _check(row, where)
-            if key in cells:
-                raise BadPolicy(f"{where}: found {'/'.join(key)} twice")
-            cells[key] = Grade(row["decision"])
+        cells = {**_cells(file), **cells}
     return Rights(
         version="; ".join(one.version for one in files), source="; ".join(one.source for one in files), cells=cells
     )
+
+
+def _cells(file: PolicyFile) -> dict[tuple[str, ...], Grade]:
+    check_header(file, *_KEY, "decision")
+    cells: dict[tuple[str, ...], Grade] = {}
+    for line, row in file.rows:
+        where = f"{file.name}: line {line}"
+        _check(row, where)
+        key = tuple(row[one] for one in _KEY)
+        if key in cells:
+            raise BadPolicy(f"{where}: found {'/'.join(key)} twice")
+        cells[key] = Grade(row["decision"])
+    return cells
 
 
 def _check(row: Mapping[str, str], where: str) -> None:

@@ -18,14 +18,19 @@ from xds.vocabulary import AvailabilityStatus
 
 
 class Purpose(StrEnum):
-    """What is seen for: finding metadata, reading content, or changing and replacing what one knows of.
+    """What is seen for: finding, metadata, content, or changing and replacing what one knows of.
 
-    To change, a document that is one's own is known whatever its state.
+    SEARCH finds what there is, of which some callers are told identifiers alone; METADATA shows those nothing. To
+    change, a document that is one's own is known whatever its state.
     """
 
     SEARCH = "search"
+    METADATA = "metadata"
     READ = "read"
     CHANGE = "change"
+
+
+_ACTIONS = {Purpose.READ: Action.READ, Purpose.METADATA: Action.SEARCH_METADATA}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +115,7 @@ def visibility(tables: Tables, caller: Caller, facts: RecordFacts, purpose: Purp
         return EVERYTHING
     capacity = capacity_of(caller, facts, tables.matrix)
     if capacity is None or not all(one.passed for one in entry_steps(Action.SEARCH, caller, facts)):
-        return NOTHING
+        return Visibility(everything=False, patient=facts.patient, grants=(), now=facts.now)
     return Visibility(
         everything=False,
         patient=facts.patient,
@@ -126,7 +131,7 @@ def _finds_references(tables: Tables, capacity: Capacity, facts: RecordFacts) ->
 
 def _grants(tables: Tables, capacity: Capacity, facts: RecordFacts, purpose: Purpose) -> Iterator[Grant]:
     """One for what anybody wrote, one for what is the caller's own, each where the rights give it."""
-    action = Action.READ if purpose is Purpose.READ else Action.SEARCH
+    action = _ACTIONS.get(purpose, Action.SEARCH)
     own = _own(capacity)
     for is_own in (False, True):
         state = _State(tables=tables, capacity=capacity, facts=facts, own=is_own)

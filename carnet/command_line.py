@@ -35,6 +35,7 @@ from carnet.options import (
 from carnet.patient_commands import patient
 from carnet.pki_commands import pki
 from carnet.pki_folder import PkiFailed, read_credential
+from carnet.policy_commands import policy
 from carnet.proof import Proof, proof_options
 from carnet.recipient_commands import recipient
 from carnet.record_commands import record
@@ -120,6 +121,7 @@ for command in (
     record,
     jobs,
     directory,
+    policy,
     recipient,
     on_demand,
     pki,

@@ -8,6 +8,7 @@ from carnet.settings import Settings, SettingsError
 from cda.national_identifiers import is_ins
 from schemas.value_sets import value_set
 from xds.affinity_domain import AffinityDomain
+from xds.vocabulary import AvailabilityStatus
 
 # INS identifiers: NIR, NIA, test NIR, demonstration NIR. CI-SIS Structuration minimale 3.5
 INS_AUTHORITIES = frozenset(f"1.2.250.1.213.1.4.{arc}" for arc in (8, 9, 10, 11))
@@ -90,5 +91,6 @@ def _dmp(*, check_codes: bool) -> AffinityDomain:
         identifier_types_allowed=True,
         unique_id_is_oid=True,
         signature_signs_submission_set=True,
+        statuses=frozenset(AvailabilityStatus),
         code_tables=tables if check_codes else {},
     )

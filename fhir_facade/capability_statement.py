@@ -48,7 +48,9 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
 
 
 def _document_reference() -> dict[str, Any]:
-    profiles = [f"{_MHD}/StructureDefinition/IHE.MHD.{level}.DocumentReference" for level in ("Minimal", "Comprehensive")]
+    profiles = [
+        f"{_MHD}/StructureDefinition/IHE.MHD.{level}.DocumentReference" for level in ("Minimal", "Comprehensive")
+    ]
     return _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from access_policy.caller import Caller
+from access_policy.visibility import Purpose
 from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.search import ReadSearch
 from fhir_facade.search_set import search_set
@@ -34,7 +35,7 @@ def answer(
     found: tuple[Found, ...] = ()
     total = 0
     if not search.finds_nothing:
-        with registry.seen_by(caller) as snapshot:
+        with registry.seen_by(caller, Purpose.METADATA) as snapshot:
             page = Page(size=size + 1, after=after, order=Order.NEWEST)
             found = snapshot.find(search.criteria, page, Form.FHIR) if size else ()
             total = _total(snapshot, search.criteria, found, size=size, is_first=after is None)
@@ -65,7 +66,7 @@ def read(
     uuid = f"{UUID_PREFIX}{fhir_id}"
     if not is_uuid_urn(uuid):
         raise not_found()
-    with registry.seen_by(caller) as snapshot:
+    with registry.seen_by(caller, Purpose.METADATA) as snapshot:
         for kind in kinds:
             found = _current(snapshot, kind, uuid)
             if found is not None:

@@ -42,7 +42,7 @@ def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Calle
     errors = [
         *reading.errors,
         *object_rules(reading.submission, KIND, registry.domain, reading.unreadable),
-        *operation_rules(operations),
+        *operation_rules(operations, registry.domain.statuses),
         *update_rules(operations, facts),
         *claim_rules(caller, _patients(operations, facts)),
         *change_rules(registry, unit, operations, facts, caller),

@@ -5,7 +5,7 @@ UpdateAvailabilityStatus updates a status, SubmitAssociation submits an associat
 request belongs to exactly one operation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from xds.errors import ErrorCode, RegistryError
@@ -14,7 +14,6 @@ from xds.submission_rules import named
 from xds.vocabulary import METADATA_UPDATE_TRIGGERS, AssociationType, AvailabilityStatus
 
 Versioned = DocumentEntry | Folder
-STATUS_URNS = frozenset({str(AvailabilityStatus.APPROVED), str(AvailabilityStatus.DEPRECATED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +112,12 @@ def operations_of(submission: Submission) -> Operations:
     )
 
 
-def operation_rules(operations: Operations) -> Iterator[RegistryError]:
+def operation_rules(operations: Operations, statuses: Collection[str]) -> Iterator[RegistryError]:
     """U1, U2, U4, U11, U15, U19, U20: what can be told from the request alone."""
     for update in operations.metadata_updates:
         yield from _update_rules(update)
     for status_update in operations.status_updates:
-        yield from _status_rules(operations, status_update)
+        yield from _status_rules(operations, status_update, statuses)
     for submitted in operations.submitted_associations:
         yield from _submitted_rules(operations, submitted)
     for association in operations.unassigned:
@@ -159,12 +158,12 @@ def _update_rules(update: MetadataUpdate) -> Iterator[RegistryError]:
             yield error(ErrorCode.METADATA_UPDATE_OPERATION, thing, context)
 
 
-def _status_rules(operations: Operations, update: StatusUpdate) -> Iterator[RegistryError]:
-    """U11: from the SubmissionSet, with both statuses."""
+def _status_rules(operations: Operations, update: StatusUpdate, statuses: Collection[str]) -> Iterator[RegistryError]:
+    """U11: from the SubmissionSet, with both statuses, of those that the domain knows."""
     trigger = update.trigger
     yield from _from_submission_set(operations, trigger)
     for name, value in (("OriginalStatus", trigger.original_status), ("NewStatus", trigger.new_status)):
-        if value not in STATUS_URNS:
+        if value not in statuses:
             for code in (ErrorCode.METADATA_UPDATE_OPERATION, ErrorCode.METADATA_UPDATE):
                 yield RegistryError(
                     code=code,

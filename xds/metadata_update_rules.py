@@ -114,6 +114,12 @@ def _new_version_rules(update: MetadataUpdate, facts: UpdateFacts) -> Iterator[R
         return
     yield from _same_identifiers(thing, existing)
     yield from version_rule(update, existing)
+    if held.status is AvailabilityStatus.DELETED:
+        yield error(
+            ErrorCode.METADATA_UPDATE,
+            thing,
+            f"{named(thing)}: found the stored document Deleted, expected one that may still change",
+        )
     if isinstance(thing, Folder) and not held.is_approved:
         context = f"{named(thing)}: found the stored Folder {held.status}, expected it Approved"
         yield error(ErrorCode.METADATA_UPDATE, thing, context)
@@ -229,6 +235,8 @@ def _status_problems(trigger: Association, held: Held, facts: UpdateFacts) -> It
         source = facts.objects.get(thing.source)
         if source is not None and isinstance(source.thing, SubmissionSet):
             yield "targetObject: found an association of a SubmissionSet, expected one of a Folder or a relationship"
+    elif held.status is AvailabilityStatus.DELETED:
+        yield "targetObject: found a deleted document, expected one that may still change"
     elif not held.is_current:
         yield f"targetObject: found version {thing.version}, expected the newest version"
 

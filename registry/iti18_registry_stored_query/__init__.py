@@ -53,9 +53,7 @@ def answered(registry: Registry, body: etree._Element, caller: Caller, *, querie
         found = handle(registry, query, caller)
     except Rejected as rejected:
         return adhoc_query_response((), rejected.errors)
-    if query.return_type is ReturnType.OBJECT_REF:
-        return adhoc_query_response([write_object_ref(one.entry_uuid) for one in found])
-    return adhoc_query_response([one.rendering for one in found])
+    return adhoc_query_response([one.rendering or write_object_ref(one.entry_uuid) for one in found])
 
 
 def handle(
@@ -66,10 +64,13 @@ def handle(
 ) -> tuple[Found, ...]:
     """The objects a stored query finds for this caller, each once, from one snapshot. ITI TF-2: 3.18.4.1.2.3.7
 
+    A caller to whom identifiers alone may be told gets them, whatever was asked for. DMP 3 (TD3.1)
+
     Raises Rejected for too many results, or results of several patients.
     """
-    form = Form.EBRIM if query.return_type is ReturnType.LEAF_CLASS else Form.REFERENCE
     with registry.seen_by(caller) as snapshot:
+        is_whole = query.return_type is ReturnType.LEAF_CLASS and not snapshot.visibility.references_only
+        form = Form.EBRIM if is_whole else Form.REFERENCE
         answer = Answer(snapshot, form, limits.of(query.return_type))
         _QUERIES[query.query.id](answer, query)
     if query.query.single_patient and form is Form.EBRIM:

@@ -12,7 +12,7 @@ from access_policy.document_facts import Trait, document_facts
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
 from access_policy.rights import Action, Actor, Grade
 from access_policy.tables import Tables, published
-from access_policy.visibility import NOTHING, Purpose, visibility
+from access_policy.visibility import Purpose, visibility
 from tests.access_policy import reading_model as model
 from tests.access_policy.callers import (
     CONSULTATION,
@@ -119,7 +119,7 @@ def rule(caller: Caller, action: Action = Action.READ, *, document: Any = None, 
 def test_a_record_that_is_not_open_is_read_by_nobody_and_fed_by_nobody(state: RecordState) -> None:
     for caller, action in product((a_caller(), a_patient()), (Action.READ, Action.SEARCH, Action.FEED, Action.MASK)):
         assert rule(caller, action, document=own(), state=state) == (False, f"record.{state}")
-    assert visibility(published(), a_caller(), a_record(state=state), Purpose.SEARCH) == NOTHING
+    assert visibility(published(), a_caller(), a_record(state=state), Purpose.SEARCH).grants == ()
     assert rule(a_caller(), Action.TEST_EXISTENCE, state=state)[0]
 
 

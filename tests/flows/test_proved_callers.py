@@ -255,7 +255,7 @@ def test_an_update_of_another_patients_document_is_refused(world: World) -> None
     target = found.body.find(".//{*}ObjectRef").get("id")
     update = messages.write_submit_objects_request(a_status_update(target, "Approved", "Deprecated").objects)
     answered = world.post("/xds/registry", update, messages.UPDATE, world.vihf(), client)
-    assert "XDSRegistryError" in answered.codes
+    assert answered.codes == ["UnresolvedReferenceException"]
 
 
 def test_transactions_that_no_assertion_opens_are_refused(world: World) -> None:

@@ -42,6 +42,7 @@ from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Sub
 from xds.vocabulary import AvailabilityStatus
 
 TRIPLES, DOCUMENTS = 120_000, 1_500
+ACTIONS = {Purpose.READ: Action.READ, Purpose.SEARCH: Action.SEARCH, Purpose.METADATA: Action.SEARCH_METADATA}
 WRITERS = {
     "": (),
     "person": (("author", f"{PERSON}^1.2.250.1.71.4.2.1"),),
@@ -159,7 +160,7 @@ def test_decision_predicate_and_sql_agree_on_random_triples(registry: Registry) 
         by_sql = found(registry, seen)
         by_predicate = {name for name, one in documents.items() if seen.shows(PATIENT.key, one)}
         assert by_sql == by_predicate, (caller, record, purpose)
-        action = {Purpose.READ: Action.READ, Purpose.SEARCH: Action.SEARCH}.get(purpose)
+        action = ACTIONS.get(purpose)
         if action is not None:
             by_decision = {
                 name for name, one in documents.items() if decide(tables, action, caller, record, one).allowed
