@@ -21,6 +21,7 @@ from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.internal_door import internal_blueprint, is_one_of, shows
 from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
+from carnet.metrics import add_metrics
 from carnet.open_callers import open_callers
 from carnet.repositories_elsewhere import RepositoriesElsewhere
 from carnet.request_body import read_to_the_end
@@ -55,6 +56,7 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
         is_open = actors.settings.security == "open"
         app.register_blueprint(keeper_blueprint(actors.repository, is_trusted, open_callers=is_open))
     _add_health(app, actors)
+    add_metrics(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
     posts = XdsDoor(app.wsgi_app, actors, of_message, _log_request)

@@ -6,10 +6,10 @@ from dataclasses import asdict
 import click
 
 from carnet.dated_work import jobs_of, run_all
+from carnet.existing_stores import existing_actors
 from carnet.options import json_option, settings_options
 from carnet.record_options import RECORD_SETTINGS, moment
 from carnet.settings import Settings
-from carnet.wiring import open_actors
 
 
 @click.group()
@@ -30,11 +30,8 @@ def jobs_run(settings: Settings, now: str, as_json: bool) -> None:
     carnet jobs run
     carnet jobs run --now 20270101000000 --data /srv/carnet
     """
-    actors = open_actors(settings)
-    try:
+    with existing_actors(settings) as actors:
         ran = run_all(jobs_of(actors), actors.units, moment(settings, now))
-    finally:
-        actors.units.close()
     if as_json:
         click.echo(json.dumps([asdict(one) for one in ran], ensure_ascii=False, indent=2))
     else:
