@@ -112,6 +112,11 @@ class Reason(Enum):
         "client certificate, signer and claims do not agree",
         "certificat client, signataire et attributs ne concordent pas",
     )
+    DIRECTORY = (
+        Subcode.FAILED_AUTHENTICATION,
+        "structure, professional or software are not in the directory, or not as claimed",
+        "structure, professionnel ou logiciel absents de l'annuaire, ou non conformes à celui-ci",
+    )
     REPLAY = (
         Subcode.FAILED_AUTHENTICATION,
         "the assertion was used before, by another client or where reuse is off",

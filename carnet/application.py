@@ -24,6 +24,7 @@ from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
 from carnet.metrics import CONTENT_TYPE
 from carnet.open_callers import open_callers
+from carnet.record_metrics import record_metrics
 from carnet.repositories_elsewhere import RepositoriesElsewhere
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
@@ -126,7 +127,11 @@ def _add_metrics(app: flask.Flask, actors: Actors) -> None:
     def metrics() -> flask.Response:
         if actors.settings.security != "open" and not flask.request.environ.get(HEALTH):
             flask.abort(404)
-        return flask.Response(actors.counts.text(is_ready=not _not_ready(actors)), content_type=CONTENT_TYPE)
+        missing = _not_ready(actors)
+        text = actors.counts.text(is_ready=not missing)
+        if actors.registry is not None and not missing:
+            text += record_metrics(actors)
+        return flask.Response(text, content_type=CONTENT_TYPE)
 
 
 def _not_ready(actors: Actors) -> str:

@@ -20,6 +20,7 @@ from access_policy.trust import Trust
 from access_policy.vihf import VihfRules
 from access_policy.vihf_attributes import VERSIONS, Expected
 from carnet.domains import INS_AUTHORITIES, wire_name
+from carnet.known_callers import directory_check
 from carnet.settings import Settings, SettingsError
 from carnet.trust_folder import read_providers
 from soap.faults import SoapFault, security_refused
@@ -48,6 +49,7 @@ class LiveAuthenticator:
     def __init__(self, settings: Settings, units: Units, trust: Callable[[], Trust]) -> None:
         """Raises SettingsError."""
         self._rules, self._uses = read_rules(settings, trust()), StoredAssertionUses(units)
+        self._check = directory_check(settings, units)
         self._trust = trust
         self._current = self._made(self._rules.trust)
 
@@ -56,7 +58,9 @@ class LiveAuthenticator:
         trust, current = self._trust(), self._current
         if trust is not current[0]:
             current = self._current = self._made(trust)
-        return current[1].caller(envelope, client)
+        caller = current[1].caller(envelope, client)
+        self._check(caller)
+        return caller
 
     def _made(self, trust: Trust) -> tuple[Trust, Authenticator]:
         return trust, Authenticator(replace(self._rules, trust=trust), self._uses, now=_now)

@@ -42,6 +42,7 @@ from carnet.record_commands import record
 from carnet.reports import Report, read_report
 from carnet.settings import Settings, SettingsError
 from carnet.signing import signed_submission
+from carnet.statistics_commands import stats
 from carnet.storage_commands import documents, fsck, gc
 from carnet.vihf_commands import vihf
 from carnet.wiring import open_units
@@ -122,6 +123,7 @@ for command in (
     jobs,
     directory,
     policy,
+    stats,
     recipient,
     on_demand,
     pki,

@@ -9,7 +9,7 @@ from carnet.existing_stores import existing_units
 from carnet.options import STORE, json_option, print_result, settings_options
 from carnet.settings import Settings
 from dmp import directory as known
-from dmp.directory import Loaded
+from dmp.directory import DirectoryRefused, Loaded
 
 
 @click.group()
@@ -32,9 +32,18 @@ def directory_load(settings: Settings, file: Path, add: bool, as_json: bool) -> 
     structure,10B0000000,Clinique des Tilleuls,,,SA01,,
     software,LPS-4711,Cabinet,,,,,2.1
     """
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        text = lines.read().splitlines(keepends=True)
+    lines = _lines_of(file)
     with existing_units(settings) as units:
-        loaded: Loaded = units.write(lambda unit: known.load(unit, text, keeps_others=add))
+        loaded: Loaded = units.write(lambda unit: known.load(unit, lines, keeps_others=add))
     sentence = f"{loaded.professionals} situations, {loaded.structures} structures, {loaded.software} software"
     print_result(asdict(loaded), sentence, as_json)
+
+
+def _lines_of(file: Path) -> list[str]:
+    """The lines of a file in UTF-8. Raises DirectoryRefused for another encoding."""
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except UnicodeDecodeError as problem:
+        raise DirectoryRefused(
+            f"{file}: found octets that are no UTF-8 at {problem.start}, expected UTF-8"
+        ) from problem

@@ -19,6 +19,7 @@ from dmp.refusal import RecordRefused
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
+from xds.errors import Rejected
 
 RECORD_SETTINGS = (
     *STORE,
@@ -62,13 +63,16 @@ class Attempt:
         try:
             record = self.registry.units.write(work)
         except RecordRefused as refused:
-            self._journal(act, refused)
+            self._journal(act, str(refused.code))
+            raise
+        except Rejected as rejected:
+            self._journal(act, str(rejected))
             raise
         print_record(record, sentence, self.as_json)
 
-    def _journal(self, act: Act, refused: RecordRefused) -> None:
+    def _journal(self, act: Act, refusal: str) -> None:
         self.registry.units.write(
-            lambda unit: self.dmp.note_refusal(unit, self.patient, act, refused, by=self.by, now=self.now)
+            lambda unit: self.dmp.note_refusal(unit, self.patient, act, refusal, by=self.by, now=self.now)
         )
 
 

@@ -54,12 +54,16 @@ def merge_records(dmp: Records, unit: UnitOfWork, subsumed: str, surviving: str,
     """Two identifiers were found to be of one person: one record is left, under the surviving one.
 
     Where only one of them has a record, it goes on. Of two, the state decided last stands; what the holder refused in
-    either stays refused, what was allowed in one alone is not. A person without a record needs none for this.
+    either stays refused, what was allowed in one alone is not. Of none a row in the state NONE is made, which keeps both
+    identifiers together.
     """
     first, second = sorted((subsumed, surviving))
     found = {one: records.locked(unit.connection, one) for one in (first, second)}
     old, new = found[subsumed], found[surviving]
     rights.rename_representative(unit.connection, subsumed, surviving)
+    if old is None and new is None:
+        new = Record(key=dmp.keys.new(), patient=surviving)
+        records.add(unit.connection, new, now)
     if old is not None and new is None:
         _change_identity(dmp, unit, old, surviving, by, now)
     elif old is None and new is not None:

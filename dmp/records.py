@@ -127,10 +127,8 @@ class Records:
         )
         events.add(unit.connection, record.key, self.keys.new(), event)
 
-    def note_refusal(
-        self, unit: UnitOfWork, patient: str, act: Act, refused: RecordRefused, *, by: Actor, now: str
-    ) -> None:
-        """The event of an act that was refused: in a unit of its own, since the unit of the act is undone."""
+    def note_refusal(self, unit: UnitOfWork, patient: str, act: Act, refusal: str, *, by: Actor, now: str) -> None:
+        """The event of an act that was refused, with the code: in a unit of its own, since that of the act is undone."""
         record = records.find(unit.connection, patient)
         state = str(RecordState.NONE if record is None else record.state)
         event = Event(
@@ -142,7 +140,7 @@ class Records:
             structure=by.structure,
             before=state,
             after=state,
-            refusal=refused.code,
+            refusal=refusal,
         )
         events.add(unit.connection, events.NO_RECORD if record is None else record.key, self.keys.new(), event)
 

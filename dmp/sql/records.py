@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from access_policy.record_facts import RecordState
 from dmp.record import Record
@@ -25,6 +25,11 @@ def locked(connection: Connection, patient: str) -> Record | None:
 
 def by_key(connection: Connection, key: int) -> Record | None:
     return _only(connection, select(dmp_record).where(_r.record_key == key))
+
+
+def count_by_state(connection: Connection) -> list[tuple[str, int]]:
+    statement = select(_r.state, func.count()).group_by(_r.state).order_by(_r.state)
+    return [(row[0], row[1]) for row in connection.execute(statement)]
 
 
 def due(connection: Connection, state: RecordState, now: str, *, after: int, limit: int) -> list[tuple[int, str]]:

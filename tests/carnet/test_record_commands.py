@@ -8,7 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from carnet.command_line import commands
+from dmp.directory import DirectoryRefused
 from dmp.refusal import RecordRefused, Refusal
+from tests.dmp.people import an_ins
+from tests.dmp.test_directory import HEAD
+from xds.errors import Rejected
 
 INS, WRONG_KEY = "258063523804186", "258063523804187"
 DOCTOR = "899700218896"
@@ -102,3 +106,90 @@ def test_an_unknown_actor_is_a_usage_error(data: str) -> None:
     result = run(data, "open", INS, "--by", "server")
     assert result.exit_code == 2
     assert "--by" in result.output
+
+
+def test_the_holder_opposes_and_allows(data: str) -> None:
+    done(data, "inform", INS)
+    assert done(data, "oppose", INS, "--by", "holder", "--how", "post")["opposed"] == "20260310100000"
+    assert refused(data, "oppose", INS) is Refusal.OPPOSED
+    assert "opposed" not in done(data, "oppose", INS, "--withdraw")
+    done(data, "open", INS)
+    found = done(data, "oppose", INS, "--break-glass", "--regulation")
+    assert (found["opposesBreakGlass"], found["opposesRegulation"]) == (True, True)
+    found = done(data, "oppose", INS, "--regulation", "--withdraw")
+    assert (found["opposesBreakGlass"], found["opposesRegulation"]) == (True, False)
+    assert done(data, "allow", INS, "--masked-in-emergency")["maskedInEmergency"] is True
+    assert done(data, "allow", INS, "--occupational-doctor")["occupationalConsent"] is True
+    assert done(data, "allow", INS, "--occupational-doctor", "--withdraw")["occupationalConsent"] is False
+    assert run(data, "allow", INS).exit_code == 2
+
+
+def test_a_representative_acts_for_a_child(data: str) -> None:
+    parent, stranger = an_ins(1).partition("^")[0], an_ins(2).partition("^")[0]
+    done(data, "open", INS, "--birth-date", "20200101", "--representative", parent)
+    [named] = done(data, "show", INS)["representatives"]
+    assert (named["patient"], named["until"]) == (an_ins(1), "20380101000000")
+    assert refused(data, "close", INS, "--by", f"representative:{stranger}") is Refusal.NOT_REPRESENTATIVE
+    done(data, "represent", INS, stranger, "--relation", "FTH")
+    assert done(data, "close", INS, "--by", f"representative:{stranger}")["state"] == "closed"
+    done(data, "represent", INS, parent, "--remove")
+    assert [one["patient"] for one in done(data, "show", INS)["representatives"]] == [an_ins(2)]
+
+
+def test_a_life_ends_with_an_erasure_on_request(data: str) -> None:
+    done(data, "open", INS)
+    assert done(data, "suspend", INS, "--by", "insurer")["state"] == "suspended"
+    assert done(data, "resume", INS, "--by", "holder")["state"] == "open"
+    assert done(data, "close", INS, "--reason", "asked")["closingReason"] == "asked"
+    assert done(data, "reactivate", INS)["state"] == "open"
+    done(data, "close", INS)
+    assert done(data, "request-erasure", INS)["due"] == "20260610100000"
+    ran = CliRunner().invoke(commands, ["jobs", "run", "--now", "20260610100000", "--data", data])
+    assert ran.exit_code == 0
+    assert "erasing after retention\t1\n" in ran.output
+    assert done(data, "show", INS)["state"] == "erased"
+
+
+def test_refused_acts_stand_in_the_journal_that_the_holder_reads(data: str) -> None:
+    done(data, "open", INS)
+    refused(data, "open", INS, "--by", "professional:899700218896")
+    lines = json.loads(run(data, "journal", INS, "--by", "holder", "--json").output)
+    acts = [(one["action"], one["refusal"]) for one in lines if one["action"] != "patient"]
+    assert acts == [("open", "DMPFound"), ("open", "")]
+    own = json.loads(run(data, "journal", INS, "--by", "professional:899700218896", "--json").output)
+    assert [one["refusal"] for one in own] == ["DMPFound"]
+    assert run(data, "journal", INS, "--by", "professional:899700218904").output == ""
+
+
+def test_a_document_that_is_not_there_is_not_masked(data: str) -> None:
+    done(data, "open", INS)
+    result = run(data, "mask", INS, "2.25.404")
+    assert isinstance(result.exception, Rejected)
+    lines = json.loads(run(data, "journal", INS, "--json").output)
+    assert ("mask", "UnresolvedReferenceException") in [(one["action"], one["refusal"]) for one in lines]
+    assert [one for one in lines if one["action"] == "mask" and not one["refusal"]] == []
+
+
+def test_the_directory_is_loaded_from_a_file(data: str, tmp_path: Path) -> None:
+    file = tmp_path / "directory.csv"
+    file.write_text(f"{HEAD}\nstructure,10B0000000,Clinique des Tilleuls,,,SA01,,\n", encoding="utf-8-sig")
+    loaded = CliRunner().invoke(commands, ["directory", "load", str(file), "--data", data])
+    assert loaded.output == "0 situations, 1 structures, 0 software\n"
+    file.write_bytes(b"\xff")
+    refusal = CliRunner().invoke(commands, ["directory", "load", str(file), "--data", data])
+    assert isinstance(refusal.exception, DirectoryRefused)
+
+
+def test_the_counters_are_printed_in_three_forms(data: str) -> None:
+    done(data, "open", INS, "--channel", "officine", "--birth-date", "19580615", "--territory", "751")
+
+    def counters(*options: str) -> str:
+        result = CliRunner().invoke(commands, ["stats", *options, "--data", data])
+        assert result.exit_code == 0, result.exception
+        return result.output
+
+    found = {(one["requirement"], one["group"]): one["number"] for one in json.loads(counters("--form", "json"))}
+    assert found["S07", "officine"] == found["S08", "65-69"] == found["S09", "202603"] == found["S10", "751"] == 1
+    assert "S07,creations by channel,officine,1,100.0" in counters("--form", "csv")
+    assert "officine" in counters()
+    assert counters("--until", "20260101", "--json") != counters("--json")

@@ -267,8 +267,7 @@ def test_s48_every_change_has_author_date_and_means(desk: Desk) -> None:
 
 def test_a_refused_act_is_journaled_and_changes_nothing_else(desk: Desk) -> None:
     def note(act: Act, patient: str) -> None:
-        refusal = RecordRefused(Refusal.CLOSED, "found a closed record")
-        desk.units.write(lambda unit: desk.dmp.note_refusal(unit, patient, act, refusal, by=OPERATOR, now=NOW))
+        desk.units.write(lambda unit: desk.dmp.note_refusal(unit, patient, act, Refusal.CLOSED, by=OPERATOR, now=NOW))
 
     opened(desk)
     note(Act.CLOSE, PATIENT)

@@ -100,9 +100,13 @@ def test_a_former_identifier_leads_to_the_record(desk: Desk) -> None:
     assert {(patient, until) for patient, _, until in known} == {(OLD, NOW), (NEW, "")}
 
 
-def test_persons_without_record_have_none_after_a_merge(desk: Desk) -> None:
-    desk.units.write(lambda unit: people.merge_records(desk.dmp, unit, OLD, NEW, by=OPERATOR, now=NOW))
-    assert found(desk, OLD) is found(desk, NEW) is None
+def test_what_is_done_under_a_former_identifier_is_done_with_the_one_record(desk: Desk) -> None:
+    """Also where nobody had a record when the two were merged."""
+    assert merge(desk).state is RecordState.NONE
+    desk.act(life.oppose, OLD)
+    record = found(desk, NEW)
+    assert record is not None
+    assert (record.opposed, record.patient) == (NOW, NEW)
 
 
 def test_two_records_become_one_and_its_journal_is_whole(desk: Desk) -> None:
