@@ -302,4 +302,3 @@ class _Alerts:
         structlog.get_logger().warning(
             "submission answered and not settled yet", submission=submission_unique_id, problem=type(problem).__name__
         )
-
