@@ -21,6 +21,7 @@ from carnet.options import (
 )
 from carnet.settings import Settings
 from xds.datatypes import Code
+from xds.identifiers import is_oid
 
 # Option -> attribute, and the code of the domain dmp that fits a list of documents.
 _DIGITAL_SERVICE = Code(code="SNR", coding_scheme="1.2.250.1.213.1.1.4.6", display_name="Service numérique référencé")
@@ -67,6 +68,9 @@ def on_demand() -> None:
 @click.argument("identifier", metavar="PATIENT")
 @_code_options
 @content_type_option
+@click.option(
+    "--repository", "maker", default="", help="OID of the repository that makes it, where it is another process."
+)
 @authority_option
 @json_option
 @settings_options(*STORE)
@@ -83,7 +87,9 @@ def on_demand_add(settings: Settings, identifier: str, authority: str, as_json: 
     """
     patient_id = patient_id_of(identifier, authority)
     codes = Codes(content_type=code_of(given["content_type"]), **{name: _chosen(name, given[name]) for name in _CODES})
-    ours = repository_unique_id(settings)
+    ours = given["maker"] or repository_unique_id(settings)
+    if not is_oid(ours):
+        raise click.UsageError(f"--repository {ours}: expected an OID")
     with existing_registry(settings) as registry:
         added = registry.units.write(
             lambda unit: add_document_list(registry, unit, patient_id, codes, OPERATOR, repository_id=ours)

@@ -119,6 +119,17 @@ def test_the_entry_of_a_patient_is_registered_once(server: Server) -> None:
     assert (entry.hash, entry.size, entry.repository_unique_id) == (None, None, REPOSITORY)
 
 
+def test_the_entry_may_be_of_a_repository_elsewhere(server: Server) -> None:
+    settings = server.registry_settings
+    places = ["--data", settings.data, "--database", settings.database_url]
+    words = ["on-demand", "add", PATIENT.id, *places, "--repository"]
+    assert CliRunner().invoke(commands, [*words, "1.2.3.4"]).exit_code == 0
+    [entry] = entries(server, ObjectType.ON_DEMAND)
+    assert entry.repository_unique_id == "1.2.3.4"
+    refused = CliRunner().invoke(commands, [*words, "elsewhere"])
+    assert (refused.exit_code, "expected an OID" in refused.output) == (2, True)
+
+
 def test_each_retrieval_gives_a_new_document_with_what_is_there_by_then(server: Server) -> None:
     entry = on_demand_entry(server)
     push(server, "Premier")
