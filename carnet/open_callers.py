@@ -15,8 +15,9 @@ from access_policy.refusals import Reason, Refused
 from access_policy.security_header import SAML, WSSE
 from access_policy.vihf import told_caller
 from carnet.authentication import CallerOfMessage, CallerOfRequest, OnRefusal, fault_of, read_vihf_rules
+from carnet.claims import Claim, claim_of
 from carnet.domains import wire_name
-from carnet.fhir_callers import as_message, refused_token
+from carnet.fhir_callers import as_message, asked_transaction, refused_token
 from carnet.settings import Settings
 from soap.wire import DMP
 
@@ -42,7 +43,7 @@ def open_callers(settings: Settings, on_refusal: OnRefusal) -> tuple[CallerOfMes
         try:
             return told(environ, envelope)
         except Refused as refused:
-            on_refusal(refused, _peer(environ))
+            on_refusal(refused, _peer(environ), claim_of(envelope))
             raise fault_of(refused, tells_certificate=tells_certificate) from None
 
     def of_request(environ: WSGIEnvironment) -> Caller:
@@ -52,7 +53,7 @@ def open_callers(settings: Settings, on_refusal: OnRefusal) -> tuple[CallerOfMes
         try:
             return told(environ, as_message(authorization))
         except Refused as refused:
-            on_refusal(refused, _peer(environ))
+            on_refusal(refused, _peer(environ), Claim(transaction=asked_transaction(environ)))
             raise refused_token() from None
 
     return of_message, of_request
