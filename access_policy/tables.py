@@ -11,11 +11,12 @@ from schemas import resource
 _FOLDER = "policy"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Tables:
     """Matrix and rights. `occupational_reading`: an occupational doctor reads with the holder's express consent.
 
-    CSP L.1111-17 IV allows that, PDT-INF-526 does not; off unless a site says otherwise.
+    CSP L.1111-17 IV allows that, PDT-INF-526 does not; off unless a site says otherwise. Two are equal when they are
+    one: what they decide is remembered under them.
     """
 
     matrix: Matrix

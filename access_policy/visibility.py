@@ -6,9 +6,10 @@ It is `decide` about reading, for all documents of a record at once; a property 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from access_policy.caller import Caller, Kind
-from access_policy.capacity import Capacity, capacity_of
+from access_policy.capacity import PROFESSIONALS, STRUCTURES, Capacity, capacity_of
 from access_policy.decide import access_step, allows, entry_steps, right_of
 from access_policy.document_facts import DocumentFacts, Trait
 from access_policy.record_facts import RecordFacts
@@ -30,6 +31,7 @@ class Purpose(StrEnum):
     CHANGE = "change"
 
 
+_SOMEBODY = "-"
 _ACTIONS = {Purpose.READ: Action.READ, Purpose.METADATA: Action.SEARCH_METADATA}
 
 
@@ -38,25 +40,25 @@ class Grant:
     """Documents that may be seen for one reason: every condition holds.
 
     `types` None: of any type; else of these, or with `beyond` imaging objects of a type that is not in it.
-    `author`, `structure`: written by them, where they are not empty. `without`: none of these traits; HIDDEN counts
-    until its end. `statuses`: one of them.
+    `by_author`, `by_structure`: written by the one that the visibility names. `without`: none of these traits; HIDDEN
+    counts until its end. `statuses`: one of them.
     """
 
     types: frozenset[str] | None = None
     beyond: frozenset[str] | None = None
-    author: str = ""
-    structure: str = ""
+    by_author: bool = False
+    by_structure: bool = False
     without: Trait = Trait.SIGNATURE
     statuses: frozenset[AvailabilityStatus] = frozenset(AvailabilityStatus)
 
-    def shows(self, document: DocumentFacts, now: str) -> bool:
+    def shows(self, document: DocumentFacts, seen: "Visibility") -> bool:
         if document.traits & self.without & ~Trait.HIDDEN or document.status not in self.statuses:
             return False
-        if Trait.HIDDEN in self.without and document.is_hidden_at(now):
+        if Trait.HIDDEN in self.without and document.is_hidden_at(seen.now):
             return False
-        if self.author and self.author not in document.authors:
+        if self.by_author and seen.author not in document.authors:
             return False
-        if self.structure and self.structure not in document.structures:
+        if self.by_structure and seen.structure not in document.structures:
             return False
         return self._is_of_types(document)
 
@@ -71,12 +73,15 @@ class Visibility:
     """A decision about rows: everything, what belongs to one patient (by CX key), or nothing.
 
     `grants` None: whatever the patient has; else documents that one of them shows, and what stands beside those.
-    `now`: DTM of 14 digits. `references_only`: identifiers alone may be told. DMP 3 (TD3.1)
+    `author`, `structure`: `id^OID` of whom grants speak; `now`: DTM of 14 digits.
+    `references_only`: identifiers alone may be told. DMP 3 (TD3.1)
     """
 
     everything: bool
     patient: str = ""
     grants: tuple[Grant, ...] | None = None
+    author: str = ""
+    structure: str = ""
     now: str = ""
     references_only: bool = False
 
@@ -88,7 +93,7 @@ class Visibility:
         """Whether this document of this patient may be seen."""
         if not self.admits(patient) or self.everything or self.grants is None:
             return self.admits(patient)
-        return any(one.shows(document, self.now) for one in self.grants)
+        return any(one.shows(document, self) for one in self.grants)
 
 
 EVERYTHING = Visibility(everything=True)
@@ -113,20 +118,41 @@ def visibility(tables: Tables, caller: Caller, facts: RecordFacts, purpose: Purp
     """What the caller may see of this record, by the tables. Default deny."""
     if caller.is_open:
         return EVERYTHING
-    capacity = capacity_of(caller, facts, tables.matrix)
-    if capacity is None or not all(one.passed for one in entry_steps(Action.SEARCH, caller, facts)):
+    if not all(one.passed for one in entry_steps(Action.SEARCH, caller, facts)):
         return Visibility(everything=False, patient=facts.patient, grants=(), now=facts.now)
+    grants, references_only = _opened(tables, _without_names(caller), replace(facts, patient="", now=""), purpose)
     return Visibility(
         everything=False,
         patient=facts.patient,
-        grants=tuple(_grants(tables, capacity, facts, purpose)),
+        grants=grants,
+        author=f"{caller.name}^{PROFESSIONALS}",
+        structure=f"{caller.structure}^{STRUCTURES}",
         now=facts.now,
-        references_only=_finds_references(tables, capacity, facts),
+        references_only=references_only,
     )
 
 
-def _finds_references(tables: Tables, capacity: Capacity, facts: RecordFacts) -> bool:
-    return right_of(tables, Action.SEARCH, capacity, facts).grade is Grade.REFERENCE_ONLY
+def _without_names(caller: Caller) -> Caller:
+    """What decides about a caller: everybody of the same quality is the same."""
+    return Caller(
+        name="/" if "/" in caller.name else _SOMEBODY,
+        standing=caller.standing,
+        roles=caller.roles,
+        organisations=(_SOMEBODY,) if caller.structure else (),
+        sector=caller.sector,
+        mode=caller.mode,
+        purpose=caller.purpose,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _opened(tables: Tables, caller: Caller, facts: RecordFacts, purpose: Purpose) -> tuple[tuple[Grant, ...], bool]:
+    """The grants, and whether identifiers alone may be told; the same for many requests, and so remembered."""
+    capacity = capacity_of(caller, facts, tables.matrix)
+    if capacity is None:
+        return (), False
+    references_only = right_of(tables, Action.SEARCH, capacity, facts).grade is Grade.REFERENCE_ONLY
+    return tuple(_grants(tables, capacity, facts, purpose)), references_only
 
 
 def _grants(tables: Tables, capacity: Capacity, facts: RecordFacts, purpose: Purpose) -> Iterator[Grant]:
@@ -148,8 +174,8 @@ def _grants(tables: Tables, capacity: Capacity, facts: RecordFacts, purpose: Pur
 def _own(capacity: Capacity) -> Grant | None:
     """What the caller wrote, or the structure that the caller acts for."""
     if capacity.acts_for_structure:
-        return Grant(structure=capacity.structure) if capacity.structure else None
-    return Grant(author=capacity.author) if capacity.author else None
+        return Grant(by_structure=True) if capacity.structure else None
+    return Grant(by_author=True) if capacity.author else None
 
 
 def _of_anybody(

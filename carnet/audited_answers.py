@@ -1,7 +1,7 @@
 """How a request ended, read from the answer as its sender will read it. ITI TF-3: 4.2.4; HL7 v3 MCCI."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from lxml import etree
@@ -13,6 +13,7 @@ from xds.vocabulary import RS, XDS_B, ResponseStatus
 _HEAD = 1000
 _STATUS = re.compile(rb' status="([^"]*)"')
 _ACKNOWLEDGEMENT = re.compile(rb'<acknowledgement><typeCode code="(\w+)"/>')
+_RULE = re.compile(r" \(([a-z_]+[.:][\w./:=^-]+)\)\Z")
 _ERROR, _DELIVERED = f"{{{RS}}}RegistryError", f"{{{XDS_B}}}DocumentResponse/{{{XDS_B}}}DocumentUniqueId"
 _MINOR = {ErrorCode.REGISTRY_BUSY, ErrorCode.REPOSITORY_BUSY}
 _MAJOR = {ErrorCode.REGISTRY_OUT_OF_RESOURCES, ErrorCode.REPOSITORY_OUT_OF_RESOURCES}
@@ -20,18 +21,22 @@ _MAJOR = {ErrorCode.REGISTRY_OUT_OF_RESOURCES, ErrorCode.REPOSITORY_OUT_OF_RESOU
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The outcome of what failed, SUCCESS when nothing did; error codes; what was delivered or failed, by its id."""
+    """The outcome of what failed, SUCCESS when nothing did; error codes; what was delivered or failed, by its id.
+
+    `rules` of the policy that refused, by their stable ids.
+    """
 
     outcome: Outcome = Outcome.SUCCESS
     is_partial: bool = False
     codes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     delivered: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
 
     @property
     def description(self) -> str:
-        """Error codes, and nothing that could name a patient."""
-        return " ".join(self.codes)
+        """Error codes and rules, and nothing that could name a patient."""
+        return " ".join((*self.codes, *self.rules))
 
 
 SUCCEEDED = Ended()
@@ -58,9 +63,18 @@ def _read_failure(body: bytes, *, is_partial: bool) -> Ended:
         outcome=outcome_of(codes),
         is_partial=is_partial,
         codes=codes,
+        rules=tuple(dict.fromkeys(_rules(errors))),
         delivered=frozenset(str(one.text or "").strip() for one in root.iterfind(_DELIVERED)),
         failed=frozenset(one.get("location", "") for one in errors),
     )
+
+
+def _rules(errors: Collection[etree._Element]) -> Iterator[str]:
+    """The policy names its rule at the end of what it says."""
+    for one in errors:
+        found = _RULE.search(one.get("codeContext", ""))
+        if one.get("errorCode") == ErrorCode.LOCAL_POLICY_RESTRICTION and found is not None:
+            yield found[1]
 
 
 def outcome_of(codes: Collection[str]) -> Outcome:

@@ -35,6 +35,7 @@ from xds.xml import BadXml, parse
 
 _TABLES = ("policy_matrix", "policy_rights", "policy_occupational_reading")
 _MODES = {"direct": AuthenticationMode.DIRECT, "indirect": AuthenticationMode.INDIRECT, "air": AuthenticationMode.AIR}
+_PURPOSES, _STANDINGS, _ACTIONS = ([str(one) for one in kind] for kind in (PurposeOfUse, Standing, Action))
 _WORDS = {"fr": ("oui", "non", "AUTORISÉ", "REFUSÉ"), "en": ("yes", "no", "ALLOWED", "REFUSED")}
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -58,20 +59,14 @@ def policy() -> None:
 @click.option("--structure", default="", help="Struct_IdNat of the caller.")
 @click.option("--sector", default="", help="Sector of activity, code^^system.")
 @click.option("--mode", type=click.Choice(list(_MODES)), default="direct", show_default=True, help="Authentication.")
-@click.option(
-    "--purpose",
-    type=click.Choice([str(one) for one in PurposeOfUse]),
-    default="normal",
-    show_default=True,
-    help="Mode.",
-)
-@click.option(
-    "--as", "standing", type=click.Choice(list(Standing)), default="professional", show_default=True, help="Who asks."
-)
+@click.option("--purpose", type=click.Choice(_PURPOSES), default=_PURPOSES[0], show_default=True, help="Access mode.")
+@click.option("--as", "standing", type=click.Choice(_STANDINGS), default=_STANDINGS[0], show_default=True, help="Who.")
 @click.option("--patient", metavar="INS", help="Whose record; default the patient that the assertion names.")
 @authority_option
 @click.option("--document", metavar="ID", help="uniqueId or entryUUID; default: any document at all.")
-@click.option("--action", type=click.Choice(list(Action)), default=str(Action.READ), show_default=True, help="What.")
+@click.option(
+    "--action", type=click.Choice(_ACTIONS), default=_ACTIONS[0], show_default=True, help="What is asked for."
+)
 @click.option("--lang", type=click.Choice(["fr", "en"]), default="fr", show_default=True, help="Language.")
 @json_option
 def explain(settings: Settings, document: str | None, action: str, lang: str, as_json: bool, **given: Any) -> None:

@@ -84,7 +84,7 @@ def _rows_of_kept_statement(
     values = visible.values(visibility)
     if criteria.patient is not None and not ids:
         cx = CX(criteria.patient)
-        prepared = _prepared(connection.dialect, _plain(criteria), visible.shape(visibility), "", page, form)
+        prepared = _prepared(connection.dialect, _plain(criteria), visible.unnamed(visibility), "", page, form)
         return prepared.rows(connection, authority=cx.authority, identifier=cx.id, **values)
     if criteria.patient is not None or len(ids) != 1:
         return None
@@ -92,7 +92,7 @@ def _rows_of_kept_statement(
     place = places.only(value, or_nowhere=visibility.grants is not None)
     if place is None:
         return None
-    prepared = _prepared(connection.dialect, _plain(criteria), visible.shape(visibility), name, page, form)
+    prepared = _prepared(connection.dialect, _plain(criteria), visible.unnamed(visibility), name, page, form)
     if visibility.patient:
         values |= visible.patient_values(visibility)
     return prepared.rows(connection, patient_key=place[0], object_key=place[1], value=value, **values)

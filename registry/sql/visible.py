@@ -5,7 +5,6 @@ documents, a Folder likewise or when it holds none, an association when both its
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -62,51 +61,46 @@ def patient_values(visibility: Visibility) -> dict[str, str]:
     return {"authority": cx.authority, "identifier": cx.id}
 
 
-def shape(visibility: Visibility) -> Visibility:
-    """The visibility without what differs from request to request: one statement serves all that have its shape."""
-    if visibility.grants is None:
-        return replace(visibility, patient=_GIVEN) if visibility.patient else visibility
-    grants = tuple(
-        replace(one, author=one.author and _GIVEN, structure=one.structure and _GIVEN) for one in visibility.grants
-    )
-    return replace(visibility, patient=_GIVEN, now=_GIVEN, grants=grants, references_only=False)
+def unnamed(visibility: Visibility) -> Visibility:
+    """The visibility without what differs from request to request: one statement serves all that have this one."""
+    if not visibility.patient:
+        return visibility
+    return Visibility(everything=False, patient=_GIVEN, grants=visibility.grants)
 
 
 def values(visibility: Visibility) -> dict[str, str]:
-    """What a statement of its shape is run with."""
-    grants = visibility.grants
-    return (
-        {}
-        if grants is None
-        else {
-            "seen_now": visibility.now,
-            "seen_author": next((one.author for one in grants if one.author), ""),
-            "seen_structure": next((one.structure for one in grants if one.structure), ""),
-        }
-    )
+    """What that statement is run with."""
+    if visibility.grants is None:
+        return {}
+    return {
+        "seen_now": visibility.now,
+        "seen_author": visibility.author,
+        "seen_structure": visibility.structure,
+    }
 
 
 # --- documents -------------------------------------------------------------------------------
 
 
 def _document(o: Columns, visibility: Visibility) -> ColumnElement[bool]:
-    return or_(false(), *(_granted(o, one, visibility.now) for one in visibility.grants or ()))
+    return or_(false(), *(_granted(o, one, visibility) for one in visibility.grants or ()))
 
 
-def _granted(o: Columns, grant: Grant, now: str) -> ColumnElement[bool]:
+def _granted(o: Columns, grant: Grant, seen: Visibility) -> ColumnElement[bool]:
     """Cheap conditions first: a database stops at the first that fails."""
     conditions = [_has_none(o, grant.without & ~Trait.HIDDEN)]
     if len(grant.statuses) < len(AvailabilityStatus):
         numbers = ", ".join(str(STATUSES[one]) for one in sorted(grant.statuses))
         conditions.append(_in(o.status, f"({numbers})"))
     if Trait.HIDDEN in grant.without:
-        has_come = and_(o.visible_from != literal_column("''"), o.visible_from <= _given("seen_now", now))
+        has_come = and_(o.visible_from != literal_column("''"), o.visible_from <= _given("seen_now", seen.now))
         conditions.append(or_(_has_none(o, Trait.HIDDEN), has_come))
     if grant.types is not None:
         conditions.append(_is_of_types(o, grant.types, grant.beyond))
-    for attribute, value in (("author", grant.author), ("structure", grant.structure)):
-        if value:
-            conditions.append(_written_by(o, attribute, value))
+    if grant.by_author:
+        conditions.append(_written_by(o, "author", seen.author))
+    if grant.by_structure:
+        conditions.append(_written_by(o, "structure", seen.structure))
     return and_(*conditions)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from access_policy.caller import Caller, Peer
+from access_policy.caller import Caller, Peer, PurposeOfUse
 from audit.dicom import ORIGINAL, read_message, write_message
 from audit.events import EVENTS
 from audit.objects import a_document, a_query, a_submission_set
@@ -180,3 +180,11 @@ def test_a_message_is_read_as_it_was_written(record: Record) -> None:
     once = read_message(write_message(record))
     assert write_message(once) == write_message(read_message(write_message(once)))
     assert (once.action, once.outcome, len(once.objects)) == (record.action, record.outcome, len(record.objects))
+
+
+def test_a_broken_glass_is_marked_with_its_reason_on_the_patient() -> None:
+    broken = replace(PROFESSIONAL, purpose=PurposeOfUse.BREAK_GLASS, reason="patient inconscient")
+    for caller, details in ((PROFESSIONAL, []), (broken, [("bris_de_glace", b"patient inconscient")])):
+        record = record_of(Occurrence(event="ITI-43", patient=PATIENT.key), caller, NODE, utc_now())
+        [patient] = [one for one in read_message(write_message(record)).objects if one.id == PATIENT.key]
+        assert [(one.type, one.value) for one in patient.details] == details
