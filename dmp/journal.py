@@ -40,8 +40,8 @@ class Line:
 
 def journal(unit: UnitOfWork, record: Record, *, reader: Actor, rules: Rules, now: str) -> tuple[Line, ...]:
     """The lines that this reader may see, newest first."""
-    oldest_first = list(_lines(unit, record))
-    found = sorted(reversed(oldest_first), key=lambda one: one.recorded, reverse=True)
+    newest_first = list(_lines(unit, record))[::-1]  # of one second too
+    found = sorted(newest_first, key=lambda one: one.recorded, reverse=True)
     seen = [one for one in found if _may_see(record, reader, one)]
     since = later(now, days=-rules.journal_days)
     recent = [one for one in seen if one.recorded >= since]

@@ -54,8 +54,8 @@ def merge_records(dmp: Records, unit: UnitOfWork, subsumed: str, surviving: str,
     """Two identifiers were found to be of one person: one record is left, under the surviving one.
 
     Where only one of them has a record, it goes on. Of two, the state decided last stands; what the holder refused in
-    either stays refused, what was allowed in one alone is not. Of none a row in the state NONE is made, which keeps both
-    identifiers together.
+    either stays refused, what was allowed in one alone is not. Where neither has one, a row in the state NONE keeps
+    both identifiers together.
     """
     first, second = sorted((subsumed, surviving))
     found = {one: records.locked(unit.connection, one) for one in (first, second)}

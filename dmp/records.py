@@ -128,7 +128,7 @@ class Records:
         events.add(unit.connection, record.key, self.keys.new(), event)
 
     def note_refusal(self, unit: UnitOfWork, patient: str, act: Act, refusal: str, *, by: Actor, now: str) -> None:
-        """The event of an act that was refused, with the code: in a unit of its own, since that of the act is undone."""
+        """The event of an act that was refused, with the code: in a unit of its own, since the act's is undone."""
         record = records.find(unit.connection, patient)
         state = str(RecordState.NONE if record is None else record.state)
         event = Event(

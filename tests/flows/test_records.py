@@ -36,14 +36,13 @@ CONTENT = b"<ClinicalDocument/>"
 
 @contextmanager
 def a_world(folder: Path, **given: Any) -> Iterator[World]:
-    """A server with an open record of the patient, and a doctor who proves who he is."""
+    """A server with open records that the doctor, who proves who she is, may read."""
     igc = make_igc(now=NOW - timedelta(days=1))
     write_igc(folder / "pki", igc, now=NOW - timedelta(hours=1))
     trust = str(folder / "pki" / "trust")
     settings = servers.settings_for(folder / "data", security="mtls", audit_reserve_mb=1, trust=trust, **given)
     with servers.in_process(settings, peer_certificate) as server:
         servers.know_patients(settings)
-        carnet(server, "record", "open", INS)
         yield World(
             server=server,
             pki=folder / "pki",
