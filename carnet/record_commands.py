@@ -4,6 +4,7 @@ from functools import partial
 
 import click
 
+from carnet.insurer_commands import INSURER_COMMANDS
 from carnet.record_document_commands import DOCUMENT_COMMANDS
 from carnet.record_opening import open_known
 from carnet.record_options import Attempt, record_act
@@ -141,5 +142,5 @@ def request_erasure(attempt: Attempt) -> None:
     attempt.do(Act.REQUEST_ERASURE, life.request_erasure, "erasure requested")
 
 
-for command in (*RIGHT_COMMANDS, *DOCUMENT_COMMANDS):
+for command in (*RIGHT_COMMANDS, *DOCUMENT_COMMANDS, *INSURER_COMMANDS):
     record.add_command(command)

@@ -193,3 +193,28 @@ def test_the_counters_are_printed_in_three_forms(data: str) -> None:
     assert "S07,creations by channel,officine,1,100.0" in counters("--form", "csv")
     assert "officine" in counters()
     assert counters("--until", "20260101", "--json") != counters("--json")
+
+
+def test_s74_the_health_insurance_feeds_treating_doctors_from_a_file(data: str, tmp_path: Path) -> None:
+    other = an_ins(2).partition("^")[0]
+    done(data, "open", INS)
+    done(data, "open", other)
+    done(data, "treating-doctor", other, DOCTOR)
+    file = tmp_path / "doctors.csv"
+    file.write_text(f"ins,professional,name\n{INS},{DOCTOR},VILLARD Elise\n{other},,\n", encoding="utf-8")
+    assert run(data, "treating-doctors", str(file)).output == "2 médecins traitants\n"
+    shown = done(data, "show", INS)
+    assert (shown["treatingDoctor"], shown["treatingDoctorFrom"]) == (DOCTOR, "insurer")
+    assert "treatingDoctor" not in done(data, "show", other)
+    again = run(data, "treating-doctors", str(file))
+    assert (again.exit_code, again.output) == (1, "1 médecins traitants, refused: 1 not-the-treating-doctor\n")
+    file.write_text("ins,doctor\n")
+    assert run(data, "treating-doctors", str(file)).exit_code == 2
+
+
+def test_the_records_of_a_professional_are_listed(data: str) -> None:
+    done(data, "open", INS)
+    done(data, "authorise", INS, DOCTOR)
+    assert run(data, "authorised", DOCTOR).output == f"{INS}^^^&1.2.250.1.213.1.4.10&ISO\tVALIDE\t20270310100000\n"
+    assert "EXPIRE" in run(data, "authorised", DOCTOR, "--now", "20270310100000").output
+    assert run(data, "authorised", DOCTOR, "--structure").output == ""
