@@ -227,11 +227,13 @@ def test_a_kill_of_either_process_loses_nothing_and_leaves_nothing_dangling(tmp_
             ]
             for thread in pushing:
                 thread.start()
-            enough(acknowledged, len(acknowledged) + 2 + number % 5, refused)
-            victim.kill()
-            is_over.set()
-            for thread in pushing:
-                thread.join()
+            try:
+                enough(acknowledged, len(acknowledged) + 2 + number % 5, refused)
+                victim.kill()
+            finally:
+                is_over.set()
+                for thread in pushing:
+                    thread.join()
             victim.start()
         registered = every_unique_id(pair)
         assert registered >= acknowledged.keys()
