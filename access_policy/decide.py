@@ -15,6 +15,10 @@ from access_policy.rights import CHANGES, Action, Actor, Grade, Mode, Right
 from access_policy.tables import Tables
 from xds.vocabulary import AvailabilityStatus
 
+# They concern no record, so that an assertion need not name a person.
+_OF_NO_RECORD = frozenset(
+    {Action.AUTHENTICATE, Action.SEARCH_WITHOUT_INS, Action.LIST_AUTHORIZED, Action.ACQUIRE_IDENTITY, Action.WEB_ACCESS}
+)
 # They say whether there is a record, or concern none: also answered where it is not open, or the caller is blocked.
 _BEFORE_THE_RECORD = frozenset(
     {
@@ -89,7 +93,8 @@ def granted(
 
 def entry_steps(action: Action, caller: Caller, facts: RecordFacts) -> Iterator[Step]:
     """A record that is open, to somebody who is not blocked. A blocked professional gets nothing in any mode."""
-    yield Step(rule="caller.patient", passed=caller.patient_id is not None)
+    if action not in _OF_NO_RECORD:
+        yield Step(rule="caller.patient", passed=caller.patient_id is not None)
     if action in _BEFORE_THE_RECORD:
         return
     yield Step(rule=f"record.{facts.state}", passed=facts.state is RecordState.OPEN)

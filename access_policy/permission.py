@@ -5,9 +5,13 @@ from access_policy.caller import AuthenticationMode, Caller, Kind
 # By FHIR: what ITI-41, ITI-18 and ITI-43 are.
 _BY_FHIR = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68"})
 _FEEDING = ("ITI-41", "ITI-65")
+# What each lets whom do is in the table of rights.
+_ON_RECORDS = frozenset(
+    {*("TD0.2", "TD0.3", "TD0.4", "TD0.5", "TD1.1", "TD1.2", "TD1.3a", "TD1.3b", "TD1.4", "TD1.5", "TD1.6")}
+)
 # DMP 3: feeding, search, retrieval and changes of metadata; everything else is for operators.
 _TRANSACTIONS = {
-    Kind.VIHF: frozenset({"ITI-18", "ITI-41", "ITI-43", "ITI-57"}) | _BY_FHIR,
+    Kind.VIHF: frozenset({"ITI-18", "ITI-41", "ITI-43", "ITI-57"}) | _BY_FHIR | _ON_RECORDS,
     Kind.XUA: frozenset({"ITI-18", "ITI-41", "ITI-42", "ITI-43", "ITI-51", "ITI-57", "ITI-61"}) | _BY_FHIR,
 }
 

@@ -37,6 +37,7 @@ class Door(StrEnum):
     REGISTRY = "/xds/registry"
     REPOSITORY = "/xds/repository"
     PATIENTS = "/xds/patients"
+    HABILITATIONS = "/xds/habilitations"
     SUBSCRIPTIONS = "/xds/subscriptions"
     FHIR = "/fhir"
     FEED = "mllp"
@@ -82,6 +83,11 @@ def _transaction(
     )
 
 
+def _of_records(name: str, title: str, event_id: Coded, action: Action, door: Door = Door.PATIENTS) -> Event:
+    """A transaction of the DMP on the record of a person; its type is of our own code system. DMP 3"""
+    return Event(name=name, event_id=event_id, action=action, type_code=Coded(name, CARNET, title), door=door)
+
+
 def _of_node(name: str, event_id: Coded, action: Action, code: str, text: str, *, system: str = DCM) -> Event:
     return Event(name=name, event_id=event_id, action=action, type_code=Coded(code, system, text))
 
@@ -122,6 +128,20 @@ TRANSACTIONS: tuple[Event, ...] = (
         rest="read",
     ),
 )
+# What a record lets whom do is PATIENT_RECORD like the record itself.
+RECORD_TRANSACTIONS: tuple[Event, ...] = (
+    _of_records("TD0.2", "record existence and authorisation", QUERY, _E),
+    _of_records("TD0.3", "authorisation declared or removed", PATIENT_RECORD, _U, Door.HABILITATIONS),
+    _of_records("TD0.4", "list of authorised records", QUERY, _E),
+    _of_records("TD0.5", "patient search by traits", QUERY, _E),
+    _of_records("TD1.1", "record created", PATIENT_RECORD, _C),
+    _of_records("TD1.2", "record reactivated", PATIENT_RECORD, _U),
+    _of_records("TD1.3a", "administrative data read", PATIENT_RECORD, _R),
+    _of_records("TD1.3b", "administrative data changed", PATIENT_RECORD, _U),
+    _of_records("TD1.4", "record closed", PATIENT_RECORD, _U),
+    _of_records("TD1.5", "web account of the holder", PATIENT_RECORD, _U),
+    _of_records("TD1.6", "list of authorised professionals", QUERY, _E, Door.HABILITATIONS),
+)
 NODE_EVENTS: tuple[Event, ...] = (
     _of_node("ITI-32", EXPORT, _R, "ITI-32", "Distribute Document Set on Media", system=IHE),
     _of_node("start", ACTIVITY, _E, "110120", "Application Start"),
@@ -135,4 +155,4 @@ NODE_EVENTS: tuple[Event, ...] = (
     _of_node("log used", LOG_USED, _R, "export", "audit log exported", system=CARNET),
     _of_node("carnet patient", PATIENT_RECORD, _C, "patient", "patient identifier made known", system=CARNET),
 )
-EVENTS = {one.name: one for one in (*TRANSACTIONS, *NODE_EVENTS)}
+EVENTS = {one.name: one for one in (*TRANSACTIONS, *RECORD_TRANSACTIONS, *NODE_EVENTS)}

@@ -14,6 +14,9 @@ _HEAD = 1000
 _STATUS = re.compile(rb' status="([^"]*)"')
 _ACKNOWLEDGEMENT = re.compile(rb'<acknowledgement><typeCode code="(\w+)"/>')
 _RULE = re.compile(r" \(([a-z_]+[.:][\w./:=^-]+)\)\Z")
+_SIMPLE_STATUS = re.compile(rb'<\w+Response xmlns="urn:si-dmp-\w+"><status>([^<]*)<')
+_RECORD_ANSWER = re.compile(rb"(<\w+_Response [^>]*>)?<PRPA_IN2013(06|08|12|13|15|16)UV02 ")
+_DETAIL_CODE = re.compile(rb'<acknowledgementDetail [^>]*><code code="([^"]*)"')
 _ERROR, _DELIVERED = f"{{{RS}}}RegistryError", f"{{{XDS_B}}}DocumentResponse/{{{XDS_B}}}DocumentUniqueId"
 _MINOR = {ErrorCode.REGISTRY_BUSY, ErrorCode.REPOSITORY_BUSY}
 _MAJOR = {ErrorCode.REGISTRY_OUT_OF_RESOURCES, ErrorCode.REPOSITORY_OUT_OF_RESOURCES}
@@ -49,10 +52,25 @@ def read_answer(body: bytes) -> Ended:
         acknowledged = _ACKNOWLEDGEMENT.search(body)
         code = acknowledged[1].decode() if acknowledged is not None else ""
         return SUCCEEDED if code in ("CA", "AA") else Ended(outcome=Outcome.SERIOUS, codes=(code,))
+    refusal = _record_refusal(head)
+    if refusal is not None:
+        return Ended(outcome=Outcome.SERIOUS, codes=(refusal,)) if refusal else SUCCEEDED
     status = _STATUS.search(head)
     if status is not None and status[1] == ResponseStatus.SUCCESS.encode():
         return SUCCEEDED
     return _read_failure(body, is_partial=status is not None and status[1] == ResponseStatus.PARTIAL_SUCCESS.encode())
+
+
+def _record_refusal(head: bytes) -> str | None:
+    """The code of a refused transaction on a record, empty where it was done; None for another answer. DMP 3, 4"""
+    simple = _SIMPLE_STATUS.match(head)
+    if simple is not None:
+        return "" if simple[1] == b"DMPOk" else simple[1].decode()
+    if not _RECORD_ANSWER.match(head):
+        return None
+    accepted = b'<acknowledgement typeCode="AA">' in head or b'<acknowledgement><typeCode code="AA"/>' in head
+    code = _DETAIL_CODE.search(head)
+    return "" if accepted else code[1].decode() if code is not None else "AE"
 
 
 def _read_failure(body: bytes, *, is_partial: bool) -> Ended:

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from lxml import etree
 
+from audit.events import RECORD_TRANSACTIONS
 from audit.objects import a_document, a_message_id, a_query, a_removed_object, a_submission_set
 from audit.occurrence import Occurrence
 from audit.record import Action, Outcome, ParticipantObject
 from audit.splits import by_outcome, by_patient
 from carnet.audited_answers import Ended
 from hl7v3.identity_feed import Interaction, read_identity_feed
-from hl7v3.transmission import InstanceIdentifier, read_transmission
+from hl7v3.transmission import InstanceIdentifier, identifiers, read_transmission
 from repository.document_request import DocumentRequest, read_document_requests
 from xds.datatypes import CX
 from xds.ebrim.read_query import read_adhoc_query
@@ -33,6 +34,10 @@ _PACKAGE, _IDENTIFIER = f"{{{RIM}}}RegistryPackage", f"{{{RIM}}}ExternalIdentifi
 # identificationScheme of SubmissionSet.uniqueId and SubmissionSet.patientId. ITI TF-3: Table 4.2.5.2-1
 _SET_UNIQUE_ID = "urn:uuid:96fdda7c-d067-4183-912e-bf5ee74998a8"
 _SET_PATIENT_ID = "urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446"
+_RECORD_PATHS = (
+    "controlActProcess/queryByParameter/parameterList/patientIdentifier/value",
+    "controlActProcess/subject/registrationRequest/subject1/patient/id",
+)
 _FEED_ACTIONS = {
     Interaction.ADDED: Action.CREATE,
     Interaction.REVISED: Action.UPDATE,
@@ -134,6 +139,12 @@ def _feed(whole: Occurrence, body: etree._Element, _ended: Ended, _patients: Pat
         yield replace(told, action=_FEED_ACTIONS[feed.interaction])
 
 
+def _record(whole: Occurrence, body: etree._Element, _ended: Ended, _patients: PatientsOf) -> Iterator[Occurrence]:
+    """A message about a record; where it names nobody, the person is the one of the assertion. DMP 3"""
+    named = [one for path in _RECORD_PATHS for one in identifiers(body, path)]
+    yield replace(whole, patient=_patient(named[0]) if named else "")
+
+
 def _patient(one: InstanceIdentifier) -> str:
     return CX.of(id=one.extension, authority=one.root).key if one.extension and is_oid(one.root) else one.extension
 
@@ -149,5 +160,6 @@ READERS: Mapping[str, Reader] = {
     "ITI-86": _remove,
     "ITI-62": _object_refs,
     "ITI-44": _feed,
+    **dict.fromkeys((one.name for one in RECORD_TRANSACTIONS), _record),
     **dict.fromkeys(("ITI-41", "ITI-42", "ITI-57", "ITI-61", "ITI-92"), _submission),
 }

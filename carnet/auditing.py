@@ -1,7 +1,7 @@
 """What the doors tell the audit: each answered request, before its answer leaves. ITI TF-2: 3.20.4.1.1."""
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -10,6 +10,7 @@ from lxml import etree
 
 from access_policy.caller import Caller, Peer
 from access_policy.refusals import Refused
+from audit.events import RECORD_TRANSACTIONS
 from audit.objects import a_document, a_query
 from audit.occurrence import Occurrence
 from audit.record import Outcome, ParticipantObject
@@ -25,8 +26,12 @@ from storage.unit_of_work import StorageFailed
 
 # Their success is recorded in the unit of work of their change.
 RECORDED_WITH_CHANGE = frozenset(
-    {"ITI-8", "ITI-41", "ITI-42", "ITI-44", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92"}
+    {
+        *("ITI-8", "ITI-41", "ITI-42", "ITI-44", "ITI-57", "ITI-61", "ITI-62", "ITI-86", "ITI-92"),
+        *("TD0.3", "TD1.1", "TD1.2", "TD1.3b", "TD1.4", "TD1.5"),
+    }
 )
+_ON_RECORDS = frozenset(one.name for one in RECORD_TRANSACTIONS)
 _QUESTIONS = ("ITI-18", "ITI-51")
 _PATIENT_PARAMETERS = ("patient.identifier", "patient:identifier")
 
@@ -80,7 +85,8 @@ class Auditor:
             return
         if ended.outcome is Outcome.SUCCESS and transaction in self.recorded_with_change:
             return
-        self.trail.keep(self._occurrences(transaction, message.body, ended), message.caller)
+        found = self._occurrences(transaction, message.body, ended)
+        self.trail.keep(about_caller_where_unnamed(found, message.caller), message.caller)
 
     def broken(self, operation: str, message: Message, problem: Exception) -> None:
         """A request that ends without an answer of its transaction; what happens here changes nothing of it."""
@@ -164,6 +170,12 @@ class About:
     """The objects of an interaction; what it finds out about them replaces what was asked for."""
 
     objects: tuple[ParticipantObject, ...]
+
+
+def about_caller_where_unnamed(found: Iterable[Occurrence], caller: Caller) -> list[Occurrence]:
+    """The transactions on records take their person from the assertion where the message has none. DMP 3 (TD0.3)"""
+    known = "" if caller.patient_id is None else caller.patient_id.key
+    return [replace(one, patient=known) if one.event in _ON_RECORDS and not one.patient else one for one in found]
 
 
 def transaction_of(operation: str) -> str:

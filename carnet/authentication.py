@@ -32,7 +32,7 @@ from storage.unit_of_work import Units
 _FINGERPRINT_OCTETS = 32
 # Longer than every check together, on a machine with time to spare.
 _REFUSAL_SECONDS = 0.025
-SERVICES = ("registry", "repository", "patients", "recipient")
+SERVICES = ("registry", "repository", "patients", "habilitations", "recipient")
 
 # The certificate (DER) that the client of a request has proved to hold its key of; None without one.
 PeerCertificate = Callable[[WSGIEnvironment], bytes | None]

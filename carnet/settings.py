@@ -198,6 +198,17 @@ class Settings:
     journal_days: int = _setting(365, "days that the journal of accesses goes back")
     journal_lines: int = _setting(100, "lines that it has where those days have fewer")
     majority_age: int = _setting(18, "age at which representatives act no longer")
+    records_by_software: bool = _setting(True, "TD1.1 opens records, beside automatic opening")
+    attached_records_change: bool = _setting(
+        False,
+        "TD1.2, TD1.3b, TD1.4 and TD1.5 are also for records that Mon espace santé reaches; PDT-INF-526 keeps them for "
+        "others",
+    )
+    paths: str = _setting(
+        "",
+        "further paths of the SOAP doors, PATH=DOOR separated by blanks, such as /services/registry=registry; the "
+        "domain dmp has those of the DMP besides",
+    )
     jobs_minutes: int = _setting(15, "minutes between two runs of the jobs of a server; 0: `carnet jobs run` does them")
     directory: str = _setting(
         "ignore",
@@ -338,6 +349,8 @@ def _known(name: str, where: str) -> str:
 
 def _typed(name: str, value: Any) -> Any:
     default = getattr(Settings(), name)
+    if isinstance(value, dict) and default == "":
+        value = " ".join(f"{key}={one}" for key, one in value.items())  # a table of a settings file, such as [paths]
     if isinstance(default, bool):
         return _boolean(name, value)
     if isinstance(default, int):

@@ -23,11 +23,13 @@ from carnet.metrics import DAMAGED, LEFT_OVER, UNSETTLED, Counts
 from carnet.mounted_documents import check_documents
 from carnet.on_demand_documents import find_on_demand
 from carnet.policy_wiring import policy_of
-from carnet.record_wiring import accesses_of, watcher_of
+from carnet.record_services import record_service
+from carnet.record_wiring import accesses_of, has_records, watcher_of
 from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
 from carnet.trust_folder import TrustFolder
+from dmp.service import RecordService
 from fhir_facade.rendering import render_fhir
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
@@ -62,6 +64,7 @@ class Actors:
     internal_secret: str = field(repr=False)
     auditor: Auditor
     counts: Counts
+    records: RecordService | None = None
 
     def together(self) -> tuple[Registry, Repository]:
         """For what needs both in one process. Raises SettingsError."""
@@ -124,6 +127,7 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
         internal_secret=read_secret(settings),
         auditor=auditor,
         counts=counts,
+        records=record_service(settings, registry) if registry is not None and has_records(settings) else None,
     )
 
 

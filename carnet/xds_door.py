@@ -19,9 +19,12 @@ from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
 from carnet.authentication import CallerOfMessage
 from carnet.domains import wire_name
 from carnet.failures import log_unexpected
+from carnet.record_services import RecordOperation, record_operations
 from carnet.roles import Role
+from carnet.service_paths import service_paths
 from carnet.settings import Settings
 from carnet.wiring import Actors
+from dmp.service import RecordService
 from hl7v3.identity_feed import Interaction
 from hl7v3.transmission import V3
 from registry import iti18_registry_stored_query as iti18
@@ -55,6 +58,7 @@ ENDPOINTS = {
     "registry": Role.REGISTRY,
     "repository": Role.REPOSITORY,
     "patients": Role.REGISTRY,
+    "habilitations": Role.REGISTRY,
     "recipient": Role.RECIPIENT,
 }
 LogRequest = Callable[[str, str, int, float], None]
@@ -131,6 +135,25 @@ def patient_operations(registry: Registry, auditor: Auditor) -> tuple[Operation,
             failure=_interaction_failure,
         )
         for name in Interaction
+    )
+
+
+def record_door_operations(service: RecordService, auditor: Auditor, door: str) -> tuple[Operation, ...]:
+    """The messages about records that one door takes; which transaction a message is, its body says."""
+    return tuple(_record_operation(service, auditor, one) for one in record_operations() if one.door == door)
+
+
+def _record_operation(service: RecordService, auditor: Auditor, one: RecordOperation) -> Operation:
+    def handler(message: Message) -> Reply:
+        return Reply(body=one.soap(service, message.body, message.caller))
+
+    recorded = {name: _recorded(auditor, name, handler, _interaction_failure) for name in one.transactions}
+    return Operation(
+        name=one.transactions[0],
+        action=one.action,
+        response_action=one.response_action,
+        body=one.body,
+        handler=lambda message: recorded[one.transaction_of(message.body)](message),
     )
 
 
@@ -257,7 +280,10 @@ class XdsDoor:
     def __init__(self, behind: WSGIApplication, actors: Actors, caller_of: CallerOfMessage, log: LogRequest) -> None:
         """`behind` gets all other requests."""
         self._behind, self._caller_of, self._log = behind, caller_of, log
-        self._endpoints = {f"{_PREFIX}/{name}": endpoint for name, endpoint in _endpoints(actors).items()}
+        served = _endpoints(actors)
+        self._endpoints = {f"{_PREFIX}/{name}": endpoint for name, endpoint in served.items()}
+        aliases = service_paths(actors.settings).items()
+        self._endpoints |= {path: served[name] for path, name in aliases if name in served}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -337,7 +363,12 @@ def _operations(actors: Actors) -> Iterator[tuple[str, tuple[Operation, ...]]]:
     if actors.registry is not None:
         patients = patient_operations(actors.registry, actors.auditor)
         yield "registry", (*registry_operations(actors.registry, actors.auditor), *patients)
-        yield "patients", patients
+        if actors.records is None:
+            yield "patients", patients
+        else:
+            of_door = partial(record_door_operations, actors.records, actors.auditor)
+            yield "patients", (*patients, *of_door("patients"))
+            yield "habilitations", of_door("habilitations")
     if actors.repository is not None:
         yield "repository", repository_operations(actors.repository, actors.auditor)
     if actors.recipient is not None:

@@ -10,7 +10,7 @@ from dmp.actor import Actor
 from dmp.record import Act, Record, Representative, Right
 from dmp.records import Records, check_ins
 from dmp.refusal import RecordRefused, Refusal
-from dmp.sql import events, records, rights
+from dmp.sql import accounts, events, persons, records, rights
 from storage.unit_of_work import UnitOfWork
 
 _UNDECIDED = (RecordState.NONE, RecordState.INFORMED)
@@ -84,6 +84,8 @@ def _change_identity(dmp: Records, unit: UnitOfWork, record: Record, patient: st
 def _join(dmp: Records, unit: UnitOfWork, old: Record, new: Record, by: Actor, now: str) -> None:
     _join_lists(unit, old, new)
     events.hand_over(unit.connection, old.key, new.key)
+    persons.hand_over(unit.connection, old.key, new.key)
+    accounts.remove_all(unit.connection, old.key)
     records.lead_elsewhere(unit.connection, old.key, new.key, now)
     records.remove(unit.connection, old.key)
     joined = _joined(old, new)

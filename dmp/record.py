@@ -50,6 +50,8 @@ class Act(StrEnum):
     ADD_REPRESENTATIVE = "add_representative"
     REMOVE_REPRESENTATIVE = "remove_representative"
     CHANGE_IDENTITY = "change_identity"
+    CHANGE_PERSON = "change_person"
+    CHANGE_ACCESS = "change_access"
     MERGE = "merge"
     MASK = "mask"
     UNMASK = "unmask"

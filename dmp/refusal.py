@@ -29,6 +29,13 @@ class Refusal(StrEnum):
     SAME_RECORD = "same-record"
     TWO_ACTIVE = "two-active-records"
     WRONG_DATE = "date-malformed"
+    WRONG_FIELD = "field-malformed"
+    OTHER_PATIENT = "XDSPatientIdDoesNotMatch"
+    RIGHTS = "DMPAccessDeniedByRightsService"
+    NOT_DOCTOR = "not-a-doctor"
+    ACCESS_EXISTS = "DMPPatientAccessAlreadyExists"
+    CHANNEL_EXISTS = "DMPPatientAccessOTPAlreadyExists"
+    NO_ACCESS = "patient-access-not-found"
 
 
 class RecordRefused(Exception):

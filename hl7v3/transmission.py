@@ -22,9 +22,12 @@ class DetailCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """One reason why a message is refused; `location` is a path of element names."""
+    """One reason why a message is refused: a DetailCode, or a code of the receiver's own (`DMPFound`).
 
-    code: DetailCode
+    `location` is a path of element names.
+    """
+
+    code: str
     text: str
     location: str = ""
 

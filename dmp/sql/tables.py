@@ -63,6 +63,37 @@ record_representative = Table(
     comment="Who acts for the holder, by CX key",
 )
 
+record_person = Table(
+    "record_person",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, String, nullable=False) for name in ("birth_family", "usual_family")),
+    Column("birth_time", String(8), nullable=False),
+    Column("person", Text, nullable=False),
+    Index("ix_record_person_birth_family", "birth_family"),
+    Index("ix_record_person_usual_family", "usual_family"),
+    comment="Administrative data of a person as JSON, and the traits that a search asks for. DMP 3 (TD1.3, TD0.5)",
+)
+
+record_access = Table(
+    "record_access",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("login", String, nullable=False, unique=True),
+    *(Column(name, String, nullable=False) for name in ("salt", "password")),
+    Column("since", String(14), nullable=False),
+    comment="The web account of the holder; the password as its scrypt digest. DMP 3 (TD1.5)",
+)
+
+record_channel = Table(
+    "record_channel",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String, primary_key=True),
+    Column("address", String, nullable=False),
+    comment="Where one-time passwords of the holder go: SMS or EMAIL. DMP 3 (TD1.5b)",
+)
+
 record_event = Table(
     "record_event",
     metadata,

@@ -27,7 +27,44 @@ NAMESPACES = {
 IHE_2007 = "urn:ihe:iti:2007"
 ACKNOWLEDGEMENT = "urn:hl7-org:v3:MCCI_IN000002UV01"
 FEED = ("PRPA_IN201301UV02", "PRPA_IN201302UV02", "PRPA_IN201304UV02")
+V3, RECORDS, HABILITATIONS = "urn:hl7-org:v3", "urn:si-dmp-patients", "urn:si-dmp-habilitations"
+# Requests about the records of persons: name -> (service, operation, action, namespace of the request, answer).
+RECORD_REQUESTS = {
+    "PRPA_IN201305UV02": ("PDQSupplier_PRPA_IN201305UV02", f"{V3}:PRPA_IN201306UV02"),
+    "PRPA_IN201307UV02": ("PatientGetDemographics_PRPA_IN201307UV02", f"{V3}:PRPA_IN201308UV02"),
+    "PRPA_IN201311UV02": ("PatientAdd_PRPA_IN201311UV02", f"{V3}:PRPA_IN201311UV02_Response"),
+    "PRPA_IN201314UV02": ("PatientRevise_PRPA_IN201314UV02", f"{V3}:PRPA_IN201314UV02_Response"),
+}
+RECORD_SERVICES = {
+    ("patients", "patientList"): f"{RECORDS}:PatientSpecificEndPoint",
+    ("patients", "createPatientAccess"): f"{RECORDS}:PatientSpecificEndPoint",
+    ("patients", "patientOTPUpdate"): f"{RECORDS}:PatientSpecificEndPoint",
+    ("patients", "updatePatientAccess"): f"{RECORDS}:PatientSpecificEndPoint",
+    ("habilitations", "setAuthorization"): f"{HABILITATIONS}:HabilitationsEndPoint",
+    ("habilitations", "listAuthorizationByPatient"): f"{HABILITATIONS}:HabilitationsEndPoint",
+}
+SERVICES = ("registry", "repository", "patients", "habilitations", "recipient")
+
+
+def _answer(name: str, action: str) -> str:
+    """The element that answers a request; those that create or change a record are wrapped. DMP W19"""
+    answer = action.rpartition(":")[2]
+    return f"{{asip:ci-sis:gdp:2010}}{answer}" if answer.endswith("_Response") else f"{{{V3}}}{answer}"
+
+
 OPERATIONS = {
+    **{
+        ("patients", operation): (f"{V3}:{name}", f"{{{V3}}}{name}", _answer(name, answered))
+        for name, (operation, answered) in RECORD_REQUESTS.items()
+    },
+    **{
+        (service, name): (
+            f"{end}:{name}",
+            f"{{{end.rpartition(':')[0]}}}{name}",
+            f"{{{end.rpartition(':')[0]}}}{name}Response",
+        )
+        for (service, name), end in RECORD_SERVICES.items()
+    },
     ("recipient", "DocumentRecipient_ProvideAndRegisterDocumentSet-b"): (
         f"{IHE_2007}:ProvideAndRegisterDocumentSet-b",
         "{urn:ihe:iti:xds-b:2007}ProvideAndRegisterDocumentSetRequest",
@@ -92,10 +129,12 @@ OPERATIONS = {
         "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryResponse",
     ),
 }
-# The one answer that is not called after its request. ITI TF-2: 3.61.5
+SCHEMA_OF = {V3: "hl7v3_records", RECORDS: "dmp_patients", HABILITATIONS: "dmp_habilitations"}
+# Answers that are not called after their requests. ITI TF-2: 3.61.5
 ANSWERED_OTHERWISE = {
     "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry": "urn:ihe:iti:2010:RegisterOnDemandDocumentResponse",
-    **{f"urn:hl7-org:v3:{name}": ACKNOWLEDGEMENT for name in FEED},
+    **{f"{V3}:{name}": ACKNOWLEDGEMENT for name in FEED},
+    **{f"{V3}:{name}": answer for name, (_, answer) in RECORD_REQUESTS.items()},
 }
 
 
@@ -132,7 +171,7 @@ def server() -> Iterator[str]:
         listening.shutdown()
 
 
-@pytest.fixture(scope="module", params=["registry", "repository", "patients", "recipient"])
+@pytest.fixture(scope="module", params=SERVICES)
 def service(request: pytest.FixtureRequest, server: str) -> tuple[str, zeep.Client]:
     client = zeep.Client(f"{server}/{request.param}?wsdl")
     client.transport.session.close()
@@ -172,7 +211,7 @@ def test_client_reads_the_actions_of_both_addressing_vocabularies() -> None:
             assert actions == [action, ANSWERED_OTHERWISE.get(action, f"{action}Response")]
 
 
-@pytest.mark.parametrize("name", ["registry", "repository", "patients", "recipient"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_description_can_be_read_from_the_folder(name: str) -> None:
     client = zeep.Client(str(resource(f"wsdl/{name}.wsdl")))
     assert set(bound_operations(client)) == {operation for owner, operation in OPERATIONS if owner == name}
@@ -247,14 +286,23 @@ def test_client_writes_every_request_with_its_action(service: tuple[str, zeep.Cl
         "RemoveDocuments": {"DocumentRequest": [identifiers, identifiers]},
     }
     bodies |= dict.fromkeys(FEED, a_registration())
-    schema = "hl7v3" if name == "patients" else "messages"
-    messages = etree.XMLSchema(etree.parse(resource(f"xsd/{schema}.xsd")))
+    bodies |= dict.fromkeys(RECORD_REQUESTS, a_registration() | {"controlActProcess": {}})
+    bodies |= {
+        "patientList": {"dateType": "LASTDOC"},
+        "createPatientAccess": {"type": "SMS", "canal": "0600000000"},
+        "patientOTPUpdate": {"type": "SMS", "action": "SUPPRESSION"},
+        "updatePatientAccess": {},
+        "setAuthorization": {"action": "AJOUT", "role": "MEDECIN_TRAITANT"},
+        "listAuthorizationByPatient": {"mode": "TOUTE"},
+    }
     for (owner, operation), (action, request, _) in OPERATIONS.items():
         if owner == name:
             envelope = client.create_message(client.service, operation, **bodies[action.rpartition(":")[2]])
             assert envelope.xpath("//wsa:Action/text()", namespaces=NAMESPACES) == [action]
             [[body]] = envelope.xpath("/soap:Envelope/soap:Body", namespaces=NAMESPACES)
             assert body.tag == request
+            schema = SCHEMA_OF.get(etree.QName(request).namespace, "messages")
+            messages = etree.XMLSchema(etree.parse(resource(f"xsd/{schema}.xsd")))
             messages.assertValid(etree.fromstring(etree.tostring(body)))
 
 
@@ -269,7 +317,7 @@ def test_schemas_as_served_compile_to_the_message_schema(server: str) -> None:
     assert set(served.maps.elements) == set(on_disk.maps.elements)
 
 
-@pytest.mark.parametrize("name", ["registry", "repository", "patients", "recipient"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_description_refers_to_schemas_at_its_own_address(name: str) -> None:
     root = etree.fromstring(wsdl(name, address=ADDRESS))
     locations = root.xpath("//xs:import/@schemaLocation", namespaces=NAMESPACES)

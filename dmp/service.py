@@ -1,0 +1,112 @@
+"""What the record transactions share: the store, the rules, the policy, and how a refusal is told. DMP 3, 4."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from access_policy.caller import Caller
+from access_policy.decide import Decision, decide
+from access_policy.record_facts import RecordFacts
+from access_policy.rights import Action
+from access_policy.tables import Tables
+from audit.occurrence import Occurrence
+from audit.recorder import NO_RECORDER, Recorder
+from dmp.actor import actor_of
+from dmp.facts import record_facts
+from dmp.record import Act, Record
+from dmp.records import Records
+from dmp.refusal import RecordRefused, Refusal
+from dmp.sql import records
+from hl7v3.transmission import InstanceIdentifier
+from storage.unit_of_work import UnitOfWork, Units
+from xds.datatypes import CX
+
+T = TypeVar("T")
+_NOBODY = "patient of the assertion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordService:
+    """The records of one server as the transactions use them.
+
+    `now` gives a DTM of 14 digits, UTC. `make_known` tells the registry of a person, in the same unit of work.
+    `creation_by_software`: TD1.1 opens records, beside automatic opening. `attached_may_change`: TD1.2, TD1.3b, TD1.4
+    and TD1.5 are also for records that *Mon espace santé* reaches. PDT-INF-526
+    """
+
+    units: Units
+    records: Records
+    tables: Tables
+    now: Callable[[], str]
+    make_known: Callable[[UnitOfWork, CX, Caller], None]
+    recorder: Recorder = NO_RECORDER
+    creation_by_software: bool = True
+    attached_may_change: bool = False
+    most_candidates: int = field(default=20)
+
+    def facts(self, connection: Connection, caller: Caller, patient: str) -> RecordFacts:
+        rules = self.records.rules
+        return record_facts(connection, patient=patient, caller=caller, now=self.now(), rules=rules)
+
+    def permitted(self, action: Action, caller: Caller, facts: RecordFacts) -> Decision:
+        """The decision of the policy. Raises RecordRefused where it is a refusal."""
+        decision = decide(self.tables, action, caller, facts)
+        if not decision.allowed:
+            raise RecordRefused(Refusal.RIGHTS, f"{action}: refused by the rule {decision.rule}")
+        return decision
+
+    def act(self, transaction: str, act: Act, patient: str, caller: Caller, work: Callable[[UnitOfWork], T]) -> T:
+        """Run one act in a unit of work, with its audit record; a refusal leaves its event in another unit.
+
+        Raises RecordRefused.
+        """
+
+        def recorded(unit: UnitOfWork) -> T:
+            done = work(unit)
+            self.recorder.record(unit, [Occurrence(event=transaction, patient=patient)], caller)
+            return done
+
+        try:
+            return self.units.write(recorded)
+        except RecordRefused as problem:
+            refused, by, now = problem, actor_of(caller), self.now()
+        self.units.write(lambda unit: self.records.note_refusal(unit, patient, act, refused, by=by, now=now))
+        raise refused
+
+
+def patient_asked_for(caller: Caller, named: Sequence[InstanceIdentifier]) -> str:
+    """CX key of the one person a message is about, who is the one of the assertion. Raises RecordRefused.
+
+    DMP 6.5: INS of resource-id = INS of the request
+    """
+    ids = [CX.of(id=one.extension, authority=one.root).key for one in named if one.extension]
+    if not ids:
+        raise RecordRefused(Refusal.WRONG_INS, "patient: found no identifier, expected an INS")
+    if caller.is_open or (caller.patient_id is not None and caller.patient_id.key in ids):
+        return ids[0] if caller.patient_id is None else caller.patient_id.key
+    raise RecordRefused(Refusal.OTHER_PATIENT, "patient: found another person than the assertion names")
+
+
+def patient_of_assertion(caller: Caller) -> str:
+    """CX key of the person an assertion names; such transactions take it from nowhere else. Raises RecordRefused."""
+    if caller.patient_id is None:
+        raise RecordRefused(Refusal.WRONG_INS, f"{_NOBODY}: found none, expected the INS of the record")
+    return caller.patient_id.key
+
+
+def check_may_change(service: RecordService, record: Record | None) -> None:
+    """Software changes records that *Mon espace santé* does not reach, unless the site says more. PDT-INF-526"""
+    if record is not None and record.is_attached and not service.attached_may_change:
+        context = "found a record attached to Mon espace santé, expected one that is not"
+        raise RecordRefused(Refusal.RIGHTS, f"{record.patient}: {context}")
+
+
+def record_of(connection: Connection, patient: str) -> Record | None:
+    return records.find(connection, patient)
+
+
+def without_assertion_patient(caller: Caller, patient: str) -> Caller:
+    """The open caller may name any person in the message."""
+    return replace(caller, patient_id=CX(patient)) if caller.is_open and caller.patient_id is None else caller
