@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from carnet.record_services import record_operations
 from hl7v3.identity_feed import Interaction
 from hl7v3.transmission import V3
 
@@ -17,7 +18,11 @@ ACTIONS: Mapping[str, str] = {
     "ITI-86": "urn:ihe:iti:2017:RemoveDocuments",
     "ITI-92": "urn:ihe:iti:2018:RestrictedUpdateDocumentSet",
 }
-_TRANSACTIONS = {action: name for name, action in ACTIONS.items()} | {f"{V3}:{name}": "ITI-44" for name in Interaction}
+_TRANSACTIONS = (
+    {action: name for name, action in ACTIONS.items()}
+    | {f"{V3}:{name}": "ITI-44" for name in Interaction}
+    | {one.action: one.transactions[0] for one in record_operations()}
+)
 
 
 def transaction_of_action(action: str) -> str:

@@ -72,7 +72,7 @@ class RecordService:
             return self.units.write(recorded)
         except RecordRefused as problem:
             refused, by, now = problem, actor_of(caller), self.now()
-        self.units.write(lambda unit: self.records.note_refusal(unit, patient, act, refused, by=by, now=now))
+        self.units.write(lambda unit: self.records.note_refusal(unit, patient, act, refused.code, by=by, now=now))
         raise refused
 
 
