@@ -19,7 +19,7 @@ from dmp import (
     td1_6_list_authorizations,
     td1_record_requests,
 )
-from dmp.service import RecordService
+from dmp.record_service import RecordService
 from dmp.service_messages import HABILITATIONS, PATIENTS
 from hl7v3.record_request import Interaction
 from hl7v3.transmission import V3

@@ -24,7 +24,7 @@ from carnet.roles import Role
 from carnet.service_paths import service_paths
 from carnet.settings import Settings
 from carnet.wiring import Actors
-from dmp.service import RecordService
+from dmp.record_service import RecordService
 from hl7v3.identity_feed import Interaction
 from hl7v3.transmission import V3
 from registry import iti18_registry_stored_query as iti18

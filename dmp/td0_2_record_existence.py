@@ -9,8 +9,8 @@ from access_policy.caller import Caller
 from access_policy.record_facts import RecordFacts, RecordState
 from access_policy.rights import Action
 from dmp.record import Record
+from dmp.record_service import RecordService, patient_asked_for, record_of
 from dmp.refusal import RecordRefused, Refusal
-from dmp.service import RecordService, patient_asked_for, record_of
 from dmp.sql import accounts, persons, rights
 from dmp.sql.records import identifiers
 from hl7v3.person import UNKNOWN, Person

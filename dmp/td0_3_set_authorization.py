@@ -7,9 +7,9 @@ from access_policy.rights import Action, Grade
 from dmp import rights
 from dmp.actor import actor_of
 from dmp.record import Act, HolderKind
+from dmp.record_service import RecordService, patient_of_assertion
 from dmp.refusal import RecordRefused, Refusal
 from dmp.rights import Whom
-from dmp.service import RecordService, patient_of_assertion
 from dmp.service_messages import HABILITATIONS, OK, read_fields, required, write_answer
 from storage.unit_of_work import UnitOfWork
 

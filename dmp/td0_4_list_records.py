@@ -9,8 +9,8 @@ from access_policy.caller import Caller
 from access_policy.record_facts import RecordFacts
 from access_policy.rights import Action, Grade
 from dmp.record import HolderKind, Right
+from dmp.record_service import RecordService
 from dmp.refusal import RecordRefused, Refusal
-from dmp.service import RecordService
 from dmp.service_messages import OK, PATIENTS, Fields, read_fields, write_answer
 from dmp.sql import persons, records, rights
 from hl7v3.person import UNKNOWN

@@ -5,8 +5,8 @@ from lxml import etree
 from access_policy.caller import Caller
 from access_policy.record_facts import RecordFacts
 from access_policy.rights import Action
+from dmp.record_service import RecordService
 from dmp.refusal import RecordRefused
-from dmp.service import RecordService
 from dmp.sql import persons
 from dmp.sql.persons import folded
 from hl7v3.patient_search import Candidate, PatientSearch, read_patient_search, write_candidates

@@ -8,8 +8,8 @@ from access_policy.caller import AuthenticationMode, Caller
 from dmp.account import Channel, new_account
 from dmp.actor import actor_of
 from dmp.record import Act, Record
+from dmp.record_service import RecordService, check_may_change, patient_of_assertion
 from dmp.refusal import RecordRefused, Refusal
-from dmp.service import RecordService, check_may_change, patient_of_assertion
 from dmp.service_messages import OK, PATIENTS, Fields, read_fields, required, write_answer
 from dmp.sql import accounts
 from storage.unit_of_work import UnitOfWork

@@ -7,8 +7,8 @@ from lxml import etree
 from access_policy.caller import Caller
 from access_policy.rights import Action
 from dmp.record import HolderKind, Record, Right
+from dmp.record_service import RecordService, patient_of_assertion, record_of
 from dmp.refusal import RecordRefused, Refusal
-from dmp.service import RecordService, patient_of_assertion, record_of
 from dmp.service_messages import HABILITATIONS, OK, Fields, read_fields, required, write_answer
 from dmp.sql import rights
 

@@ -9,8 +9,8 @@ from dmp import life, rights
 from dmp.actor import actor_of
 from dmp.life import Opening
 from dmp.record import Act, Channel, Record, Wishes
+from dmp.record_service import RecordService, check_may_change, patient_asked_for, record_of
 from dmp.refusal import RecordRefused, Refusal
-from dmp.service import RecordService, check_may_change, patient_asked_for, record_of
 from dmp.sql import persons
 from hl7v3.person import UNKNOWN
 from hl7v3.record_request import Act as Asked

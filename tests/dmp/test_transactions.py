@@ -21,8 +21,8 @@ from dmp import (
     td1_record_requests,
 )
 from dmp.record import HolderKind
+from dmp.record_service import RecordService
 from dmp.records import Records
-from dmp.service import RecordService
 from dmp.sql import accounts, events, persons, records, rights
 from schemas import resource
 from storage.unit_of_work import UnitOfWork, Units
