@@ -39,7 +39,7 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
         "software": {"name": "Carnet", "version": version},
         "implementation": {"description": "MHD on an XDS.b registry and repository", "url": base_url},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json"],
+        "format": ["application/fhir+json", "application/fhir+xml"],
         "instantiates": [f"{_ACTOR}DocumentResponder", *(recipient if served.takes_documents else ())],
         "implementationGuide": [f"{_MHD}/ImplementationGuide/ihe.iti.mhd"],
         "rest": [rest],

@@ -1,11 +1,11 @@
-"""Provide Document Bundle [ITI-65]: the submission of ITI-41, said in FHIR. MHD 2:3.65; ADR 0010."""
+"""Provide Document Bundle [ITI-65]: the submission of ITI-41, said in FHIR. MHD 2:3.65; ADR 0011."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from access_policy.caller import Caller
-from fhir_facade.bundle_documents import check_documents, received
+from fhir_facade.bundle_documents import WriteDocument, check_documents, received
 from fhir_facade.bundle_submission import Mapping65, read_submission
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
@@ -42,11 +42,18 @@ class Fed:
 
 
 def handle(
-    registry: Registry, repository: Repository, bundle: Mapping[str, Any], caller: Caller, *, base_url: str
+    registry: Registry,
+    repository: Repository,
+    bundle: Mapping[str, Any],
+    caller: Caller,
+    *,
+    base_url: str,
+    write_document: WriteDocument = write_json,
 ) -> bytes:
     """The transaction-response. Raises FhirProblem with everything that was found, nothing stored.
 
-    What is registered, and by which rules, is what ITI-41 with the same content registers.
+    What is registered, and by which rules, is what ITI-41 with the same content registers. `write_document` writes a
+    FHIR document in the format in which it is kept.
     """
     issues = list(structural_rules(bundle))
     if not issues and bundle["resourceType"] != "Bundle":
@@ -65,7 +72,7 @@ def handle(
             [one for one in issues if one.is_error] + list(_of_registry(registry, mapping, submission, caller))
         )
     fed = Fed(keys={})
-    warnings = _provided(registry, repository, mapping, submission, documents, caller, fed)
+    warnings = _provided(registry, repository, mapping, submission, documents, caller, fed, write_document)
     moment = to_instant(DTM(registry.now()))
     outcome = _warned(issues, warnings, _places(mapping))
     entries = [_response(one, mapping, documents, fed, moment, base_url, outcome) for one in read.entries]
@@ -80,6 +87,7 @@ def _provided(
     documents: Mapping[int, str],
     caller: Caller,
     fed: Fed,
+    write_document: WriteDocument,
 ) -> tuple[RegistryError, ...]:
     """The steps of ITI-41, with the patients of the Bundle made known in the same unit of work."""
 
@@ -92,7 +100,7 @@ def _provided(
     errors = tuple(error for thing in submission.objects for error in value_rules(thing))
     reading = Reading(submission=submission, errors=errors)
     try:
-        with received(repository.blobs, mapping, documents) as octets:
+        with received(repository.blobs, mapping, documents, write_document) as octets:
             return iti41.handle(repository, reading, octets, caller)
     except Rejected as problem:
         raise rejected(problem.errors, _places(mapping)) from None

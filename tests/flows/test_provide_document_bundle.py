@@ -1,5 +1,6 @@
 """ITI-65 over real HTTP: what FHIR submits is what XDS holds, in every arrangement that has both actors."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from fhir.resources.R4B.documentreference import DocumentReference
 from fhir.resources.R4B.list import List
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
+from fhir_facade.fhir_xml import read_xml, write_xml
 from tests import fhir_bundles as fhir
 from tests import messages, servers
 from tests.servers import Response, Server
@@ -372,3 +374,62 @@ def test_what_is_no_bundle_is_refused(server: Server, body: bytes, kind: str, st
     response = server.request("POST", "/fhir", body, {"Content-Type": kind})
     assert response.status == status
     OperationOutcome.model_validate(json.loads(response.body))
+
+
+def test_xml_submits_and_reads_what_json_does(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, b"by xml")
+    headers = {"Content-Type": "application/fhir+xml", "Accept": "application/fhir+xml"}
+    response = server.request("POST", "/fhir", write_xml(bundle), headers)
+    assert response.status == 200, response.body
+    assert response.headers["content-type"].startswith("application/fhir+xml")
+    location = read_xml(response.body)["entry"][0]["response"]["location"]
+    by_xml = server.request("GET", f"{location.removeprefix(server.url)}?_format=xml")
+    assert by_xml.status == 200
+    by_json = read(server, location)
+    assert read_xml(by_xml.body) == by_json
+    assert by_json["masterIdentifier"] == bundle["entry"][0]["resource"]["masterIdentifier"]
+
+
+def test_a_refusal_is_told_in_the_format_that_is_wanted(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, type=None)
+    headers = {"Content-Type": "application/fhir+xml", "Accept": "application/fhir+xml"}
+    response = server.request("POST", "/fhir", write_xml(bundle), headers)
+    assert response.status == 400
+    assert read_xml(response.body)["issue"][0]["expression"] == ["Bundle.entry[0].resource.type"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("application/fhir+xml;q=0.5, application/fhir+json;q=0.4", "application/fhir+xml"),
+        ("application/xml;q=0.5, */*;q=0.9", "application/fhir+json"),
+        ("application/fhir+xml; fhirVersion=4.0", "application/fhir+xml"),
+        ("text/html, */*", "application/fhir+json"),
+        ("application/fhir+json;q=0, application/xml", "application/fhir+xml"),
+        ("", "application/fhir+json"),
+        ("text/html", ""),
+        ("application/fhir+json; fhirVersion=3.0", ""),
+    ],
+)
+def test_accept_chooses_by_quality(server: Server, accept: str, expected: str) -> None:
+    response = server.request("GET", "/fhir/metadata", headers={"Accept": accept})
+    assert response.status == (200 if expected else 406)
+    if expected:
+        assert response.headers["content-type"] == f"{expected}; charset=utf-8"
+
+
+def test_answers_and_requests_may_be_compressed(server: Server, patient: str) -> None:
+    body = gzip.compress(json.dumps(fhir.a_provide_bundle(patient)).encode())
+    headers = {"Content-Type": FHIR_JSON, "Content-Encoding": "gzip"}
+    assert server.request("POST", "/fhir", body, headers).status == 200
+    assert server.request("POST", "/fhir", body[:-20], headers).status == 400
+    assert server.request("POST", "/fhir", b"{}", headers).status == 400
+    response = server.request("GET", "/fhir/metadata", headers={"Accept-Encoding": "gzip"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert json.loads(gzip.decompress(response.body))["resourceType"] == "CapabilityStatement"
+
+
+def test_a_body_that_grows_without_end_is_refused(server: Server) -> None:
+    headers = {"Content-Type": FHIR_JSON, "Content-Encoding": "gzip"}
+    response = server.request("POST", "/fhir", gzip.compress(b" " * 40_000_000), headers)
+    assert response.status == 413
