@@ -39,11 +39,16 @@ XML = Format(
 )
 _FORMATS = {name: one for one in (JSON, XML) for name in one.names}
 _RANGES = ("*/*", "application/*", "*")
+_GENERAL = {
+    "_pretty": frozenset({"true", "false"}),
+    "_summary": frozenset({"true", "text", "data", "count", "false"}),
+}
 _VERSIONS = ("", "4.0", "4.0.1")
 
 
 def wanted() -> Format:
     """The format of the answer: `_format` overrides Accept. Raises FhirProblem 406."""
+    _check_general_parameters(flask.request.args)
     asked = flask.request.args.get("_format", "").replace(" ", "+")
     found = _best(asked or flask.request.headers.get("Accept", ""))
     if found is None:
@@ -51,6 +56,15 @@ def wanted() -> Format:
             406, "not-supported", f"only {JSON.content_type} and {XML.content_type} are served, in FHIR 4.0"
         )
     return found
+
+
+def _check_general_parameters(given: Mapping[str, str]) -> None:
+    """FHIR R4 3.1.0.1.3: `_pretty` changes nothing here; what it and its like may be is checked all the same."""
+    for name, values in _GENERAL.items():
+        if name in given and given[name] not in values:
+            raise FhirProblem(400, "value", f"{name}: expected one of {', '.join(sorted(values))}", name)
+    if "_elements" in given and not all(part.strip() for part in given["_elements"].split(",")):
+        raise FhirProblem(400, "value", "_elements: expected names of elements", "_elements")
 
 
 @lru_cache(maxsize=256)

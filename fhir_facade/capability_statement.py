@@ -100,7 +100,13 @@ def _patient(served: Served) -> dict[str, Any]:
                 "definition": "http://hl7.org/fhir/SearchParameter/Patient-identifier",
                 "type": "token",
                 "documentation": "an identifier, with or without system",
-            }
+            },
+            {
+                "name": "_id",
+                "definition": "http://hl7.org/fhir/SearchParameter/Resource-id",
+                "type": "token",
+                "documentation": "logical id",
+            },
         ],
     }
     if served.takes_patients:
