@@ -1,4 +1,4 @@
-"""Request Bundles of ITI-65 and what a Document Recipient must make of each. MHD 2:3.65; NIST FHIR Toolkit, MHD 4.2.0."""
+"""Request Bundles of ITI-65 and what a Document Recipient must make of each. MHD 2:3.65; NIST FHIR Toolkit."""
 
 import json
 import time

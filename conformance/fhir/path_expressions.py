@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _STEP = re.compile(r"(?:(?P<name>[A-Za-z]\w*)(?P<call>\()?|\[(?P<position>\d+)\])")
-_COMPARED = re.compile(r"\s*(.+?)\s*(!=|=)\s*('(?:[^'\\]|\\.)*'|true|false|-?\d+)\s*\Z")
+_COMPARED = re.compile(r"\s*(.+?)\s*(!=|<=|>=|=|<|>)\s*('(?:[^'\\]|\\.)*'|true|false|-?\d+)\s*\Z")
 
 
 class Unsupported(ValueError):
@@ -21,9 +21,16 @@ def evaluate(expression: str, resource: Mapping[str, Any]) -> list[Any]:
     compared = _COMPARED.match(expression)
     if compared is not None and _is_balanced(compared[1]):
         found = evaluate(compared[1], resource)
-        is_equal = found == [_literal(compared[3])]
-        return [is_equal if compared[2] == "=" else not is_equal] if found else []
+        return [_compared(found, compared[2], _literal(compared[3]))] if found else []
     return _path(expression.strip(), resource)
+
+
+def _compared(found: Sequence[Any], operator: str, value: Any) -> bool:
+    if operator in ("=", "!="):
+        return (list(found) == [value]) is (operator == "=")
+    if len(found) != 1 or not isinstance(found[0], int) or not isinstance(value, int):
+        raise Unsupported(f"{operator} of what are no numbers")
+    return {"<": found[0] < value, ">": found[0] > value, "<=": found[0] <= value, ">=": found[0] >= value}[operator]
 
 
 def is_true(found: Sequence[Any]) -> bool:
@@ -63,6 +70,10 @@ def _children(value: Any, name: str) -> list[Any]:
 def _called(name: str, argument: str, found: list[Any]) -> list[Any]:
     if name == "where":
         return [one for one in found if isinstance(one, Mapping) and is_true(evaluate(argument, one))]
+    if name == "all":
+        return [all(isinstance(one, Mapping) and is_true(evaluate(argument, one)) for one in found)]
+    if name == "startsWith":
+        return [isinstance(one, str) and one.startswith(str(_literal(argument))) for one in found]
     if name == "exists":
         return [bool(_called("where", argument, found) if argument else found)]
     simple: dict[str, list[Any]] = {

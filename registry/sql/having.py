@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, literal_column, or_, select, text, tuple_
 
-from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion
+from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, PrefixCriterion
 from registry.sql.hints import unindexed
 from registry.sql.lists import one_of
 from registry.sql.tables import (
@@ -23,9 +23,9 @@ _NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
 _MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
 
 
-def wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion, ...]:
+def wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion | PrefixCriterion, ...]:
     """What an object must have, all of it: reference ids, which fewer documents have, before codes."""
-    return (*criteria.likes, *criteria.codes)
+    return (*criteria.likes, *criteria.prefixes, *criteria.codes)
 
 
 class Having:
@@ -43,7 +43,7 @@ class Having:
         self._start = next(indexed, None) if criteria.across_patients else None
         self._starts_from_column = criteria.across_patients and self._start is None
 
-    def __call__(self, criterion: CodeCriterion | LikeCriterion) -> ColumnElement[bool]:
+    def __call__(self, criterion: CodeCriterion | LikeCriterion | PrefixCriterion) -> ColumnElement[bool]:
         if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
             column: ColumnElement[str] = _o[criterion.attribute]
             return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))

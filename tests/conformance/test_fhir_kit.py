@@ -108,6 +108,10 @@ RESOURCE = {
         ("nothing = 'x'", []),
         ("entry.exists(resource.id = 'b')", [True]),
         ("entry.exists().not()", [False]),
+        ("entry.count() > 1", [True]),
+        ("entry.count() <= 1", [False]),
+        ("entry.all(resource.id.startsWith('a'))", [False]),
+        ("entry[0].resource.id.startsWith('a')", [True]),
     ],
 )
 def test_expressions_of_test_scripts(expression: str, expected: list[object]) -> None:
