@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from access_policy.caller import Caller
+from access_policy.permission import permits
 from fhir_facade.bundle_documents import WriteDocument, check_documents, received
 from fhir_facade.bundle_submission import Mapping65, read_submission
 from fhir_facade.fhir_json import write_json
@@ -111,10 +112,12 @@ def _provided(
 def _feed_patients(
     registry: Registry, unit: UnitOfWork, mapping: Mapping65, caller: Caller
 ) -> Iterator[tuple[int, int]]:
-    """Patients that the Bundle brings, where the domain takes patients by FHIR. Raises Rejected."""
+    """Patients that the Bundle brings, where the domain and the caller may feed patients by FHIR. Raises Rejected."""
+    if not (registry.domain.patients_by_fhir and permits(caller, "ITI-104")):
+        return
     for entry in mapping.bundle.of(Slice.PATIENT):
         patient = domain_identifier(entry.resource, registry.domain)
-        if entry.method == "GET" or patient is None or not registry.domain.patients_by_fhir:
+        if entry.method == "GET" or patient is None:
             continue
         fed = patient_resources.feed(
             registry,
@@ -165,7 +168,8 @@ def _response(
     warnings: list[Issue],
 ) -> dict[str, Any]:
     """One entry of the answer, in the order of the request. MHD 2:3.65.4.2"""
-    is_new = entry.slice in _CREATED or (entry.slice in (Slice.FOLDER, Slice.PATIENT) and entry.method == "POST")
+    is_new = entry.slice in _CREATED or (entry.slice is Slice.FOLDER and entry.method == "POST")
+    is_new = is_new or entry.number in fed.keys
     response: dict[str, Any] = {"status": "201 Created" if is_new else "200 OK"}
     location = _location(entry, mapping, documents, fed)
     if location:

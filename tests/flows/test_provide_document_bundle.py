@@ -433,3 +433,55 @@ def test_a_body_that_grows_without_end_is_refused(server: Server) -> None:
     headers = {"Content-Type": FHIR_JSON, "Content-Encoding": "gzip"}
     response = server.request("POST", "/fhir", gzip.compress(b" " * 40_000_000), headers)
     assert response.status == 413
+
+
+def _modes(bundle: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["search"]["mode"], one["resource"]["resourceType"]) for one in bundle.get("entry", [])]
+
+
+def test_what_matches_refer_to_comes_with_them(server: Server) -> None:
+    url = fed(server, fhir.a_patient())
+    first = provide(server, fhir.a_provide_bundle(url))[0]["location"]
+    relation = [{"code": "appends", "target": {"reference": first}}]
+    document, submission, _ = provide(server, fhir.a_provide_bundle(url, relatesTo=relation))
+    name = document["location"].rpartition("/")[2]
+    asked = ("_id", name)
+    found = find(server, "DocumentReference", asked, ("_include", "DocumentReference:relatesto"))
+    assert (found["total"], _modes(found)) == (1, [("match", "DocumentReference"), ("include", "DocumentReference")])
+    assert found["entry"][1]["fullUrl"] == first
+    found = find(
+        server, "DocumentReference", asked, ("_revinclude", "List:item"), ("_include", "DocumentReference:patient")
+    )
+    assert sorted(_modes(found)) == [("include", "List"), ("include", "Patient"), ("match", "DocumentReference")]
+    lists = find(server, "List", ("patient", url), ("code", "submissionset"), ("_include", "List:item"))
+    assert (lists["total"], len(lists["entry"])) == (2, 4)
+    assert submission["location"] in [one["fullUrl"] for one in lists["entry"]]
+    found = find(
+        server, "DocumentReference", ("_id", first.rpartition("/")[2]), ("_revinclude", "DocumentReference:relatesto")
+    )
+    assert [one["fullUrl"] for one in found["entry"]] == [first, document["location"]]
+
+
+def test_parts_of_resources_are_marked_as_parts(server: Server, patient: str) -> None:
+    location = provide(server, fhir.a_provide_bundle(patient))[0]["location"]
+    asked = ("_id", location.rpartition("/")[2])
+    part = find(server, "DocumentReference", asked, ("_elements", "type"))["entry"][0]["resource"]
+    assert part.keys() == {"resourceType", "id", "meta", "status", "content", "type"}
+    assert [one["code"] for one in part["meta"]["tag"]] == ["SUBSETTED"]
+    data = find(server, "DocumentReference", asked, ("_summary", "data"))["entry"][0]["resource"]
+    assert "text" not in data
+    assert "context" in data
+    summary = find(server, "DocumentReference", asked, ("_summary", "true"))["entry"][0]["resource"]
+    assert "contained" not in summary
+    count = find(server, "DocumentReference", asked, ("_summary", "count"))
+    assert count["total"] == 1
+    assert "entry" not in count
+
+
+@pytest.mark.parametrize(
+    "query", ["_include=DocumentReference:author", "_summary=some", "_elements=,", "_sort=date", "_lastUpdated=ge2026"]
+)
+def test_a_shape_that_is_not_served_is_refused(server: Server, patient: str, query: str) -> None:
+    response = server.request("GET", f"/fhir/DocumentReference?patient={patient}&{query}")
+    assert response.status == 400
+    OperationOutcome.model_validate(json.loads(response.body))
