@@ -14,13 +14,15 @@ from audit.objects import a_document
 from audit.occurrence import Occurrence
 from audit.record import Outcome
 from carnet.auditing import Auditor
-from carnet.fhir_answers import document_answer, http_problem, is_strict, refused, unexpected
+from carnet.fhir_answers import http_problem, is_strict, refused, unexpected
+from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_patients import add_patients
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti68_retrieve_document as iti68
+from fhir_facade import iti105_simplified_publish as iti105
 from fhir_facade.capability_statement import Served, capability_statement
 from fhir_facade.fhir_json import write_json
 from fhir_facade.fhir_xml import write_xml
@@ -85,6 +87,18 @@ def fhir_blueprint(
     @door.post("/DocumentReference/_search")
     def search_by_post() -> flask.Response:
         return _search("ITI-67", "DocumentReference", iti67.handle)
+
+    @door.post("/DocumentReference")
+    def publish() -> flask.Response:
+        form = wanted()
+        caller = permitted("ITI-105")
+        if repository is None:
+            raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
+        with auditor.change(Occurrence(event="ITI-105"), caller):
+            resource, _ = read_resource()
+            published = iti105.handle(registry, repository, resource, caller, base_url=base_url)
+        headers = {"Location": f"{published.location}/_history/1", "ETag": 'W/"1"'}
+        return answer(published.resource, 201, headers, form=form)
 
     @door.get("/List")
     def search_lists() -> flask.Response:

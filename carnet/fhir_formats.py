@@ -73,26 +73,26 @@ def _best(accept: str) -> Format | None:
     if not accept.strip():
         return JSON
     qualities: dict[str, float] = {}
-    for name, parameters in _media_types(accept):
+    for name, parameters in media_types(accept):
         found = JSON if name in _RANGES else _FORMATS.get(name)
         if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
             continue
-        quality = _quality(parameters.get("q", "1"))
-        qualities[found.content_type] = max(quality, qualities.get(found.content_type, 0.0))
+        weight = quality(parameters.get("q", "1"))
+        qualities[found.content_type] = max(weight, qualities.get(found.content_type, 0.0))
         if name in _RANGES:
             qualities.setdefault(XML.content_type, 0.0)
     best = max((JSON, XML), key=lambda one: qualities.get(one.content_type, 0.0))
     return best if qualities.get(best.content_type, 0.0) > 0 else None
 
 
-def _media_types(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+def media_types(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     for one in text.split(","):
         name, *parameters = (part.strip().lower() for part in one.split(";"))
         pairs = (part.partition("=") for part in parameters)
         yield name, {key.strip(): value.strip().strip('"') for key, _, value in pairs}
 
 
-def _quality(text: str) -> float:
+def quality(text: str) -> float:
     try:
         return min(max(float(text), 0.0), 1.0)
     except ValueError:
@@ -101,7 +101,7 @@ def _quality(text: str) -> float:
 
 def read_resource() -> tuple[dict[str, Any], Format]:
     """The resource of the request body, and its format. Raises FhirProblem 400, 413 or 415."""
-    ((name, parameters),) = _media_types(flask.request.headers.get("Content-Type", "").replace(",", " "))
+    ((name, parameters),) = media_types(flask.request.headers.get("Content-Type", "").replace(",", " "))
     found = _FORMATS.get(name) if "/" in name else None
     if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
         raise FhirProblem(415, "not-supported", f"expected a body of type {JSON.content_type} or {XML.content_type}")
@@ -152,5 +152,5 @@ def answer(
 
 @lru_cache(maxsize=64)
 def _takes_gzip(accept_encoding: str) -> bool:
-    kinds: Iterable[tuple[str, Mapping[str, str]]] = _media_types(accept_encoding)
-    return any(name in ("gzip", "x-gzip") and _quality(values.get("q", "1")) > 0 for name, values in kinds)
+    kinds: Iterable[tuple[str, Mapping[str, str]]] = media_types(accept_encoding)
+    return any(name in ("gzip", "x-gzip") and quality(values.get("q", "1")) > 0 for name, values in kinds)

@@ -20,7 +20,7 @@ from fhir_facade.shared_elements import fhir_id
 from fhir_facade.submitted import keep
 from registry.criteria import Criteria, Form, Page
 from xds.datatypes import CX
-from xds.ebrim.attributes import TABLES, Usage
+from xds.ebrim.attributes import TABLES, SubmissionKind, Usage
 from xds.identifiers import OID_PREFIX, UUID_PREFIX, is_uuid_urn, new_oid, new_uuid_urn
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
 from xds.vocabulary import AssociationType
@@ -42,6 +42,7 @@ class Mapping65:
     bundle: ProvideBundle
     patients: Patients
     issues: list[Issue]
+    kind: SubmissionKind = SubmissionKind.BUNDLE
     uuids: dict[int, str] = field(default_factory=dict)
     updated: dict[int, str] = field(default_factory=dict)
     associations: list[Association] = field(default_factory=list)

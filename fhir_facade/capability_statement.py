@@ -7,6 +7,7 @@ from typing import Any
 from fhir_facade.fhir_json import write_json
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
+from fhir_facade.search_shape import INCLUDES, REVERSE_INCLUDES
 from fhir_facade.search_values import SearchParameter
 
 _MHD = "https://profiles.ihe.net/ITI/MHD"
@@ -24,10 +25,10 @@ class Served:
 def capability_statement(*, base_url: str, version: str, date: str, served: Served) -> bytes:
     """The resource as JSON; `date` is a FHIR date."""
     recipient = [f"{_ACTOR}DocumentRecipient", f"{_ACTOR}DocumentRecipient.Comprehensive"]
-    recipient += [f"{_ACTOR}DocumentRecipient.Fdoc"]
+    recipient += [f"{_ACTOR}DocumentRecipient.Fdoc", f"{_ACTOR}DocumentRecipient.Simplified"]
     rest: dict[str, Any] = {
         "mode": "server",
-        "resource": [_document_reference(), _list(), _binary(), _patient(served)],
+        "resource": [_document_reference(served), _list(), _binary(), _patient(served)],
     }
     if served.takes_documents:
         rest["interaction"] = [{"code": "transaction", "documentation": "Provide Document Bundle [ITI-65]"}]
@@ -47,11 +48,14 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
     return write_json(resource)
 
 
-def _document_reference() -> dict[str, Any]:
+def _document_reference(served: Served) -> dict[str, Any]:
     profiles = [
         f"{_MHD}/StructureDefinition/IHE.MHD.{level}.DocumentReference" for level in ("Minimal", "Comprehensive")
     ]
-    return _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
+    resource = _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
+    if served.takes_documents:
+        resource["interaction"].append({"code": "create", "documentation": "Simplified Publish [ITI-105]"})
+    return resource
 
 
 def _list() -> dict[str, Any]:
@@ -66,6 +70,8 @@ def _searched(name: str, parameters: Iterable[SearchParameter], profiles: Sequen
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "versioning": "no-version",
         "readHistory": False,
+        "searchInclude": list(INCLUDES[name]),
+        "searchRevInclude": list(REVERSE_INCLUDES[name]),
         "searchParam": [
             {
                 "name": parameter.name,

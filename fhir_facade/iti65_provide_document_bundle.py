@@ -50,11 +50,12 @@ def handle(
     *,
     base_url: str,
     write_document: WriteDocument = write_json,
+    kind: SubmissionKind = SubmissionKind.BUNDLE,
 ) -> bytes:
     """The transaction-response. Raises FhirProblem with everything that was found, nothing stored.
 
     What is registered, and by which rules, is what ITI-41 with the same content registers. `write_document` writes a
-    FHIR document in the format in which it is kept.
+    FHIR document in the format in which it is kept; `kind` is ITI-65, or ITI-105 which is said as one.
     """
     issues = list(structural_rules(bundle))
     if not issues and bundle["resourceType"] != "Bundle":
@@ -64,7 +65,10 @@ def handle(
     read = read_provide_bundle(bundle, issues)
     issues += unresolved(read)
     mapping = Mapping65(
-        bundle=read, patients=Patients(registry=registry, caller=caller, base_url=base_url), issues=issues
+        bundle=read,
+        patients=Patients(registry=registry, caller=caller, base_url=base_url),
+        issues=issues,
+        kind=kind,
     )
     submission = read_submission(mapping)
     documents = check_documents(mapping)
@@ -94,7 +98,7 @@ def _provided(
 
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
         fed.keys = dict(_feed_patients(registry, unit, mapping, caller))
-        iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.BUNDLE)
+        iti42.handle(registry, unit, reading, caller, kind=mapping.kind)
         return ()
 
     repository = replace(repository, registration=InOneUnit(registry.units, register))
@@ -139,7 +143,7 @@ def _of_registry(
 
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
         dict(_feed_patients(registry, unit, mapping, caller))
-        iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.BUNDLE)
+        iti42.handle(registry, unit, reading, caller, kind=mapping.kind)
         return ()
 
     named = {(thing.entry_uuid, name) for thing in submission.objects for name in thing.__slots__}

@@ -1,5 +1,6 @@
 """ITI-65 over real HTTP: what FHIR submits is what XDS holds, in every arrangement that has both actors."""
 
+import base64
 import gzip
 import json
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from fhir_facade.fhir_xml import read_xml, write_xml
 from tests import fhir_bundles as fhir
 from tests import messages, servers
+from tests.audit_store import Trail
 from tests.servers import Response, Server
 
 FHIR_JSON = "application/fhir+json"
@@ -485,3 +487,136 @@ def test_a_shape_that_is_not_served_is_refused(server: Server, patient: str, que
     response = server.request("GET", f"/fhir/DocumentReference?patient={patient}&{query}")
     assert response.status == 400
     OperationOutcome.model_validate(json.loads(response.body))
+
+
+@pytest.fixture(scope="module")
+def document(server: Server, patient: str) -> str:
+    """The path of a document of 200,000 octets."""
+    answers = provide(server, fhir.a_provide_bundle(patient, bytes(range(250)) * 800))
+    return answers[2]["location"].removeprefix(server.url)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-9", 0, 9),
+        ("bytes=65530-65545", 65530, 65545),
+        ("bytes=199990-", 199990, 199999),
+        ("bytes=-5", 199995, 199999),
+        ("bytes=199999-300000", 199999, 199999),
+    ],
+)
+def test_a_part_of_a_document_is_sent(server: Server, document: str, asked: str, first: int, last: int) -> None:
+    response = server.request("GET", document, headers={"Range": asked})
+    assert response.status == 206
+    assert response.headers["content-range"] == f"bytes {first}-{last}/200000"
+    assert response.body == (bytes(range(250)) * 800)[first : last + 1]
+
+
+def test_ranges_that_cannot_be_served(server: Server, document: str) -> None:
+    assert server.request("GET", document, headers={"Range": "bytes=200000-"}).status == 416
+    for whole in ("bytes=0-1,5-6", "lines=1-2", "bytes=9-3", "bytes=-"):
+        assert server.request("GET", document, headers={"Range": whole}).status == 200
+    other = {"Range": "bytes=0-9", "If-Range": '"another"'}
+    assert server.request("GET", document, headers=other).status == 200
+
+
+def test_a_document_is_given_as_what_is_accepted(server: Server, document: str) -> None:
+    for accept, status, kind in (
+        ("*/*", 200, "text/plain"),
+        ("text/*", 200, "text/plain"),
+        ("application/pdf", 406, FHIR_JSON),
+        ("application/fhir+xml", 200, "application/fhir+xml"),
+        ("application/fhir+json, text/plain;q=0.5", 200, FHIR_JSON),
+        ("application/fhir+json;q=0.4, text/plain;q=0.5", 200, "text/plain"),
+    ):
+        response = server.request("GET", document, headers={"Accept": accept})
+        assert (response.status, response.headers["content-type"].partition(";")[0]) == (status, kind), accept
+    resource = read_xml(server.request("GET", document, headers={"Accept": "application/fhir+xml"}).body)
+    assert base64.b64decode(resource["data"]) == bytes(range(250)) * 800
+
+
+def test_a_document_that_is_known_is_not_sent_again(server: Server, document: str) -> None:
+    etag = server.request("GET", document).headers["etag"]
+    for named in (etag, f'"x", W/{etag}', "*"):
+        assert server.request("GET", document, headers={"If-None-Match": named}).status == 304
+    assert server.request("GET", document, headers={"If-None-Match": '"x"'}).status == 200
+
+
+def a_publication(subject: str, content: bytes = b"simply", **changes: Any) -> dict[str, Any]:
+    resource = fhir.a_document_reference(subject, "", content, **changes)
+    attachment = resource["content"][0]["attachment"]
+    attachment.pop("url")
+    attachment["data"] = base64.b64encode(content).decode()
+    return resource
+
+
+def test_simplified_publish_gives_back_what_was_created(server: Server, patient: str) -> None:
+    resource = a_publication(patient)
+    response = send(server, "POST", "/fhir/DocumentReference", resource)
+    assert response.status == 201, response.body
+    created = json.loads(response.body)
+    DocumentReference.model_validate(created)
+    location = response.headers["location"].partition("/_history/")[0]
+    assert read(server, location) == created
+    assert created["subject"] == resource["subject"]
+    attachment = created["content"][0]["attachment"]
+    assert "data" not in attachment
+    assert server.request("GET", attachment["url"].removeprefix(server.url)).body == b"simply"
+    found = find(server, "DocumentReference", ("_id", created["id"]), ("_revinclude", "List:item"))
+    assert [one["resource"]["resourceType"] for one in found["entry"]] == ["DocumentReference", "List"]
+
+
+def test_simplified_publish_replaces(server: Server, patient: str) -> None:
+    original = send(server, "POST", "/fhir/DocumentReference", a_publication(patient)).headers["location"]
+    place = original.partition("/_history/")[0]
+    newer = a_publication(patient, relatesTo=[{"code": "replaces", "target": {"reference": place}}])
+    assert send(server, "POST", "/fhir/DocumentReference", newer).status == 201
+    assert read(server, place)["status"] == "superseded"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "expression"),
+    [
+        ({"masterIdentifier": None}, 400, "DocumentReference.masterIdentifier"),
+        ({"subject": None}, 400, "DocumentReference.subject"),
+        ({"docStatus": "final"}, 400, "DocumentReference.docStatus"),
+        ({"subject": {"reference": "Patient/9"}}, 422, "DocumentReference.subject"),
+        (
+            {"content": [{"attachment": {"contentType": "text/plain"}}]},
+            400,
+            "DocumentReference.content[0].attachment.data",
+        ),
+    ],
+)
+def test_simplified_publish_refuses_in_the_words_of_its_sender(
+    server: Server, patient: str, change: dict[str, Any], status: int, expression: str
+) -> None:
+    resource = {name: one for name, one in (a_publication(patient) | change).items() if one is not None}
+    response = send(server, "POST", "/fhir/DocumentReference", resource)
+    assert response.status == status, response.body
+    assert expression in expressions(json.loads(response.body)["issue"])
+
+
+def test_everything_that_was_done_or_refused_is_on_record(server: Server, patient: str) -> None:
+    trail = Trail(server)
+
+    def told() -> list[tuple[str, int]]:
+        return [(one.type_codes[0].code, int(one.outcome)) for one in trail.records()]
+
+    bundle = fhir.a_provide_bundle(patient)
+    provide(server, bundle)
+    (record,) = trail.records()
+    assert (record.type_codes[0].code, int(record.outcome)) == ("ITI-65", 0)
+    sent = bundle["entry"][1]["resource"]["identifier"][0]["value"].removeprefix("urn:oid:")
+    assert sent in [one.id for one in record.objects]
+    send(server, "POST", "/fhir", fhir.a_provide_bundle(patient, type=None))
+    assert told() == [("ITI-65", 8)]
+    send(server, "POST", "/fhir/DocumentReference", a_publication(patient))
+    assert told() == [("ITI-105", 0)]
+    send(server, "POST", "/fhir/DocumentReference", a_publication(patient) | {"docStatus": "final"})
+    assert told() == [("ITI-105", 8)]
+    fed(server, fhir.a_patient())
+    assert told() == [("ITI-104", 0)]
+    find(server, "List", ("patient", patient), ("code", "folder"))
+    assert told() == [("ITI-66", 0)]
