@@ -3,8 +3,8 @@
 from access_policy.caller import AuthenticationMode, Caller, Kind
 
 # By FHIR: what ITI-41, ITI-18 and ITI-43 are.
-_BY_FHIR = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-105"})
-_FEEDING = ("ITI-41", "ITI-65", "ITI-105")
+_BY_FHIR = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-105", "ITI-106"})
+_FEEDING = ("ITI-41", "ITI-65", "ITI-105", "ITI-106")
 # DMP 3: feeding, search, retrieval and changes of metadata; everything else is for operators.
 _TRANSACTIONS = {
     Kind.VIHF: frozenset({"ITI-18", "ITI-41", "ITI-43", "ITI-57"}) | _BY_FHIR,

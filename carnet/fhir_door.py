@@ -23,6 +23,7 @@ from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti68_retrieve_document as iti68
 from fhir_facade import iti105_simplified_publish as iti105
+from fhir_facade import iti106_generate_metadata as iti106
 from fhir_facade.capability_statement import Served, capability_statement
 from fhir_facade.fhir_json import write_json
 from fhir_facade.fhir_xml import write_xml
@@ -99,6 +100,17 @@ def fhir_blueprint(
             published = iti105.handle(registry, repository, resource, caller, base_url=base_url)
         headers = {"Location": f"{published.location}/_history/1", "ETag": 'W/"1"'}
         return answer(published.resource, 201, headers, form=form)
+
+    @door.post("/DocumentReference/$generate-metadata")
+    def generate() -> flask.Response:
+        form = wanted()
+        caller = permitted("ITI-106")
+        if repository is None:
+            raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
+        with auditor.change(Occurrence(event="ITI-106"), caller):
+            parameters, _ = read_resource()
+            generated = iti106.handle(registry, repository, parameters, caller, base_url=base_url)
+        return answer(generated.resource, 200, {"Location": generated.location}, form=form)
 
     @door.get("/List")
     def search_lists() -> flask.Response:

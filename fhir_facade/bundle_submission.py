@@ -130,7 +130,7 @@ def _read(mapping: Mapping65, entry: BundleEntry, read: Callable[..., T], patien
     reader = Reader(resource=entry.resource, at=entry.at, domain=domain, elsewhere=elsewhere)
     thing = read(reader, entry_uuid=mapping.uuids[entry.number], patient=patient)
     mapping.issues += reader.issues
-    if mapping.bundle.level.allows_limited_metadata and domain.limited_metadata_allowed and _lacks(thing):
+    if mapping.bundle.level.allows_limited_metadata and domain.limited_metadata_allowed and lacks(thing):
         thing = replace(thing, limited_metadata=True)
     thing = replace(thing, logical_id=None, version=None, availability_status=None)
     return keep(thing, _with_locations(entry.resource, mapping))
@@ -153,7 +153,7 @@ def _with_locations(value: Any, mapping: Mapping65) -> Any:
     return value if uuid is None else {**value, "reference": f"{entry.resource['resourceType']}/{fhir_id(uuid)}"}
 
 
-def _lacks(thing: RegistryObject) -> bool:
+def lacks(thing: RegistryObject) -> bool:
     """Whether an attribute is missing that ITI-41 requires, beside those that are completed later."""
     rows = TABLES[type(thing)].attributes
     return any(row.provide is Usage.REQUIRED and getattr(thing, row.field) in (None, ()) for row in rows)

@@ -26,6 +26,7 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
     """The resource as JSON; `date` is a FHIR date."""
     recipient = [f"{_ACTOR}DocumentRecipient", f"{_ACTOR}DocumentRecipient.Comprehensive"]
     recipient += [f"{_ACTOR}DocumentRecipient.Fdoc", f"{_ACTOR}DocumentRecipient.Simplified"]
+    recipient += [f"{_ACTOR}DocumentRecipient.Generate"]
     rest: dict[str, Any] = {
         "mode": "server",
         "resource": [_document_reference(served), _list(), _binary(), _patient(served)],
@@ -55,6 +56,8 @@ def _document_reference(served: Served) -> dict[str, Any]:
     resource = _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
     if served.takes_documents:
         resource["interaction"].append({"code": "create", "documentation": "Simplified Publish [ITI-105]"})
+        generate = {"name": "generate-metadata", "definition": f"{_MHD}/OperationDefinition/generate-metadata"}
+        resource["operation"] = [generate]
     return resource
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from access_policy.caller import Caller
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti67_find_document_references as iti67
+from fhir_facade.code_systems import to_coding
 from fhir_facade.fhir_json import first, read_own_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, refusal
@@ -42,7 +43,10 @@ def handle(
     issues = list(structural_rules(resource)) or list(_profile_rules(resource))
     if issues:
         raise refusal(issues)
-    bundle = _as_bundle(resource, now=to_instant(DTM(registry.now())), source_id=repository.unique_id)
+    kind = registry.domain.derived_content_type
+    designation = first(resource.get("category", ())) if kind is None else {"coding": [to_coding(kind)]}
+    derived = _derived_set(resource, designation, now=to_instant(DTM(registry.now())), source_id=repository.unique_id)
+    bundle = _as_bundle(resource, derived)
     try:
         answer = iti65.handle(registry, repository, bundle, caller, base_url=base_url, kind=SubmissionKind.PUBLICATION)
     except FhirProblem as problem:
@@ -73,7 +77,7 @@ def _profile_rules(resource: Mapping[str, Any]) -> Iterator[Issue]:
             yield Issue("not-supported", sentence, f"DocumentReference.relatesTo[{number}]")
 
 
-def _as_bundle(resource: Mapping[str, Any], *, now: str, source_id: str) -> dict[str, Any]:
+def _as_bundle(resource: Mapping[str, Any], derived: Mapping[str, Any]) -> dict[str, Any]:
     """The Bundle that says the same, with the document apart. MHD 2:3.105.4.1.3"""
     document, binary = new_uuid_urn(), new_uuid_urn()
     content = dict(first(resource["content"]))
@@ -84,7 +88,7 @@ def _as_bundle(resource: Mapping[str, Any], *, now: str, source_id: str) -> dict
     reference["content"] = [content, *resource["content"][1:]]
     entries = (
         (document, reference),
-        (new_uuid_urn(), _derived_set(resource, document, now=now, source_id=source_id)),
+        (new_uuid_urn(), {**derived, "entry": [{"item": {"reference": document}}]}),
         (binary, {"resourceType": "Binary", "contentType": attachment["contentType"], "data": data}),
     )
     return {
@@ -98,14 +102,15 @@ def _as_bundle(resource: Mapping[str, Any], *, now: str, source_id: str) -> dict
     }
 
 
-def _derived_set(resource: Mapping[str, Any], document: str, *, now: str, source_id: str) -> dict[str, Any]:
-    """The List of the one document; its contentTypeCode is the class of the document."""
+def _derived_set(
+    resource: Mapping[str, Any], designation: Mapping[str, Any], *, now: str, source_id: str
+) -> dict[str, Any]:
+    """The List of the one document; its contentTypeCode is by setting, or the class of the document."""
     extension: list[dict[str, Any]] = [
         {"url": f"{MHD_EXTENSION}ihe-sourceId", "valueIdentifier": {"value": f"{OID_PREFIX}{source_id}"}}
     ]
-    if resource.get("category"):
-        kind = resource["category"][0]
-        extension.append({"url": f"{MHD_EXTENSION}ihe-designationType", "valueCodeableConcept": kind})
+    if designation:
+        extension.append({"url": f"{MHD_EXTENSION}ihe-designationType", "valueCodeableConcept": dict(designation)})
     derived: dict[str, Any] = {
         "resourceType": "List",
         "extension": extension,
@@ -116,7 +121,6 @@ def _derived_set(resource: Mapping[str, Any], document: str, *, now: str, source
         "mode": "working",
         "code": {"coding": [{"system": _LIST_TYPES, "code": "submissionset"}]},
         "date": now,
-        "entry": [{"item": {"reference": document}}],
     }
     author = first(resource.get("author", ()))
     if author:

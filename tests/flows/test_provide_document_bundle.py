@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -620,3 +621,42 @@ def test_everything_that_was_done_or_refused_is_on_record(server: Server, patien
     assert told() == [("ITI-104", 0)]
     find(server, "List", ("patient", patient), ("code", "folder"))
     assert told() == [("ITI-66", 0)]
+
+
+def a_report(patient: dict[str, Any]) -> bytes:
+    """A CDA report of the examples, under an id of its own, about this patient."""
+    text = (servers.ROOT / "examples" / "reports" / "cr-consultation.xml").read_text(encoding="utf-8")
+    identifier = patient["identifier"][0]
+    root, value = identifier["system"].removeprefix("urn:oid:"), identifier["value"]
+    own = f'<id root="{fhir.an_oid_urn().removeprefix("urn:oid:")[:60]}"/>'
+    text = re.sub(r"(<effectiveTime)", r"\1", re.sub(r'<id root="[^"]*"( extension="[^"]*")?/>', own, text, count=1))
+    return re.sub(r"(<patientRole>\s*)", rf'\1<id root="{root}" extension="{value}"/>', text, count=1).encode()
+
+
+def generate(server: Server, content: bytes) -> Response:
+    binary = {"resourceType": "Binary", "contentType": "text/xml", "data": base64.b64encode(content).decode()}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "document", "resource": binary}]}
+    return send(server, "POST", "/fhir/DocumentReference/$generate-metadata", parameters)
+
+
+def test_metadata_are_generated_from_a_report(server: Server) -> None:
+    person = fhir.a_patient()
+    fed(server, person)
+    content = a_report(person)
+    trail = Trail(server)
+    response = generate(server, content)
+    assert response.status == 200, response.body
+    (parameter,) = json.loads(response.body)["parameter"]
+    assert [one.type_codes[0].code for one in trail.records()] == ["ITI-106"]
+    found = read(server, f"/fhir/{parameter['valueReference']['reference']}")
+    assert found["type"]["coding"][0]["code"] == "11488-4"
+    assert found["subject"]["identifier"]["value"] == person["identifier"][0]["value"]
+    url = found["content"][0]["attachment"]["url"].removeprefix(server.url)
+    assert server.request("GET", url).body == content
+
+
+@pytest.mark.parametrize("content", [b"no document", b"<ClinicalDocument/>"])
+def test_what_is_no_report_generates_nothing(server: Server, content: bytes) -> None:
+    response = generate(server, content)
+    assert response.status == 422
+    assert expressions(json.loads(response.body)["issue"]) == ["Parameters.parameter[0].resource.data"]

@@ -53,6 +53,7 @@ class SubmissionKind(StrEnum):
     RECEIVE = "ITI-41 to a Document Recipient"
     BUNDLE = "ITI-65"
     PUBLICATION = "ITI-105"
+    GENERATION = "ITI-106"
 
     @property
     def transaction(self) -> str:
@@ -93,10 +94,10 @@ class Attribute:
     def usage(self, kind: SubmissionKind, *, on_demand: bool = False, limited: bool = False) -> Usage:
         """An update demands what the registration of the same kind of document demanded.
 
-        `limited`: the object is flagged as limited, which a Document Recipient, ITI-65 and ITI-105 look at.
+        `limited`: the object is flagged as limited, which a Document Recipient and the submissions of FHIR look at.
         ITI TF-3: Table 4.3.1-3; MHD 1:33.2.1
         """
-        by_fhir = (SubmissionKind.BUNDLE, SubmissionKind.PUBLICATION)
+        by_fhir = (SubmissionKind.BUNDLE, SubmissionKind.PUBLICATION, SubmissionKind.GENERATION)
         if limited and kind in (SubmissionKind.RECEIVE, *by_fhir):
             return self.limited
         if kind in (SubmissionKind.PROVIDE, SubmissionKind.RECEIVE, *by_fhir):
