@@ -13,7 +13,7 @@ from fhir_facade.bundle_folders import folder_members, updated_folder
 from fhir_facade.document_list import from_folder_list, from_submission_set_list
 from fhir_facade.document_reference import from_document_reference
 from fhir_facade.issues import Issue
-from fhir_facade.patients import Patients, domain_identifier
+from fhir_facade.patients import Patients, given_identifier
 from fhir_facade.provide_bundle import BundleEntry, ProvideBundle, Slice
 from fhir_facade.reader import Reader, identifier_kind
 from fhir_facade.shared_elements import fhir_id
@@ -44,6 +44,7 @@ class Mapping65:
     issues: list[Issue]
     kind: SubmissionKind = SubmissionKind.BUNDLE
     uuids: dict[int, str] = field(default_factory=dict)
+    patient_ids: dict[int, CX] = field(default_factory=dict)
     updated: dict[int, str] = field(default_factory=dict)
     associations: list[Association] = field(default_factory=list)
     replaced: dict[str, str] = field(default_factory=dict)
@@ -53,6 +54,10 @@ def read_submission(mapping: Mapping65) -> Submission | None:
     """The submission of a Bundle whose entries are what they should be; None when it has no one SubmissionSet."""
     bundle = mapping.bundle
     sets = bundle.of(Slice.SUBMISSION_SET)
+    for entry in bundle.of(Slice.PATIENT):
+        made = given_identifier(entry.resource, mapping.patients.registry.domain)
+        if made is not None:
+            mapping.patient_ids[entry.number] = made
     for entry in (*sets, *bundle.of(Slice.DOCUMENT_REFERENCE, Slice.FOLDER)):
         mapping.uuids[entry.number] = _entry_uuid(entry)
     patient = _one_patient(mapping)
@@ -112,7 +117,7 @@ def subject_of(mapping: Mapping65, subject: Mapping[str, Any]) -> CX | None:
         return mapping.patients.subject(subject)
     if entry.method == "GET":
         return mapping.patients.subject({"reference": entry.url})
-    return domain_identifier(entry.resource, mapping.patients.registry.domain)
+    return mapping.patient_ids.get(entry.number)
 
 
 # --- objects ---------------------------------------------------------------------------------
@@ -146,7 +151,8 @@ def _with_locations(value: Any, mapping: Mapping65) -> Any:
     if entry is None:
         return {name: _with_locations(one, mapping) for name, one in value.items()}
     if entry.slice is Slice.PATIENT:
-        identifier = next(iter(entry.resource.get("identifier", ())), None)
+        made = mapping.patient_ids.get(entry.number)
+        identifier = next(iter(entry.resource.get("identifier", ())), None) or _identifier(made)
         kept = {name: one for name, one in value.items() if name != "reference"}
         return kept | ({"identifier": identifier} if identifier else {})
     uuid = mapping.uuids.get(entry.number)
@@ -165,9 +171,11 @@ def _folders(mapping: Mapping65, owner: SubmissionSet, patient: CX | None) -> tu
     for entry in mapping.bundle.of(Slice.FOLDER):
         if entry.method == "PUT":
             stored = updated_folder(mapping.patients, entry, mapping.issues)
-            if stored is not None:
-                mapping.uuids[entry.number] = mapping.updated[entry.number] = stored.entry_uuid
-            present = stored.members if stored is not None else frozenset[str]()
+            if stored is None:
+                mapping.uuids.pop(entry.number)
+                continue
+            mapping.uuids[entry.number] = mapping.updated[entry.number] = stored.entry_uuid
+            present = stored.members
         else:
             folder = _read(mapping, entry, from_folder_list, patient)
             made.append(folder if folder.unique_id else replace(folder, unique_id=new_oid()))
@@ -180,6 +188,10 @@ def _folders(mapping: Mapping65, owner: SubmissionSet, patient: CX | None) -> tu
                 member = _associate(mapping, AssociationType.HAS_MEMBER, mapping.uuids[entry.number], uuid)
                 _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, member)
     return tuple(made)
+
+
+def _identifier(patient: CX | None) -> dict[str, str] | None:
+    return None if patient is None else {"system": f"urn:oid:{patient.authority}", "value": patient.id}
 
 
 # --- associations ----------------------------------------------------------------------------

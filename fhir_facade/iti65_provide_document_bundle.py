@@ -11,7 +11,7 @@ from fhir_facade.bundle_submission import Mapping65, read_submission
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import outcome_of, refusal
-from fhir_facade.patients import Patients, aliases, domain_identifier
+from fhir_facade.patients import Patients, aliases
 from fhir_facade.provide_bundle import BundleEntry, Slice, read_provide_bundle, unresolved
 from fhir_facade.shared_elements import fhir_id
 from fhir_facade.structural_rules import structural_rules
@@ -120,7 +120,7 @@ def _feed_patients(
     if not (registry.domain.patients_by_fhir and permits(caller, "ITI-104")):
         return
     for entry in mapping.bundle.of(Slice.PATIENT):
-        patient = domain_identifier(entry.resource, registry.domain)
+        patient = mapping.patient_ids.get(entry.number)
         if entry.method == "GET" or patient is None:
             continue
         fed = patient_resources.feed(

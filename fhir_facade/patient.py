@@ -59,9 +59,8 @@ def _found(patients: Patients, name: str, text: str) -> dict[int, PatientRow]:
 
 def to_patient(patient: PatientRow) -> dict[str, object]:
     """The resource as it was fed, or what the registry knows beside: an identifier, and whether it was merged."""
-    sent: dict[str, Any] = (
-        read_own_json(patient.resource) if patient.resource else {"identifier": [_identifier(patient)]}
-    )
+    known: dict[str, Any] = {"identifier": [_identifier(patient)]}
+    sent = known | (read_own_json(patient.resource) if patient.resource else {})
     meta = dict(sent.get("meta", {}))
     if patient.version:
         meta |= {"versionId": str(patient.version), "lastUpdated": to_instant(DTM(patient.updated))}
