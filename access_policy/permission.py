@@ -3,8 +3,8 @@
 from access_policy.caller import AuthenticationMode, Caller, Kind
 
 # By FHIR: what ITI-41, ITI-18 and ITI-43 are.
-_BY_FHIR = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68"})
-_FEEDING = ("ITI-41", "ITI-65")
+_BY_FHIR = frozenset({"ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-105", "ITI-106"})
+_FEEDING = ("ITI-41", "ITI-65", "ITI-105", "ITI-106")
 # What each lets whom do is in the table of rights.
 _ON_RECORDS = frozenset(
     {*("TD0.2", "TD0.3", "TD0.4", "TD0.5", "TD1.1", "TD1.2", "TD1.3a", "TD1.3b", "TD1.4", "TD1.5", "TD1.6")}

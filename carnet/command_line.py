@@ -19,6 +19,7 @@ from carnet.backup_commands import backup_command, restore_command
 from carnet.cda_commands import cda
 from carnet.directory_commands import directory
 from carnet.exchange import ClientError
+from carnet.existing_stores import existing_registry
 from carnet.fhir_client import FhirClient
 from carnet.job_commands import jobs
 from carnet.media_commands import export, import_
@@ -53,6 +54,7 @@ from dmp.directory import DirectoryRefused
 from dmp.refusal import RecordRefused
 from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
+from registry.rerendering import render_everything
 from repository.registration import RegistryNotAvailable
 from storage import migrate
 from storage.engine import UnsafeDatabase, open_engine
@@ -326,6 +328,22 @@ def db_upgrade(settings: Settings) -> None:
     with engine.connect() as connection:
         click.echo(f"database at revision {migrate.revision(connection)}")
     engine.dispose()
+
+
+@db.command("rerender")
+@settings_options("data", "database", "domain", "codes")
+def db_rerender(settings: Settings) -> None:
+    """Render every stored object anew, beside a running server: after an upgrade that renders more than before.
+
+    \b
+    carnet db rerender --data ./carnet-data
+    """
+    done, console = 0, Console(stderr=True)
+    with existing_registry(settings) as registry, console.status("rendering") as shown:
+        for number in render_everything(registry):
+            done += number
+            shown.update(f"{done} objects rendered")
+    click.echo(f"{done} objects rendered")
 
 
 @commands.command()

@@ -8,6 +8,7 @@ from carnet.settings import Settings, SettingsError
 from cda.national_identifiers import is_ins
 from schemas.value_sets import value_set
 from xds.affinity_domain import AffinityDomain
+from xds.datatypes import Code
 from xds.vocabulary import AvailabilityStatus
 
 # INS identifiers: NIR, NIA, test NIR, demonstration NIR. CI-SIS Structuration minimale 3.5
@@ -40,10 +41,23 @@ def affinity_domain(settings: Settings) -> AffinityDomain:
     return replace(
         domain,
         default_authority=authority,
+        derived_content_type=_derived_content_type(settings),
         home_community_id=settings.home_community_id,
         propagated_memberships_are_members=settings.propagated_memberships,
         restricted_update_is_strict=settings.strict_restricted_update,
     )
+
+
+def _derived_content_type(settings: Settings) -> Code | None:
+    """With the name that the value set of the DMP gives it. Raises SettingsError."""
+    if not settings.derived_content_type:
+        return None
+    try:
+        code = Code.parse(settings.derived_content_type)
+    except ValueError as problem:
+        raise SettingsError(f"setting derived_content_type: found {settings.derived_content_type}, {problem}") from None
+    display = value_set(_DMP_TABLES["contentTypeCode"]).display(code.code, code.coding_scheme)
+    return replace(code, display_name=display or code.code)
 
 
 def _only(authorities: Collection[str]) -> str:

@@ -14,22 +14,19 @@ from audit.objects import a_document
 from audit.occurrence import Occurrence
 from audit.record import Outcome
 from carnet.auditing import Auditor
-from carnet.fhir_answers import (
-    check_format,
-    document_answer,
-    http_problem,
-    is_strict,
-    json_answer,
-    read_resource,
-    refused,
-    unexpected,
-)
+from carnet.fhir_answers import http_problem, is_strict, refused, unexpected
+from carnet.fhir_documents import document_answer
+from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_patients import add_patients
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti68_retrieve_document as iti68
+from fhir_facade import iti105_simplified_publish as iti105
+from fhir_facade import iti106_generate_metadata as iti106
 from fhir_facade.capability_statement import Served, capability_statement
+from fhir_facade.fhir_json import write_json
+from fhir_facade.fhir_xml import write_xml
 from fhir_facade.operation_outcome import FhirProblem, unavailable
 from registry.store import Registry
 from repository.store import Repository
@@ -69,19 +66,20 @@ def fhir_blueprint(
 
     @door.get("/metadata")
     def metadata() -> flask.Response:
-        check_format()
-        return json_answer(
-            capability_statement(base_url=base_url, version=version("carnet"), date=started, served=served)
-        )
+        wanted()
+        return answer(capability_statement(base_url=base_url, version=version("carnet"), date=started, served=served))
 
     @door.post("/", strict_slashes=False)
     def provide() -> flask.Response:
-        check_format()
+        wanted()
         caller = permitted("ITI-65")
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
         with auditor.change(Occurrence(event="ITI-65"), caller):
-            return json_answer(iti65.handle(registry, repository, read_resource(), caller, base_url=base_url))
+            bundle, form = read_resource()
+            write = write_xml if form is XML else write_json
+            provided = iti65.handle(registry, repository, bundle, caller, base_url=base_url, write_document=write)
+            return answer(provided)
 
     @door.get("/DocumentReference")
     def search() -> flask.Response:
@@ -90,6 +88,29 @@ def fhir_blueprint(
     @door.post("/DocumentReference/_search")
     def search_by_post() -> flask.Response:
         return _search("ITI-67", "DocumentReference", iti67.handle)
+
+    @door.post("/DocumentReference")
+    def publish() -> flask.Response:
+        form = wanted()
+        caller = permitted("ITI-105")
+        if repository is None:
+            raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
+        with auditor.change(Occurrence(event="ITI-105"), caller):
+            resource, _ = read_resource()
+            published = iti105.handle(registry, repository, resource, caller, base_url=base_url)
+        headers = {"Location": f"{published.location}/_history/1", "ETag": 'W/"1"'}
+        return answer(published.resource, 201, headers, form=form)
+
+    @door.post("/DocumentReference/$generate-metadata")
+    def generate() -> flask.Response:
+        form = wanted()
+        caller = permitted("ITI-106")
+        if repository is None:
+            raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
+        with auditor.change(Occurrence(event="ITI-106"), caller):
+            parameters, _ = read_resource()
+            generated = iti106.handle(registry, repository, parameters, caller, base_url=base_url)
+        return answer(generated.resource, 200, {"Location": generated.location}, form=form)
 
     @door.get("/List")
     def search_lists() -> flask.Response:
@@ -100,11 +121,11 @@ def fhir_blueprint(
         return _search("ITI-66", "List", iti66.handle)
 
     def _search(transaction: str, resource: str, handle: Search) -> flask.Response:
-        check_format()
+        wanted()
         raw, parameters = _asked(), _parameters()
         caller = permitted(transaction)
         with auditor.interaction(auditor.search(transaction, resource, raw, parameters), caller):
-            return json_answer(handle(registry, parameters, caller, base_url=base_url, strict=is_strict()))
+            return answer(handle(registry, parameters, caller, base_url=base_url, strict=is_strict()))
 
     @door.get("/DocumentReference/<fhir_id>")
     def read(fhir_id: str) -> flask.Response:
@@ -115,10 +136,10 @@ def fhir_blueprint(
         return _read("ITI-66", fhir_id, iti66.read)
 
     def _read(transaction: str, fhir_id: str, handle: Read) -> flask.Response:
-        check_format()
+        wanted()
         caller = permitted(transaction)
         with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
-            return json_answer(handle(registry, fhir_id, caller, base_url=base_url))
+            return answer(handle(registry, fhir_id, caller, base_url=base_url))
 
     @door.get("/Binary/<fhir_id>")
     def retrieve(fhir_id: str) -> flask.Response:

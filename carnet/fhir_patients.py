@@ -7,7 +7,8 @@ import flask
 from access_policy.caller import Caller
 from audit.occurrence import Occurrence
 from carnet.auditing import Auditor
-from carnet.fhir_answers import check_format, is_strict, json_answer, read_resource
+from carnet.fhir_answers import is_strict
+from carnet.fhir_formats import answer, read_resource, wanted
 from fhir_facade import iti104_patient_identity_feed_fhir as iti104
 from fhir_facade import patient
 from fhir_facade.patients import Patients
@@ -29,44 +30,44 @@ def add_patients(
 
     @door.get("/Patient/<fhir_id>")
     def read_patient(fhir_id: str) -> flask.Response:
-        check_format()
+        wanted()
         caller = caller_of("ITI-67")
         with auditor.interaction(Occurrence(event="read"), caller):
             resource, row = patient.read(known_to(caller), fhir_id)
-            return json_answer(resource, headers=_versioned(row.version))
+            return answer(resource, headers=_versioned(row.version))
 
     @door.get("/Patient")
     @door.post("/Patient/_search")
     def search_patients() -> flask.Response:
-        check_format()
+        wanted()
         caller = caller_of("ITI-67")
         request = flask.request
         parameters = [*request.args.items(multi=True), *request.form.items(multi=True)]
         with auditor.interaction(Occurrence(event="read"), caller):
-            return json_answer(patient.search(known_to(caller), parameters, strict=is_strict()))
+            return answer(patient.search(known_to(caller), parameters, strict=is_strict()))
 
     @door.post("/Patient")
     def create_patient() -> flask.Response:
-        check_format()
+        wanted()
         caller = caller_of("ITI-104")
         asked = flask.request.headers.get("If-None-Exist", "")
         with auditor.change(Occurrence(event="ITI-104"), caller):
-            return _fed(iti104.create(known_to(caller), read_resource(), if_none_exist=asked), base_url)
+            return _fed(iti104.create(known_to(caller), read_resource()[0], if_none_exist=asked), base_url)
 
     @door.put("/Patient")
     def update_patients() -> flask.Response:
-        check_format()
+        wanted()
         caller = caller_of("ITI-104")
         with auditor.change(Occurrence(event="ITI-104"), caller):
             query = {name: value for name, value in flask.request.args.items() if name != "_format"}
-            return _fed(iti104.update(known_to(caller), query, read_resource()), base_url)
+            return _fed(iti104.update(known_to(caller), query, read_resource()[0]), base_url)
 
     @door.put("/Patient/<fhir_id>")
     def update_patient(fhir_id: str) -> flask.Response:
-        check_format()
+        wanted()
         caller = caller_of("ITI-104")
         with auditor.change(Occurrence(event="ITI-104"), caller):
-            return _fed(iti104.update_by_id(known_to(caller), fhir_id, read_resource()), base_url)
+            return _fed(iti104.update_by_id(known_to(caller), fhir_id, read_resource()[0]), base_url)
 
 
 def _fed(fed: iti104.FedPatient, base_url: str) -> flask.Response:
@@ -74,7 +75,7 @@ def _fed(fed: iti104.FedPatient, base_url: str) -> flask.Response:
     headers = _versioned(fed.row.version)
     if fed.is_new:
         headers |= {"Location": f"{base_url}/Patient/{fed.row.key}/_history/{fed.row.version}"}
-    return json_answer(fed.resource, 201 if fed.is_new else 200, headers)
+    return answer(fed.resource, 201 if fed.is_new else 200, headers)
 
 
 def _versioned(version: int) -> dict[str, str]:

@@ -99,6 +99,11 @@ class Settings:
         "", "codes and assigning authorities of the domain ihe, a file as the NIST XDS test kit has it (codes.xml)"
     )
     limited_metadata: bool = _setting(False, "accept limited metadata at /xds/recipient (XDR)")
+    derived_content_type: str = _setting(
+        "",
+        "contentTypeCode of submissions that are derived from one document (ITI-105, ITI-106), as CODE^^SCHEME; "
+        "default the classCode of the document",
+    )
     mllp: str = _setting("", "HOST:PORT of the patient identity feed, port 0 takes a free one; default no feed")
     mllp_certificate: str = _setting("", "certificate of the feed's server, PEM, then its chain; makes the feed TLS")
     mllp_key: str = _setting("", "private key of the feed's server, PEM; default in the file of the certificate")

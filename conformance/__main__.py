@@ -6,6 +6,7 @@ from typing import NoReturn
 import click
 
 from conformance.failures import KitError, UnreachableServer
+from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
 from conformance.peers.command_line import build_peers, ipf, ipf_server
 
@@ -14,15 +15,16 @@ USAGE = 2
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def commands() -> None:
-    """Conformance kits for IHE XDS registries and repositories of any maker, and programs of other makers beside them.
+    """Conformance kits for XDS and MHD servers of any maker, and programs of other makers beside them.
 
     \b
     python -m conformance nist --help
+    python -m conformance fhir --help
     python -m conformance ipf --help
     """
 
 
-for command in (nist, ipf, ipf_server, build_peers):
+for command in (nist, fhir, ipf, ipf_server, build_peers):
     commands.add_command(command)
 
 

@@ -8,8 +8,13 @@ from pathlib import Path
 from access_policy.refusals import Reason
 from access_policy.vihf_attributes import ATTRIBUTES, VERSIONS
 from carnet.settings import Settings
+from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.operation_outcome import XDS_ERRORS
+from fhir_facade.profile_rules import DOCUMENT_REFERENCE, Level
+from fhir_facade.profile_rules import FOLDER as MHD_FOLDER
+from fhir_facade.profile_rules import SUBMISSION_SET as MHD_SUBMISSION_SET
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
+from fhir_facade.xds_issues import ELEMENTS, LIST_ELEMENTS
 from xds import metadata_update, metadata_update_rules, removal_rules, restricted_update_rules
 from xds.ebrim.attributes import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 from xds.errors import ErrorCode
@@ -86,9 +91,28 @@ def stored_queries() -> str:
 
 
 def search_parameters() -> str:
-    """Search parameters of DocumentReference."""
-    rows = ((f"`{one.name}`", one.type, one.documentation) for one in SEARCH_PARAMETERS)
-    return f"# Search parameters of DocumentReference\n\n{_NOTE}\n{_table(('name', 'type', 'searches'), rows)}"
+    """Search parameters of each resource that is searched."""
+    text = f"# Search parameters\n\n{_NOTE}"
+    for name, parameters in (("DocumentReference", SEARCH_PARAMETERS), ("List", LIST_SEARCH_PARAMETERS)):
+        rows = ((f"`{one.name}`", one.type, one.documentation) for one in parameters if not one.hidden)
+        text += f"\n## {name}\n\n{_table(('name', 'type', 'searches'), rows)}"
+    return text
+
+
+def fhir_mapping() -> str:
+    """Where attributes of XDS stand in FHIR, and what each level of MHD asks for."""
+    text = f"# XDS in FHIR\n\n{_NOTE}\nBoth directions; an error of XDS about an attribute names its element.\n"
+    for name, elements in (("DocumentReference", ELEMENTS), ("List", LIST_ELEMENTS)):
+        text += f"\n## {name}\n\n{_table(('attribute', 'element'), sorted(elements.items()))}"
+    for name, rows in (
+        ("DocumentReference", DOCUMENT_REFERENCE),
+        ("SubmissionSet", MHD_SUBMISSION_SET),
+        ("Folder", MHD_FOLDER),
+    ):
+        levels = [level.name.capitalize() for level in Level]
+        cards = ((f"`{row.path}`", *row.cards) for row in rows)
+        text += f"\n## Profile of {name}\n\n`c`: contained.\n\n{_table(('element', *levels), cards)}"
+    return text
 
 
 def rules() -> str:
@@ -142,6 +166,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors,
     "refusals.md": refusals,
     "rules.md": rules,
+    "fhir-mapping.md": fhir_mapping,
     "search-parameters.md": search_parameters,
     "settings.md": settings,
     "stored-queries.md": stored_queries,

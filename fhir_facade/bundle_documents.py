@@ -1,17 +1,18 @@
 """The documents of a Provide Document Bundle: octets of Binary entries and FHIR documents. MHD 2:3.65.4.1.2."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from fhir_facade.bundle_submission import Mapping65
-from fhir_facade.fhir_json import first, write_json
+from fhir_facade.fhir_json import first
 from fhir_facade.issues import Issue
 from fhir_facade.provide_bundle import BundleEntry, Slice
 from repository.blob_store import BlobStore, IncomingBlob
 from repository.iti41_provide_and_register_document_set_b import Received
 
+WriteDocument = Callable[[Mapping[str, Any]], bytes]
 _SOURCES = (Slice.BINARY, Slice.FHIR_DOCUMENT)
 
 
@@ -54,20 +55,24 @@ def _attachment(entry: BundleEntry) -> Mapping[str, Any]:
 
 
 @contextmanager
-def received(blobs: BlobStore, mapping: Mapping65, documents: Mapping[int, str]) -> Iterator[Received]:
-    """The octets in the blob store, by the entryUUID they belong to; what is not kept in the block is discarded."""
+def received(
+    blobs: BlobStore, mapping: Mapping65, documents: Mapping[int, str], write_document: WriteDocument
+) -> Iterator[Received]:
+    """The octets in the blob store, by the entryUUID they belong to; what is not kept in the block is discarded.
+
+    A FHIR document is kept in the format in which it came, which `write_document` writes. MHD 2:3.65.4.1.2.1
+    """
     incoming: dict[str, IncomingBlob] = {}
     with ExitStack() as opened:
         for entry in mapping.bundle.of(*_SOURCES):
             blob = opened.enter_context(blobs.receive())
-            blob.write(_octets(entry))
+            blob.write(_octets(entry, write_document))
             blob.finish()
             incoming[documents[entry.number]] = blob
         yield Received(blobs=incoming)
 
 
-def _octets(entry: BundleEntry) -> bytes:
-    """A FHIR document is kept in the format in which it came. MHD 2:3.65.4.1.2.1"""
+def _octets(entry: BundleEntry, write_document: WriteDocument) -> bytes:
     if entry.slice is Slice.FHIR_DOCUMENT:
-        return write_json(entry.resource)
+        return write_document(entry.resource)
     return base64.b64decode("".join(entry.resource["data"].split()))

@@ -13,14 +13,14 @@ from fhir_facade.bundle_folders import folder_members, updated_folder
 from fhir_facade.document_list import from_folder_list, from_submission_set_list
 from fhir_facade.document_reference import from_document_reference
 from fhir_facade.issues import Issue
-from fhir_facade.patients import Patients, domain_identifier
+from fhir_facade.patients import Patients, given_identifier
 from fhir_facade.provide_bundle import BundleEntry, ProvideBundle, Slice
 from fhir_facade.reader import Reader, identifier_kind
 from fhir_facade.shared_elements import fhir_id
 from fhir_facade.submitted import keep
 from registry.criteria import Criteria, Form, Page
 from xds.datatypes import CX
-from xds.ebrim.attributes import TABLES, Usage
+from xds.ebrim.attributes import TABLES, SubmissionKind, Usage
 from xds.identifiers import OID_PREFIX, UUID_PREFIX, is_uuid_urn, new_oid, new_uuid_urn
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
 from xds.vocabulary import AssociationType
@@ -42,7 +42,9 @@ class Mapping65:
     bundle: ProvideBundle
     patients: Patients
     issues: list[Issue]
+    kind: SubmissionKind = SubmissionKind.BUNDLE
     uuids: dict[int, str] = field(default_factory=dict)
+    patient_ids: dict[int, CX] = field(default_factory=dict)
     updated: dict[int, str] = field(default_factory=dict)
     associations: list[Association] = field(default_factory=list)
     replaced: dict[str, str] = field(default_factory=dict)
@@ -52,6 +54,10 @@ def read_submission(mapping: Mapping65) -> Submission | None:
     """The submission of a Bundle whose entries are what they should be; None when it has no one SubmissionSet."""
     bundle = mapping.bundle
     sets = bundle.of(Slice.SUBMISSION_SET)
+    for entry in bundle.of(Slice.PATIENT):
+        made = given_identifier(entry.resource, mapping.patients.registry.domain)
+        if made is not None:
+            mapping.patient_ids[entry.number] = made
     for entry in (*sets, *bundle.of(Slice.DOCUMENT_REFERENCE, Slice.FOLDER)):
         mapping.uuids[entry.number] = _entry_uuid(entry)
     patient = _one_patient(mapping)
@@ -111,7 +117,7 @@ def subject_of(mapping: Mapping65, subject: Mapping[str, Any]) -> CX | None:
         return mapping.patients.subject(subject)
     if entry.method == "GET":
         return mapping.patients.subject({"reference": entry.url})
-    return domain_identifier(entry.resource, mapping.patients.registry.domain)
+    return mapping.patient_ids.get(entry.number)
 
 
 # --- objects ---------------------------------------------------------------------------------
@@ -129,7 +135,7 @@ def _read(mapping: Mapping65, entry: BundleEntry, read: Callable[..., T], patien
     reader = Reader(resource=entry.resource, at=entry.at, domain=domain, elsewhere=elsewhere)
     thing = read(reader, entry_uuid=mapping.uuids[entry.number], patient=patient)
     mapping.issues += reader.issues
-    if mapping.bundle.level.allows_limited_metadata and domain.limited_metadata_allowed and _lacks(thing):
+    if mapping.bundle.level.allows_limited_metadata and domain.limited_metadata_allowed and lacks(thing):
         thing = replace(thing, limited_metadata=True)
     thing = replace(thing, logical_id=None, version=None, availability_status=None)
     return keep(thing, _with_locations(entry.resource, mapping))
@@ -145,14 +151,15 @@ def _with_locations(value: Any, mapping: Mapping65) -> Any:
     if entry is None:
         return {name: _with_locations(one, mapping) for name, one in value.items()}
     if entry.slice is Slice.PATIENT:
-        identifier = next(iter(entry.resource.get("identifier", ())), None)
+        made = mapping.patient_ids.get(entry.number)
+        identifier = next(iter(entry.resource.get("identifier", ())), None) or _identifier(made)
         kept = {name: one for name, one in value.items() if name != "reference"}
         return kept | ({"identifier": identifier} if identifier else {})
     uuid = mapping.uuids.get(entry.number)
     return value if uuid is None else {**value, "reference": f"{entry.resource['resourceType']}/{fhir_id(uuid)}"}
 
 
-def _lacks(thing: RegistryObject) -> bool:
+def lacks(thing: RegistryObject) -> bool:
     """Whether an attribute is missing that ITI-41 requires, beside those that are completed later."""
     rows = TABLES[type(thing)].attributes
     return any(row.provide is Usage.REQUIRED and getattr(thing, row.field) in (None, ()) for row in rows)
@@ -164,9 +171,11 @@ def _folders(mapping: Mapping65, owner: SubmissionSet, patient: CX | None) -> tu
     for entry in mapping.bundle.of(Slice.FOLDER):
         if entry.method == "PUT":
             stored = updated_folder(mapping.patients, entry, mapping.issues)
-            if stored is not None:
-                mapping.uuids[entry.number] = mapping.updated[entry.number] = stored.entry_uuid
-            present = stored.members if stored is not None else frozenset[str]()
+            if stored is None:
+                mapping.uuids.pop(entry.number)
+                continue
+            mapping.uuids[entry.number] = mapping.updated[entry.number] = stored.entry_uuid
+            present = stored.members
         else:
             folder = _read(mapping, entry, from_folder_list, patient)
             made.append(folder if folder.unique_id else replace(folder, unique_id=new_oid()))
@@ -179,6 +188,10 @@ def _folders(mapping: Mapping65, owner: SubmissionSet, patient: CX | None) -> tu
                 member = _associate(mapping, AssociationType.HAS_MEMBER, mapping.uuids[entry.number], uuid)
                 _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, member)
     return tuple(made)
+
+
+def _identifier(patient: CX | None) -> dict[str, str] | None:
+    return None if patient is None else {"system": f"urn:oid:{patient.authority}", "value": patient.id}
 
 
 # --- associations ----------------------------------------------------------------------------

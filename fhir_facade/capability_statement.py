@@ -7,6 +7,7 @@ from typing import Any
 from fhir_facade.fhir_json import write_json
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
+from fhir_facade.search_shape import INCLUDES, REVERSE_INCLUDES
 from fhir_facade.search_values import SearchParameter
 
 _MHD = "https://profiles.ihe.net/ITI/MHD"
@@ -24,10 +25,11 @@ class Served:
 def capability_statement(*, base_url: str, version: str, date: str, served: Served) -> bytes:
     """The resource as JSON; `date` is a FHIR date."""
     recipient = [f"{_ACTOR}DocumentRecipient", f"{_ACTOR}DocumentRecipient.Comprehensive"]
-    recipient += [f"{_ACTOR}DocumentRecipient.Fdoc"]
+    recipient += [f"{_ACTOR}DocumentRecipient.Fdoc", f"{_ACTOR}DocumentRecipient.Simplified"]
+    recipient += [f"{_ACTOR}DocumentRecipient.Generate"]
     rest: dict[str, Any] = {
         "mode": "server",
-        "resource": [_document_reference(), _list(), _binary(), _patient(served)],
+        "resource": [_document_reference(served), _list(), _binary(), _patient(served)],
     }
     if served.takes_documents:
         rest["interaction"] = [{"code": "transaction", "documentation": "Provide Document Bundle [ITI-65]"}]
@@ -39,7 +41,7 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
         "software": {"name": "Carnet", "version": version},
         "implementation": {"description": "MHD on an XDS.b registry and repository", "url": base_url},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json"],
+        "format": ["application/fhir+json", "application/fhir+xml"],
         "instantiates": [f"{_ACTOR}DocumentResponder", *(recipient if served.takes_documents else ())],
         "implementationGuide": [f"{_MHD}/ImplementationGuide/ihe.iti.mhd"],
         "rest": [rest],
@@ -47,11 +49,16 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
     return write_json(resource)
 
 
-def _document_reference() -> dict[str, Any]:
+def _document_reference(served: Served) -> dict[str, Any]:
     profiles = [
         f"{_MHD}/StructureDefinition/IHE.MHD.{level}.DocumentReference" for level in ("Minimal", "Comprehensive")
     ]
-    return _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
+    resource = _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
+    if served.takes_documents:
+        resource["interaction"].append({"code": "create", "documentation": "Simplified Publish [ITI-105]"})
+        generate = {"name": "generate-metadata", "definition": f"{_MHD}/OperationDefinition/generate-metadata"}
+        resource["operation"] = [generate]
+    return resource
 
 
 def _list() -> dict[str, Any]:
@@ -66,6 +73,8 @@ def _searched(name: str, parameters: Iterable[SearchParameter], profiles: Sequen
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "versioning": "no-version",
         "readHistory": False,
+        "searchInclude": list(INCLUDES[name]),
+        "searchRevInclude": list(REVERSE_INCLUDES[name]),
         "searchParam": [
             {
                 "name": parameter.name,
@@ -100,7 +109,13 @@ def _patient(served: Served) -> dict[str, Any]:
                 "definition": "http://hl7.org/fhir/SearchParameter/Patient-identifier",
                 "type": "token",
                 "documentation": "an identifier, with or without system",
-            }
+            },
+            {
+                "name": "_id",
+                "definition": "http://hl7.org/fhir/SearchParameter/Resource-id",
+                "type": "token",
+                "documentation": "logical id",
+            },
         ],
     }
     if served.takes_patients:

@@ -8,7 +8,7 @@ from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, bad_request, refusal
 from fhir_facade.patient import to_patient
-from fhir_facade.patients import Patients, aliases, domain_identifier
+from fhir_facade.patients import Patients, aliases, given_identifier
 from fhir_facade.search_values import read_token, split
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.xds_issues import rejected
@@ -79,7 +79,7 @@ def _checked(registry: Registry, resource: Mapping[str, Any]) -> CX:
         raise refusal(issues)
     if not registry.domain.patients_by_fhir:
         raise FhirProblem(405, "not-supported", "patients of this domain are not made known by FHIR")
-    found = domain_identifier(resource, registry.domain)
+    found = given_identifier(resource, registry.domain)
     if found is None:
         raise bad_request(
             "found no identifier with a system of this domain", code="required", expression="Patient.identifier"

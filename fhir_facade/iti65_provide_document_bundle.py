@@ -1,16 +1,17 @@
-"""Provide Document Bundle [ITI-65]: the submission of ITI-41, said in FHIR. MHD 2:3.65; ADR 0010."""
+"""Provide Document Bundle [ITI-65]: the submission of ITI-41, said in FHIR. MHD 2:3.65; ADR 0011."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from access_policy.caller import Caller
-from fhir_facade.bundle_documents import check_documents, received
+from access_policy.permission import permits
+from fhir_facade.bundle_documents import WriteDocument, check_documents, received
 from fhir_facade.bundle_submission import Mapping65, read_submission
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import outcome_of, refusal
-from fhir_facade.patients import Patients, aliases, domain_identifier
+from fhir_facade.patients import Patients, aliases
 from fhir_facade.provide_bundle import BundleEntry, Slice, read_provide_bundle, unresolved
 from fhir_facade.shared_elements import fhir_id
 from fhir_facade.structural_rules import structural_rules
@@ -42,11 +43,19 @@ class Fed:
 
 
 def handle(
-    registry: Registry, repository: Repository, bundle: Mapping[str, Any], caller: Caller, *, base_url: str
+    registry: Registry,
+    repository: Repository,
+    bundle: Mapping[str, Any],
+    caller: Caller,
+    *,
+    base_url: str,
+    write_document: WriteDocument = write_json,
+    kind: SubmissionKind = SubmissionKind.BUNDLE,
 ) -> bytes:
     """The transaction-response. Raises FhirProblem with everything that was found, nothing stored.
 
-    What is registered, and by which rules, is what ITI-41 with the same content registers.
+    What is registered, and by which rules, is what ITI-41 with the same content registers. `write_document` writes a
+    FHIR document in the format in which it is kept; `kind` is ITI-65, or ITI-105 which is said as one.
     """
     issues = list(structural_rules(bundle))
     if not issues and bundle["resourceType"] != "Bundle":
@@ -56,7 +65,10 @@ def handle(
     read = read_provide_bundle(bundle, issues)
     issues += unresolved(read)
     mapping = Mapping65(
-        bundle=read, patients=Patients(registry=registry, caller=caller, base_url=base_url), issues=issues
+        bundle=read,
+        patients=Patients(registry=registry, caller=caller, base_url=base_url),
+        issues=issues,
+        kind=kind,
     )
     submission = read_submission(mapping)
     documents = check_documents(mapping)
@@ -65,7 +77,7 @@ def handle(
             [one for one in issues if one.is_error] + list(_of_registry(registry, mapping, submission, caller))
         )
     fed = Fed(keys={})
-    warnings = _provided(registry, repository, mapping, submission, documents, caller, fed)
+    warnings = _provided(registry, repository, mapping, submission, documents, caller, fed, write_document)
     moment = to_instant(DTM(registry.now()))
     outcome = _warned(issues, warnings, _places(mapping))
     entries = [_response(one, mapping, documents, fed, moment, base_url, outcome) for one in read.entries]
@@ -80,19 +92,20 @@ def _provided(
     documents: Mapping[int, str],
     caller: Caller,
     fed: Fed,
+    write_document: WriteDocument,
 ) -> tuple[RegistryError, ...]:
     """The steps of ITI-41, with the patients of the Bundle made known in the same unit of work."""
 
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
         fed.keys = dict(_feed_patients(registry, unit, mapping, caller))
-        iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.BUNDLE)
+        iti42.handle(registry, unit, reading, caller, kind=mapping.kind)
         return ()
 
     repository = replace(repository, registration=InOneUnit(registry.units, register))
     errors = tuple(error for thing in submission.objects for error in value_rules(thing))
     reading = Reading(submission=submission, errors=errors)
     try:
-        with received(repository.blobs, mapping, documents) as octets:
+        with received(repository.blobs, mapping, documents, write_document) as octets:
             return iti41.handle(repository, reading, octets, caller)
     except Rejected as problem:
         raise rejected(problem.errors, _places(mapping)) from None
@@ -103,10 +116,12 @@ def _provided(
 def _feed_patients(
     registry: Registry, unit: UnitOfWork, mapping: Mapping65, caller: Caller
 ) -> Iterator[tuple[int, int]]:
-    """Patients that the Bundle brings, where the domain takes patients by FHIR. Raises Rejected."""
+    """Patients that the Bundle brings, where the domain and the caller may feed patients by FHIR. Raises Rejected."""
+    if not (registry.domain.patients_by_fhir and permits(caller, "ITI-104")):
+        return
     for entry in mapping.bundle.of(Slice.PATIENT):
-        patient = domain_identifier(entry.resource, registry.domain)
-        if entry.method == "GET" or patient is None or not registry.domain.patients_by_fhir:
+        patient = mapping.patient_ids.get(entry.number)
+        if entry.method == "GET" or patient is None:
             continue
         fed = patient_resources.feed(
             registry,
@@ -128,7 +143,7 @@ def _of_registry(
 
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
         dict(_feed_patients(registry, unit, mapping, caller))
-        iti42.handle(registry, unit, reading, caller, kind=SubmissionKind.BUNDLE)
+        iti42.handle(registry, unit, reading, caller, kind=mapping.kind)
         return ()
 
     named = {(thing.entry_uuid, name) for thing in submission.objects for name in thing.__slots__}
@@ -157,7 +172,8 @@ def _response(
     warnings: list[Issue],
 ) -> dict[str, Any]:
     """One entry of the answer, in the order of the request. MHD 2:3.65.4.2"""
-    is_new = entry.slice in _CREATED or (entry.slice in (Slice.FOLDER, Slice.PATIENT) and entry.method == "POST")
+    is_new = entry.slice in _CREATED or (entry.slice is Slice.FOLDER and entry.method == "POST")
+    is_new = is_new or entry.number in fed.keys
     response: dict[str, Any] = {"status": "201 Created" if is_new else "200 OK"}
     location = _location(entry, mapping, documents, fed)
     if location:

@@ -26,7 +26,7 @@ def handle(
     patients = Patients(registry=registry, caller=caller, base_url=base_url)
     in_order = sorted(parameters, key=lambda one: one[0] != "code")  # it says what the others are asked of
     search = read_search("List", in_order, patients, criteria=Criteria(kind=SubmissionSet), strict=strict)
-    return searching.answer(registry, "List", search, parameters, caller, base_url=base_url)
+    return searching.answer(registry, "List", search, parameters, patients)
 
 
 def read(registry: Registry, fhir_id: str, caller: Caller, *, base_url: str) -> bytes:

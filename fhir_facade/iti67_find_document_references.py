@@ -22,7 +22,7 @@ def handle(
     """The searchset. Raises FhirProblem."""
     patients = Patients(registry=registry, caller=caller, base_url=base_url)
     search = read_search("DocumentReference", parameters, patients, criteria=Criteria(), strict=strict)
-    return searching.answer(registry, "DocumentReference", search, parameters, caller, base_url=base_url)
+    return searching.answer(registry, "DocumentReference", search, parameters, patients)
 
 
 def read(registry: Registry, fhir_id: str, caller: Caller, *, base_url: str) -> bytes:

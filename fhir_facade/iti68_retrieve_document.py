@@ -9,6 +9,7 @@ import orjson
 
 from access_policy.caller import Caller
 from access_policy.visibility import Purpose
+from fhir_facade.fhir_xml import write_xml
 from fhir_facade.operation_outcome import kept_elsewhere, not_found, unavailable
 from registry import repository_questions
 from registry.criteria import Criteria, Form, Page
@@ -114,14 +115,25 @@ def _made_on_demand(repository: Repository, unique_id: str, caller: Caller) -> R
     )
 
 
-def binary_resource(fhir_id: str, document: RetrievedDocument) -> Iterator[bytes]:
-    """The document as a FHIR Binary in JSON, streamed. FHIR R4 2.1.30"""
-    head = orjson.dumps({"resourceType": "Binary", "id": fhir_id, "contentType": document.mime_type})
-    yield head.removesuffix(b"}") + b',"data":"'
+def binary_resource(fhir_id: str, document: RetrievedDocument, *, as_xml: bool = False) -> Iterator[bytes]:
+    """The document as a FHIR Binary, streamed. FHIR R4 2.1.30"""
+    start, end = (_xml_around if as_xml else _json_around)(fhir_id, document.mime_type)
+    yield start
     rest = b""
     for chunk in document.octets:
         octets = rest + chunk
         whole = len(octets) - len(octets) % 3
         rest = octets[whole:]
         yield base64.b64encode(octets[:whole])
-    yield base64.b64encode(rest) + b'"}'
+    yield base64.b64encode(rest) + end
+
+
+def _json_around(fhir_id: str, mime_type: str) -> tuple[bytes, bytes]:
+    head = orjson.dumps({"resourceType": "Binary", "id": fhir_id, "contentType": mime_type})
+    return head.removesuffix(b"}") + b',"data":"', b'"}'
+
+
+def _xml_around(fhir_id: str, mime_type: str) -> tuple[bytes, bytes]:
+    whole = write_xml({"resourceType": "Binary", "id": fhir_id, "contentType": mime_type, "data": ""})
+    start, value, end = whole.partition(b'<data value="')
+    return start + value, end

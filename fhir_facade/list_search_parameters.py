@@ -3,6 +3,8 @@
 from fhir_facade.search_values import (
     Narrow,
     SearchParameter,
+    narrow_author_family,
+    narrow_author_given,
     narrow_designation,
     narrow_id,
     narrow_identifier,
@@ -70,4 +72,18 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         f"{_MHD}/List-DesignationType",
     ),
     _parameter("sourceId", "token", narrow_source_id, "sourceId, an OID", f"{_MHD}/List-SourceId"),
+    _parameter(
+        "source.family",
+        "string",
+        narrow_author_family,
+        "family name of an author of a SubmissionSet, from its beginning",
+        "http://hl7.org/fhir/SearchParameter/Practitioner-family",
+    ),
+    _parameter(
+        "source.given",
+        "string",
+        narrow_author_given,
+        "given name of an author of a SubmissionSet, from its beginning",
+        "http://hl7.org/fhir/SearchParameter/Practitioner-given",
+    ),
 )

@@ -13,7 +13,7 @@ from registry.sql.patient_resources import PatientRow
 from xds.datatypes import DTM
 
 MOST_VALUES = 20
-_IDENTIFIER = ("identifier",)
+_SCOPES = ("identifier", "_id")
 _IGNORED = ("_count", "_format", "_pretty", "_total")
 
 
@@ -27,15 +27,15 @@ def read(patients: Patients, fhir_id: str) -> tuple[bytes, PatientRow]:
 
 def search(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict: bool = False) -> bytes:
     """The Patients with an identifier, as a searchset. Raises FhirProblem."""
-    asked = [value for name, value in parameters if name in _IDENTIFIER]
-    unknown = [name for name, _ in parameters if name not in (*_IDENTIFIER, *_IGNORED)]
-    if len(asked) != 1 or len(split(asked[0])) > MOST_VALUES:
-        raise bad_request("expected identifier, once", code="required", expression="identifier")
+    asked = [(name, value) for name, value in parameters if name in _SCOPES]
+    unknown = [name for name, _ in parameters if name not in (*_SCOPES, *_IGNORED)]
+    if not asked or any(len(split(value)) > MOST_VALUES for _, value in asked):
+        raise bad_request("expected identifier or _id", code="required", expression="identifier")
     if unknown and (strict or any(":" in name for name in unknown)):
         raise bad_request(f"{unknown[0]}: unknown search parameter", code="not-supported", expression=unknown[0])
-    found: dict[int, PatientRow] = {}
-    for token in map(read_token, split(asked[0])):
-        found |= {one.key: one for one in patients.identified(token.system or "", token.code)}
+    found = _found(patients, *asked[0])
+    for name, value in asked[1:]:
+        found = {key: one for key, one in found.items() if key in _found(patients, name, value)}
     entries = [
         {
             "fullUrl": f"{patients.base_url}/Patient/{one.key}",
@@ -48,11 +48,19 @@ def search(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict:
     return write_json(bundle | ({"entry": entries} if entries else {}))
 
 
+def _found(patients: Patients, name: str, text: str) -> dict[int, PatientRow]:
+    """By key, those with any of the values."""
+    if name == "_id":
+        read_ones = (patients.read(f"Patient/{value}") for value in split(text))
+        return {one.key: one for one in read_ones if one is not None}
+    tokens = map(read_token, split(text))
+    return {one.key: one for token in tokens for one in patients.identified(token.system or "", token.code)}
+
+
 def to_patient(patient: PatientRow) -> dict[str, object]:
     """The resource as it was fed, or what the registry knows beside: an identifier, and whether it was merged."""
-    sent: dict[str, Any] = (
-        read_own_json(patient.resource) if patient.resource else {"identifier": [_identifier(patient)]}
-    )
+    known: dict[str, Any] = {"identifier": [_identifier(patient)]}
+    sent = known | (read_own_json(patient.resource) if patient.resource else {})
     meta = dict(sent.get("meta", {}))
     if patient.version:
         meta |= {"versionId": str(patient.version), "lastUpdated": to_instant(DTM(patient.updated))}

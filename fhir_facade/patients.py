@@ -1,6 +1,7 @@
 """Whom a reference to a patient means: a resource of this server, an identifier, or an entry of the same Bundle."""
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from xds.affinity_domain import AffinityDomain
 from xds.datatypes import CX
 from xds.identifiers import OID_PREFIX, is_oid
 
+OWN_SYSTEM = "urn:carnet:patients"  # identifiers that this server gives
 _READ = re.compile(r"Patient/([1-9]\d{0,18})(/_history/[^/?#]+)?\Z")
 
 
@@ -79,6 +81,17 @@ def domain_identifier(resource: Mapping[str, Any], domain: AffinityDomain) -> CX
     """The identifier by which the registry knows a Patient: the first that the domain takes."""
     found = (read_cx(one) for one in resource.get("identifier", ()))
     return next((one for one in found if one is not None and not domain.patient_id_problem(one)), None)
+
+
+def given_identifier(resource: Mapping[str, Any], domain: AffinityDomain) -> CX | None:
+    """The identifier of a Patient that is made known: its own, or a new one of this server where it has none at all.
+
+    None in a domain that takes no identifiers of this server.
+    """
+    if any(one.get("value") for one in resource.get("identifier", ())):
+        return domain_identifier(resource, domain)
+    made = CX.of(id=uuid.uuid4().hex, authority=authority_of(OWN_SYSTEM))
+    return None if domain.patient_id_problem(made) else made
 
 
 def aliases(resource: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

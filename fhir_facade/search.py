@@ -7,15 +7,14 @@ from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.operation_outcome import bad_request
 from fhir_facade.patients import Patients
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
+from fhir_facade.search_shape import SHAPING
 from fhir_facade.search_values import CONTROL, MAX_VALUES, Question, SearchParameter, split
 from registry.criteria import Criteria
 
 SCOPES = ("patient", "subject", "patient.identifier", "patient:identifier", "identifier", "_id")
 # Parameters of the result that are read elsewhere, or that change nothing here.
-RESULT_PARAMETERS = ("_count", "_format", "_pretty", "_after", "_total")
-_NOT_SUPPORTED = frozenset(
-    {"_sort", "_include", "_revinclude", "_summary", "_elements", "_contained", "_has", "_filter", "_text", "_content"}
-)
+RESULT_PARAMETERS = ("_count", "_format", "_pretty", "_after", "_total", *SHAPING)
+_NOT_SUPPORTED = frozenset({"_sort", "_contained", "_has", "_filter", "_text", "_content", "_lastUpdated"})
 TABLES: Mapping[str, Mapping[str, SearchParameter]] = {
     "DocumentReference": {one.name: one for one in SEARCH_PARAMETERS},
     "List": {one.name: one for one in LIST_SEARCH_PARAMETERS},

@@ -2,12 +2,15 @@
 
 from fhir_facade.search_values import (
     SearchParameter,
+    narrow_author_family,
+    narrow_author_given,
     narrow_code,
     narrow_id,
     narrow_identifier,
     narrow_patient,
     narrow_patient_reference,
     narrow_period,
+    narrow_related,
     narrow_status,
     narrow_time,
 )
@@ -83,6 +86,34 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     _token("event", "event_code_list", "eventCodeList; repeated: all of them"),
     _token("security-label", "confidentiality_code", "confidentialityCode; repeated: all of them"),
     _token("format", "format_code", "formatCode"),
+    SearchParameter(
+        name="author.family",
+        type="string",
+        documentation="family name of an author, from its beginning, without regard to case",
+        narrow=narrow_author_family,
+        definition="http://hl7.org/fhir/SearchParameter/Practitioner-family",
+    ),
+    SearchParameter(
+        name="author.given",
+        type="string",
+        documentation="given name of an author, from its beginning, without regard to case",
+        narrow=narrow_author_given,
+        definition="http://hl7.org/fhir/SearchParameter/Practitioner-given",
+    ),
+    SearchParameter(
+        name="related.identifier",
+        type="token",
+        documentation="an identifier of referenceIdList; also as related:identifier",
+        narrow=narrow_related,
+        definition=f"{_BASE}/DocumentReference-related",
+    ),
+    SearchParameter(
+        name="related:identifier",
+        type="token",
+        documentation="the same",
+        narrow=narrow_related,
+        hidden=True,
+    ),
     SearchParameter(
         name="date",
         type="date",

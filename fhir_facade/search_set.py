@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from fhir_facade.included import Included
 from fhir_facade.shared_elements import BASE_URL, fhir_id
 from registry.criteria import Found
 
@@ -18,8 +19,9 @@ def search_set(
     applied: Sequence[tuple[str, str]],
     next_after: int | None,
     count: int,
+    beside: Sequence[Included] = (),
 ) -> bytes:
-    """The Bundle as JSON. `applied` are the parameters that the self link shows."""
+    """The Bundle as JSON. `applied` are the parameters that the self link shows; `beside` is no match."""
     address = f"{base_url}/{resource}?"
     shown = [*applied, ("_count", str(count))]
     links = [{"relation": "self", "url": address + _encoded(shown)}]
@@ -34,6 +36,9 @@ def search_set(
         % (base, name, fhir_id(one.logical_id).encode(), one.rendering)
         for one in found
     )
+    for one in beside:
+        place = f'{{"fullUrl":"{base_url}/{one.resource}/{one.fhir_id}","resource":'.encode()
+        entries += b"," + place + one.rendering + b',"search":{"mode":"include"}}'
     return head + b',"entry":[' + entries.replace(BASE_URL, base) + b"]}"
 
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fhir_facade.code_systems import from_identifier, from_uri
+from fhir_facade.code_systems import URI_SYSTEM, from_identifier, from_uri
 from fhir_facade.operation_outcome import bad_request
+from fhir_facade.read_people import authority_of
 from fhir_facade.times import search_range
-from registry.criteria import CodeCriterion, CodePattern, Criteria, TimeCriterion
-from xds.datatypes import CX
+from registry.criteria import CodeCriterion, CodePattern, Criteria, PrefixCriterion, TimeCriterion
+from xds.datatypes import CX, escape
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
 from xds.metadata import Folder, SubmissionSet
 from xds.vocabulary import AvailabilityStatus
@@ -196,6 +197,36 @@ def _date(parameter: SearchParameter, values: Sequence[str]) -> tuple[str, tuple
         return prefix, search_range(values[0][match.end() :] if match else values[0])
     except ValueError as problem:
         raise bad_request(f"{parameter.name}: {problem}", expression=parameter.name) from None
+
+
+def narrow_author_family(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """The family name of an author starts with the text. FHIR R4 3.1.1.4.8"""
+    return _with_prefix(question, values, components=(2,))
+
+
+def narrow_author_given(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """The first or the further given names of an author start with the text."""
+    return _with_prefix(question, values, components=(3, 4))
+
+
+def _with_prefix(question: Question, values: Sequence[str], *, components: tuple[int, ...]) -> Criteria:
+    texts = tuple(escape(unescape(value)) for value in values)
+    criterion = PrefixCriterion(attribute="author_person", any_of=texts, components=components)
+    return replace(question.criteria, prefixes=(*question.criteria.prefixes, criterion))
+
+
+def narrow_related(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """referenceIdList by an identifier, with or without its system; its type is not asked for. MHD 2:3.67.4.1.2.1"""
+    texts = tuple(_reference_id(read_token(value)) for value in values)
+    criterion = PrefixCriterion(attribute="reference_id_list", any_of=texts)
+    return replace(question.criteria, prefixes=(*question.criteria.prefixes, criterion))
+
+
+def _reference_id(token: Token) -> str:
+    if token.system is None:
+        return f"{escape(token.code)}^^^"
+    authority = "" if token.system in ("", URI_SYSTEM) else f"&{authority_of(token.system)}&ISO"
+    return f"{escape(token.code)}^^^{authority}^"
 
 
 def narrow_kind(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:

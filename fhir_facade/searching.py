@@ -1,12 +1,17 @@
 """A search of any resource type, answered page by page. FHIR R4 3.1.1; MHD 2:3.66, 2:3.67."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from access_policy.caller import Caller
 from access_policy.visibility import Purpose
+from fhir_facade.fhir_json import read_own_json
+from fhir_facade.included import Included, included
 from fhir_facade.operation_outcome import bad_request, not_found
+from fhir_facade.patients import Patients
 from fhir_facade.search import ReadSearch
 from fhir_facade.search_set import search_set
+from fhir_facade.search_shape import SHAPING, read_shape
 from fhir_facade.shared_elements import BASE_URL
 from registry.criteria import Criteria, Form, Found, Order, Page
 from registry.store import Registry, Snapshot
@@ -21,9 +26,7 @@ def answer(
     resource: str,
     search: ReadSearch,
     parameters: Sequence[tuple[str, str]],
-    caller: Caller,
-    *,
-    base_url: str,
+    patients: Patients,
 ) -> bytes:
     """The searchset of what the caller may see, newest registration first. Raises FhirProblem.
 
@@ -31,24 +34,34 @@ def answer(
     nothing is shown twice or left out whatever is written meanwhile.
     """
     count, after = number(parameters, "_count"), number(parameters, "_after")
-    size = DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
-    found: tuple[Found, ...] = ()
-    total = 0
+    shape = read_shape(resource, parameters)
+    size = 0 if shape.counts_only else DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
+    found, beside, total = tuple[Found, ...](), tuple[Included, ...](), 0
     if not search.finds_nothing:
-        with registry.seen_by(caller, Purpose.METADATA) as snapshot:
+        with registry.seen_by(patients.caller, Purpose.METADATA) as snapshot:
             page = Page(size=size + 1, after=after, order=Order.NEWEST)
             found = snapshot.find(search.criteria, page, Form.FHIR) if size else ()
             total = _total(snapshot, search.criteria, found, size=size, is_first=after is None)
+            if shape.includes or shape.reverse_includes:
+                beside = tuple(included(snapshot, found[:size], shape, patients, _subjects(found[:size])))
     shown = found[:size]
+    if shape.is_partial:
+        found_parts = (one._replace(rendering=shape.shown(resource, one.rendering)) for one in shown)
+        shown = tuple(found_parts)
     return search_set(
         resource,
         shown,
         total=total,
-        base_url=base_url,
-        applied=search.applied,
+        base_url=patients.base_url,
+        applied=(*search.applied, *(one for one in parameters if one[0] in SHAPING)),
         next_after=shown[-1].object_key if len(found) > size else None,
         count=size,
+        beside=beside,
     )
+
+
+def _subjects(found: Sequence[Found]) -> list[Mapping[str, Any]]:
+    return [subject for one in found if (subject := read_own_json(one.rendering.decode()).get("subject"))]
 
 
 def _total(snapshot: Snapshot, criteria: Criteria, found: Sequence[Found], *, size: int, is_first: bool) -> int:

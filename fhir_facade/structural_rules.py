@@ -11,6 +11,7 @@ from typing import Any
 
 from fhir_facade.issues import Issue
 from schemas.fhir_structures import Element, elements, is_resource
+from xds.xml import BadXml, parse
 
 _ZONE = r"(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00))"
 _DATE = r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
@@ -37,6 +38,7 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
 }
 _WHOLE = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
 _DEEPEST = 60
+_NOT_IN_FHIR = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ACTIVE = re.compile(
     r"<\s*(script|iframe|object|embed|form|link|base|svg|input|button)\b|\son\w+\s*=|javascript:", re.IGNORECASE
 )
@@ -157,6 +159,8 @@ def _primitive(element: Element, value: Any, path: str) -> Iterator[Issue]:
 def _text_problem(element: Element, value: Any) -> str:
     if not isinstance(value, str):
         return f"found {_kind(value)}, expected a string"
+    if _NOT_IN_FHIR.search(value):
+        return "found a control character, which FHIR does not allow"
     if not value.strip():
         return "found an empty string, expected a value or none"
     if element.type == "base64Binary":
@@ -177,10 +181,17 @@ def _is_base64(text: str) -> bool:
 
 
 def _narrative(value: Any, path: str) -> Iterator[Issue]:
-    if not isinstance(value, str) or not value.lstrip().startswith("<div"):
-        yield Issue("structure", "expected XHTML in a div", path)
+    if not isinstance(value, str) or not _is_div(value):
+        yield Issue("structure", "expected well-formed XHTML in a div", path)
     elif _ACTIVE.search(value):
         yield Issue("security", "found active content in a narrative, which FHIR does not allow", path)
+
+
+def _is_div(text: str) -> bool:
+    try:
+        return parse(text.encode()).tag == "{http://www.w3.org/1999/xhtml}div"
+    except (BadXml, UnicodeEncodeError):
+        return False
 
 
 def _kind(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What FHIR submitted and XDS has no place for: kept with the object, and given back as it was sent. ADR 0010.
+"""What FHIR submitted and XDS has no place for: kept with the object, and given back as it was sent. ADR 0011.
 
 The resource is kept whole, with a digest of the attributes it was read as. As long as these are the attributes of
 the object, what is given back is that resource, but for what the registry owns. Once they changed, what is given back

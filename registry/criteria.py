@@ -45,6 +45,17 @@ class LikeCriterion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixCriterion:
+    """A value of the attribute starts with one of the texts, or one of its HL7 v2 `components` does, without regard
+    to case (of ASCII letters, on SQLite); the value itself is compared as it stands. FHIR R4 3.1.1.4.8
+    """
+
+    attribute: str
+    any_of: tuple[str, ...]
+    components: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
     """All given conditions hold; an empty tuple or None asks nothing.
 
@@ -72,6 +83,7 @@ class Criteria:
     codes: tuple[CodeCriterion, ...] = ()
     times: tuple[TimeCriterion, ...] = ()
     likes: tuple[LikeCriterion, ...] = ()
+    prefixes: tuple[PrefixCriterion, ...] = ()
     excluded: tuple[tuple[CodeCriterion | LikeCriterion, ...], ...] = ()
     stable: bool = True
     on_demand: bool = False

@@ -6,7 +6,7 @@ The code of a transaction never asks which country it is in; it asks this value.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from xds.datatypes import CX
+from xds.datatypes import CX, Code
 from xds.vocabulary import AvailabilityStatus
 
 
@@ -24,6 +24,7 @@ class AffinityDomain:
     `limited_metadata_allowed`: ITI-65 may bring less than ITI-41 requires, flagged as limited.
     `patients_by_fhir`: Patient resources that are fed make patients known [ITI-104].
     `statuses` are those that an update may give to an object.
+    `derived_content_type`: contentTypeCode of SubmissionSets that are derived [ITI-105, 106]; else the classCode.
     `signature_signs_submission_set`: a signature entry `signs` the SubmissionSet itself, as in a DMP lot.
     """
 
@@ -37,6 +38,7 @@ class AffinityDomain:
     signature_signs_submission_set: bool = False
     limited_metadata_allowed: bool = False
     patients_by_fhir: bool = False
+    derived_content_type: Code | None = None
     propagated_memberships_are_members: bool = True
     home_community_id: str = ""
     restricted_update_is_strict: bool = False

@@ -1,10 +1,13 @@
 """Conditions on codes, author persons and reference ids. ITI TF-2: 3.18.4.1.2.3.4, 3.18.4.1.2.3.5."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, literal_column, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Integer, func, literal_column, or_, select, text, tuple_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
-from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion
+from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, PrefixCriterion
 from registry.sql.hints import unindexed
 from registry.sql.lists import one_of
 from registry.sql.tables import (
@@ -23,9 +26,9 @@ _NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
 _MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
 
 
-def wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion, ...]:
+def wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion | PrefixCriterion, ...]:
     """What an object must have, all of it: reference ids, which fewer documents have, before codes."""
-    return (*criteria.likes, *criteria.codes)
+    return (*criteria.likes, *criteria.prefixes, *criteria.codes)
 
 
 class Having:
@@ -43,7 +46,7 @@ class Having:
         self._start = next(indexed, None) if criteria.across_patients else None
         self._starts_from_column = criteria.across_patients and self._start is None
 
-    def __call__(self, criterion: CodeCriterion | LikeCriterion) -> ColumnElement[bool]:
+    def __call__(self, criterion: CodeCriterion | LikeCriterion | PrefixCriterion) -> ColumnElement[bool]:
         if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
             column: ColumnElement[str] = _o[criterion.attribute]
             return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
@@ -57,9 +60,11 @@ class Having:
         return (of_object.offset(0) if self._apart else of_object).exists()
 
 
-def _values(criterion: CodeCriterion | LikeCriterion) -> Iterator[ColumnElement[bool]]:
+def _values(criterion: CodeCriterion | LikeCriterion | PrefixCriterion) -> Iterator[ColumnElement[bool]]:
     if isinstance(criterion, LikeCriterion):
         return _like(_v.value, criterion.any_of)
+    if isinstance(criterion, PrefixCriterion):
+        return _starts_with(_v.value, criterion)
     return _codes(_v.value, criterion.any_of)
 
 
@@ -73,6 +78,43 @@ def _codes(column: ColumnElement[str], patterns: Sequence[CodePattern]) -> Itera
             yield column.startswith(normalised(f"{pattern.code}^^"), autoescape=True)
         elif pattern.code is None:
             yield column.endswith(normalised(f"^^{pattern.coding_scheme}"), autoescape=True)
+
+
+def _starts_with(column: ColumnElement[str], criterion: PrefixCriterion) -> Iterator[ColumnElement[bool]]:
+    for start in map(normalised, criterion.any_of):
+        if not criterion.components:
+            yield func.substr(column, 1, len(start)) == start
+        for component in criterion.components:
+            rest = func.lower(_from_component(column, component))
+            yield func.substr(rest, 1, len(start)) == start.lower()
+
+
+def _from_component(column: ColumnElement[str], component: int) -> ColumnElement[str]:
+    """The text behind the carets before a component, with what follows it; empty where it is not there."""
+    rest = column
+    for _ in range(component - 1):
+        rest = func.substr(rest, CaretPosition(rest) + 1)
+    return rest
+
+
+class CaretPosition(FunctionElement[int]):
+    """Where the first caret of a text is, its length when there is none."""
+
+    name = "caret_position"
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(CaretPosition, "sqlite")
+def _caret_on_sqlite(element: CaretPosition, compiler: Any, **options: Any) -> str:
+    (text_,) = (compiler.process(one, **options) for one in element.clauses)
+    return f"instr({text_} || '^', '^')"
+
+
+@compiles(CaretPosition, "postgresql")
+def _caret_on_postgresql(element: CaretPosition, compiler: Any, **options: Any) -> str:
+    (text_,) = (compiler.process(one, **options) for one in element.clauses)
+    return f"strpos({text_} || '^', '^')"
 
 
 def _like(column: ColumnElement[str], patterns: Sequence[str]) -> Iterator[ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, tuple_
 from registry.sql import identities, queue
 from registry.sql.tables import KINDS, registry_object
 from storage.unit_of_work import Units
-from xds.metadata import DocumentEntry
+from xds.metadata import Association, DocumentEntry
 
 _o = registry_object.c
 _PAGE = 500
@@ -72,3 +72,20 @@ def repository_of(connection: Connection, patient_key: int, object_key: int) -> 
     """repositoryUniqueId of one DocumentEntry, empty when it names none."""
     statement = select(_o.attributes).where(_o.patient_key == patient_key, _o.object_key == object_key)
     return str(json.loads(connection.execute(statement).scalar_one()).get("repositoryUniqueId", ""))
+
+
+def rendered_objects(units: Units) -> Iterator[list[str]]:
+    """entryUUIDs of everything that has a FHIR rendering, page by page."""
+    statement = (
+        select(_o.patient_key, _o.object_key, _o.entry_uuid)
+        .where(_o.kind != KINDS[Association])
+        .order_by(_o.patient_key, _o.object_key)
+        .limit(_PAGE)
+    )
+    after: Position | None = START
+    while after is not None:
+        with units.read() as connection:
+            rows = connection.execute(statement.where(tuple_(_o.patient_key, _o.object_key) > after)).all()
+        if rows:
+            yield [row.entry_uuid for row in rows]
+        after = (rows[-1].patient_key, rows[-1].object_key) if rows else None

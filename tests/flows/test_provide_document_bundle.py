@@ -1,6 +1,9 @@
 """ITI-65 over real HTTP: what FHIR submits is what XDS holds, in every arrangement that has both actors."""
 
+import base64
+import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,10 @@ from fhir.resources.R4B.documentreference import DocumentReference
 from fhir.resources.R4B.list import List
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
+from fhir_facade.fhir_xml import read_xml, write_xml
 from tests import fhir_bundles as fhir
 from tests import messages, servers
+from tests.audit_store import Trail
 from tests.servers import Response, Server
 
 FHIR_JSON = "application/fhir+json"
@@ -372,3 +377,286 @@ def test_what_is_no_bundle_is_refused(server: Server, body: bytes, kind: str, st
     response = server.request("POST", "/fhir", body, {"Content-Type": kind})
     assert response.status == status
     OperationOutcome.model_validate(json.loads(response.body))
+
+
+def test_xml_submits_and_reads_what_json_does(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, b"by xml")
+    headers = {"Content-Type": "application/fhir+xml", "Accept": "application/fhir+xml"}
+    response = server.request("POST", "/fhir", write_xml(bundle), headers)
+    assert response.status == 200, response.body
+    assert response.headers["content-type"].startswith("application/fhir+xml")
+    location = read_xml(response.body)["entry"][0]["response"]["location"]
+    by_xml = server.request("GET", f"{location.removeprefix(server.url)}?_format=xml")
+    assert by_xml.status == 200
+    by_json = read(server, location)
+    assert read_xml(by_xml.body) == by_json
+    assert by_json["masterIdentifier"] == bundle["entry"][0]["resource"]["masterIdentifier"]
+
+
+def test_a_refusal_is_told_in_the_format_that_is_wanted(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, type=None)
+    headers = {"Content-Type": "application/fhir+xml", "Accept": "application/fhir+xml"}
+    response = server.request("POST", "/fhir", write_xml(bundle), headers)
+    assert response.status == 400
+    assert read_xml(response.body)["issue"][0]["expression"] == ["Bundle.entry[0].resource.type"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("application/fhir+xml;q=0.5, application/fhir+json;q=0.4", "application/fhir+xml"),
+        ("application/xml;q=0.5, */*;q=0.9", "application/fhir+json"),
+        ("application/fhir+xml; fhirVersion=4.0", "application/fhir+xml"),
+        ("text/html, */*", "application/fhir+json"),
+        ("application/fhir+json;q=0, application/xml", "application/fhir+xml"),
+        ("", "application/fhir+json"),
+        ("text/html", ""),
+        ("application/fhir+json; fhirVersion=3.0", ""),
+    ],
+)
+def test_accept_chooses_by_quality(server: Server, accept: str, expected: str) -> None:
+    response = server.request("GET", "/fhir/metadata", headers={"Accept": accept})
+    assert response.status == (200 if expected else 406)
+    if expected:
+        assert response.headers["content-type"] == f"{expected}; charset=utf-8"
+
+
+def test_answers_and_requests_may_be_compressed(server: Server, patient: str) -> None:
+    body = gzip.compress(json.dumps(fhir.a_provide_bundle(patient)).encode())
+    headers = {"Content-Type": FHIR_JSON, "Content-Encoding": "gzip"}
+    assert server.request("POST", "/fhir", body, headers).status == 200
+    assert server.request("POST", "/fhir", body[:-20], headers).status == 400
+    assert server.request("POST", "/fhir", b"{}", headers).status == 400
+    response = server.request("GET", "/fhir/metadata", headers={"Accept-Encoding": "gzip"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert json.loads(gzip.decompress(response.body))["resourceType"] == "CapabilityStatement"
+
+
+def test_a_body_that_grows_without_end_is_refused(server: Server) -> None:
+    headers = {"Content-Type": FHIR_JSON, "Content-Encoding": "gzip"}
+    response = server.request("POST", "/fhir", gzip.compress(b" " * 40_000_000), headers)
+    assert response.status == 413
+
+
+def _modes(bundle: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["search"]["mode"], one["resource"]["resourceType"]) for one in bundle.get("entry", [])]
+
+
+def test_what_matches_refer_to_comes_with_them(server: Server) -> None:
+    url = fed(server, fhir.a_patient())
+    first = provide(server, fhir.a_provide_bundle(url))[0]["location"]
+    relation = [{"code": "appends", "target": {"reference": first}}]
+    document, submission, _ = provide(server, fhir.a_provide_bundle(url, relatesTo=relation))
+    name = document["location"].rpartition("/")[2]
+    asked = ("_id", name)
+    found = find(server, "DocumentReference", asked, ("_include", "DocumentReference:relatesto"))
+    assert (found["total"], _modes(found)) == (1, [("match", "DocumentReference"), ("include", "DocumentReference")])
+    assert found["entry"][1]["fullUrl"] == first
+    found = find(
+        server, "DocumentReference", asked, ("_revinclude", "List:item"), ("_include", "DocumentReference:patient")
+    )
+    assert sorted(_modes(found)) == [("include", "List"), ("include", "Patient"), ("match", "DocumentReference")]
+    lists = find(server, "List", ("patient", url), ("code", "submissionset"), ("_include", "List:item"))
+    assert (lists["total"], len(lists["entry"])) == (2, 4)
+    assert submission["location"] in [one["fullUrl"] for one in lists["entry"]]
+    found = find(
+        server, "DocumentReference", ("_id", first.rpartition("/")[2]), ("_revinclude", "DocumentReference:relatesto")
+    )
+    assert [one["fullUrl"] for one in found["entry"]] == [first, document["location"]]
+
+
+def test_parts_of_resources_are_marked_as_parts(server: Server, patient: str) -> None:
+    location = provide(server, fhir.a_provide_bundle(patient))[0]["location"]
+    asked = ("_id", location.rpartition("/")[2])
+    part = find(server, "DocumentReference", asked, ("_elements", "type"))["entry"][0]["resource"]
+    assert part.keys() == {"resourceType", "id", "meta", "status", "content", "type"}
+    assert [one["code"] for one in part["meta"]["tag"]] == ["SUBSETTED"]
+    data = find(server, "DocumentReference", asked, ("_summary", "data"))["entry"][0]["resource"]
+    assert "text" not in data
+    assert "context" in data
+    summary = find(server, "DocumentReference", asked, ("_summary", "true"))["entry"][0]["resource"]
+    assert "contained" not in summary
+    count = find(server, "DocumentReference", asked, ("_summary", "count"))
+    assert count["total"] == 1
+    assert "entry" not in count
+
+
+@pytest.mark.parametrize(
+    "query", ["_include=DocumentReference:author", "_summary=some", "_elements=,", "_sort=date", "_lastUpdated=ge2026"]
+)
+def test_a_shape_that_is_not_served_is_refused(server: Server, patient: str, query: str) -> None:
+    response = server.request("GET", f"/fhir/DocumentReference?patient={patient}&{query}")
+    assert response.status == 400
+    OperationOutcome.model_validate(json.loads(response.body))
+
+
+@pytest.fixture(scope="module")
+def document(server: Server, patient: str) -> str:
+    """The path of a document of 200,000 octets."""
+    answers = provide(server, fhir.a_provide_bundle(patient, bytes(range(250)) * 800))
+    return answers[2]["location"].removeprefix(server.url)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-9", 0, 9),
+        ("bytes=65530-65545", 65530, 65545),
+        ("bytes=199990-", 199990, 199999),
+        ("bytes=-5", 199995, 199999),
+        ("bytes=199999-300000", 199999, 199999),
+    ],
+)
+def test_a_part_of_a_document_is_sent(server: Server, document: str, asked: str, first: int, last: int) -> None:
+    response = server.request("GET", document, headers={"Range": asked})
+    assert response.status == 206
+    assert response.headers["content-range"] == f"bytes {first}-{last}/200000"
+    assert response.body == (bytes(range(250)) * 800)[first : last + 1]
+
+
+def test_ranges_that_cannot_be_served(server: Server, document: str) -> None:
+    assert server.request("GET", document, headers={"Range": "bytes=200000-"}).status == 416
+    for whole in ("bytes=0-1,5-6", "lines=1-2", "bytes=9-3", "bytes=-"):
+        assert server.request("GET", document, headers={"Range": whole}).status == 200
+    other = {"Range": "bytes=0-9", "If-Range": '"another"'}
+    assert server.request("GET", document, headers=other).status == 200
+
+
+def test_a_document_is_given_as_what_is_accepted(server: Server, document: str) -> None:
+    for accept, status, kind in (
+        ("*/*", 200, "text/plain"),
+        ("text/*", 200, "text/plain"),
+        ("application/pdf", 406, FHIR_JSON),
+        ("application/fhir+xml", 200, "application/fhir+xml"),
+        ("application/fhir+json, text/plain;q=0.5", 200, FHIR_JSON),
+        ("application/fhir+json;q=0.4, text/plain;q=0.5", 200, "text/plain"),
+    ):
+        response = server.request("GET", document, headers={"Accept": accept})
+        assert (response.status, response.headers["content-type"].partition(";")[0]) == (status, kind), accept
+    resource = read_xml(server.request("GET", document, headers={"Accept": "application/fhir+xml"}).body)
+    assert base64.b64decode(resource["data"]) == bytes(range(250)) * 800
+
+
+def test_a_document_that_is_known_is_not_sent_again(server: Server, document: str) -> None:
+    etag = server.request("GET", document).headers["etag"]
+    for named in (etag, f'"x", W/{etag}', "*"):
+        assert server.request("GET", document, headers={"If-None-Match": named}).status == 304
+    assert server.request("GET", document, headers={"If-None-Match": '"x"'}).status == 200
+
+
+def a_publication(subject: str, content: bytes = b"simply", **changes: Any) -> dict[str, Any]:
+    resource = fhir.a_document_reference(subject, "", content, **changes)
+    attachment = resource["content"][0]["attachment"]
+    attachment.pop("url")
+    attachment["data"] = base64.b64encode(content).decode()
+    return resource
+
+
+def test_simplified_publish_gives_back_what_was_created(server: Server, patient: str) -> None:
+    resource = a_publication(patient)
+    response = send(server, "POST", "/fhir/DocumentReference", resource)
+    assert response.status == 201, response.body
+    created = json.loads(response.body)
+    DocumentReference.model_validate(created)
+    location = response.headers["location"].partition("/_history/")[0]
+    assert read(server, location) == created
+    assert created["subject"] == resource["subject"]
+    attachment = created["content"][0]["attachment"]
+    assert "data" not in attachment
+    assert server.request("GET", attachment["url"].removeprefix(server.url)).body == b"simply"
+    found = find(server, "DocumentReference", ("_id", created["id"]), ("_revinclude", "List:item"))
+    assert [one["resource"]["resourceType"] for one in found["entry"]] == ["DocumentReference", "List"]
+
+
+def test_simplified_publish_replaces(server: Server, patient: str) -> None:
+    original = send(server, "POST", "/fhir/DocumentReference", a_publication(patient)).headers["location"]
+    place = original.partition("/_history/")[0]
+    newer = a_publication(patient, relatesTo=[{"code": "replaces", "target": {"reference": place}}])
+    assert send(server, "POST", "/fhir/DocumentReference", newer).status == 201
+    assert read(server, place)["status"] == "superseded"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "expression"),
+    [
+        ({"masterIdentifier": None}, 400, "DocumentReference.masterIdentifier"),
+        ({"subject": None}, 400, "DocumentReference.subject"),
+        ({"docStatus": "final"}, 400, "DocumentReference.docStatus"),
+        ({"subject": {"reference": "Patient/9"}}, 422, "DocumentReference.subject"),
+        (
+            {"content": [{"attachment": {"contentType": "text/plain"}}]},
+            400,
+            "DocumentReference.content[0].attachment.data",
+        ),
+    ],
+)
+def test_simplified_publish_refuses_in_the_words_of_its_sender(
+    server: Server, patient: str, change: dict[str, Any], status: int, expression: str
+) -> None:
+    resource = {name: one for name, one in (a_publication(patient) | change).items() if one is not None}
+    response = send(server, "POST", "/fhir/DocumentReference", resource)
+    assert response.status == status, response.body
+    assert expression in expressions(json.loads(response.body)["issue"])
+
+
+def test_everything_that_was_done_or_refused_is_on_record(server: Server, patient: str) -> None:
+    trail = Trail(server)
+
+    def told() -> list[tuple[str, int]]:
+        return [(one.type_codes[0].code, int(one.outcome)) for one in trail.records()]
+
+    bundle = fhir.a_provide_bundle(patient)
+    provide(server, bundle)
+    (record,) = trail.records()
+    assert (record.type_codes[0].code, int(record.outcome)) == ("ITI-65", 0)
+    sent = bundle["entry"][1]["resource"]["identifier"][0]["value"].removeprefix("urn:oid:")
+    assert sent in [one.id for one in record.objects]
+    send(server, "POST", "/fhir", fhir.a_provide_bundle(patient, type=None))
+    assert told() == [("ITI-65", 8)]
+    send(server, "POST", "/fhir/DocumentReference", a_publication(patient))
+    assert told() == [("ITI-105", 0)]
+    send(server, "POST", "/fhir/DocumentReference", a_publication(patient) | {"docStatus": "final"})
+    assert told() == [("ITI-105", 8)]
+    fed(server, fhir.a_patient())
+    assert told() == [("ITI-104", 0)]
+    find(server, "List", ("patient", patient), ("code", "folder"))
+    assert told() == [("ITI-66", 0)]
+
+
+def a_report(patient: dict[str, Any]) -> bytes:
+    """A CDA report of the examples, under an id of its own, about this patient."""
+    text = (servers.ROOT / "examples" / "reports" / "cr-consultation.xml").read_text(encoding="utf-8")
+    identifier = patient["identifier"][0]
+    root, value = identifier["system"].removeprefix("urn:oid:"), identifier["value"]
+    own = f'<id root="{fhir.an_oid_urn().removeprefix("urn:oid:")[:60]}"/>'
+    text = re.sub(r"(<effectiveTime)", r"\1", re.sub(r'<id root="[^"]*"( extension="[^"]*")?/>', own, text, count=1))
+    return re.sub(r"(<patientRole>\s*)", rf'\1<id root="{root}" extension="{value}"/>', text, count=1).encode()
+
+
+def generate(server: Server, content: bytes) -> Response:
+    binary = {"resourceType": "Binary", "contentType": "text/xml", "data": base64.b64encode(content).decode()}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "document", "resource": binary}]}
+    return send(server, "POST", "/fhir/DocumentReference/$generate-metadata", parameters)
+
+
+def test_metadata_are_generated_from_a_report(server: Server) -> None:
+    person = fhir.a_patient()
+    fed(server, person)
+    content = a_report(person)
+    trail = Trail(server)
+    response = generate(server, content)
+    assert response.status == 200, response.body
+    (parameter,) = json.loads(response.body)["parameter"]
+    assert [one.type_codes[0].code for one in trail.records()] == ["ITI-106"]
+    found = read(server, f"/fhir/{parameter['valueReference']['reference']}")
+    assert found["type"]["coding"][0]["code"] == "11488-4"
+    assert found["subject"]["identifier"]["value"] == person["identifier"][0]["value"]
+    url = found["content"][0]["attachment"]["url"].removeprefix(server.url)
+    assert server.request("GET", url).body == content
+
+
+@pytest.mark.parametrize("content", [b"no document", b"<ClinicalDocument/>"])
+def test_what_is_no_report_generates_nothing(server: Server, content: bytes) -> None:
+    response = generate(server, content)
+    assert response.status == 422
+    assert expressions(json.loads(response.body)["issue"]) == ["Parameters.parameter[0].resource.data"]

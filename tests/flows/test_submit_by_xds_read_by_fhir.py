@@ -1,6 +1,7 @@
 """What ITI-41 wrote, ITI-67 finds and ITI-68 delivers, over real HTTP."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,7 +24,7 @@ from tests.builders import (
 )
 from tests.flows.test_submit_query_retrieve import entry_uuid, pushed
 from tests.servers import Response, Server
-from xds.datatypes import DTM, Code
+from xds.datatypes import DTM, XCN, Code, CXi
 
 SYSTEM = "urn:oid:1.2.250.1.213.1.4.10"
 
@@ -237,6 +238,34 @@ def test_a_submission_set_and_a_folder_are_found_as_lists(server: Server) -> Non
     refused(get(server, base), 400)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "is_found"),
+    [
+        ("author.family", "De%", False),
+        ("author.family", "del", True),
+        ("author.family", "Delaunay", True),
+        ("author.family", "launay", False),
+        ("author.family", "Marie", False),
+        ("author.family", "Nobody,Del", True),
+        ("author.given", "Mar", True),
+        ("author.given", "louise", True),
+        ("author.given", "Delaunay", False),
+        ("related.identifier", "urn:oid:2.25.77|A_1", True),
+        ("related:identifier", "A_1", True),
+        ("related.identifier", "A%2525", False),
+        ("related.identifier", "urn:oid:2.25.78|A_1", False),
+        ("related.identifier", "AB1", False),
+    ],
+)
+def test_authors_and_related_identifiers_are_searched(server: Server, name: str, value: str, is_found: bool) -> None:
+    person = XCN.parse("899700218896^Delaunay^Marie^Louise^^^^^&1.2.250.1.71.4.2.1&ISO^D")
+    related = CXi.parse("A_1^^^&2.25.77&ISO^urn:ihe:iti:xds:2013:order")
+    author = a_submission_set().author[0]
+    entry = pushed(server, b"author", author=(replace(author, author_person=person),), reference_id_list=(related,))
+    found = unique_ids(search(server, (name, value), ("_count", "500")))
+    assert (entry.unique_id in found) is is_found
+
+
 def test_an_unknown_parameter_is_ignored_or_refused_as_preferred(server: Server) -> None:
     path = f"/fhir/DocumentReference?patient.identifier={SYSTEM}%7C1&colour=blue"
     assert get(server, path).status == 200
@@ -261,8 +290,8 @@ def test_what_is_not_there_is_404(server: Server, path: str) -> None:
 
 def test_other_formats_are_refused(server: Server) -> None:
     path = f"/fhir/DocumentReference?patient.identifier={SYSTEM}%7C1"
-    refused(get(server, path, Accept="application/fhir+xml"), 406)
-    refused(get(server, f"{path}&_format=xml"), 406)
+    refused(get(server, path, Accept="text/html"), 406)
+    refused(get(server, f"{path}&_format=ttl"), 406)
     assert get(server, path, Accept="application/fhir+xml;q=0.9, application/fhir+json;q=0.1").status == 200
 
 
@@ -296,7 +325,7 @@ def test_metadata_claims_only_what_is_served(server: Server) -> None:
     resources = {one["type"]: one for one in statement["rest"][0]["resource"]}
     assert set(resources) == {"DocumentReference", "List", "Binary", "Patient"}
     assert [one["code"] for one in resources["Patient"]["interaction"]] == ["read", "search-type"]
-    values = {"date": "2026", "token": "x", "reference": "Patient/1"}
+    values = {"date": "2026", "token": "x", "reference": "Patient/1", "string": "x"}
     for parameter in resources["DocumentReference"]["searchParam"]:
         if parameter["name"] in ("patient.identifier", "identifier", "_id"):
             continue

@@ -52,6 +52,8 @@ class SubmissionKind(StrEnum):
     RESTRICTED_UPDATE = "ITI-92"
     RECEIVE = "ITI-41 to a Document Recipient"
     BUNDLE = "ITI-65"
+    PUBLICATION = "ITI-105"
+    GENERATION = "ITI-106"
 
     @property
     def transaction(self) -> str:
@@ -92,12 +94,13 @@ class Attribute:
     def usage(self, kind: SubmissionKind, *, on_demand: bool = False, limited: bool = False) -> Usage:
         """An update demands what the registration of the same kind of document demanded.
 
-        `limited`: the object is flagged as limited, which a Document Recipient and ITI-65 look at.
+        `limited`: the object is flagged as limited, which a Document Recipient and the submissions of FHIR look at.
         ITI TF-3: Table 4.3.1-3; MHD 1:33.2.1
         """
-        if limited and kind in (SubmissionKind.RECEIVE, SubmissionKind.BUNDLE):
+        by_fhir = (SubmissionKind.BUNDLE, SubmissionKind.PUBLICATION, SubmissionKind.GENERATION)
+        if limited and kind in (SubmissionKind.RECEIVE, *by_fhir):
             return self.limited
-        if kind in (SubmissionKind.PROVIDE, SubmissionKind.RECEIVE, SubmissionKind.BUNDLE):
+        if kind in (SubmissionKind.PROVIDE, SubmissionKind.RECEIVE, *by_fhir):
             return self.provide
         return self.on_demand if on_demand or kind is SubmissionKind.ON_DEMAND else self.register
 

@@ -1,0 +1,156 @@
+"""Which format a FHIR client sends and wants: JSON or XML, compressed or not. FHIR R4 3.1.0.1.11; RFC 9110: 12.5."""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import flask
+
+from fhir_facade.fhir_json import read_json, read_own_json
+from fhir_facade.fhir_xml import read_xml, write_xml
+from fhir_facade.operation_outcome import FhirProblem
+
+LARGEST_BODY = 32 * 10**6  # octets of a resource that is kept in memory; a larger document goes by ITI-41
+_SHORTEST_COMPRESSED = 1000
+_FASTEST = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format: how it is called, by itself and by older or general names, and how it is read."""
+
+    content_type: str
+    names: tuple[str, ...]
+    read: Callable[[bytes], dict[str, Any]]
+
+
+JSON = Format(
+    content_type="application/fhir+json",
+    names=("application/fhir+json", "application/json", "application/json+fhir", "text/json", "json"),
+    read=read_json,
+)
+XML = Format(
+    content_type="application/fhir+xml",
+    names=("application/fhir+xml", "application/xml", "application/xml+fhir", "text/xml", "xml"),
+    read=read_xml,
+)
+_FORMATS = {name: one for one in (JSON, XML) for name in one.names}
+_RANGES = ("*/*", "application/*", "*")
+_GENERAL = {
+    "_pretty": frozenset({"true", "false"}),
+    "_summary": frozenset({"true", "text", "data", "count", "false"}),
+}
+_VERSIONS = ("", "4.0", "4.0.1")
+
+
+def wanted() -> Format:
+    """The format of the answer: `_format` overrides Accept. Raises FhirProblem 406."""
+    _check_general_parameters(flask.request.args)
+    asked = flask.request.args.get("_format", "").replace(" ", "+")
+    found = _best(asked or flask.request.headers.get("Accept", ""))
+    if found is None:
+        raise FhirProblem(
+            406, "not-supported", f"only {JSON.content_type} and {XML.content_type} are served, in FHIR 4.0"
+        )
+    return found
+
+
+def _check_general_parameters(given: Mapping[str, str]) -> None:
+    """FHIR R4 3.1.0.1.3: `_pretty` changes nothing here; what it and its like may be is checked all the same."""
+    for name, values in _GENERAL.items():
+        if name in given and given[name] not in values:
+            raise FhirProblem(400, "value", f"{name}: expected one of {', '.join(sorted(values))}", name)
+    if "_elements" in given and not all(part.strip() for part in given["_elements"].split(",")):
+        raise FhirProblem(400, "value", "_elements: expected names of elements", "_elements")
+
+
+@lru_cache(maxsize=256)
+def _best(accept: str) -> Format | None:
+    """The format with the highest quality, JSON of two equal ones; JSON where nothing is asked for."""
+    if not accept.strip():
+        return JSON
+    qualities: dict[str, float] = {}
+    for name, parameters in media_types(accept):
+        found = JSON if name in _RANGES else _FORMATS.get(name)
+        if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
+            continue
+        weight = quality(parameters.get("q", "1"))
+        qualities[found.content_type] = max(weight, qualities.get(found.content_type, 0.0))
+        if name in _RANGES:
+            qualities.setdefault(XML.content_type, 0.0)
+    best = max((JSON, XML), key=lambda one: qualities.get(one.content_type, 0.0))
+    return best if qualities.get(best.content_type, 0.0) > 0 else None
+
+
+def media_types(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    for one in text.split(","):
+        name, *parameters = (part.strip().lower() for part in one.split(";"))
+        pairs = (part.partition("=") for part in parameters)
+        yield name, {key.strip(): value.strip().strip('"') for key, _, value in pairs}
+
+
+def quality(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0
+
+
+def read_resource() -> tuple[dict[str, Any], Format]:
+    """The resource of the request body, and its format. Raises FhirProblem 400, 413 or 415."""
+    ((name, parameters),) = media_types(flask.request.headers.get("Content-Type", "").replace(",", " "))
+    found = _FORMATS.get(name) if "/" in name else None
+    if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
+        raise FhirProblem(415, "not-supported", f"expected a body of type {JSON.content_type} or {XML.content_type}")
+    if parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
+        raise FhirProblem(415, "not-supported", "expected UTF-8, the one charset of FHIR")
+    return found.read(_body()), found
+
+
+def _body() -> bytes:
+    encoding = flask.request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise FhirProblem(415, "not-supported", "expected a body as it is, or compressed by gzip")
+    body = flask.request.stream.read(LARGEST_BODY + 1)
+    if len(body) <= LARGEST_BODY and encoding == "gzip":
+        body = _decompressed(body)
+    if len(body) > LARGEST_BODY:
+        raise FhirProblem(413, "too-long", f"expected a body of at most {LARGEST_BODY} octets")
+    return body
+
+
+def _decompressed(body: bytes) -> bytes:
+    """At most one octet more than a body may have, whatever it would grow to."""
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        octets = stream.decompress(body, LARGEST_BODY + 1)
+    except zlib.error:
+        raise FhirProblem(400, "structure", "the body is not what its Content-Encoding says") from None
+    if not stream.eof and len(octets) <= LARGEST_BODY:
+        raise FhirProblem(400, "structure", "the compressed body breaks off")
+    return octets
+
+
+def answer(
+    body: bytes, status: int = 200, headers: Mapping[str, str] | None = None, *, form: Format | None = None
+) -> flask.Response:
+    """A resource that is rendered as JSON, in the format that is wanted."""
+    form = form or wanted()
+    octets = write_xml(read_own_json(body.decode())) if form is XML else body
+    response = flask.Response(
+        octets, status=status, headers=headers, content_type=f"{form.content_type}; charset=utf-8"
+    )
+    response.vary.update(("Accept", "Accept-Encoding"))
+    if len(octets) >= _SHORTEST_COMPRESSED and _takes_gzip(flask.request.headers.get("Accept-Encoding", "")):
+        response.set_data(gzip.compress(octets, _FASTEST))
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+@lru_cache(maxsize=64)
+def _takes_gzip(accept_encoding: str) -> bool:
+    kinds: Iterable[tuple[str, Mapping[str, str]]] = media_types(accept_encoding)
+    return any(name in ("gzip", "x-gzip") and quality(values.get("q", "1")) > 0 for name, values in kinds)

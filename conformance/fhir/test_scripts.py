@@ -1,0 +1,280 @@
+"""FHIR TestScripts: what a server declares is tried, what it does not declare is skipped. FHIR R4 TestScript."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from conformance.failures import KitError
+from conformance.fhir.client import Answer, Client
+from conformance.fhir.outcomes import CaseOutcome
+from conformance.fhir.path_expressions import Unsupported, evaluate, is_true
+
+Resource = Mapping[str, Any]
+_VARIABLE = re.compile(r"\$\{([^}]+)\}")
+_TYPE = re.compile(r"[A-Z][a-z][A-Za-z]*\Z")
+_VERSIONS = "http://ignixa.io/testscript/fhirVersions"
+_CAPABILITY = "http://ignixa.io/testscript/requiresCapability"
+_PLAYED = ("assert", "operation")
+_METHODS = {
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "batch": "POST",
+    "transaction": "POST",
+}
+_INTERACTIONS = {"search": "search-type", "history": "history-instance"}
+_OF_SYSTEM = ("batch", "transaction", "capabilities")
+_RESPONSES = {
+    "okay": (200, 201, 204),
+    "created": (201,),
+    "noContent": (204,),
+    "notModified": (304,),
+    "bad": (400,),
+    "forbidden": (403,),
+    "notFound": (404,),
+    "methodNotAllowed": (405,),
+    "conflict": (409,),
+    "gone": (410,),
+    "preconditionFailed": (412,),
+    "unprocessable": (422,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One file: its name, and the TestScript."""
+
+    name: str
+    resource: Resource
+
+
+def read_scripts(kit: Path) -> list[Script]:
+    """Every script of `fhir-rest/testscripts`, none without that folder. Raises KitError."""
+    folder = kit / "fhir-rest" / "testscripts"
+    scripts = []
+    for file in sorted(folder.rglob("*.json")):
+        try:
+            scripts.append(
+                Script(name=str(file.relative_to(folder).with_suffix("")), resource=json.loads(file.read_text()))
+            )
+        except ValueError as problem:
+            raise KitError(f"{file}: expected a TestScript: {problem}") from problem
+    return scripts
+
+
+def run_script(client: Client, script: Script, patterns: Sequence[str] = ()) -> Iterator[CaseOutcome]:
+    """Every test of a script whose name holds one of the patterns."""
+    tests = [one for one in script.resource.get("test", ()) if _is_wanted(script, one, patterns)]
+    if not tests:
+        return
+    capabilities = client.get("metadata").resource
+    play = _Play(client=client, script=script.resource)
+    before = _operations(script.resource.get("setup", {}))
+    obstacle = _obstacle(script.resource, before, capabilities)
+    failures = [] if obstacle else list(play.actions(script.resource.get("setup", {})))
+    for test in tests:
+        yield _tested(play, script, test, capabilities, obstacle, failures)
+    if not obstacle:
+        list(play.actions(script.resource.get("teardown", {})))
+
+
+def _is_wanted(script: Script, test: Resource, patterns: Sequence[str]) -> bool:
+    return not patterns or any(pattern in f"{script.name}/{test.get('name', '')}" for pattern in patterns)
+
+
+def _tested(
+    play: "_Play", script: Script, test: Resource, capabilities: Resource, obstacle: str, failures: list[str]
+) -> CaseOutcome:
+    began = time.perf_counter()
+    skipped = obstacle or _obstacle(test, _operations(test), capabilities)
+    if failures and not skipped:
+        skipped = f"its setup failed: {failures[0]}"
+    found: tuple[str, ...] = ()
+    play.remarks = []
+    if not skipped:
+        try:
+            found = tuple(play.actions(test))
+        except Unsupported as problem:
+            skipped = f"FHIRPath that this runner does not know: {problem}"
+    return CaseOutcome(
+        suite=f"TestScript {script.name}",
+        name=f"{script.name}/{test.get('name', '')}",
+        title=test.get("description", ""),
+        failures=() if skipped else found,
+        remarks=tuple(play.remarks),
+        skipped=skipped,
+        seconds=time.perf_counter() - began,
+    )
+
+
+# --- what a server declares ------------------------------------------------------------------
+
+
+def _operations(part: Resource) -> list[Resource]:
+    return [one["operation"] for one in part.get("action", ()) if "operation" in one]
+
+
+def _obstacle(part: Resource, operations: Sequence[Resource], capabilities: Resource) -> str:
+    """Why a part cannot be tried on this server; empty when it can."""
+    for extension in part.get("extension", ()):
+        value = str(extension.get("valueString", ""))
+        if extension.get("url") == _VERSIONS and "4.0" not in value.split(","):
+            return f"it is about FHIR {value}"
+        if extension.get("url") == _CAPABILITY and not _declares(value, capabilities):
+            return f"the server does not declare {value}"
+    return next((text for one in operations if (text := _undeclared(one, capabilities))), "")
+
+
+def _declares(expression: str, capabilities: Resource) -> bool:
+    try:
+        return is_true(evaluate(expression, capabilities))
+    except Unsupported:
+        return False
+
+
+def _undeclared(operation: Resource, capabilities: Resource) -> str:
+    """The interaction, or the search parameter, that an operation uses and the CapabilityStatement does not name."""
+    code = _code(operation)
+    rest: Resource = next(iter(capabilities.get("rest", ())), {})
+    if code in _OF_SYSTEM:
+        known = {one.get("code") for one in rest.get("interaction", ())} | {"capabilities"}
+        return "" if code in known else f"the server does not declare {code}"
+    if code.startswith("$"):
+        return f"the server does not declare the operation {code}"
+    url = str(operation.get("url", ""))
+    kind = str(operation.get("resource") or urlsplit(url).path.strip("/").partition("/")[0])
+    if not _TYPE.match(kind):
+        return ""
+    declared = next((one for one in rest.get("resource", ()) if one.get("type") == kind), None)
+    if declared is None:
+        return f"the server does not declare {kind}"
+    wanted = _INTERACTIONS.get(code, code)
+    if wanted not in {one.get("code") for one in declared.get("interaction", ())}:
+        return f"the server does not declare {wanted} of {kind}"
+    if code == "update" and "targetId" not in operation and not declared.get("updateCreate"):
+        return f"the server does not declare updateCreate of {kind}"
+    asked = re.findall(r"[?&](_id|[A-Za-z][\w-]*)", f"{url}{operation.get('params', '')}") if code == "search" else []
+    names = {one.get("name") for one in declared.get("searchParam", ())}
+    unknown = next((one for one in asked if one not in names), "")
+    return f"the server does not declare the search parameter {unknown} of {kind}" if unknown else ""
+
+
+def _code(operation: Resource) -> str:
+    code = operation.get("type", {}).get("code")
+    return str(code or {"GET": "read", "POST": "create"}.get(operation.get("method", ""), "read"))
+
+
+# --- playing ---------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class _Play:
+    """The answers and variables of one script while it is played."""
+
+    client: Client
+    script: Resource
+    answers: dict[str, Answer] = field(default_factory=dict)
+    last: Answer | None = None
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    remarks: list[str] = field(default_factory=list)
+
+    def actions(self, part: Resource) -> Iterator[str]:
+        """Play a setup, test or teardown; yields what is not as it was asserted."""
+        for number, action in enumerate(part.get("action", ())):
+            if not action.keys() & set(_PLAYED):
+                raise Unsupported(f"action {sorted(action)}")
+            if "operation" in action:
+                self._operate(action["operation"])
+                continue
+            asserted = action["assert"]
+            problem = self._problem(asserted)
+            if problem and asserted.get("warningOnly"):
+                self.remarks.append(f"action {number + 1}: {problem}")
+            elif problem:
+                yield f"action {number + 1}, {asserted.get('description', 'assert')}: {problem}"
+
+    def _operate(self, operation: Resource) -> None:
+        code = _code(operation)
+        headers = {one["field"]: self._filled(one["value"]) for one in operation.get("requestHeader", ())}
+        method = operation.get("method", _METHODS.get(code, "GET")).upper()
+        source = self._fixture(operation["sourceId"]) if "sourceId" in operation else None
+        self.last = self.client.send(method, self._url(operation, code), source, headers)
+        if "responseId" in operation:
+            self.answers[operation["responseId"]] = self.last
+
+    def _url(self, operation: Resource, code: str) -> str:
+        url = operation.get("url") or ("metadata" if code == "capabilities" else operation.get("resource", ""))
+        target = self.answers.get(str(operation.get("targetId", "")))
+        if target is not None:
+            url = f"{target.resource.get('resourceType')}/{target.resource.get('id')}"
+        return self._filled(f"{url}{operation.get('params', '')}")
+
+    def _fixture(self, name: str) -> Resource:
+        for fixture in self.script.get("fixture", ()):
+            if fixture.get("id") == name:
+                found: Resource = json.loads(self._filled(json.dumps(fixture["resource"])))
+                return found
+        return self.answers[name].resource if name in self.answers else {}
+
+    def _filled(self, text: str) -> str:
+        return _VARIABLE.sub(lambda match: self._variable(match[1]), text)
+
+    def _variable(self, name: str) -> str:
+        if name == "runId":
+            return self.run_id
+        for variable in self.script.get("variable", ()):
+            if variable.get("name") == name:
+                return self._value_of(variable)
+        return ""
+
+    def _value_of(self, variable: Resource) -> str:
+        answer = self.answers.get(str(variable.get("sourceId", "")))
+        if answer is None:
+            return str(variable.get("defaultValue", ""))
+        if "headerField" in variable:
+            return answer.headers.get(variable["headerField"].lower(), "")
+        found = evaluate(variable.get("expression") or variable.get("path", ""), answer.resource)
+        return str(found[0]) if found else str(variable.get("defaultValue", ""))
+
+    def _problem(self, asserted: Resource) -> str:
+        """What of an assertion does not hold; empty when all does."""
+        answer = self.answers.get(str(asserted.get("sourceId", "")), self.last)
+        if answer is None:
+            return "found no answer to look at"
+        told = f"{answer.request}: HTTP {answer.status} {answer.told}".strip()
+        if "response" in asserted and answer.status not in _RESPONSES.get(asserted["response"], ()):
+            return f"found {told}, expected {asserted['response']}"
+        if "responseCode" in asserted and str(answer.status) not in asserted["responseCode"].split(","):
+            return f"found {told}, expected {asserted['responseCode']}"
+        if "resource" in asserted and answer.resource.get("resourceType") != asserted["resource"]:
+            return f"found {answer.resource.get('resourceType')}, expected {asserted['resource']}"
+        if "headerField" in asserted:
+            return self._compared([answer.headers.get(asserted["headerField"].lower(), "")], asserted)
+        if "expression" in asserted:
+            return self._compared(evaluate(self._filled(asserted["expression"]), answer.resource), asserted)
+        return ""
+
+    def _compared(self, found: list[Any], asserted: Resource) -> str:
+        told = [str(one).lower() if isinstance(one, bool) else str(one) for one in found]
+        if "value" not in asserted:
+            return "" if is_true(found) else f"{asserted.get('expression')}: found {told}, expected true"
+        value, operator = self._filled(asserted["value"]), asserted.get("operator", "equals")
+        holds = {
+            "equals": value in told,
+            "notEquals": value not in told,
+            "in": any(one in value.split(",") for one in told),
+            "contains": any(value in one for one in told),
+            "notContains": not any(value in one for one in told),
+            "notEmpty": bool("".join(told)),
+            "empty": not "".join(told),
+        }
+        if operator not in holds:
+            raise Unsupported(f"operator {operator}")
+        return "" if holds[operator] else f"found {told}, expected {operator} {value}"
