@@ -15,6 +15,7 @@ from carnet.record_wiring import HIDDEN, has_records, open_records
 from carnet.settings import SettingsError
 from carnet.wiring import Actors
 from jobs.dated_work import Job, Ran
+from jobs.folded_counters import folded_counters
 from jobs.hidden_documents import Hidden, announcements, lifted_visibility
 from jobs.record_jobs import automatic_opening, closing_after_suspension, erasing_after_retention
 from registry.erasure import contents_of, erase_metadata
@@ -52,6 +53,7 @@ def jobs_of(actors: Actors) -> tuple[Job, ...]:
         announcements(dmp, units, hidden),
         lifted_visibility(dmp, units, hidden, lift),
         erasing_after_retention(dmp, units, lambda patient: remove_all(registry, repository, patient)),
+        folded_counters(dmp, units),
     )
 
 

@@ -6,9 +6,10 @@ CSP L.1111-17 I; DMP 1 (S34 to S37, S51)
 from collections.abc import Iterable
 
 from access_policy.caller import Caller, PurposeOfUse
+from access_policy.record_facts import Authorisation
 from dmp import notices
 from dmp.actor import actor_of
-from dmp.facts import professional_of
+from dmp.facts import professional_of, record_facts
 from dmp.notices import Notice
 from dmp.record import Act, Record
 from dmp.records import Records
@@ -23,19 +24,28 @@ _REIMBURSEMENTS = "REMB"
 def note_emergency(dmp: Records, unit: UnitOfWork, record: Record, caller: Caller, *, now: str) -> bool:
     """Note an access by break-glass or regulation, and tell holder and médecin traitant; once for each assertion.
 
-    False where it was noted before, or is no such access. CSP L.1111-17 I, R.1111-48
+    False where it was noted before, is no such access, or showed nothing because of the holder's wishes or the state of
+    the record. CSP L.1111-17 I, R.1111-48
     """
-    if caller.purpose not in EMERGENCIES:
+    if caller.purpose not in EMERGENCIES or not _shows(dmp, unit, record, caller, now):
         return False
     assertion = "" if caller.credentials is None else caller.credentials.assertion_id
     by = actor_of(caller)
     if assertion and assertion == events.last_assertion(unit.connection, record.key, by):
         return False
-    details = {"purpose": str(caller.purpose), "assertion": assertion, "software": caller.software.name}
+    details = {"purpose": str(caller.purpose), "assertion": assertion, "reason": caller.reason}
     dmp.note(unit, record, Act.BREAK_GLASS, by, now, details=details)
     about = {"professional": caller.name, "structure": caller.structure, "purpose": str(caller.purpose)}
     notices.send(dmp, unit, record, Notice.BREAK_GLASS, now=now, **about)
     return True
+
+
+def _shows(dmp: Records, unit: UnitOfWork, record: Record, caller: Caller, now: str) -> bool:
+    """Whether there is anything for this caller to see in an emergency. DMP 12.3"""
+    met = record_facts(unit.connection, patient=record.patient, caller=caller, now=now, rules=dmp.rules)
+    is_glass = caller.purpose is PurposeOfUse.BREAK_GLASS
+    is_opposed = met.opposes_break_glass if is_glass else met.opposes_regulation
+    return record.is_active and not is_opposed and met.authorisation is not Authorisation.BLOCKED
 
 
 def note_reading(dmp: Records, unit: UnitOfWork, patient: str, caller: Caller, *, now: str) -> None:

@@ -8,6 +8,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, SmallIntege
 metadata = MetaData()
 _DUE = text("due <> ''")
 
+
+def _number() -> Column[int]:
+    """How many a row of a counter stands for: one when it is written, those of a day when they are folded."""
+    return Column("number", BigInteger, nullable=False, server_default=text("1"))
+
+
 dmp_record = Table(
     "dmp_record",
     metadata,
@@ -115,6 +121,7 @@ record_creation = Table(
     Column("created", String(14), nullable=False),
     *(Column(name, String, nullable=False) for name in ("channel", "regime", "territory", "actor", "structure")),
     Column("age", SmallInteger, nullable=False),
+    _number(),
     Index("ix_record_creation_created", "created"),
     comment="One row for each record ever created, for the counters: it names no person. DMP 1 (S07 to S10, S34)",
 )
@@ -126,6 +133,7 @@ document_fed = Table(
     Column("fed", String(14), nullable=False),
     *(Column(name, String, nullable=False) for name in ("actor", "structure", "profession", "speciality")),
     *(Column(name, String, nullable=False) for name in ("sector", "type_code", "origin")),
+    _number(),
     Index("ix_document_fed_fed", "fed"),
     comment="One row for each document fed, for the counters: it names no person. DMP 1 (S31, S34, S35, S37)",
 )

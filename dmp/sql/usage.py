@@ -1,9 +1,9 @@
 """Rows of the counters: documents fed, records read, and what was counted. DMP 1 (S07 to S10, S18, S34 to S37)"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, cast, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dmp.sql.tables import document_fed, job_done, record_creation, record_event, record_read
@@ -28,19 +28,26 @@ def do_once(connection: Connection, job: str, subject: str, now: str) -> bool:
     return connection.execute(statement.returning(job_done.c.subject)).first() is not None
 
 
+def last_done(connection: Connection, job: str, prefix: str) -> str:
+    """The last subject `PREFIX SUBJECT` of a job, without the prefix; empty for none."""
+    named = job_done.c.subject.startswith(f"{prefix} ", autoescape=True)
+    last = select(func.max(job_done.c.subject)).where(job_done.c.job == job, named)
+    return str(connection.execute(last).scalar() or "").removeprefix(f"{prefix} ")
+
+
 # --- questions: each gives rows of (group, …, number), for a period [since, until) -------------
 
 
 def creations(connection: Connection, column: str, since: str, until: str) -> list[tuple[str, int]]:
     """Creations by `channel`, `territory`, `regime`, `actor`, `structure` or `age`."""
     group = _c[column]
-    statement = select(group, func.count()).where(_c.created >= since, _c.created < until).group_by(group)
+    statement = select(group, _sum(_c.number)).where(_c.created >= since, _c.created < until).group_by(group)
     return _rows(connection, statement.order_by(group))
 
 
 def creations_by_month(connection: Connection, since: str, until: str) -> list[tuple[str, int]]:
     month = func.substr(_c.created, 1, 6)
-    statement = select(month, func.count()).where(_c.created >= since, _c.created < until).group_by(month)
+    statement = select(month, _sum(_c.number)).where(_c.created >= since, _c.created < until).group_by(month)
     return _rows(connection, statement.order_by(month))
 
 
@@ -55,7 +62,7 @@ def persons_by_act(connection: Connection, act: str, since: str, until: str) -> 
 def fed(connection: Connection, columns: Sequence[str], since: str, until: str) -> list[tuple[Any, ...]]:
     """Documents fed by these columns: `actor`, `structure`, `profession`, `sector`, `type_code`, `origin`."""
     groups = [_f[name] for name in columns]
-    statement = select(*groups, func.count()).where(_f.fed >= since, _f.fed < until).group_by(*groups)
+    statement = select(*groups, _sum(_f.number)).where(_f.fed >= since, _f.fed < until).group_by(*groups)
     return _rows(connection, statement.order_by(*groups))
 
 
@@ -107,6 +114,38 @@ def expected_structures(
     )
     found = connection.execute(statement).one()
     return found[0], found[1]
+
+
+def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
+    """A whole number: PostgreSQL adds those to a numeric."""
+    return cast(func.sum(column), BigInteger)
+
+
+# --- folding -----------------------------------------------------------------------------------
+
+_TIMES = {"document_fed": ("fed_key", "fed"), "record_creation": ("creation_key", "created")}
+_FOLDED = {table.name: table for table in (document_fed, record_creation)}
+FOLDED = tuple(_FOLDED)
+
+
+def days_before(connection: Connection, name: str, day: str, *, after: str) -> list[str]:
+    """Days (8 digits) after one and before another of which a table has rows."""
+    table, (_, time) = _FOLDED[name], _TIMES[name]
+    found = func.substr(table.c[time], 1, 8)
+    first = f"{after}999999" if after else ""
+    statement = select(found).where(table.c[time] >= first, table.c[time] < day).distinct().order_by(found)
+    return list(connection.execute(statement).scalars())
+
+
+def fold(connection: Connection, name: str, day: str, new_key: Callable[[], int]) -> None:
+    """One row for all of a day that are alike in everything but their time."""
+    table, (key, time) = _FOLDED[name], _TIMES[name]
+    of_day = (table.c[time] >= day, table.c[time] < f"{day}999999")
+    alike = [column for column in table.c if column.name not in (key, time, "number")]
+    statement = select(*alike, _sum(table.c.number).label("number")).where(*of_day).group_by(*alike)
+    rows = [dict(row) | {key: new_key(), time: f"{day}000000"} for row in connection.execute(statement).mappings()]
+    connection.execute(delete(table).where(*of_day))
+    connection.execute(insert(table), rows)
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from access_policy.caller import Caller, PurposeOfUse
-from dmp import accesses, people, rights
+from dmp import accesses, life, people, rights
 from dmp.actor import OPERATOR
 from dmp.record import Act, Representative
 from dmp.sql import events, records, usage
@@ -68,6 +68,14 @@ def test_s51_holder_and_treating_doctor_are_told_of_an_emergency_access(desk: De
     assert acts(desk)[-1] is Act.BREAK_GLASS
 
 
+def test_the_reason_of_a_broken_glass_is_in_the_journal(desk: Desk) -> None:
+    read(desk, replace(in_emergency(), reason="coma"))
+    with desk.units.read() as connection:
+        record = records.find(connection, PATIENT)
+        assert record is not None
+        assert events.all_of(connection, record.key)[-1].details["reason"] == "coma"
+
+
 def test_a_session_is_told_once_and_another_again(desk: Desk) -> None:
     for assertion in ("_1", "_1", "_2"):
         read(desk, in_emergency(assertion))
@@ -88,6 +96,20 @@ def test_the_representatives_of_a_minor_are_told(desk: Desk) -> None:
 def test_a_search_in_an_emergency_is_told_too(desk: Desk) -> None:
     desk.units.write(lambda unit: accesses.note_search(desk.dmp, unit, PATIENT, in_emergency(), now=NOW))
     assert len(notices(desk.units)) == 1
+
+
+@pytest.mark.parametrize("purpose", [PurposeOfUse.BREAK_GLASS, PurposeOfUse.REGULATION])
+@pytest.mark.parametrize("case", ["opposed", "blocked", "closed"])
+def test_an_attempt_that_shows_nothing_is_no_access(desk: Desk, purpose: PurposeOfUse, case: str) -> None:
+    if case == "opposed":
+        desk.act(rights.set_wishes, PATIENT, {"opposes_break_glass": True, "opposes_regulation": True})
+    elif case == "blocked":
+        desk.act(rights.block, PATIENT, whom())
+    else:
+        desk.act(life.close, PATIENT)
+    desk.units.write(lambda unit: accesses.note_search(desk.dmp, unit, PATIENT, in_emergency(purpose=purpose), now=NOW))
+    assert notices(desk.units) == []
+    assert Act.BREAK_GLASS not in acts(desk)
 
 
 def test_a_normal_reading_is_not_told(desk: Desk) -> None:

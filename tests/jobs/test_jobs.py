@@ -22,9 +22,11 @@ from dmp.people import add_representative
 from dmp.record import Record, Representative
 from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import records
+from dmp.statistics import Period, figures
 from jobs.dated_work import Ran
 from registry.criteria import Criteria
 from registry.hidden_documents import newest_version
+from storage.unit_of_work import UnitOfWork
 from tests.builders import PATIENT, a_submission, an_entry
 from tests.dmp.people import DOCTOR, an_ins, an_opening, notices, whom
 from tests.portable_media.holdings import submit
@@ -71,7 +73,7 @@ def done(actors: Actors, now: str) -> dict[str, int]:
     """What each job did, where it did something; nothing was left."""
     ran = run(actors, now)
     assert [one for one in ran.values() if one.left] == []
-    return {name: one.done for name, one in ran.items() if one.done}
+    return {name: one.done for name, one in ran.items() if one.done and name != "folded counters"}
 
 
 def state(actors: Actors, patient: str = INS) -> RecordState:
@@ -287,3 +289,34 @@ def test_a_document_is_told_to_the_holder_unless_it_is_the_holders_own(actors: A
         type_code=replace(own, code="DOCPAT01", coding_scheme="1.2.250.1.213.1.1.4.12", display_name="Document"),
     )
     assert [one["notice"] for one in notices(actors.units)] == ["document added"]
+
+
+# --- counters ----------------------------------------------------------------------------------
+
+
+def test_folding_makes_counters_small_and_changes_no_number(actors: Actors, clock: Path) -> None:
+    for number in range(2, 6):
+        open_one(actors, an_ins(number))
+    open_one(actors)
+    for day in ("20260310100000", "20260310230000", "20260311000000"):
+        clock.write_text(day)
+        add_document(actors)
+
+    def counted() -> tuple[Any, int]:
+        with actors.units.read() as connection:
+            found = figures(
+                UnitOfWork(connection=connection), Period(since="20260101", until="20270101"), detailed=True
+            )
+            tables = ("document_fed", "record_creation")
+            rows = sum(connection.exec_driver_sql(f"SELECT count(*) FROM {one}").scalar_one() for one in tables)
+        return found, rows
+
+    before, rows = counted()
+    assert rows == 8
+    assert run(actors, "20260311120000")["folded counters"].done == 2
+    assert counted() == (before, 3)
+    assert run(actors, "20260312000000")["folded counters"].done == 1
+    assert run(actors, "20260312000000")["folded counters"].done == 0
+    assert counted() == (before, 3)
+    open_one(actors, an_ins(7))
+    assert sum(one.number for one in counted()[0] if one.requirement == "S07") == 6
