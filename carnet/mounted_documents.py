@@ -6,7 +6,7 @@ from carnet.document_stores import open_store
 from carnet.domains import repository_unique_id
 from carnet.settings import Settings, SettingsError
 from repository import index
-from repository.blob_store import BlobStore, DamagedBlob, StoreUnavailable
+from repository.blob_store import DamagedBlob
 from repository.filesystem_store import FilesystemStore
 from storage.unit_of_work import Units
 
@@ -16,7 +16,7 @@ _MOST_LEFT_BEHIND = 100
 
 def check_documents(settings: Settings, units: Units) -> None:
     """Raises SettingsError for a folder that is another repository's, or that lacks the documents of the database, and
-    for a new database beside a store, folder or bucket, that is in use.
+    for a new database beside a folder that is in use.
 
     A folder is marked when it is first used. One without mark passes when there are no documents yet, when some of
     those that there are lie in it, or when the former store that they are moved from passes.
@@ -26,7 +26,7 @@ def check_documents(settings: Settings, units: Units) -> None:
         store = open_store(settings, url)
         if isinstance(store, FilesystemStore):
             _check(store, units, repository_unique_id(settings), may_be_new=len(urls) > 1 and url == urls[-1])
-        _check_database(store, url, units)
+            _check_database(store, units)
 
 
 def _check(store: FilesystemStore, units: Units, repository_id: str, *, may_be_new: bool) -> None:
@@ -43,23 +43,19 @@ def _check(store: FilesystemStore, units: Units, repository_id: str, *, may_be_n
         store.mark(repository_id)
 
 
-def _check_database(store: BlobStore, url: str, units: Units) -> None:
-    """Crashes before the first commit may leave some blobs without document, never so many."""
+def _check_database(store: FilesystemStore, units: Units) -> None:
+    """Crashes before the first commit may leave some blobs without document, never so many.
+
+    A bucket is not asked: this runs before the server forks, and the client of the object store has threads that do not
+    come along.
+    """
     with units.read() as connection:
         is_new = index.is_new(connection)
-    if is_new and _holds_many(store):
+    if is_new and sum(1 for _ in islice(store.blobs(), _MOST_LEFT_BEHIND + 1)) > _MOST_LEFT_BEHIND:
         raise SettingsError(
-            f"the database is new and {url} holds documents already: is the folder of the database mounted? "
+            f"the database is new and {store.root} holds documents already: is the folder of the database mounted? "
             "(carnet restore brings a backup back)"
         )
-
-
-def _holds_many(store: BlobStore) -> bool:
-    """No where it cannot be told now: a store that is away keeps no server from starting."""
-    try:
-        return sum(1 for _ in islice(store.blobs(), _MOST_LEFT_BEHIND + 1)) > _MOST_LEFT_BEHIND
-    except StoreUnavailable:
-        return False
 
 
 def _fits(store: FilesystemStore, units: Units) -> bool:

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from carnet.document_stores import open_store
 from carnet.mounted_documents import check_documents
 from carnet.settings import Settings, SettingsError
 from carnet.wiring import open_units
-from repository.blob_store import BlobStore
 from repository.filesystem_store import FilesystemStore
 from tests import servers
-from tests.blob_stores import BUCKET, object_store
 from tests.repository.holdings import hold
 
 CONTENT = b"<ClinicalDocument/>"
@@ -91,7 +88,7 @@ def test_documents_that_are_moved_lie_in_the_former_folder(tmp_path: Path) -> No
         check(moving)
 
 
-def kept(store: BlobStore, number: int) -> None:
+def kept(store: FilesystemStore, number: int) -> None:
     for one in range(number):
         with store.receive() as blob:
             blob.write(str(one).encode())
@@ -113,15 +110,6 @@ def test_what_crashes_left_behind_keeps_no_new_server_from_starting(tmp_path: Pa
     settings = settings_for(tmp_path)
     kept(FilesystemStore(tmp_path / "documents"), 100)
     check(settings)
-
-
-def test_a_new_database_beside_a_bucket_in_use_is_refused(tmp_path: Path) -> None:
-    with object_store() as endpoint:
-        settings = servers.settings_for(tmp_path, documents=f"s3://{BUCKET}/prod", s3_endpoint=endpoint)
-        check(settings)
-        kept(open_store(settings, settings.documents), 101)
-        with pytest.raises(SettingsError, match=f"s3://{BUCKET}/prod holds documents already"):
-            check(settings)
 
 
 def test_the_server_says_so_in_one_sentence(tmp_path: Path) -> None:
