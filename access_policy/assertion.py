@@ -19,10 +19,11 @@ _HL7 = "urn:hl7-org:v3"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameId:
-    """NameID or Issuer: text and Format."""
+    """NameID or Issuer: text, Format, and the SPProvidedID that a service gave the subject."""
 
     text: str
     format: str = ""
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ def _name_id(element: etree._Element) -> NameId:
     text = _text(element)
     if not text:
         raise Refused(Reason.ASSERTION, f"{etree.QName(element).localname} is empty")
-    return NameId(text=text, format=element.get("Format", ""))
+    return NameId(text=text, format=element.get("Format", ""), alias=element.get("SPProvidedID", ""))
 
 
 def _text(element: etree._Element) -> str:

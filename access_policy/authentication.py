@@ -188,6 +188,7 @@ def _proof(
         version=version_of(assertion) if kind is Kind.VIHF else "",
         assertion_id=assertion.id,
         issuer=assertion.issuer.text,
+        alias=assertion.subject.alias,
         expires=expires,
         client=client.fingerprint(hashes.SHA256()).hex(),
         signer=signer.fingerprint(hashes.SHA256()).hex(),

@@ -50,12 +50,16 @@ class Software:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What proved the caller: for the audit record. Fingerprints are SHA-256, hexadecimal."""
+    """What proved the caller: for the audit record. Fingerprints are SHA-256, hexadecimal.
+
+    `alias` is the SPProvidedID of the subject. ITI TF-2: 3.40.4.2
+    """
 
     kind: Kind
     version: str = ""
     assertion_id: str
     issuer: str
+    alias: str = ""
     expires: datetime
     client: str
     signer: str

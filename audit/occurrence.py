@@ -32,7 +32,8 @@ class Node:
 class Occurrence:
     """One event of the table, about one patient at most. `patient` in CX form; `description` holds no patient data.
 
-    `action` where the row leaves it to the message. `also` is a further EventTypeCode, by event name.
+    `action` where the row leaves it to the message. `also` is a further EventTypeCode, by event name. `claimed`: user
+    user and issuer of an assertion that was refused.
     """
 
     event: str
@@ -43,6 +44,7 @@ class Occurrence:
     patient_details: tuple[Detail, ...] = ()
     objects: tuple[ParticipantObject, ...] = ()
     also: str = ""
+    claimed: tuple[str, str] = ("", "")
 
 
 def record_of(occurrence: Occurrence, caller: Caller, node: Node, now: datetime) -> Record:
@@ -59,7 +61,7 @@ def record_of(occurrence: Occurrence, caller: Caller, node: Node, now: datetime)
         type_codes=(event.type_code, *also),
         description=occurrence.description,
         purposes=tuple(_coded(one) for one in caller.purposes),
-        participants=tuple(_participants(event, caller, node)),
+        participants=(*_participants(event, caller, node), *_not_verified(*occurrence.claimed)),
         source=node.source,
         objects=(*patient, *occurrence.objects),
     )
@@ -128,17 +130,18 @@ def _human(caller: Caller) -> list[Participant]:
     return [
         Participant(
             user_id=caller.name,
-            user_name=f"<{caller.name}@{caller.credentials.issuer}>",
+            user_name=f"{caller.credentials.alias}<{caller.name}@{caller.credentials.issuer}>",
             is_requestor=True,
             roles=tuple(_coded(one) for one in caller.roles),
         )
     ]
 
 
-def not_verified(record: Record, user: str, issuer: str) -> Record:
-    """The record with the subject of an assertion that was refused, marked as such."""
-    human = Participant(user_id=user, user_name=f"<{user}@{issuer}>", is_requestor=True, roles=(NOT_VERIFIED,))
-    return replace(record, participants=(*record.participants, human))
+def _not_verified(user: str, issuer: str) -> list[Participant]:
+    """The subject of an assertion that was refused, marked as such."""
+    if not user:
+        return []
+    return [Participant(user_id=user, user_name=f"<{user}@{issuer}>", is_requestor=True, roles=(NOT_VERIFIED,))]
 
 
 def _coded(code: Code) -> Coded:

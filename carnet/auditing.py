@@ -16,6 +16,7 @@ from audit.record import Outcome, ParticipantObject
 from audit.recorder import NO_RECORDER, AuditTrail, Recorder
 from carnet.audited_answers import Ended, read_answer
 from carnet.audited_requests import PatientsOf, occurrences_of
+from carnet.claims import Claim
 from carnet.record_wiring import Accesses
 from fhir_facade.operation_outcome import FhirProblem
 from soap.faults import HttpRefusal, SoapFault
@@ -92,13 +93,19 @@ class Auditor:
         except StorageFailed:
             structlog.get_logger().error("audit record not kept", transaction=transaction_of(operation))
 
-    def refused(self, refused: Refused, peer: Peer) -> None:
+    def refused(self, refused: Refused, peer: Peer, claim: Claim) -> None:
         """An assertion that is not taken: which check, and what was found, stand here alone. ITI TF-2: 3.40.4.1.3
 
         Raises StorageFailed.
         """
         structlog.get_logger().warning("caller refused", check=refused.reason.name, answer=str(refused.reason.subcode))
-        refusal = Occurrence(event="assertion refused", outcome=Outcome.SERIOUS, description=str(refused))
+        refusal = Occurrence(
+            event="assertion refused",
+            outcome=Outcome.SERIOUS,
+            description=str(refused),
+            also=claim.transaction,
+            claimed=(claim.user, claim.issuer),
+        )
         self.told(refusal, Caller(name="", peer=peer))
 
     def told(self, occurrence: Occurrence, caller: Caller) -> None:

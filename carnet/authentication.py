@@ -19,6 +19,7 @@ from access_policy.security_header import WSSE
 from access_policy.trust import Trust
 from access_policy.vihf import VihfRules
 from access_policy.vihf_attributes import VERSIONS, Expected
+from carnet.claims import Claim, claim_of
 from carnet.domains import INS_AUTHORITIES, wire_name
 from carnet.settings import Settings, SettingsError
 from carnet.trust_folder import read_providers
@@ -39,7 +40,7 @@ CallerOfRequest = Callable[[WSGIEnvironment], Caller]
 # The caller of a message from a client; raises SoapFault.
 CallerOfMessage = Callable[[WSGIEnvironment, etree._Element], Caller]
 # Told of every refusal, and who was at the other end of the connection: for the audit record.
-OnRefusal = Callable[[Refused, Peer], None]
+OnRefusal = Callable[[Refused, Peer, Claim], None]
 
 
 class LiveAuthenticator:
@@ -94,7 +95,7 @@ def proved_caller(
         try:
             return replace(authenticator.caller(envelope, peer), peer=peer_of(environ, peer))
         except Refused as refused:
-            on_refusal(refused, peer_of(environ, peer))
+            on_refusal(refused, peer_of(environ, peer), claim_of(envelope))
             time.sleep(max(0.0, began + _REFUSAL_SECONDS - time.monotonic()))
             raise fault_of(refused, tells_certificate=tells_certificate) from None
 

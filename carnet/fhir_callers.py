@@ -15,6 +15,7 @@ from access_policy.caller import Caller
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import WSSE
 from carnet.authentication import CallerOfRequest, LiveAuthenticator, OnRefusal, PeerCertificate, peer_of
+from carnet.claims import Claim, claim_of
 from fhir_facade.operation_outcome import FhirProblem
 from xds.xml import BadXml, parse
 
@@ -29,15 +30,21 @@ def proved_fhir_caller(
     """Asks every request for its token; the sender of a refused one reads one constant text."""
 
     def caller_of(environ: WSGIEnvironment) -> Caller:
-        peer = peer_certificate(environ)
+        peer, claim = peer_certificate(environ), Claim(transaction=asked_for(environ))
         try:
-            caller = authenticator.caller(as_message(environ.get("HTTP_AUTHORIZATION", "")), peer)
-            return replace(caller, peer=peer_of(environ, peer))
+            message = as_message(environ.get("HTTP_AUTHORIZATION", ""))
+            claim = claim_of(message, claim.transaction)
+            return replace(authenticator.caller(message, peer), peer=peer_of(environ, peer))
         except Refused as refused:
-            on_refusal(refused, peer_of(environ, peer))
+            on_refusal(refused, peer_of(environ, peer), claim)
             raise refused_token() from None
 
     return caller_of
+
+
+def asked_for(environ: WSGIEnvironment) -> str:
+    """The transaction of a request that reads."""
+    return "ITI-68" if environ["PATH_INFO"].startswith("/fhir/Binary/") else "ITI-67"
 
 
 def refused_token() -> FhirProblem:

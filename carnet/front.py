@@ -1,11 +1,10 @@
 """What the HTTP server needs before it reads a request: limits, TLS, and the port of the health checks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from carnet.address import address_of
-from carnet.handshake import log_failed_handshake
 from carnet.http_limits import HttpLimits
+from carnet.refused_handshakes import RefusedHandshakes
 from carnet.reloading import Reloading
 from carnet.settings import Settings, SettingsError, is_loopback
 from carnet.tls import ServerTls, watched_tls
@@ -19,7 +18,7 @@ class Front:
     tls: Reloading[ServerTls] | None
     scheme: str
     health: tuple[str, int] | None
-    on_failed_handshake: Callable[[str, str], None]
+    refused_handshakes: RefusedHandshakes = field(default_factory=RefusedHandshakes)
 
     def is_health(self, server: object) -> bool:
         """Whether a listener, by its address, is the one for health checks."""
@@ -33,7 +32,6 @@ def open_front(settings: Settings) -> Front:
         tls=watched_tls(settings) if settings.has_tls else None,
         scheme=settings.public_url.partition(":")[0],
         health=_health(settings),
-        on_failed_handshake=log_failed_handshake,
     )
 
 

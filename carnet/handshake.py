@@ -3,8 +3,6 @@
 import selectors
 import ssl
 
-import structlog
-
 from carnet.http_connection import Connection
 from carnet.tls import ServerTls
 
@@ -25,8 +23,3 @@ def shake(connection: Connection, tls: ServerTls) -> int:
     tls.check_client(certificate)
     connection.certificate = certificate
     return 0
-
-
-def log_failed_handshake(reason: str, address: str) -> None:
-    """One line for each."""
-    structlog.get_logger().warning("handshake refused", reason=reason, address=address)

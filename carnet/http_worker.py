@@ -32,7 +32,7 @@ from carnet.failures import log_unexpected
 from carnet.handshake import shake
 from carnet.http_connection import Connection, Head, Phase
 from carnet.http_limits import Turns
-from carnet.tls import reason_of
+from carnet.tls import is_refusal, reason_of
 
 _HANDSHAKES, _ACCEPTED_AT_ONCE, _TICK_SECONDS = 2, 64, 0.25
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
@@ -219,7 +219,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
     def _tell_failed(self, reason: str, connection: Connection, problem: BaseException | None = None) -> None:
         if problem is not None and not isinstance(problem, OSError | Refused):
             log_unexpected(problem)
-        self.front.on_failed_handshake(reason, connection.address)
+        self.front.refused_handshakes(reason, connection.address, is_refusal=is_refusal(problem))
 
     # Heads and requests
 

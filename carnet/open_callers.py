@@ -15,8 +15,9 @@ from access_policy.refusals import Reason, Refused
 from access_policy.security_header import SAML, WSSE
 from access_policy.vihf import told_caller
 from carnet.authentication import CallerOfMessage, CallerOfRequest, OnRefusal, fault_of, read_vihf_rules
+from carnet.claims import Claim, claim_of
 from carnet.domains import wire_name
-from carnet.fhir_callers import as_message, refused_token
+from carnet.fhir_callers import as_message, asked_for, refused_token
 from carnet.settings import Settings
 from soap.wire import DMP
 
@@ -42,17 +43,20 @@ def open_callers(settings: Settings, on_refusal: OnRefusal) -> tuple[CallerOfMes
         try:
             return told(environ, envelope)
         except Refused as refused:
-            on_refusal(refused, _peer(environ))
+            on_refusal(refused, _peer(environ), claim_of(envelope))
             raise fault_of(refused, tells_certificate=tells_certificate) from None
 
     def of_request(environ: WSGIEnvironment) -> Caller:
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         if not authorization.lower().startswith("bearer "):
             return _open(environ)
+        claim = Claim(transaction=asked_for(environ))
         try:
-            return told(environ, as_message(authorization))
+            message = as_message(authorization)
+            claim = claim_of(message, claim.transaction)
+            return told(environ, message)
         except Refused as refused:
-            on_refusal(refused, _peer(environ))
+            on_refusal(refused, _peer(environ), claim)
             raise refused_token() from None
 
     return of_message, of_request

@@ -24,6 +24,7 @@ from carnet.front import Front, open_front
 from carnet.http_limits import RequestRates
 from carnet.http_worker import HttpWorker
 from carnet.mllp_door import Attendant, MllpPort, open_port
+from carnet.refused_handshakes import RefusedHandshakes
 from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.settings import Settings, check_security
 from carnet.wiring import Actors, open_actors, open_units
@@ -94,8 +95,14 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         feed, registry = self._feed, actors.registry
         attendant = None if feed is None or registry is None else Attendant(feed, registry, actors.auditor)
         audit = started_audit(self._settings, actors.units, actors.auditor.trail)
+        self.front.refused_handshakes.record_in(actors.auditor)
         app.extensions["carnet"] = _Opened(
-            actors, attendant, started_scrubber(actors), audit, started_scheduler(actors)
+            actors=actors,
+            attendant=attendant,
+            scrubber=started_scrubber(actors),
+            audit=audit,
+            scheduler=started_scheduler(actors),
+            refused_handshakes=self.front.refused_handshakes,
         )
         if attendant is not None:
             attendant.start()
@@ -181,6 +188,7 @@ class _Opened:
     scrubber: Scrubber | None
     audit: RunningAudit | None
     scheduler: Scheduler | None
+    refused_handshakes: RefusedHandshakes
 
     def close(self) -> None:
         """Finish what was accepted, the feed first: it writes to the database."""
@@ -190,6 +198,7 @@ class _Opened:
             self.scrubber.stop()
         if self.scheduler is not None:
             self.scheduler.stop()
+        self.refused_handshakes.stop()
         if self.audit is not None:
             self.audit.stop()
         self.actors.units.close()

@@ -141,6 +141,11 @@ class _ServerNames:
         return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
 
+def is_refusal(problem: BaseException | None) -> bool:
+    """Whether a handshake ended for what the client is or offers, not because it went away or was slow."""
+    return isinstance(problem, ssl.SSLError | Refused) and not isinstance(problem, ssl.SSLEOFError)
+
+
 def reason_of(problem: BaseException) -> str:
     """Why a handshake failed, in words that come from OpenSSL or from our checks, never from the peer."""
     if isinstance(problem, Refused):

@@ -14,6 +14,7 @@ from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import get_input_stream
 
 from access_policy.permission import permits
+from carnet.actions import ACTIONS
 from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
 from carnet.authentication import CallerOfMessage
 from carnet.domains import wire_name
@@ -97,19 +98,19 @@ def registry_operations(registry: Registry, auditor: Auditor) -> tuple[Operation
 
     submit, ask = f"{{{LCM}}}SubmitObjectsRequest", f"{{{QUERY}}}AdhocQueryRequest"
     return (
-        operation("ITI-18", "urn:ihe:iti:2007:RegistryStoredQuery", ask, iti18.soap, failure=_query_failure),
-        operation("ITI-42", "urn:ihe:iti:2007:RegisterDocumentSet-b", submit, iti42.soap),
-        operation("ITI-51", "urn:ihe:iti:2009:MultiPatientStoredQuery", ask, iti51.soap, failure=_query_failure),
-        operation("ITI-57", "urn:ihe:iti:2010:UpdateDocumentSet", submit, iti57.soap),
+        operation("ITI-18", ACTIONS["ITI-18"], ask, iti18.soap, failure=_query_failure),
+        operation("ITI-42", ACTIONS["ITI-42"], submit, iti42.soap),
+        operation("ITI-51", ACTIONS["ITI-51"], ask, iti51.soap, failure=_query_failure),
+        operation("ITI-57", ACTIONS["ITI-57"], submit, iti57.soap),
         operation(
             "ITI-61",
-            "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry",
+            ACTIONS["ITI-61"],
             submit,
             iti61.soap,
             response_action="urn:ihe:iti:2010:RegisterOnDemandDocumentResponse",
         ),
-        operation("ITI-62", "urn:ihe:iti:2010:DeleteDocumentSet", f"{{{LCM}}}RemoveObjectsRequest", iti62.soap),
-        operation("ITI-92", "urn:ihe:iti:2018:RestrictedUpdateDocumentSet", submit, iti92.soap),
+        operation("ITI-62", ACTIONS["ITI-62"], f"{{{LCM}}}RemoveObjectsRequest", iti62.soap),
+        operation("ITI-92", ACTIONS["ITI-92"], submit, iti92.soap),
     )
 
 
@@ -157,13 +158,13 @@ def repository_operations(repository: Repository, auditor: Auditor) -> tuple[Ope
         _provide_and_register(auditor, repository),
         operation(
             "ITI-43",
-            "urn:ihe:iti:2007:RetrieveDocumentSet",
+            ACTIONS["ITI-43"],
             f"{{{XDS_B}}}RetrieveDocumentSetRequest",
             retrieve,
             mtom=True,
             failure=_retrieve_failure,
         ),
-        operation("ITI-86", "urn:ihe:iti:2017:RemoveDocuments", f"{{{RMD}}}RemoveDocumentsRequest", remove),
+        operation("ITI-86", ACTIONS["ITI-86"], f"{{{RMD}}}RemoveDocumentsRequest", remove),
     )
 
 
@@ -176,7 +177,7 @@ def _provide_and_register(auditor: Auditor, repository: Repository) -> Operation
     return _operation(
         auditor,
         "ITI-41",
-        "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b",
+        ACTIONS["ITI-41"],
         f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest",
         provide,
         mtom=True,

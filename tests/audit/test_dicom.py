@@ -1,6 +1,7 @@
 """AuditMessages: valid and complete whatever they are made of."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from access_policy.caller import Caller, Peer
 from audit.dicom import ORIGINAL, read_message, write_message
 from audit.events import EVENTS
 from audit.objects import a_document, a_query, a_submission_set
-from audit.occurrence import Occurrence, not_verified, record_of
+from audit.occurrence import Occurrence, record_of
 from audit.record import Action, Coded, Detail, Outcome, Participant, ParticipantObject, Record, Source
 from audit.recorder import caller_of, columns_of, event_of, utc_now
 from tests.audit.happenings import NODE, PROFESSIONAL
@@ -117,10 +118,23 @@ def test_the_human_is_named_as_xua_says_with_every_role_and_purpose() -> None:
     assert b'UserName="&lt;801234567890@urn:example:sts&gt;"' in message
 
 
+def test_the_alias_of_the_subject_stands_before_it() -> None:
+    """ITI TF-2: 3.40.4.2: JD<John.Doe@example.com>"""
+    known = replace(PROFESSIONAL, credentials=replace(PROFESSIONAL.credentials, alias="JD"))
+    human = record_of(Occurrence(event="ITI-18"), known, NODE, utc_now()).participants[-1]
+    assert human.user_name == "JD<801234567890@urn:example:sts>"
+
+
 def test_the_subject_of_a_refused_assertion_is_marked_as_not_verified() -> None:
-    refusal = Occurrence(event="assertion refused", outcome=Outcome.SERIOUS, description="signature", also="ITI-18")
+    refusal = Occurrence(
+        event="assertion refused",
+        outcome=Outcome.SERIOUS,
+        description="signature",
+        also="ITI-18",
+        claimed=("8011", "urn:sts"),
+    )
     peer = Caller(name="", peer=Peer(address="192.0.2.1", certificate="CN=x"))
-    found = not_verified(record_of(refusal, peer, NODE, utc_now()), "8011", "urn:sts")
+    found = record_of(refusal, peer, NODE, utc_now())
     assert (found.event_id.code, [one.code for one in found.type_codes]) == ("110114", ["110122", "ITI-18"])
     assert [role.code for role in found.participants[-1].roles] == ["not-verified"]
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +18,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from audit.dicom import read_message
+from audit.record import Record
 from carnet.command_line import main
 from carnet.pki import Credential, Use, issue_server, make_igc, revocation_list
 from carnet.pki_folder import revoke, write_credentials
-from carnet.tls import read_tls
+from carnet.tls import SUITES, read_tls
 from tests import messages, mutual_tls, servers, sts
+from tests.audit_store import rows_of
 from tests.mutual_tls import LIVE, NOW, Pki, a_query, answer_to, octets_for, request, secured
 from tests.servers import Server
 
@@ -220,6 +224,32 @@ def test_t01_without_a_certificate_not_an_octet(server: Server, pki: Pki, versio
     assert "handshake refused" in server.log_with("peer did not return a certificate")
 
 
+def test_t01_refused_handshakes_are_on_record_once_and_counted(pki: Pki, tmp_path: Path) -> None:
+    """One record at once, one more at the end with how often; a connection that merely goes away has none."""
+    with mutual_tls.started(pki, tmp_path / "data") as server:
+        strange = Credential(certificate=sts.other_igc().root.certificate, key=sts.other_igc().root.key)
+        context = pki.context(pki.written(strange))
+        for _ in range(5):
+            assert answer_to(server, context) == b""
+        mutual_tls.connected(server).close()
+        mutual_tls.eventually(lambda: len(refused_nodes(server)) == 1)
+    first, last = refused_nodes(server)
+    assert (first.event_id.code, [one.code for one in first.type_codes], int(first.outcome)) == (
+        "110113",
+        ["110126"],
+        8,
+    )
+    assert last.description == f"{first.description}; 4 more times"
+    assert [(one.network, one.roles[0].code) for one in first.participants if one.roles] == [("127.0.0.1", "110182")]
+
+
+def refused_nodes(server: Server) -> list[Record]:
+    records = [
+        read_message(one.message) for one in rows_of(server.settings.database_url) if one.event == "node refused"
+    ]
+    return [one for one in records if "handshake in time" not in one.description]
+
+
 def openssl(server: Server, pki: Pki, *options: str, typed: bytes = b"") -> str:
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.settings.port}", "-cert", str(pki.client)]
     command += ["-key", str(pki.client), "-CAfile", str(pki.trust / "root.pem"), *options]
@@ -231,6 +261,23 @@ def openssl(server: Server, pki: Pki, *options: str, typed: bytes = b"") -> str:
 def test_t02_older_protocols_are_refused(server: Server, pki: Pki, version: str) -> None:
     told = openssl(server, pki, version, "-cipher", "ALL:@SECLEVEL=0", "-servername", "localhost")
     assert "alert protocol version" in told, told
+
+
+def test_t02_a_scan_finds_the_suites_of_the_dmp_and_no_others(server: Server, pki: Pki) -> None:
+    """Every suite that OpenSSL has is offered alone, weak ones too; what the server takes is what the page says."""
+    listed = subprocess.run(["openssl", "ciphers", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], capture_output=True, check=True)
+    suites = {one for one in listed.stdout.decode().strip().split(":") if not one.startswith("TLS_")}
+    assert len(suites) > 50
+    with ThreadPoolExecutor(4) as pool:
+        taken = set(pool.map(lambda suite: taken_of(server, pki, suite), suites)) - {""}
+    assert taken == set(SUITES)
+    assert "TLS_AES_256_GCM_SHA384" in openssl(server, pki, "-tls1_3", "-servername", "localhost")
+
+
+def taken_of(server: Server, pki: Pki, suite: str) -> str:
+    """The suite, when a handshake by it alone comes to its end; else nothing."""
+    told = openssl(server, pki, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0", "-servername", "localhost")
+    return suite if f"Cipher is {suite}\n" in told else ""
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,13 @@ def test_a_refused_assertion_is_on_record_once_with_the_check_that_failed(world:
         found = (record.event_id.code, record.type_codes[0].code, int(record.outcome))
         assert (name, found) == (name, ("110114", "110122", 8))
         assert record.description
+        assert [one.code for one in record.type_codes] == ["110122", "ITI-18"]
+        claimed = [one for one in record.participants if [role.code for role in one.roles] == ["not-verified"]]
+        assert [one.user_id for one in claimed] == ([] if assertion is None else [name_of(assertion)])
+
+
+def name_of(assertion: etree._Element) -> str:
+    return str(assertion.findtext(f"{{{SAML}}}Subject/{{{SAML}}}NameID"))
 
 
 @pytest.mark.parametrize("mode", [AuthenticationMode.INDIRECT, AuthenticationMode.AIR])
