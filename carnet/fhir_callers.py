@@ -30,7 +30,7 @@ def proved_fhir_caller(
     """Asks every request for its token; the sender of a refused one reads one constant text."""
 
     def caller_of(environ: WSGIEnvironment) -> Caller:
-        peer, claim = peer_certificate(environ), Claim(transaction=asked_transaction(environ))
+        peer, claim = peer_certificate(environ), Claim(transaction=asked_for(environ))
         try:
             message = as_message(environ.get("HTTP_AUTHORIZATION", ""))
             claim = claim_of(message, claim.transaction)
@@ -47,7 +47,7 @@ def refused_token() -> FhirProblem:
     return FhirProblem(401, "login", _CONSTANT)
 
 
-def asked_transaction(environ: WSGIEnvironment) -> str:
+def asked_for(environ: WSGIEnvironment) -> str:
     """What a request under /fhir asks for, before anybody knows whether it may."""
     return "ITI-68" if environ["PATH_INFO"].startswith("/fhir/Binary/") else "ITI-67"
 

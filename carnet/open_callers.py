@@ -17,7 +17,7 @@ from access_policy.vihf import told_caller
 from carnet.authentication import CallerOfMessage, CallerOfRequest, OnRefusal, fault_of, read_vihf_rules
 from carnet.claims import Claim, claim_of
 from carnet.domains import wire_name
-from carnet.fhir_callers import as_message, asked_transaction, refused_token
+from carnet.fhir_callers import as_message, asked_for, refused_token
 from carnet.settings import Settings
 from soap.wire import DMP
 
@@ -50,10 +50,13 @@ def open_callers(settings: Settings, on_refusal: OnRefusal) -> tuple[CallerOfMes
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         if not authorization.lower().startswith("bearer "):
             return _open(environ)
+        claim = Claim(transaction=asked_for(environ))
         try:
-            return told(environ, as_message(authorization))
+            message = as_message(authorization)
+            claim = claim_of(message, claim.transaction)
+            return told(environ, message)
         except Refused as refused:
-            on_refusal(refused, _peer(environ), Claim(transaction=asked_transaction(environ)))
+            on_refusal(refused, _peer(environ), claim)
             raise refused_token() from None
 
     return of_message, of_request

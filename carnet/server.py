@@ -96,10 +96,14 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         attendant = None if feed is None or registry is None else Attendant(feed, registry, actors.auditor)
         audit = started_audit(self._settings, actors.units, actors.auditor.trail)
         self.front.refused_handshakes.record_in(actors.auditor)
-        opened = _Opened(
-            actors, attendant, started_scrubber(actors), audit, started_scheduler(actors), self.front.refused_handshakes
+        app.extensions["carnet"] = _Opened(
+            actors=actors,
+            attendant=attendant,
+            scrubber=started_scrubber(actors),
+            audit=audit,
+            scheduler=started_scheduler(actors),
+            refused_handshakes=self.front.refused_handshakes,
         )
-        app.extensions["carnet"] = opened
         if attendant is not None:
             attendant.start()
         _keep_from_collection()

@@ -16,9 +16,9 @@ import pytest
 from lxml import etree
 
 from access_policy.make_vihf import make_vihf
+from carnet.clock import true_time
 from carnet.media_receivers import LocalReceiver
 from carnet.pki import Use
-from carnet.wiring import now
 from portable_media.archives import ZipMedium
 from portable_media.history import read_history, steps
 from portable_media.importer import import_subsets
@@ -200,7 +200,7 @@ def play_media(target: Target, medium: bytes, count: int) -> None:
             except MediumRefused:
                 continue
             try:
-                import_subsets(opened, steps(subsets(opened), read_history(opened)), receiver, now=now)
+                import_subsets(opened, steps(subsets(opened), read_history(opened)), receiver, now=true_time)
             except MediumRefused:
                 continue
             finally:
