@@ -124,15 +124,16 @@ def _peer(caller: Caller, roles: tuple[Coded, ...]) -> list[Participant]:
 
 
 def _human(caller: Caller) -> list[Participant]:
-    """The subject of the assertion. ITI TF-2: 3.40.4.2"""
+    """The subject of the assertion, marked where an open server took it at its word. ITI TF-2: 3.40.4.2"""
     if caller.credentials is None:
         return []
+    mark = () if caller.credentials.signer else (NOT_VERIFIED,)
     return [
         Participant(
             user_id=caller.name,
             user_name=f"{caller.credentials.alias}<{caller.name}@{caller.credentials.issuer}>",
             is_requestor=True,
-            roles=tuple(_coded(one) for one in caller.roles),
+            roles=(*mark, *(_coded(one) for one in caller.roles)),
         )
     ]
 

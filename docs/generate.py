@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from access_policy.matrix import Column, Matrix
 from access_policy.refusals import Reason
+from access_policy.tables import published
 from access_policy.vihf_attributes import ATTRIBUTES, VERSIONS
 from carnet.settings import Settings
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
@@ -161,6 +163,26 @@ def refusals() -> str:
     return f"# Refusals of callers and signatures\n\n{_NOTE}\n{_table(head, rows)}"
 
 
+def policy() -> str:
+    """The tables that decide who sees what."""
+    matrix, rights = published().matrix, published().rights
+    text = f"# Matrix and rights of the DMP\n\n{_NOTE}\n## Who reads which type of document\n\n"
+    text += f"Version {matrix.version}. {matrix.source}. The columns in their order:\n\n"
+    text += "".join(f"{number}. `{one.id}`: {one.french}\n" for number, one in enumerate(matrix.columns, start=1))
+    head = ("class", "type", "label", *(str(number) for number in range(1, len(matrix.columns) + 1)))
+    rows = (
+        (one.class_code, f"`{one.code}`", one.display, *(_mark(matrix, column, one.key) for column in matrix.columns))
+        for one in matrix.types
+    )
+    text += f"\n{_table(head, rows)}\n## Who may do what\n\nVersion {rights.version}. {rights.source}.\n\n"
+    cells = ((f"`{key[0]}`", *key[1:], grade) for key, grade in rights.cells.items())
+    return text + _table(("action", "authentication", "actor", "mode", "documents", "decision"), cells)
+
+
+def _mark(matrix: Matrix, column: Column, key: str) -> str:
+    return "x" if matrix.permits(column.id, key, is_imaging=key not in matrix.listed) else ""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "attributes.md": attributes,
     "errors.md": errors,
@@ -171,6 +193,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "stored-queries.md": stored_queries,
     "vihf.md": vihf,
+    "policy.md": policy,
 }
 
 

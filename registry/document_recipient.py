@@ -12,6 +12,7 @@ from typing import TypeVar
 from access_policy.caller import Caller
 from registry import iti42_register_document_set_b as iti42
 from registry.life_cycle import tell
+from registry.permissions import facts_known_to, feed_rules
 from registry.sql import queue
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
@@ -46,7 +47,7 @@ def receive(
     Raises Rejected with every violation found, nothing stored.
     """
     kind = SubmissionKind.RECEIVE if takes_limited else SubmissionKind.PROVIDE
-    submission, warnings = _without_history(registry, unit, reading.submission)
+    submission, warnings = _without_history(registry, unit, reading.submission, caller)
     reading = replace(reading, submission=_of_one_patient(submission) if takes_limited else submission)
     try:
         if takes_limited and _names_no_patient(reading.submission):
@@ -65,13 +66,17 @@ def _as_recipient(error: RegistryError) -> RegistryError:
 
 
 def _without_history(
-    registry: Registry, unit: UnitOfWork, submission: Submission
+    registry: Registry, unit: UnitOfWork, submission: Submission, caller: Caller
 ) -> tuple[Submission, tuple[RegistryError, ...]]:
-    """Leave out associations to objects that are neither in the request nor here, and memberships of those."""
+    """Leave out associations to objects that are neither in the request nor here, and memberships of those.
+
+    What the caller may not know of is not here.
+    """
     own = {thing.entry_uuid for thing in submission.objects}
     ends = {end for one in submission.associations for end in (one.source, one.target)}
     outside = {end for end in ends - own if not is_symbolic(end)}
     facts = registry.stored_facts(unit, patient_is_known=True, entry_uuids=outside, unique_ids=())
+    facts = facts_known_to(registry, unit, facts, submission, caller)
     unknown = outside - facts.objects.keys()
     kept, warnings = list(submission.associations), []
     while lost := [one for one in kept if {one.source, one.target} & unknown]:
@@ -152,11 +157,13 @@ def _queued(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Call
         entry_uuids=ends | {thing.entry_uuid for thing in submission.objects},
         unique_ids=unique_ids,
     )
+    facts = facts_known_to(registry, unit, facts, submission, caller)
     errors = [
         *reading.errors,
         *object_rules(submission, SubmissionKind.RECEIVE, registry.domain, reading.unreadable),
         *reference_rules(submission, registry.domain),
         *state_rules(submission, facts),
+        *feed_rules(registry, unit, submission, caller),
         *_queue_rules(unit, owner),
     ]
     if errors or owner is None or owner.unique_id is None:

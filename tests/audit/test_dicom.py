@@ -11,7 +11,7 @@ from lxml import etree
 
 from access_policy.caller import Caller, Peer, PurposeOfUse
 from audit.dicom import ORIGINAL, read_message, write_message
-from audit.events import EVENTS
+from audit.events import EVENTS, NOT_VERIFIED
 from audit.objects import a_document, a_query, a_submission_set
 from audit.occurrence import Occurrence, record_of
 from audit.record import Action, Coded, Detail, Outcome, Participant, ParticipantObject, Record, Source
@@ -180,6 +180,15 @@ def test_a_message_is_read_as_it_was_written(record: Record) -> None:
     once = read_message(write_message(record))
     assert write_message(once) == write_message(read_message(write_message(once)))
     assert (once.action, once.outcome, len(once.objects)) == (record.action, record.outcome, len(record.objects))
+
+
+def test_a_caller_who_was_taken_at_their_word_is_marked_as_such() -> None:
+    assert PROFESSIONAL.credentials is not None
+    told = replace(PROFESSIONAL, credentials=replace(PROFESSIONAL.credentials, signer=""))
+    for caller, is_marked in ((PROFESSIONAL, False), (told, True)):
+        record = record_of(Occurrence(event="ITI-43", patient=PATIENT.key), caller, NODE, utc_now())
+        [human] = [one for one in record.participants if one.user_name]
+        assert (NOT_VERIFIED in human.roles) == is_marked
 
 
 def test_a_broken_glass_is_marked_with_its_reason_on_the_patient() -> None:

@@ -430,6 +430,22 @@ def test_a_document_that_may_not_be_seen_is_replaced_as_little_as_one_that_is_no
     assert replaced.status == "Success"
 
 
+def test_a_recipient_leaves_out_what_may_not_be_seen_as_it_does_what_is_not_there(server: Server) -> None:
+    world = World(server)
+    entry = world.fed(MASKED)
+    answers = []
+    for target in (entry.entry_uuid, "urn:uuid:00000000-0000-4000-8000-000000000000"):
+        new = an_entry(content=CONTENT, patient_id=world.patient)
+        link = replace(a_replacement(new, target), entry_uuid="Replacement")
+        submission = a_submission(new, patient_id=world.patient, associations=(link,))
+        body = messages.provide_body(submission, {new.entry_uuid: messages.include("d@test")})
+        parts = [("d@test", CONTENT)]
+        answered = world.post("/xds/recipient", body, messages.PROVIDE, world.vihf(STRANGER), parts=parts)
+        answers.append((answered.status, answered.codes, answered.contexts))
+    assert answers[0] == answers[1]
+    assert answers[0][:2] == ("Success", ["PartialReplaceContentNotProcessed"])
+
+
 def test_a_vihf_that_names_no_known_profession_is_refused_and_one_about_somebody_else_finds_nothing(
     server: Server,
 ) -> None:
