@@ -111,7 +111,7 @@ def _findings(layer: Layer, failure: Failure, nodes: Nodes) -> Iterator[Finding]
     """One finding a failure; of a data type, one for each of its rules that is broken."""
     match failure.check.expression:
         case Call(name="datatype", arguments=(Literal(value=str() as datatype),)):
-            for rule in datatype_rules.broken_rules(datatype, failure.element):
+            for rule in datatype_rules.broken_rules(datatype, failure.node, nodes):
                 text = datatype_rules.words(rule)
                 yield _finding(layer, failure, rule, text, wording.attributes(failure.element))
             return
@@ -141,4 +141,4 @@ def _expected(failure: Failure) -> Text:
 
 
 def _found(failure: Failure, nodes: Nodes) -> str:
-    return wording.found(failure.check.expression, failure.element, nodes, _WORDS)
+    return wording.found(failure.check.expression, failure.node, nodes, _WORDS)
