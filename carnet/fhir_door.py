@@ -70,7 +70,9 @@ def fhir_blueprint(
     @door.get("/metadata")
     def metadata() -> flask.Response:
         check_format()
-        return json_answer(capability_statement(base_url=base_url, version=version("carnet"), date=started, served=served))
+        return json_answer(
+            capability_statement(base_url=base_url, version=version("carnet"), date=started, served=served)
+        )
 
     @door.post("/", strict_slashes=False)
     def provide() -> flask.Response:

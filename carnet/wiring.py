@@ -201,7 +201,9 @@ def _repository(settings: Settings, units: Units, reach: _Reach, on_sync_lost: O
         on_demand=reach.on_demand,
         signatures=_signature_rules(settings),
         document_rules=cda_document_rules(
-            agreement=DocumentDemand(settings.cda_agreement), validity=DocumentDemand(settings.cda_validity)
+            agreement=DocumentDemand(settings.cda_agreement),
+            validity=DocumentDemand(settings.cda_validity),
+            is_only_once=settings.domain == "dmp",
         ),
     )
 
