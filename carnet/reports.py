@@ -77,7 +77,7 @@ def with_new_identity(report: Report) -> Report:
     identity = {"id": new_oid(), "setId": new_oid()}
     for name, oid in identity.items():
         for element in document.iterchildren(f"{{{CDA}}}{name}"):
-            element.attrib.pop("extension", None)
+            element.attrib.clear()
             element.set("root", oid)
     content = etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=True)
     entry = replace(report.entry, unique_id=identity["id"], hash=None, size=None)
