@@ -4,6 +4,7 @@ Each of the two is refused, warned of or ignored, by setting. Answers name rules
 a document says of a patient. ITI TF-3: Table 4.2.4.1-2, InvalidDocumentContent.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import islice
@@ -12,10 +13,10 @@ from cda.agreement import disagreements
 from cda.document import Document, UnreadableDocument, read_document
 from cda.document_entry import document_entry
 from cda.findings import Finding, Severity
-from cda.header import read_header
+from cda.header import Header, read_header
 from cda.rule_packs import own_rules_of_layers
 from cda.validate import check
-from repository.document_rules import DocumentRules
+from repository.document_rules import DocumentRules, DocumentVersion, Examined
 from xds.errors import ErrorCode, RegistryError
 from xds.metadata import DocumentEntry
 from xds.vocabulary import Severity as AnswerSeverity
@@ -32,30 +33,45 @@ class Demand(StrEnum):
     IGNORE = "ignore"
 
 
-def cda_document_rules(*, agreement: Demand, validity: Demand) -> DocumentRules:
-    """The rules of a server with these demands. Documents that are no CDA are not looked at."""
+def cda_document_rules(*, agreement: Demand, validity: Demand, is_only_once: bool) -> DocumentRules:
+    """The rules of a server with these demands. Documents that are no CDA are not looked at.
 
-    def rules(entry: DocumentEntry, read: Callable[[], bytes]) -> Iterator[RegistryError]:
-        if entry.mime_type not in _CDA_TYPES or {agreement, validity} == {Demand.IGNORE}:
-            return
+    `is_only_once`: a document id, and a setId with its versionNumber, are those of one document. DMP 10
+    """
+
+    def rules(entry: DocumentEntry, read: Callable[[], bytes]) -> Examined:
+        if entry.mime_type not in _CDA_TYPES or ({agreement, validity} == {Demand.IGNORE} and not is_only_once):
+            return Examined()
         try:
             document = read_document(read())
         except UnreadableDocument:
-            return
+            return Examined()
+        header = read_header(document)
+        findings: list[RegistryError] = []
         if agreement is not Demand.IGNORE:
-            yield from _disagreements(entry, document, _severity(agreement))
+            findings += _disagreements(entry, header, _severity(agreement))
         if validity is not Demand.IGNORE:
-            yield from _violations(entry, document, _severity(validity))
+            findings += _violations(entry, document, _severity(validity))
+        version = _version(header) if is_only_once else None
+        return Examined(findings=tuple(findings), is_only_once=is_only_once, version=version)
 
     return rules
+
+
+def _version(header: Header) -> DocumentVersion | None:
+    """None where the header has no setId, or no versionNumber that a database can hold."""
+    if header.set_id is None or not re.fullmatch(r"[0-9]{1,18}", header.version_number):
+        return None
+    root, extension = header.set_id.root, header.set_id.extension
+    return DocumentVersion(set_id=f"{root}^{extension}" if extension else root, number=int(header.version_number))
 
 
 def _severity(demand: Demand) -> AnswerSeverity:
     return AnswerSeverity.ERROR if demand is Demand.REFUSE else AnswerSeverity.WARNING
 
 
-def _disagreements(entry: DocumentEntry, document: Document, severity: AnswerSeverity) -> Iterator[RegistryError]:
-    derived = document_entry(read_header(document), entry_uuid=entry.entry_uuid).entry
+def _disagreements(entry: DocumentEntry, header: Header, severity: AnswerSeverity) -> Iterator[RegistryError]:
+    derived = document_entry(header, entry_uuid=entry.entry_uuid).entry
     for each in disagreements(entry, derived):
         yield _finding(entry, str(each), severity)
 

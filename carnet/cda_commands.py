@@ -2,25 +2,27 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.progress import track
 
 from carnet.cda_checks import Checked, RulesChoice, cda_files, check_files
+from carnet.cda_oracle import Oracle, OracleNotInstalled
 from carnet.cda_report import html_page, json_value, text_lines
 from carnet.options import json_option
 from cda.clinical_content import read_clinical_content
-from cda.document import read_document
+from cda.document import UnreadableDocument, read_document
 from cda.document_entry import document_entry
 from cda.header import read_header
 from cda.render import render_html
 from xds.metadata_json import to_json
 
+_Each = TypeVar("_Each")
 REFUSED = 1
 _MANY = 16
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -46,6 +48,8 @@ def cda() -> None:
 @click.option("--value-sets", type=_FOLDER, metavar="DIR", help="More value sets for our rules: SVS files (.xml).")
 @click.option("--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True, help="Of the findings.")
 @click.option("--warnings", is_flag=True, help="Print warnings and what could not be evaluated, too.")
+@click.option("--oracle", is_flag=True, help="Run the rules of --rules on Saxon instead of Carnet's engine (slow).")
+@click.option("--compare", is_flag=True, help="Run them on both, and print where they differ; exit code 1 if they do.")
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Processes. [default: one a core for many files]")
 def check(
     files: tuple[Path, ...],
@@ -55,6 +59,8 @@ def check(
     value_sets: Path | None,
     language: str,
     warnings: bool,
+    oracle: bool,
+    compare: bool,
     jobs: int | None,
 ) -> None:
     """Check documents: schema, header, sections and entries, document model, value sets, identifiers, references.
@@ -65,19 +71,27 @@ def check(
     carnet cda check report.xml --warnings
     carnet cda check outbox/ --html report.html --language en
     carnet cda check report.xml --rules testContenuCDA --json
+    carnet cda check report.xml --rules testContenuCDA --compare
     """
     if rules and value_sets:
         raise click.UsageError("--rules brings its own value sets: leave --value-sets out")
     paths = cda_files(files)
     if not paths:
         raise click.UsageError("there is no .xml file in these folders")
-    choice = RulesChoice(pack=rules, value_sets=value_sets)
+    if (oracle or compare) and rules is None:
+        raise click.UsageError("--oracle and --compare need the rules of a published pack: --rules DIR")
+    if rules and compare:
+        sys.exit(_compare(paths, rules))
+    choice = RulesChoice(pack=rules, value_sets=value_sets, is_oracle=oracle)
     results: list[Checked] = []
-    for each in _with_progress(check_files(paths, choice, jobs=jobs or 0), len(paths)):
-        results.append(each)
-        if not as_json:
-            for line in text_lines(each, language=language, with_warnings=warnings):
-                click.echo(line)
+    try:
+        for each in _with_progress(check_files(paths, choice, jobs=jobs or 0), len(paths)):
+            results.append(each)
+            if not as_json:
+                for line in text_lines(each, language=language, with_warnings=warnings):
+                    click.echo(line)
+    except OracleNotInstalled as problem:
+        raise click.ClickException(str(problem)) from problem
     if as_json:
         click.echo(json.dumps([json_value(each) for each in results], ensure_ascii=False, indent=2))
     if html:
@@ -85,7 +99,23 @@ def check(
     sys.exit(0 if all(each.report.is_valid for each in results) else REFUSED)
 
 
-def _with_progress(results: Iterator[Checked], number: int) -> Iterable[Checked]:
+def _compare(paths: list[Path], rules: Path) -> int:
+    """Print every difference between Saxon and our engine; the exit code."""
+    number = 0
+    try:
+        with Oracle(rules) as saxon:
+            for path in _with_progress(paths, len(paths)):
+                found = saxon.differences(path.read_bytes())
+                number += len(found)
+                click.echo(f"{path}: {len(found)} differences")
+                for each in found:
+                    click.echo(f"  {each}")
+    except (OracleNotInstalled, UnreadableDocument) as problem:
+        raise click.ClickException(str(problem)) from problem
+    return REFUSED if number else 0
+
+
+def _with_progress(results: Iterable[_Each], number: int) -> Iterable[_Each]:
     """A bar on the terminal for many files, none where the output is read by a program."""
     console = Console(stderr=True)
     if number <= _MANY or not console.is_terminal:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from cda.document import read_document
+from lxml import etree
+
+from cda.document import CDA, read_document, read_whole
 from cda.document_entry import document_entry, replaced_unique_id
 from cda.header import read_header
 from xds.datatypes import DTM, Code
@@ -69,8 +71,17 @@ def submission_of(
 
 
 def with_new_identity(report: Report) -> Report:
-    """The same report under another uniqueId in its metadata, to push an example more than once."""
-    return replace(report, entry=replace(report.entry, unique_id=new_oid()))
+    """The same report as the first document of another set, in itself and its metadata: an example to push again."""
+    root = read_whole(report.content)
+    document = next(root.iter(f"{{{CDA}}}ClinicalDocument"))
+    identity = {"id": new_oid(), "setId": new_oid()}
+    for name, oid in identity.items():
+        for element in document.iterchildren(f"{{{CDA}}}{name}"):
+            element.attrib.clear()
+            element.set("root", oid)
+    content = etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=True)
+    entry = replace(report.entry, unique_id=identity["id"], hash=None, size=None)
+    return replace(report, content=content, entry=entry)
 
 
 def _member(owner: SubmissionSet, entry: DocumentEntry, number: int) -> Association:

@@ -13,7 +13,7 @@ from lxml import etree
 
 from cda.findings import Layer
 from cda.rule_packs import RuleSet, rule_set, shipped_value_sets
-from cda.schematron import Schema, SchemaError, ValueSets, compile_schema, load
+from cda.schematron import Schema, SchemaError, SchemaSource, ValueSets, compile_schema, load
 
 _LAYERS: Mapping[Layer, str] = {
     Layer.HEADER: "profils/structurationMinimale/ASIP-STRUCT-MIN-StrucMin.sch",
@@ -67,18 +67,36 @@ class OfficialPack:
 
     def rule_set(self) -> RuleSet:
         """Its layers in the place of ours. A model is loaded when a document needs it."""
-        layers = {layer: self._schema(f"{self._schematrons}/{path}") for layer, path in _LAYERS.items()}
+        layers = {layer: self._schema(path) for layer, path in self.layer_paths.items()}
 
         @cache
         def model(name: str, version: str) -> Schema | None:
-            path = f"{self._schematrons}/CI-SIS_{name}_{version}.sch"
-            try:
-                self._files.read(path)
-            except FileNotFoundError:
-                return None
-            return self._schema(path)
+            path = self.model_path(name, version)
+            return None if path is None else self._schema(path)
 
         return RuleSet(layers=layers, model=model)
+
+    @property
+    def layer_paths(self) -> Mapping[Layer, str]:
+        """The schema of each layer, by its path in the pack."""
+        return {layer: f"{self._schematrons}/{path}" for layer, path in _LAYERS.items()}
+
+    def model_path(self, name: str, version: str) -> str | None:
+        """The schema of a document model; None when the pack has none."""
+        path = f"{self._schematrons}/CI-SIS_{name}_{version}.sch"
+        try:
+            self._files.read(path)
+        except FileNotFoundError:
+            return None
+        return path
+
+    def source(self, path: str) -> SchemaSource:
+        """A schema of the pack with everything expanded. SchemaError when it cannot be loaded."""
+        return load(path, self._files.read)
+
+    def address(self, path: str) -> str:
+        """The `file:` URI of a file of the pack, against which its rules name others."""
+        return (self._root.resolve() / path).as_uri()
 
     def _schema(self, path: str) -> Schema:
         folder = posixpath.dirname(path)
@@ -96,7 +114,7 @@ class OfficialPack:
             has=lambda name: pairs(name) is not None,
             is_member=lambda name, code, system: (code, system or "") in (pairs(name) or ()),
         )
-        return compile_schema(load(path, self._files.read), value_sets=value_sets, open_document=open_document)
+        return compile_schema(self.source(path), value_sets=value_sets, open_document=open_document)
 
 
 def _places(folder: Path) -> tuple[Path, str]:

@@ -163,10 +163,14 @@ class Settings:
         ("client", "never"),
     )
     cda_agreement: str = _setting(
-        "ignore", "a CDA document whose metadata are not those of its header", ("refuse", "warn", "ignore")
+        "",
+        "a CDA document whose metadata are not those of its header; default warn in the domain dmp, else ignore",
+        ("refuse", "warn", "ignore"),
     )
     cda_validity: str = _setting(
-        "ignore", "a CDA document that breaks a rule of its schema, header or model", ("refuse", "warn", "ignore")
+        "",
+        "a CDA document that breaks a rule of its schema, header or model; default warn in the domain dmp, else ignore",
+        ("refuse", "warn", "ignore"),
     )
     submission_signature: str = _setting(
         "optional",

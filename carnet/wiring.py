@@ -36,6 +36,7 @@ from registry import iti42_register_document_set_b as iti42
 from registry.store import Registry
 from repository import document_list
 from repository.document_list import DocumentListProvider
+from repository.document_rules import DocumentRules
 from repository.on_demand_source import FindOnDemand, OnDemandSource
 from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
@@ -210,9 +211,7 @@ def _repository(
         on_damage=alerts.damage,
         on_demand=reach.on_demand,
         signatures=_signature_rules(settings),
-        document_rules=cda_document_rules(
-            agreement=DocumentDemand(settings.cda_agreement), validity=DocumentDemand(settings.cda_validity)
-        ),
+        document_rules=_document_rules(settings),
     )
 
 
@@ -228,6 +227,17 @@ def open_repository_beside(registry: Registry, settings: Settings) -> Repository
         documents_of = partial(repository_questions.documents_of, registry)
         reach = replace(reach, register=replace(elsewhere, documents_of=documents_of))
     return _repository(settings, units, reach, alerts, go_on)
+
+
+def _document_rules(settings: Settings) -> DocumentRules:
+    """French documents are looked at in their own domain, where nobody said otherwise."""
+    is_dmp = settings.domain == "dmp"
+    default = DocumentDemand.WARN if is_dmp else DocumentDemand.IGNORE
+    return cda_document_rules(
+        agreement=DocumentDemand(settings.cda_agreement or default),
+        validity=DocumentDemand(settings.cda_validity or default),
+        is_only_once=is_dmp,
+    )
 
 
 def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:

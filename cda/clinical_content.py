@@ -103,21 +103,23 @@ def read_clinical_content(document: Document) -> ClinicalContent:
     """Read the entries of a document; of a level 1 document there are none."""
     nodes = Nodes(document.clinical_document)
     texts = _Narrative(nodes)
-    prescribed = set(nodes.with_template.get(_PRESCRIPTION_ITEM, ()))
-    allergies = nodes.with_template.get(_ALLERGY, ())
+    prescribed = _with_template(nodes, _PRESCRIPTION_ITEM)
+    allergies = _with_template(nodes, _ALLERGY)
     return ClinicalContent(
-        problems=tuple(
-            _problem(each, texts) for each in nodes.with_template.get(_PROBLEM, ()) if each not in allergies
-        ),
+        problems=tuple(_problem(each, texts) for each in _with_template(nodes, _PROBLEM) if each not in allergies),
         allergies=tuple(_problem(each, texts) for each in allergies),
         treatments=tuple(
-            _medication(each, texts) for each in nodes.with_template.get(_MEDICATION, ()) if each not in prescribed
+            _medication(each, texts) for each in _with_template(nodes, _MEDICATION) if each not in prescribed
         ),
-        vaccinations=tuple(_vaccination(each, texts) for each in nodes.with_template.get(_IMMUNIZATION, ())),
+        vaccinations=tuple(_vaccination(each, texts) for each in _with_template(nodes, _IMMUNIZATION)),
         results=_observations(nodes, _LABORATORY_RESULT, texts),
         measures=_observations(nodes, _MEASURE, texts),
         prescriptions=tuple(_medication(each, texts) for each in prescribed),
     )
+
+
+def _with_template(nodes: Nodes, template: str) -> tuple[Element, ...]:
+    return tuple(each.element for each in nodes.with_template.get(template, ()))
 
 
 class _Narrative:
@@ -137,13 +139,13 @@ class _Narrative:
 
     def _target(self, name: str) -> Element | None:
         if self._by_id is None:
-            found = (each for each in self._nodes.root.iter() if each.get("ID"))
+            found = (each.element for each in self._nodes.named("*") if each.attributes.get("ID"))
             self._by_id = {each.get("ID") or "": each for each in found}
         return self._by_id.get(name)
 
 
 def _observations(nodes: Nodes, template: str, texts: _Narrative) -> tuple[Observation, ...]:
-    found = (each for each in nodes.with_template.get(template, ()) if each.tag == f"{{{CDA}}}observation")
+    found = (each for each in _with_template(nodes, template) if each.tag == f"{{{CDA}}}observation")
     return tuple(_observation(each, texts) for each in found)
 
 

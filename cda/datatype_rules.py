@@ -4,30 +4,28 @@ A derived type adds to the rules of its base. The words of each rule are in `sch
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-
-from lxml import etree
 
 from cda import datatype_checks as checks
 from cda.findings import Text
+from cda.schematron.nodes import Node, Nodes
 from schemas import resource
 
-Element = etree._Element
-_Rule = tuple[str, Callable[[Element], bool]]
+_Rule = tuple[str, checks.Check]
 
 
-def broken_rules(datatype: str, element: Element) -> Iterator[str]:
+def broken_rules(datatype: str, node: Node, nodes: Nodes) -> Iterator[str]:
     """Ids of the rules of a datatype that an element breaks. KeyError for a type without rules."""
     for rule, keeps in _RULES[datatype]:
-        if not keeps(element):
+        if not keeps(node, nodes):
             yield rule
 
 
-def keeps_datatype(datatype: str, element: Element) -> bool:
+def keeps_datatype(datatype: str, node: Node, nodes: Nodes) -> bool:
     """Whether an element keeps every rule of a datatype."""
     for _, keeps in _RULES[datatype]:  # noqa: SIM110 - a loop is faster, and this runs for every header element
-        if not keeps(element):
+        if not keeps(node, nodes):
             return False
     return True
 

@@ -6,7 +6,7 @@ Each rule has an id, a severity and its words in `schemas/schematron/own.csv`.
 import base64
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,7 +21,7 @@ from cda.national_identifiers import (
     is_professional,
     rpps_key_is_right,
 )
-from cda.schematron.nodes import Element, Nodes
+from cda.schematron.nodes import Element, Node, Nodes
 from schemas import resource
 from schemas.value_sets import value_set
 
@@ -44,7 +44,7 @@ _CODE_SYSTEMS: Mapping[tuple[str, ...], str] = {
     ),
 }
 _CONFIDENTIALITY = "2.16.840.1.113883.5.25"
-_Broken = tuple[str, Element, str]
+_Broken = tuple[str, Node, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +73,10 @@ def own_rules() -> Mapping[str, OwnRule]:
 def own_findings(nodes: Nodes, model: Model) -> Iterator[Finding]:
     """Every violation of a rule of this module in a ClinicalDocument."""
     for check in _CHECKS:
-        for rule, element, found in check(nodes):
-            yield finding(rule, element, found)
-    for rule, element, found in _model(nodes.root, model):
-        yield finding(rule, element, found)
+        for rule, node, found in check(nodes):
+            yield finding(rule, node.element, found)
+    for rule, node, found in _model(nodes.root, model):
+        yield finding(rule, node.element, found)
 
 
 def finding(rule: str, element: Element, found: str) -> Finding:
@@ -92,22 +92,31 @@ def finding(rule: str, element: Element, found: str) -> Finding:
     )
 
 
-def _at(element: Element, *names: str) -> Iterator[Element]:
-    return element.iterfind("/".join(_V3 + name for name in names))
+def _at(node: Node, *names: str) -> Sequence[Node]:
+    """Descendants by this path of element names."""
+    found: Sequence[Node] = (node,)
+    for name in names:
+        tag = _V3 + name
+        found = [child for each in found if tag in each.children for child in each.children[tag]]
+    return found
+
+
+def _said(node: Node, name: str) -> str:
+    return node.attributes.get(name, "")
 
 
 def _type_id(nodes: Nodes) -> Iterator[_Broken]:
-    found = next(_at(nodes.root, "typeId"), None)
-    pair = (None, None) if found is None else (found.get("root"), found.get("extension"))
+    found = next(iter(_at(nodes.root, "typeId")), None)
+    pair = ("", "") if found is None else (_said(found, "root"), _said(found, "extension"))
     if pair != ("2.16.840.1.113883.1.3", "POCD_HD000040"):
-        yield "G17", nodes.root if found is None else found, " ".join(each or "" for each in pair)
+        yield "G17", nodes.root if found is None else found, " ".join(pair)
 
 
 def _times(nodes: Nodes) -> Iterator[_Broken]:
     root = nodes.root
     for each in _at(root, "effectiveTime"):
-        if not _TO_THE_SECOND.fullmatch(each.get("value") or ""):
-            yield "G01-document", each, each.get("value") or ""
+        if not _TO_THE_SECOND.fullmatch(_said(each, "value")):
+            yield "G01-document", each, _said(each, "value")
     for path in (("author", "time"), ("legalAuthenticator", "time"), ("authenticator", "time")):
         yield from (_without_offset(each) for each in _at(root, *path) if _is_local(each))
     act = ("documentationOf", "serviceEvent", "effectiveTime")
@@ -115,26 +124,27 @@ def _times(nodes: Nodes) -> Iterator[_Broken]:
         yield from (_without_offset(each) for each in _at(root, *act, bound) if _is_local(each))
 
 
-def _is_local(element: Element) -> bool:
-    return _HOUR.fullmatch(element.get("value") or "") is not None
+def _is_local(element: Node) -> bool:
+    return _HOUR.fullmatch(_said(element, "value")) is not None
 
 
-def _without_offset(element: Element) -> _Broken:
-    return "G01-time", element, element.get("value") or ""
+def _without_offset(element: Node) -> _Broken:
+    return "G01-time", element, _said(element, "value")
 
 
 def _patient(nodes: Nodes) -> Iterator[_Broken]:
     for each in _at(nodes.root, "recordTarget", "patientRole", "id"):
-        if each.get("root") in INS_ROOTS:
+        if _said(each, "root") in INS_ROOTS:
             yield from _ins(each)
     place = ("recordTarget", "patientRole", "patient", "birthplace", "place", "addr", "county")
     for each in _at(nodes.root, *place):
-        if each.text and not re.fullmatch(r"[0-9][0-9AB][0-9]{3}", each.text.strip()):
-            yield "G02-place", each, each.text
+        text = each.element.text
+        if text and not re.fullmatch(r"[0-9][0-9AB][0-9]{3}", text.strip()):
+            yield "G02-place", each, text
 
 
-def _ins(element: Element) -> Iterator[_Broken]:
-    value = element.get("extension") or ""
+def _ins(element: Node) -> Iterator[_Broken]:
+    value = _said(element, "extension")
     if not is_ins(value):
         yield "G02-length", element, value
     elif not ins_key_is_right(value):
@@ -149,24 +159,24 @@ def _people(nodes: Nodes) -> Iterator[_Broken]:
             yield from _professional(each)
 
 
-def _author(author: Element) -> Iterator[_Broken]:
-    identifiers = list(_at(author, "id"))
-    if identifiers and not any(each.get("root") in _AUTHOR_ROOTS or _is_device(author) for each in identifiers):
-        yield "G03-root", identifiers[0], identifiers[0].get("root") or ""
+def _author(author: Node) -> Iterator[_Broken]:
+    identifiers = _at(author, "id")
+    if identifiers and not any(_said(each, "root") in _AUTHOR_ROOTS or _is_device(author) for each in identifiers):
+        yield "G03-root", identifiers[0], _said(identifiers[0], "root")
     for each in identifiers:
         yield from _professional(each)
-    is_professional_author = any(each.get("root") == PROFESSIONAL_ROOT for each in identifiers)
-    if is_professional_author and not _is_device(author) and next(_at(author, "code"), None) is None:
+    is_professional_author = any(_said(each, "root") == PROFESSIONAL_ROOT for each in identifiers)
+    if is_professional_author and not _is_device(author) and not _at(author, "code"):
         yield "G04", author, ""
 
 
-def _is_device(author: Element) -> bool:
-    return next(_at(author, "assignedAuthoringDevice"), None) is not None
+def _is_device(author: Node) -> bool:
+    return bool(_at(author, "assignedAuthoringDevice"))
 
 
-def _professional(identifier: Element) -> Iterator[_Broken]:
-    value = identifier.get("extension") or ""
-    if identifier.get("root") != PROFESSIONAL_ROOT or not value:
+def _professional(identifier: Node) -> Iterator[_Broken]:
+    value = _said(identifier, "extension")
+    if _said(identifier, "root") != PROFESSIONAL_ROOT or not value:
         return
     if not is_professional(value):
         yield "G03-form", identifier, value
@@ -178,29 +188,28 @@ def _code_systems(nodes: Nodes) -> Iterator[_Broken]:
     for path, name in _CODE_SYSTEMS.items():
         systems = {concept.system for concept in value_set(name).concepts}
         for each in _at(nodes.root, *path):
-            if each.get("codeSystem") and each.get("codeSystem") not in systems:
-                yield "G05", each, each.get("codeSystem") or ""
+            if _said(each, "codeSystem") and _said(each, "codeSystem") not in systems:
+                yield "G05", each, _said(each, "codeSystem")
     for each in _at(nodes.root, "confidentialityCode"):
-        if each.get("codeSystem") != _CONFIDENTIALITY:
-            yield "G05", each, each.get("codeSystem") or ""
+        if _said(each, "codeSystem") != _CONFIDENTIALITY:
+            yield "G05", each, _said(each, "codeSystem")
 
 
 def _sections(nodes: Nodes) -> Iterator[_Broken]:
     for section in nodes.named(f"{_V3}section"):
-        children = nodes.children(section)
-        title = children.get(f"{_V3}title", ())
-        if not title or not (title[0].text or "").strip():
+        title = _at(section, "title")
+        if not title or not (title[0].element.text or "").strip():
             yield "G06-title", section, ""
-        if f"{_V3}text" not in children and f"{_V3}component" not in children:
+        if not _at(section, "text") and not _at(section, "component"):
             yield "G06-text", section, ""
 
 
 def _references(nodes: Nodes) -> Iterator[_Broken]:
-    values = [(each, each.get("value") or "") for each in nodes.named(f"{_V3}reference")]
+    values = [(each, _said(each, "value")) for each in nodes.named(f"{_V3}reference")]
     wanted = [(each, value[1:]) for each, value in values if value.startswith("#") and len(value) > 1]
     if not wanted:
         return
-    there = set(nodes.root.xpath("//@ID"))  # type: ignore[arg-type]
+    there = set(nodes.root.element.xpath("//@ID"))  # type: ignore[arg-type]
     for each, name in wanted:
         if name not in there:
             yield "G07", each, f"#{name}"
@@ -208,53 +217,53 @@ def _references(nodes: Nodes) -> Iterator[_Broken]:
 
 def _versions(nodes: Nodes) -> Iterator[_Broken]:
     root = nodes.root
-    replaced = [each for each in _at(root, "relatedDocument") if each.get("typeCode") == "RPLC"]
+    replaced = [each for each in _at(root, "relatedDocument") if _said(each, "typeCode") == "RPLC"]
     for each in _at(root, "versionNumber"):
-        value = each.get("value") or ""
+        value = _said(each, "value")
         if re.fullmatch(r"[+-]?\d+", value) and int(value) < 1:
             yield "G08-number", each, value
         elif value.isdigit() and int(value) > 1 and not replaced:
             yield "G08-replaced", each, value
-    own = {(each.get("root"), each.get("extension")) for each in _at(root, "id")}
+    own = {(_said(each, "root"), _said(each, "extension")) for each in _at(root, "id")}
     for each in replaced:
         for parent in _at(each, "parentDocument", "id"):
-            if (parent.get("root"), parent.get("extension")) in own:
-                yield "G08-itself", parent, parent.get("root") or ""
+            if (_said(parent, "root"), _said(parent, "extension")) in own:
+                yield "G08-itself", parent, _said(parent, "root")
 
 
 def _identifiers(nodes: Nodes) -> Iterator[_Broken]:
     for name in ("id", "setId"):
         for each in _at(nodes.root, name):
-            if len(each.get("root") or "") > 64:
-                yield "G16", each, each.get("root") or ""
+            if len(_said(each, "root")) > 64:
+                yield "G16", each, _said(each, "root")
 
 
 def _signers(nodes: Nodes) -> Iterator[_Broken]:
     for each in _at(nodes.root, "authenticator", "signatureCode"):
-        if each.get("code") != "S":
-            yield "G18", each, each.get("code") or ""
+        if _said(each, "code") != "S":
+            yield "G18", each, _said(each, "code")
     for each in _at(nodes.root, "custodian", "assignedCustodian", "representedCustodianOrganization", "id"):
-        if each.get("root") == STRUCTURE_ROOT and not each.get("extension"):
-            yield "G20-custodian", each, each.get("root") or ""
+        if _said(each, "root") == STRUCTURE_ROOT and not _said(each, "extension"):
+            yield "G20-custodian", each, _said(each, "root")
     for each in _at(nodes.root, "legalAuthenticator", "assignedEntity"):
-        if not any(True for name in ("assignedPerson", "representedOrganization") for _ in _at(each, name)):
+        if not any(_at(each, name) for name in ("assignedPerson", "representedOrganization")):
             yield "G20-signer", each, ""
 
 
 def _level_1(nodes: Nodes) -> Iterator[_Broken]:
     for each in _at(nodes.root, "component", "nonXMLBody", "text"):
-        media = each.get("mediaType") or ""
+        media = _said(each, "mediaType")
         if media not in _MAGIC:
             yield "G09-media", each, media
-        if each.get("representation") != "B64":
-            yield "G09-representation", each, each.get("representation") or ""
+        if _said(each, "representation") != "B64":
+            yield "G09-representation", each, _said(each, "representation")
         else:
             yield from _embedded(each, media)
 
 
-def _embedded(element: Element, media: str) -> Iterator[_Broken]:
+def _embedded(element: Node, media: str) -> Iterator[_Broken]:
     try:
-        content = base64.b64decode("".join((element.text or "").split()), validate=True)
+        content = base64.b64decode("".join((element.element.text or "").split()), validate=True)
     except ValueError:  # binascii.Error, and letters that are none of ASCII
         content = b""
     if not content:
@@ -267,7 +276,7 @@ def _embedded(element: Element, media: str) -> Iterator[_Broken]:
         yield "G09-encrypted", element, media
 
 
-def _model(root: Element, model: Model) -> Iterator[_Broken]:
+def _model(root: Node, model: Model) -> Iterator[_Broken]:
     if not model.name:
         yield "G19-none", root, ""
     elif not model.is_recognised:
@@ -275,8 +284,8 @@ def _model(root: Element, model: Model) -> Iterator[_Broken]:
     else:
         codes = {code for each in model_versions() if each.name == model.name for code in each.type_codes}
         for each in _at(root, "code"):
-            if codes and each.get("code") not in codes:
-                yield "G19-code", each, each.get("code") or ""
+            if codes and _said(each, "code") not in codes:
+                yield "G19-code", each, _said(each, "code")
 
 
 _CHECKS: tuple[Callable[[Nodes], Iterator[_Broken]], ...] = (

@@ -13,7 +13,6 @@ from cda.datatypes import II, PN, Element, attribute
 from cda.document import CDA, Document
 from cda.header import AssignedEntity, Header, Patient, read_header
 from cda.narrative import decoded, image_html, narrative_html
-from cda.schematron.nodes import Nodes
 
 _V3 = f"{{{CDA}}}"
 _GENDERS = {"F": "féminin", "M": "masculin", "UN": "indéterminé"}
@@ -109,13 +108,13 @@ def _body(document: Document) -> str:
     unstructured = root.find(f"{_V3}component/{_V3}nonXMLBody/{_V3}text")
     if unstructured is not None:
         return _embedded(unstructured)
-    media = _media(Nodes(root))
+    media = _media(root)
     sections = root.iterfind(f"{_V3}component/{_V3}structuredBody/{_V3}component/{_V3}section")
     return "".join(_section(each, media, 2) for each in sections) + _content(document)
 
 
-def _media(nodes: Nodes) -> Mapping[str, Element]:
-    return {name: each for each in nodes.named(f"{_V3}observationMedia") if (name := each.get("ID"))}
+def _media(root: Element) -> Mapping[str, Element]:
+    return {name: each for each in root.iter(f"{_V3}observationMedia") if (name := each.get("ID"))}
 
 
 def _section(section: Element, media: Mapping[str, Element], level: int) -> str:

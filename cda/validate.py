@@ -43,12 +43,13 @@ def check_bytes(data: bytes, rules: RuleSet) -> Report:
     try:
         document = read_document(data)
     except UnreadableDocument as problem:
-        return Report(findings=(_unreadable(problem),))
+        return unreadable(problem)
     return check(document, rules)
 
 
-def _unreadable(problem: UnreadableDocument) -> Finding:
-    return Finding(
+def unreadable(problem: UnreadableDocument) -> Report:
+    """The report on bytes that are no document."""
+    finding = Finding(
         rule="XML",
         layer=Layer.XML,
         severity=Severity.ERROR,
@@ -56,11 +57,12 @@ def _unreadable(problem: UnreadableDocument) -> Finding:
         line=0,
         expected=Text(french=f"un document CDA lisible : {problem}", english=f"a readable CDA document: {problem}"),
     )
+    return Report(findings=(finding,))
 
 
 def check(document: Document, rules: RuleSet) -> Report:
     """Every finding on a document that was read."""
-    root = _own_tree(document.clinical_document)
+    root = own_tree(document.clinical_document)
     nodes = Nodes(root)
     model = model_of(root)
     schemas = _schemas(model, rules)
@@ -75,7 +77,7 @@ def check(document: Document, rules: RuleSet) -> Report:
     return Report(model=model, findings=tuple(findings), not_run=tuple(_not_run(schemas)))
 
 
-def _own_tree(document: Element) -> Element:
+def own_tree(document: Element) -> Element:
     """The ClinicalDocument as the root of a tree; a copy when it stands inside a style sheet."""
     return document if document.getparent() is None else deepcopy(document)
 
@@ -107,11 +109,16 @@ def _layer_findings(layer: Layer, schema: Schema, nodes: Nodes) -> Iterator[Find
         yield from _findings(layer, failure, nodes)
 
 
+def severity_of(role: str) -> Severity:
+    """The severity that the role of a check means: an error, where it says no other."""
+    return _SEVERITIES.get(role, Severity.ERROR)
+
+
 def _findings(layer: Layer, failure: Failure, nodes: Nodes) -> Iterator[Finding]:
     """One finding a failure; of a data type, one for each of its rules that is broken."""
     match failure.check.expression:
         case Call(name="datatype", arguments=(Literal(value=str() as datatype),)):
-            for rule in datatype_rules.broken_rules(datatype, failure.element):
+            for rule in datatype_rules.broken_rules(datatype, failure.node, nodes):
                 text = datatype_rules.words(rule)
                 yield _finding(layer, failure, rule, text, wording.attributes(failure.element))
             return
@@ -122,7 +129,7 @@ def _finding(layer: Layer, failure: Failure, rule: str, expected: Text, found: s
     return Finding(
         rule=rule or failure.rule.pattern,
         layer=layer,
-        severity=_SEVERITIES.get(failure.check.source.role, Severity.ERROR),
+        severity=severity_of(failure.check.source.role),
         location=location(failure.element),
         line=line(failure.element),
         expected=expected,
@@ -141,4 +148,4 @@ def _expected(failure: Failure) -> Text:
 
 
 def _found(failure: Failure, nodes: Nodes) -> str:
-    return wording.found(failure.check.expression, failure.element, nodes, _WORDS)
+    return wording.found(failure.check.expression, failure.node, nodes, _WORDS)

@@ -11,7 +11,7 @@ from lxml import etree
 from cda.findings import Text
 from cda.schematron import lookups
 from cda.schematron.expressions import Binary, Call, Expression, Filter, Literal, Path, Step
-from cda.schematron.nodes import Element, Nodes
+from cda.schematron.nodes import Element, Node, Nodes
 from cda.schematron.xpath1 import NotXPath1, write
 
 _COUNTS: Mapping[str, tuple[str, str]] = {
@@ -114,18 +114,19 @@ def _written(expression: Expression) -> str:
         return "?"
 
 
-def found(expression: Expression, element: Element, nodes: Nodes, words: lookups.Vocabulary) -> str:
+def found(expression: Expression, node: Node, nodes: Nodes, words: lookups.Vocabulary) -> str:
     """What stands where a test failed: a number of elements, the codes of one, or its attributes."""
     counted = _first_path(expression)
     if counted is None:
-        return attributes(element)
+        return attributes(node.element)
     select = lookups.elements(counted, words)
     if select is None:
-        return attributes(element)
-    there = select(element, nodes)
+        return attributes(node.element)
+    there = select(node, nodes)
     if not there:
         return "0"
-    return f"{len(there)} : {attributes(there[0])}" if len(there) > 1 else attributes(there[0])
+    shown = attributes(there[0].element)
+    return f"{len(there)} : {shown}" if len(there) > 1 else shown
 
 
 def _first_path(expression: Expression) -> Path | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Connection, Index, String, Table, delete, func, insert, select, true
 
-from repository import index
+from repository import document_versions, index
 from repository.index import StoredDocument, blob, metadata
 
 awaited_document = Table(
@@ -99,8 +99,14 @@ def settle(connection: Connection, attempt: Attempt) -> list[str]:
 
 def give_up(connection: Connection, attempt: Attempt) -> list[str]:
     """The registry does not have it. Returns the keys of its blobs, discarded."""
-    keys = [one.document.blob_key for one in of(connection, attempt)]
+    found = [one.document for one in of(connection, attempt)]
     _forget(connection, attempt)
+    unique_ids = {one.unique_id for one in found}
+    wanted = {one.document.unique_id for one in among(connection, unique_ids)} | index.held(
+        connection, unique_ids
+    ).keys()
+    document_versions.release(connection, unique_ids - wanted)
+    keys = [one.blob_key for one in found]
     index.mark_discarded(connection, keys)
     return keys
 

@@ -33,6 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
 from repository.checked_octets import Expected
+from repository.document_rules import DocumentVersion
 from storage.prepared import Prepared, prepare
 
 metadata = MetaData()
@@ -69,7 +70,10 @@ removed_document = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDocument:
-    """One document held: identity, digests, type and the key of its blob. `blocks`: as of its `Digest`."""
+    """One document held: identity, digests, type and the key of its blob. `blocks`: as of its `Digest`.
+
+    `is_only_once` and `version` are those of a document that is being submitted, as its domain examined it.
+    """
 
     unique_id: str
     size: int
@@ -78,6 +82,8 @@ class StoredDocument:
     blob_key: str
     mime_type: str
     blocks: bytes = b""
+    is_only_once: bool = False
+    version: DocumentVersion | None = None
 
     def is_of(self, content: bytes) -> bool:
         return (len(content), hashlib.sha256(content).hexdigest()) == (self.size, self.sha256)

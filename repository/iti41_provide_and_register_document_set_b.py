@@ -89,7 +89,7 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
     documents = _kept(repository, reading, received)
     try:
         _check_signature(repository, reading, received, documents, caller)
-        warnings = _check_documents(repository, reading, documents, caller)
+        documents, warnings = _examined(repository, reading, documents, caller)
         entered = repository.registration.enter(reading, documents, caller)
     except (Rejected, RegistryNotAvailable):
         repository.delete_blobs(one.blob_key for one in documents.values())
@@ -98,19 +98,20 @@ def handle(repository: Repository, reading: Reading, received: Received, caller:
     return (*reading.warnings, *entered.warnings, *warnings)
 
 
-def _check_documents(
+def _examined(
     repository: Repository, reading: Reading, documents: Mapping[str, StoredDocument], caller: Caller
-) -> tuple[RegistryError, ...]:
-    """What the domain asks of the documents themselves. Raises Rejected; returns the warnings. ITI TF-2: 3.41.4.1.3"""
-    found = [
-        finding
-        for entry in reading.submission.document_entries
-        if entry.entry_uuid in documents
-        for finding in repository.document_rules(entry, _reader(repository, documents[entry.entry_uuid]))
-    ]
+) -> tuple[dict[str, StoredDocument], tuple[RegistryError, ...]]:
+    """The documents with what their domain reads in them, and its warnings. Raises Rejected. ITI TF-2: 3.41.4.1.3"""
+    examined, found = dict(documents), list[RegistryError]()
+    for entry in reading.submission.document_entries:
+        one = documents.get(entry.entry_uuid)
+        if one is not None:
+            result = repository.document_rules(entry, _reader(repository, one))
+            found += result.findings
+            examined[entry.entry_uuid] = replace(one, is_only_once=result.is_only_once, version=result.version)
     if any(finding.is_error for finding in found):
         raise Rejected([*found, *repository.registration.findings(reading, caller)])
-    return tuple(found)
+    return examined, tuple(found)
 
 
 def _reader(repository: Repository, document: StoredDocument) -> Callable[[], bytes]:

@@ -9,7 +9,7 @@ from access_policy.caller import Caller
 from audit.objects import a_document
 from audit.occurrence import Occurrence
 from audit.splits import by_patient
-from repository import index
+from repository import document_versions, index
 from repository.document_request import DocumentRequest, read_document_requests
 from repository.index import StoredDocument
 from repository.registration import RegistryNotAvailable
@@ -91,6 +91,7 @@ def _remove(
     index.lock(unit.connection, unique_ids, for_removal=True)
     waiting = repository.waits(unit, unique_ids)
     removed = index.remove(unit.connection, set(unique_ids) - waiting, now=repository.now())
+    document_versions.release(unit.connection, removed)
     if removed:
         gone = [a_document(one, repository.unique_id, is_removed=True) for one in sorted(removed)]
         repository.recorder.record(unit, by_patient(Occurrence(event=TRANSACTION), gone, patients), caller)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from access_policy.caller import Caller
-from repository import index
+from repository import document_versions, index
 from repository.awaited import Awaited
 from repository.index import StoredDocument
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
@@ -120,7 +120,10 @@ class InOneUnit:
         unique_ids = {one.unique_id for one in documents.values()}
         index.lock(unit.connection, unique_ids, for_removal=False)
         known = index.held(unit.connection, unique_ids)
-        errors = tuple(other_octets(documents, known.values()))
+        errors = (
+            *other_octets(documents, known.values()),
+            *document_versions.repetitions(unit.connection, documents, known),
+        )
         if errors:
             raise Rejected(errors)
         index.add(unit.connection, [one for one in documents.values() if one.unique_id not in known])

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from access_policy.caller import Caller
 from repository import awaited as awaiting
-from repository import index
+from repository import document_versions, index
 from repository.awaited import Attempt, Awaited
 from repository.index import StoredDocument
 from repository.registration import Entered, RegistrationUnknown, RegistryNotAvailable, needless, other_octets
@@ -235,7 +235,10 @@ def _begun(unit: UnitOfWork, attempt: Attempt, documents: Mapping[str, StoredDoc
     wanted = {one.unique_id for one in documents.values()}
     known = index.held(unit.connection, wanted)
     twins = [one.document for one in awaiting.among(unit.connection, wanted) if _is_twin(one.document, documents)]
-    errors = tuple(other_octets(documents, [*known.values(), *twins]))
+    errors = (
+        *other_octets(documents, [*known.values(), *twins]),
+        *document_versions.repetitions(unit.connection, documents, known),
+    )
     if errors:
         raise Rejected(errors)
     new = {one.unique_id: one for one in documents.values() if one.unique_id not in known}

@@ -1,6 +1,6 @@
 """Compiling a schema: each expression once, as a look-up where it is simple enough, as XPath where not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lxml import etree
 
@@ -9,10 +9,10 @@ from cda.schematron.expressions import Binary, Call, Expression, ExpressionError
 from cda.schematron.functions import Functions, OpenDocument, functions
 from cda.schematron.load import Check, Let, Pattern, Rule, SchemaSource
 from cda.schematron.lookups import Condition, ElementTest, Vocabulary
-from cda.schematron.nodes import Element
+from cda.schematron.nodes import Node, Nodes, Place
 from cda.schematron.schema import CompiledCheck, CompiledRule, NotRun, Schema, ValueSets
 from cda.schematron.selectors import Places, Selector, alternatives, selector
-from cda.schematron.shapes import uses_variables
+from cda.schematron.shapes import calls, uses_variables
 from cda.schematron.xpath1 import NotXPath1, replaced, variable_name, write, write_condition
 
 _MEMBERSHIP = frozenset({"in-value-set", "in-code-set"})
@@ -35,13 +35,22 @@ def compile_schema(
 
 
 def _membership_tests(value_sets: ValueSets) -> Mapping[str, ElementTest]:
-    def in_value_set(name: str, element: Element) -> bool:
-        return value_sets.is_member(name, element.get("code") or "", element.get("codeSystem") or "")
+    def in_value_set(name: str, node: Node, _nodes: Nodes) -> bool:
+        return value_sets.is_member(name, node.attributes.get("code", ""), node.attributes.get("codeSystem", ""))
 
-    def in_code_set(name: str, element: Element) -> bool:
-        return value_sets.is_member(name, element.get("code") or "", None)
+    def in_code_set(name: str, node: Node, _nodes: Nodes) -> bool:
+        return value_sets.is_member(name, node.attributes.get("code", ""), None)
 
     return {"in-value-set": in_value_set, "in-code-set": in_code_set}
+
+
+class _Checks:
+    """The checks of one rule, by how they are made."""
+
+    def __init__(self) -> None:
+        self.single: dict[str, list[CompiledCheck]] = {}
+        self.quick: list[tuple[Condition, CompiledCheck]] = []
+        self.slow: list[tuple[etree.XPath, CompiledCheck]] = []
 
 
 class _Compiler:
@@ -58,7 +67,7 @@ class _Compiler:
         self._value_sets = value_sets
         self._words = Vocabulary(namespaces=source.namespaces, element_tests=element_tests)
         self._places = Places(self._words)
-        self._functions: Functions = functions(open_document, source.namespaces, element_tests)
+        self._functions: Functions = functions(open_document, source.namespaces)
         self._not_run: list[NotRun] = []
         self._literals: dict[str, Expression] = {}
         self._where = ("", "")
@@ -68,10 +77,20 @@ class _Compiler:
 
     def schema(self) -> Schema:
         lets = self._global_lets()
-        patterns = [tuple(self._rules(pattern)) for pattern in self._source.patterns]
+        placed: dict[Place, list[CompiledRule]] = {}
+        patterns = []
+        for pattern in self._source.patterns:
+            rules = tuple(self._rules(pattern))
+            place = _only_place(rules)
+            if place is None:
+                patterns.append(rules)
+            else:
+                placed.setdefault(place, []).append(rules[0])
         indexed, always = _index(patterns)
         return Schema(
             name=self._source.name,
+            below=_below(placed),
+            placed=placed,
             patterns=tuple(patterns),
             indexed=indexed,
             always=always,
@@ -153,18 +172,18 @@ class _Compiler:
             return None
         named = {let.name: _spaceless(let.value) for let in rule.lets}
         lets = self._lets(rule.lets)
-        quick: list[tuple[Condition, CompiledCheck]] = []
-        slow: list[tuple[etree.XPath, CompiledCheck]] = []
+        checks = _Checks()
         for each in rule.checks:
-            self._check(each, named, quick, slow)
+            self._check(each, named, checks)
         return CompiledRule(
             source=rule,
             pattern=pattern.id,
             selectors=selectors,
             lets=lets,
-            quick=tuple(quick),
-            slow=tuple(slow),
-            all_slow=self._conjunction([check for _, check in slow]),
+            single=checks.single,
+            quick=tuple(checks.quick),
+            slow=tuple(checks.slow),
+            all_slow=self._conjunction([check for _, check in checks.slow]),
         )
 
     def _selectors(self, context: str) -> Iterator[Selector]:
@@ -175,13 +194,7 @@ class _Compiler:
             except (NotXPath1, etree.XPathError) as error:
                 self._refuse(context, error)
 
-    def _check(
-        self,
-        check: Check,
-        lets: Mapping[str, str],
-        quick: list[tuple[Condition, CompiledCheck]],
-        slow: list[tuple[etree.XPath, CompiledCheck]],
-    ) -> None:
+    def _check(self, check: Check, lets: Mapping[str, str], checks: "_Checks") -> None:
         """Put a check among the look-ups or those of XPath. A report fails where its test holds."""
         parsed = self._parsed(check.test)
         if parsed is None:
@@ -193,14 +206,21 @@ class _Compiler:
             return
         wanted = expression if check.kind == "assert" else Call("not", (expression,))
         compiled = CompiledCheck(source=check, expression=wanted)
+        if tag := lookups.single_child(wanted, self._words):
+            checks.single.setdefault(tag, []).append(compiled)
+            return
         if wanted not in self._conditions:
             self._conditions[wanted] = lookups.condition(wanted, self._words)
         condition = self._conditions[wanted]
         if condition is not None:
-            quick.append((condition, compiled))
+            checks.quick.append((condition, compiled))
+            return
+        asked = calls(wanted) & self._words.element_tests.keys()
+        if asked:
+            self._refuse(check.test, f"{min(asked)}() stands in an expression that is no look-up")
             return
         try:
-            slow.append((self._xpath(write_condition(wanted)), compiled))
+            checks.slow.append((self._xpath(write_condition(wanted)), compiled))
         except (NotXPath1, etree.XPathError) as error:
             self._refuse(check.test, error)
 
@@ -249,6 +269,24 @@ def _value_set_names(expression: Expression) -> Iterator[str]:
         case Call(arguments=arguments):
             for each in arguments:
                 yield from _value_set_names(each)
+
+
+def _only_place(rules: Sequence[CompiledRule]) -> Place | None:
+    """The place of a pattern that has one rule with one context."""
+    if len(rules) != 1 or len(rules[0].selectors) != 1:
+        return None
+    return rules[0].selectors[0].place
+
+
+def _below(placed: Iterable[Place]) -> Mapping[Place | None, Sequence[Place]]:
+    """Places by the place above them, down from the root."""
+    found: dict[Place | None, dict[Place, None]] = {}
+    for place in placed:
+        step: Place | None = place
+        while step is not None:
+            found.setdefault(step.parent, {})[step] = None
+            step = step.parent
+    return {above: tuple(places) for above, places in found.items()}
 
 
 def _index(

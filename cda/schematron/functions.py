@@ -19,15 +19,8 @@ Functions = Mapping[tuple[str | None, str], Callable[..., Any]]
 OpenDocument = Callable[[str], "etree._Element | None"]
 
 
-def functions(
-    open_document: OpenDocument,
-    namespaces: Mapping[str, str],
-    element_tests: Mapping[str, Callable[[str, etree._Element], bool]],
-) -> Functions:
-    """Extension functions for one schema. `open_document` answers the root of a file of the rules, or None.
-
-    `element_tests` are functions of the context element that take one string.
-    """
+def functions(open_document: OpenDocument, namespaces: Mapping[str, str]) -> Functions:
+    """Extension functions for one schema. `open_document` answers the root of a file of the rules, or None."""
 
     def document(_context: Any, path: Any) -> list[Any]:
         root = open_document(text(path))
@@ -46,13 +39,8 @@ def functions(
         "doc": document,
         "doc-available": document_available,
         "each": each,
-        **{name: _of_context(test) for name, test in element_tests.items()},
     }
     return {(None, name): function for name, function in named.items()}
-
-
-def _of_context(test: Callable[[str, etree._Element], bool]) -> Callable[..., bool]:
-    return lambda context, argument: test(text(argument), context.context_node)
 
 
 @cache

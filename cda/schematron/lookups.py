@@ -6,7 +6,8 @@ The values are those of XPath 1.0: a comparison with a path holds when one of it
 """
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +22,16 @@ from cda.schematron.expressions import (
     Step,
 )
 from cda.schematron.functions import regular_expression
-from cda.schematron.nodes import Element, Nodes
+from cda.schematron.nodes import Node, Nodes
 from cda.schematron.shapes import has_position, required_template
 from cda.schematron.xpath1 import is_boolean, is_number
 
-Condition = Callable[[Element, Nodes], bool]
-_Found = Callable[[Element, Nodes], Sequence[Element]]
-_Strings = Callable[[Element, Nodes], Sequence[str]]
-_Number = Callable[[Element, Nodes], float]
-ElementTest = Callable[[str, Element], bool]
+Condition = Callable[[Node, Nodes], bool]
+_Found = Callable[[Node, Nodes], Sequence[Node]]
+_Strings = Callable[[Node, Nodes], Sequence[str]]
+_String = Callable[[Node, Nodes], str]
+_Number = Callable[[Node, Nodes], float]
+ElementTest = Callable[[str, Node, Nodes], bool]
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -65,20 +67,25 @@ class Vocabulary:
 def condition(expression: Expression, words: Vocabulary) -> Condition | None:
     """The effective boolean value of an expression as a function, None when only XPath can say it."""
     match expression:
+        case Binary(operator="or") if one_of := _attribute_in(expression):
+            name = words.tag(one_of[0])
+            return None if name is None else _is_one_of(name, one_of[1])
         case Binary(operator="and" | "or" as word, left=left, right=right):
             return _both(word, condition(left, words), condition(right, words))
+        case Binary(operator="|", left=left, right=right):
+            return _both("or", condition(left, words), condition(right, words))
         case Binary(operator=sign, left=left, right=right) if sign in _OPERATORS:
             return _comparison(sign, left, right, words)
         case Call(name="true", arguments=()):
-            return lambda _element, _nodes: True
+            return lambda _node, _nodes: True
         case Call(name="false", arguments=()):
-            return lambda _element, _nodes: False
+            return lambda _node, _nodes: False
         case Call(name="not" | "empty", arguments=(operand,)):
-            return _not(condition(operand, words))
+            return _absent(operand, words) or _not(condition(operand, words))
         case Call(name="boolean" | "exists", arguments=(operand,)):
             return condition(operand, words)
-        case Call(name="matches", arguments=(operand, Literal(value=str() as pattern))):
-            return _matches(_strings(operand, words), pattern)
+        case Call(name=name, arguments=(operand, Literal(value=str() as part))) if name in _TEXT_TESTS:
+            return _text_test(_first_string(operand, words), name, part)
         case Call(name=name, arguments=(Literal(value=str() as argument),)) if name in words.element_tests:
             return _element_test(words.element_tests[name], argument)
         case Path():
@@ -93,31 +100,93 @@ def _with_predicates(path: Path, predicates: tuple[Expression, ...]) -> Path:
     return Path(path.start, (*before, Step(last.axis, last.test, last.predicates + predicates)))
 
 
+def _attribute_in(expression: Expression) -> tuple[str, frozenset[str]] | None:
+    """`@a = 'x' or @a = 'y'` as the name of the attribute and its values."""
+    match expression:
+        case Binary(operator="or", left=left, right=right):
+            one, other = _attribute_in(left), _attribute_in(right)
+            return (one[0], one[1] | other[1]) if one and other and one[0] == other[0] else None
+        case Binary(
+            operator="=",
+            left=Path(start=None, steps=(Step(axis="attribute", test=str() as name, predicates=()),)),
+            right=Literal(value=str() as value),
+        ) if name != "*":
+            return name, frozenset({value})
+    return None
+
+
+def _is_one_of(name: str, values: frozenset[str]) -> Condition:
+    return lambda node, _nodes: node.attributes.get(name) in values
+
+
+def single_child(expression: Expression, words: Vocabulary) -> str | None:
+    """The tag that `count(cda:a) <= 1` allows once: rules of header elements have a dozen of these."""
+    match expression:
+        case Binary(
+            operator="<=",
+            left=Call(
+                name="count",
+                arguments=(Path(start=None, steps=(Step(axis="child", test=str() as test, predicates=()),)),),
+            ),
+            right=Literal(value=1.0),
+        ) if _is_name(test):
+            return words.tag(test)
+    return None
+
+
 def _both(word: str, left: Condition | None, right: Condition | None) -> Condition | None:
     if left is None or right is None:
         return None
     if word == "and":
-        return lambda element, nodes: left(element, nodes) and right(element, nodes)
-    return lambda element, nodes: left(element, nodes) or right(element, nodes)
+        return lambda node, nodes: left(node, nodes) and right(node, nodes)
+    return lambda node, nodes: left(node, nodes) or right(node, nodes)
 
 
 def _not(inner: Condition | None) -> Condition | None:
-    return None if inner is None else lambda element, nodes: not inner(element, nodes)
+    return None if inner is None else lambda node, nodes: not inner(node, nodes)
 
 
-def _matches(strings: _Strings | None, pattern: str) -> Condition | None:
-    if strings is None:
+def _absent(operand: Expression, words: Vocabulary) -> Condition | None:
+    """`not(@a)` and `not(b)`, asked as often as what they deny."""
+    match operand:
+        case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
+            name = words.tag(test)
+            return None if name is None else lambda node, _nodes: name not in node.attributes
+        case Path(start=None, steps=(Step(axis="child", test=str() as test, predicates=()),)) if _is_name(test):
+            tag = words.tag(test)
+            return None if tag is None else lambda node, _nodes: tag not in node.children
+    return None
+
+
+_TEXT_TESTS: Mapping[str, Callable[[str], Callable[[str], bool]]] = {
+    "matches": lambda pattern: lambda text: regular_expression(pattern).search(text) is not None,
+    "contains": lambda part: lambda text: part in text,
+    "starts-with": lambda part: lambda text: text.startswith(part),
+}
+
+
+def _text_test(string: _String | None, name: str, part: str) -> Condition | None:
+    if string is None:
         return None
-    found = regular_expression(pattern)
-    return lambda element, nodes: found.search(next(iter(strings(element, nodes)), "")) is not None
+    holds = _TEXT_TESTS[name](part)
+    return lambda node, nodes: holds(string(node, nodes))
+
+
+def _first_string(operand: Expression, words: Vocabulary) -> _String | None:
+    """The string value of the first node in document order: only of paths whose tables keep that order."""
+    if isinstance(operand, Path) and any(step.axis not in {"child", "attribute", "self"} for step in operand.steps):
+        return None
+    strings = _strings(operand, words)
+    return None if strings is None else lambda node, nodes: next(iter(strings(node, nodes)), "")
 
 
 def _element_test(test: ElementTest, argument: str) -> Condition:
-    return lambda element, _nodes: test(argument, element)
+    return lambda node, nodes: test(argument, node, nodes)
 
 
 def _comparison(sign: str, left: Expression, right: Expression, words: Vocabulary) -> Condition | None:
     if is_number(left) or is_number(right):
+        left, right = _as_number(left), _as_number(right)
         cardinality = _cardinality(sign, left, right, words)
         return cardinality or _numbers(sign, _number(left, words), _number(right, words))
     if sign not in {"=", "!="} or is_boolean(left) or is_boolean(right):
@@ -130,9 +199,15 @@ def _comparison(sign: str, left: Expression, right: Expression, words: Vocabular
     if ours is None or theirs is None:
         return None
     compared = _OPERATORS[sign]
-    return lambda element, nodes: any(
-        compared(one, other) for one in ours(element, nodes) for other in theirs(element, nodes)
-    )
+    return lambda node, nodes: any(compared(one, other) for one in ours(node, nodes) for other in theirs(node, nodes))
+
+
+def _as_number(expression: Expression) -> Expression:
+    """A string beside a number is compared as one."""
+    match expression:
+        case Literal(value=str() as value) if re.fullmatch(r"\s*\d+(\.\d*)?\s*", value):
+            return Literal(float(value))
+    return expression
 
 
 def _equals(sign: str, path: Path, value: str, words: Vocabulary) -> Condition | None:
@@ -142,14 +217,14 @@ def _equals(sign: str, path: Path, value: str, words: Vocabulary) -> Condition |
             if name is None:
                 return None
             if sign == "=":
-                return lambda element, _nodes: element.get(name) == value
-            return lambda element, _nodes: element.get(name, value) != value
+                return lambda node, _nodes: node.attributes.get(name) == value
+            return lambda node, _nodes: node.attributes.get(name, value) != value
     strings = _strings(path, words)
     if strings is None:
         return None
     if sign == "=":
-        return lambda element, nodes: value in strings(element, nodes)
-    return lambda element, nodes: any(each != value for each in strings(element, nodes))
+        return lambda node, nodes: value in strings(node, nodes)
+    return lambda node, nodes: any(each != value for each in strings(node, nodes))
 
 
 def _cardinality(sign: str, left: Expression, right: Expression, words: Vocabulary) -> Condition | None:
@@ -163,11 +238,11 @@ def _cardinality(sign: str, left: Expression, right: Expression, words: Vocabula
         return None
     match sign:
         case "=":
-            return lambda element, nodes: len(found(element, nodes)) == wanted
+            return lambda node, nodes: len(found(node, nodes)) == wanted
         case "<=":
-            return lambda element, nodes: len(found(element, nodes)) <= wanted
+            return lambda node, nodes: len(found(node, nodes)) <= wanted
         case ">=":
-            return lambda element, nodes: len(found(element, nodes)) >= wanted
+            return lambda node, nodes: len(found(node, nodes)) >= wanted
     return None
 
 
@@ -175,22 +250,22 @@ def _numbers(sign: str, left: _Number | None, right: _Number | None) -> Conditio
     if left is None or right is None:
         return None
     compared = _OPERATORS[sign]
-    return lambda element, nodes: compared(left(element, nodes), right(element, nodes))
+    return lambda node, nodes: compared(left(node, nodes), right(node, nodes))
 
 
 def _number(expression: Expression, words: Vocabulary) -> _Number | None:
     match expression:
         case Literal(value=float() as value):
-            return lambda _element, _nodes: value
+            return lambda _node, _nodes: value
         case Call(name="count", arguments=(counted,)) if is_boolean(counted) or is_number(counted):
-            return lambda _element, _nodes: 1
+            return lambda _node, _nodes: 1
         case Call(name="count", arguments=(Path() as path,)) if not _is_attribute(path):
             found = elements(path, words)
-            return None if found is None else lambda element, nodes: len(found(element, nodes))
+            return None if found is None else lambda node, nodes: len(found(node, nodes))
         case Binary(operator="+", left=left, right=right):
             one, other = _number(left, words), _number(right, words)
             if one and other:
-                return lambda element, nodes: one(element, nodes) + other(element, nodes)
+                return lambda node, nodes: one(node, nodes) + other(node, nodes)
     return None
 
 
@@ -202,13 +277,17 @@ def _exists(path: Path, words: Vocabulary) -> Condition | None:
     match path:
         case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
             name = words.tag(test)
-            return None if name is None else lambda element, _nodes: element.get(name) is not None
+            return None if name is None else lambda node, _nodes: node.attributes.get(name) is not None
         case Path(start=None, steps=(Step(axis="child", test=str() as test, predicates=()),)):
             tag = words.tag(test)
             if tag is not None and _is_name(test):
-                return lambda element, nodes: tag in nodes.children(element)
+                return lambda node, _nodes: tag in node.children
+        case Path(start=None, steps=(Step(axis="self", test=str() as test, predicates=()),)):
+            tag = words.tag(test)
+            if tag is not None and _is_name(test):
+                return lambda node, _nodes: node.tag == tag
     found = _strings(path, words) if _is_attribute(path) else elements(path, words)
-    return None if found is None else lambda element, nodes: bool(found(element, nodes))
+    return None if found is None else lambda node, nodes: bool(found(node, nodes))
 
 
 def _is_name(test: str) -> bool:
@@ -220,7 +299,7 @@ def _strings(expression: Expression, words: Vocabulary) -> _Strings | None:
     match expression:
         case Literal(value=str() as value):
             one = (value,)
-            return lambda _element, _nodes: one
+            return lambda _node, _nodes: one
         case Path(start=start, steps=(*before, Step(axis="attribute", test=str() as test, predicates=()))):
             name = words.tag(test) if test != "*" else None
             owners = elements(Path(start, tuple(before)), words) if before or start else _itself
@@ -231,27 +310,26 @@ def _strings(expression: Expression, words: Vocabulary) -> _Strings | None:
         case Path():
             found = elements(expression, words)
             if found is not None:
-                return lambda element, nodes: ["".join(each.itertext()) for each in found(element, nodes)]  # type: ignore[arg-type]
+                return lambda node, nodes: [each.string() for each in found(node, nodes)]
     return None
 
 
 def _attributes(owners: _Found, name: str) -> _Strings:
-    def values(element: Element, nodes: Nodes) -> Sequence[str]:
-        return [value for each in owners(element, nodes) if (value := each.get(name)) is not None]
+    def values(node: Node, nodes: Nodes) -> Sequence[str]:
+        return [value for each in owners(node, nodes) if (value := each.attributes.get(name)) is not None]
 
     return values
 
 
 def _texts(owners: _Found) -> _Strings:
-    def values(element: Element, nodes: Nodes) -> Sequence[str]:
-        pieces = (piece for each in owners(element, nodes) for piece in (each.text, *(child.tail for child in each)))
-        return [piece for piece in pieces if piece]
+    def values(node: Node, nodes: Nodes) -> Sequence[str]:
+        return [piece for each in owners(node, nodes) for piece in each.texts()]
 
     return values
 
 
-def _itself(element: Element, _nodes: Nodes) -> Sequence[Element]:
-    return (element,)
+def _itself(node: Node, _nodes: Nodes) -> Sequence[Node]:
+    return (node,)
 
 
 def elements(path: Path, words: Vocabulary) -> _Found | None:
@@ -273,12 +351,12 @@ def _from_root(steps: list[Step], words: Vocabulary) -> _Found | None:
     """`/a` and `//a`: takes the steps it uses off the list."""
     first = steps.pop(0)
     if first == ANY_DEPTH and steps:
-        return _below(lambda _element, nodes: (nodes.root,), steps.pop(0), words, with_self=True)
+        return _below(lambda _node, nodes: (nodes.root,), steps.pop(0), words, with_self=True)
     tag = words.tag(first.test) if isinstance(first.test, str) and first.axis == "child" else None
     if tag is None:
         return None
 
-    def root(_element: Element, nodes: Nodes) -> Sequence[Element]:
+    def root(_node: Node, nodes: Nodes) -> Sequence[Node]:
         return (nodes.root,) if nodes.root.tag == tag else ()
 
     return _filtered(root, first.predicates, words)
@@ -290,6 +368,11 @@ def _next_step(found: _Found, steps: list[Step], words: Vocabulary) -> _Found | 
         return _below(found, steps.pop(0), words, with_self=False) if steps else None
     if not isinstance(step.test, str):
         return None
+    match step:
+        case Step(axis="child", test=str() as test, predicates=(Literal(value=float() as place), *others)) if (
+            place >= 1 and place.is_integer() and _is_name(test) and (tag := words.tag(test)) is not None
+        ):
+            return _filtered(_nth_child(found, tag, int(place)), tuple(others), words)
     selected = _axis(found, step, words)
     return None if selected is None else _filtered(selected, step.predicates, words)
 
@@ -299,7 +382,7 @@ def _axis(found: _Found, step: Step, words: Vocabulary) -> _Found | None:
     if step.axis == "self" and test == "node()":
         return found
     if step.axis == "parent" and test == "node()":
-        return lambda element, nodes: _unique(_parent(each) for each in found(element, nodes))
+        return lambda node, nodes: _unique(nodes.parent(each) for each in found(node, nodes))
     if not (_is_name(test) or test == "*"):
         return None
     tag = words.tag(test)
@@ -307,32 +390,34 @@ def _axis(found: _Found, step: Step, words: Vocabulary) -> _Found | None:
         return None
     match step.axis:
         case "child" if test == "*":
-            return lambda element, nodes: [child for each in found(element, nodes) for child in each]
+            return lambda node, nodes: [
+                child for each in found(node, nodes) for same in each.children.values() for child in same
+            ]
         case "child":
             return _child(found, tag)
         case "self":
-            return lambda element, nodes: [each for each in found(element, nodes) if test == "*" or each.tag == tag]
+            return lambda node, nodes: [each for each in found(node, nodes) if test == "*" or each.tag == tag]
         case "parent" if test != "*":
-            return lambda element, nodes: _unique(
-                above for each in found(element, nodes) if (above := _parent(each)) is not None and above.tag == tag
+            return lambda node, nodes: _unique(
+                above for each in found(node, nodes) if (above := nodes.parent(each)) is not None and above.tag == tag
             )
     return None
 
 
 def _child(found: _Found, tag: str) -> _Found:
     if found is _itself:
-        return lambda element, nodes: nodes.children(element).get(tag, ())
-    return lambda element, nodes: [
-        child for each in found(element, nodes) for child in nodes.children(each).get(tag, ())
-    ]
+        return lambda node, _nodes: node.children.get(tag, ())
+    return lambda node, nodes: [child for each in found(node, nodes) for child in each.children.get(tag, ())]
 
 
-def _parent(element: Element) -> Element | None:
-    return element.getparent()
+def _nth_child(found: _Found, tag: str, position: int) -> _Found:
+    """`a[2]`: of each parent its second."""
+    at = slice(position - 1, position)
+    return lambda node, nodes: [child for each in found(node, nodes) for child in each.children.get(tag, ())[at]]
 
 
-def _unique(elements: Any) -> Sequence[Element]:
-    return tuple(dict.fromkeys(each for each in elements if each is not None))
+def _unique(nodes: Iterable[Node | None]) -> Sequence[Node]:
+    return tuple(dict.fromkeys(each for each in nodes if each is not None))
 
 
 def _below(found: _Found, step: Step, words: Vocabulary, *, with_self: bool) -> _Found | None:
@@ -345,8 +430,8 @@ def _below(found: _Found, step: Step, words: Vocabulary, *, with_self: bool) -> 
     root = required_template(step)
     candidates = _template_candidates(tag, root) if root is not None else _walked(tag)
 
-    def below(element: Element, nodes: Nodes) -> Sequence[Element]:
-        above = found(element, nodes)
+    def below(node: Node, nodes: Nodes) -> Sequence[Node]:
+        above = found(node, nodes)
         if len(above) == 1:
             return candidates(above[0], nodes, with_self)
         return _unique(each for one in above for each in candidates(one, nodes, with_self))
@@ -354,13 +439,13 @@ def _below(found: _Found, step: Step, words: Vocabulary, *, with_self: bool) -> 
     return _filtered(below, step.predicates, words)
 
 
-_Candidates = Callable[[Element, Nodes, bool], Sequence[Element]]
+_Candidates = Callable[[Node, Nodes, bool], Sequence[Node]]
 
 
 def _template_candidates(tag: str, root: str) -> _Candidates:
     is_template_id = tag == "{urn:hl7-org:v3}templateId"
 
-    def candidates(above: Element, nodes: Nodes, with_self: bool) -> Sequence[Element]:
+    def candidates(above: Node, nodes: Nodes, with_self: bool) -> Sequence[Node]:
         indexed = (nodes.templates if is_template_id else nodes.with_template).get(root, ())
         return [
             each
@@ -372,11 +457,11 @@ def _template_candidates(tag: str, root: str) -> _Candidates:
 
 
 def _walked(tag: str) -> _Candidates:
-    def candidates(above: Element, nodes: Nodes, with_self: bool) -> Sequence[Element]:
+    def candidates(above: Node, nodes: Nodes, with_self: bool) -> Sequence[Node]:
         if above is nodes.root:
             everywhere = nodes.named(tag)
             return everywhere if with_self or not everywhere or everywhere[0] is not above else everywhere[1:]
-        walked = above.iter() if tag == "*" else above.iter(tag)
+        walked = map(nodes.node, above.element.iter(tag))
         return [each for each in walked if with_self or each is not above]
 
     return candidates
@@ -394,4 +479,4 @@ def _filtered(found: _Found, predicates: tuple[Expression, ...], words: Vocabula
 
 
 def _kept(found: _Found, keep: Condition) -> _Found:
-    return lambda element, nodes: [each for each in found(element, nodes) if keep(each, nodes)]
+    return lambda node, nodes: [each for each in found(node, nodes) if keep(each, nodes)]

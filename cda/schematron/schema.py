@@ -15,7 +15,7 @@ from cda.schematron.expressions import Expression
 from cda.schematron.functions import values_as_nodes
 from cda.schematron.load import Check, Rule
 from cda.schematron.lookups import Condition
-from cda.schematron.nodes import Element, Nodes
+from cda.schematron.nodes import Element, Node, Nodes, Place
 from cda.schematron.selectors import Selector
 
 
@@ -36,8 +36,12 @@ class Failure:
 
     rule: "CompiledRule"
     check: "CompiledCheck"
-    element: Element
+    node: Node
     error: str = ""
+
+    @property
+    def element(self) -> Element:
+        return self.node.element
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +54,16 @@ class CompiledCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRule:
-    """Checks of one context. `quick` are look-ups, `slow` need XPath, `all_slow` is their conjunction."""
+    """Checks of one context.
+
+    `single`: tags of children allowed once. `quick` are look-ups, `slow` need XPath, `all_slow` is their conjunction.
+    """
 
     source: Rule
     pattern: str
     selectors: tuple[Selector, ...]
     lets: tuple[tuple[str, etree.XPath], ...]
+    single: Mapping[str, Sequence[CompiledCheck]]
     quick: tuple[tuple[Condition, CompiledCheck], ...]
     slow: tuple[tuple[etree.XPath, CompiledCheck], ...]
     all_slow: etree.XPath | None
@@ -74,9 +82,14 @@ class ValueSets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """Compiled rules by pattern. `indexed`: templateId to the patterns that need it; `always`: the others."""
+    """Compiled rules. `placed`: those of one place below the root, and `below` the tree of such places.
+
+    The others are kept by pattern; `indexed`: templateId to the patterns that need it, `always`: those that need none.
+    """
 
     name: str
+    below: Mapping[Place | None, Sequence[Place]]
+    placed: Mapping[Place, Sequence[CompiledRule]]
     patterns: tuple[tuple[CompiledRule, ...], ...]
     indexed: Mapping[str, Sequence[int]]
     always: Sequence[int]
@@ -84,64 +97,94 @@ class Schema:
     not_run: tuple[NotRun, ...]
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def failures(self, nodes: Nodes) -> Iterator[Failure]:
-        """Every failed check, by pattern. One thread at a time: libxml2 compiles one expression for one user."""
+    def rules(self) -> Iterator[CompiledRule]:
+        """Every rule that can be evaluated."""
+        for same_place in self.placed.values():
+            yield from same_place
+        for pattern in self.patterns:
+            yield from pattern
+
+    def failures(self, nodes: Nodes) -> Sequence[Failure]:
+        """Every failed check, by rule. One thread at a time: libxml2 compiles one expression for one user."""
         with self._lock:
-            yield from self._failures(nodes)
+            run = _Run(nodes, _evaluate(self.lets, nodes.root.element, {}))
+            self._at_places(None, run)
+            for at in self._asked(nodes):
+                run.pattern(self.patterns[at])
+            return run.failed
 
-    def _failures(self, nodes: Nodes) -> Iterator[Failure]:
-        variables = _evaluate(self.lets, nodes.root, {})
+    def _at_places(self, above: Place | None, run: "_Run") -> None:
+        """The rules below a place that the document has, on one walk down."""
+        for place in self.below.get(above, ()):
+            found = run.nodes.at(place)
+            if found:
+                for rule in self.placed.get(place, ()):
+                    run.rule(rule, found)
+                self._at_places(place, run)
+
+    def _asked(self, nodes: Nodes) -> Sequence[int]:
+        """The patterns that the templateIds of a document ask for."""
         chosen = set(self.always)
-        for template in nodes.templates:
-            chosen.update(self.indexed.get(template, ()))
-        for at in sorted(chosen):
-            rules = self.patterns[at]
-            if len(rules) > 1:
-                yield from _pattern_failures(rules, nodes, variables)
-                continue
-            for rule in rules:
-                for element in _matched(rule, nodes):
-                    yield from _rule_failures(rule, element, nodes, variables)
+        for template in self.indexed.keys() & nodes.templates.keys():
+            chosen.update(self.indexed[template])
+        return sorted(chosen)
 
 
-def _pattern_failures(rules: Sequence[CompiledRule], nodes: Nodes, variables: Mapping[str, Any]) -> Iterator[Failure]:
-    """A node is tested by the first rule of the pattern whose context matches it. ISO/IEC 19757-3 6.5"""
-    tested: set[Element] = set()
-    for rule in rules:
-        for element in _matched(rule, nodes):
-            if element not in tested:
-                tested.add(element)
-                yield from _rule_failures(rule, element, nodes, variables)
+class _Run:
+    """One document against one schema: what failed so far."""
+
+    def __init__(self, nodes: Nodes, variables: Mapping[str, Any]) -> None:
+        self.nodes = nodes
+        self.failed: list[Failure] = []
+        self._variables = variables
+
+    def pattern(self, rules: Sequence[CompiledRule]) -> None:
+        """A node is tested by the first rule of the pattern whose context matches it. ISO/IEC 19757-3 6.5"""
+        if len(rules) == 1:
+            self.rule(rules[0], self._matched(rules[0]))
+            return
+        tested: set[Node] = set()
+        for rule in rules:
+            found = [node for node in self._matched(rule) if node not in tested]
+            tested.update(found)
+            self.rule(rule, found)
+
+    def _matched(self, rule: CompiledRule) -> Sequence[Node]:
+        nodes = self.nodes
+        if len(rule.selectors) == 1:
+            return rule.selectors[0].select(nodes)
+        found = (each.select(nodes) for each in rule.selectors if each.needs <= nodes.templates.keys())
+        return tuple(dict.fromkeys(node for same in found for node in same))
+
+    def rule(self, rule: CompiledRule, found: Sequence[Node]) -> None:
+        """The checks of a rule on the nodes its context matches."""
+        nodes, quick, single = self.nodes, rule.quick, rule.single
+        for node in found:
+            if single:
+                self._repeated(rule, node)
+            for holds, check in quick:
+                if not holds(node, nodes):
+                    self.failed.append(Failure(rule=rule, check=check, node=node))
+            if rule.slow and not _all_pass(rule, node.element):
+                self.failed += _slow_failures(rule, node, self._variables)
+
+    def _repeated(self, rule: CompiledRule, node: Node) -> None:
+        """Children that stand more than once where once is allowed: one walk over the children for all such checks."""
+        for tag, same in node.children.items():
+            if len(same) > 1 and tag in rule.single:
+                self.failed += (Failure(rule=rule, check=check, node=node) for check in rule.single[tag])
 
 
-def _matched(rule: CompiledRule, nodes: Nodes) -> Sequence[Element]:
-    templates = nodes.templates
-    found = [each.select(nodes) for each in rule.selectors if each.needs <= templates.keys()]
-    if len(found) == 1:
-        return found[0]
-    return tuple(dict.fromkeys(element for elements in found for element in elements))
-
-
-def _rule_failures(
-    rule: CompiledRule, element: Element, nodes: Nodes, variables: Mapping[str, Any]
-) -> Iterator[Failure]:
-    for holds, check in rule.quick:
-        if not holds(element, nodes):
-            yield Failure(rule=rule, check=check, element=element)
-    if rule.slow and not _all_pass(rule, element):
-        yield from _slow_failures(rule, element, variables)
-
-
-def _slow_failures(rule: CompiledRule, element: Element, variables: Mapping[str, Any]) -> Iterator[Failure]:
-    values = _evaluate(rule.lets, element, variables)
+def _slow_failures(rule: CompiledRule, node: Node, variables: Mapping[str, Any]) -> Iterator[Failure]:
+    values = _evaluate(rule.lets, node.element, variables)
     for asked, check in rule.slow:
         try:
-            passes = bool(asked(element, **values))
+            passes = bool(asked(node.element, **values))
         except (etree.XPathError, TypeError, ValueError) as error:
-            yield Failure(rule=rule, check=check, element=element, error=str(error) or type(error).__name__)
+            yield Failure(rule=rule, check=check, node=node, error=str(error) or type(error).__name__)
             continue
         if not passes:
-            yield Failure(rule=rule, check=check, element=element)
+            yield Failure(rule=rule, check=check, node=node)
 
 
 def _all_pass(rule: CompiledRule, element: Element) -> bool:

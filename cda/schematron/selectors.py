@@ -13,19 +13,23 @@ from lxml import etree
 from cda.schematron import lookups, shapes
 from cda.schematron.expressions import ANY_DEPTH, Binary, Expression, Path, Step
 from cda.schematron.lookups import Condition, Vocabulary
-from cda.schematron.nodes import Element, Nodes, Place
+from cda.schematron.nodes import Node, Nodes, Place
 from cda.schematron.xpath1 import NotXPath1, is_number, write, write_condition
 
-Select = Callable[[Nodes], Sequence[Element]]
+Select = Callable[[Nodes], Sequence[Node]]
 CompileXPath = Callable[[str], etree.XPath]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """Elements of one alternative of a context. Without `needs` among its templateIds a document has none."""
+    """Elements of one alternative of a context. Without `needs` among its templateIds a document has none.
+
+    `place`: the place below the root they all stand at, when there is one.
+    """
 
     needs: frozenset[str]
     select: Select
+    place: Place | None = None
 
 
 def alternatives(context: Expression) -> list[Expression]:
@@ -46,7 +50,10 @@ def selector(context: Expression, places: "Places", words: Vocabulary, xpath: Co
     if steps[0] == ANY_DEPTH:
         steps.pop(0)
     needs = frozenset(root for step in steps if (root := shapes.required_template(step)))
-    select = _looked_up(steps, words, xpath) if anywhere else _from_root(steps, places)
+    place = None if anywhere else places.place(tuple(steps))
+    if place is not None:
+        return Selector(needs=needs, select=lambda nodes: nodes.at(place), place=place)
+    select = _looked_up(steps, words, xpath) if anywhere else None
     if select is None:
         found = xpath(write(Path("/", (ANY_DEPTH, *steps) if anywhere else tuple(steps))))
         select = _searched(found)
@@ -54,9 +61,10 @@ def selector(context: Expression, places: "Places", words: Vocabulary, xpath: Co
 
 
 def _searched(found: etree.XPath) -> Select:
-    def select(nodes: Nodes) -> Sequence[Element]:
-        result = found(nodes.root)
-        return [each for each in result if isinstance(each, etree._Element)] if isinstance(result, list) else ()
+    def select(nodes: Nodes) -> Sequence[Node]:
+        result = found(nodes.root.element)
+        there = result if isinstance(result, list) else ()
+        return [nodes.node(each) for each in there if isinstance(each, etree._Element) and isinstance(each.tag, str)]
 
     return select
 
@@ -89,13 +97,8 @@ def _simple(predicate: Expression, words: Vocabulary) -> Condition | None:
     return None if is_position else lookups.condition(predicate, words)
 
 
-def _from_root(steps: Sequence[Step], places: Places) -> Select | None:
-    place = places.place(tuple(steps))
-    return None if place is None else lambda nodes: nodes.at(place)
-
-
-def _unique(elements: Sequence[Element]) -> Sequence[Element]:
-    return tuple(dict.fromkeys(elements))
+def _unique(nodes: Sequence[Node]) -> Sequence[Node]:
+    return tuple(dict.fromkeys(nodes))
 
 
 def _tag(step: Step, words: Vocabulary) -> str | None:
@@ -164,14 +167,14 @@ def _above(steps: Sequence[Step], words: Vocabulary, xpath: CompileXPath) -> Con
 
 
 def _with_parents(here: Condition, parents: Condition, deep: bool) -> Condition:
-    def holds(element: Element, nodes: Nodes) -> bool:
-        if not here(element, nodes):
+    def holds(node: Node, nodes: Nodes) -> bool:
+        if not here(node, nodes):
             return False
-        parent = None if element is nodes.root else element.getparent()
+        parent = nodes.parent(node)
         while parent is not None:
             if parents(parent, nodes):
                 return True
-            parent = None if not deep or parent is nodes.root else parent.getparent()
+            parent = nodes.parent(parent) if deep else None
         return False
 
     return holds
@@ -183,9 +186,14 @@ def _is_step(step: Step, words: Vocabulary, xpath: CompileXPath) -> Condition | 
     if tag is None or any(is_number(each) or shapes.has_position(each) for each in step.predicates):
         return None
     conditions = [_predicate(each, words, xpath) for each in step.predicates]
-    if tag == "*":
-        return lambda element, nodes: all(holds(element, nodes) for holds in conditions)
-    return lambda element, nodes: element.tag == tag and all(holds(element, nodes) for holds in conditions)
+    if tag != "*":
+        conditions.insert(0, lambda node, _nodes: node.tag == tag)
+    match conditions:
+        case []:
+            return lambda _node, _nodes: True
+        case [only]:
+            return only
+    return lambda node, nodes: all(holds(node, nodes) for holds in conditions)
 
 
 def _predicate(predicate: Expression, words: Vocabulary, xpath: CompileXPath) -> Condition:
@@ -193,4 +201,4 @@ def _predicate(predicate: Expression, words: Vocabulary, xpath: CompileXPath) ->
     if holds is not None:
         return holds
     asked = xpath(write_condition(predicate))
-    return lambda element, _nodes: bool(asked(element))
+    return lambda node, _nodes: bool(asked(node.element))

@@ -1,6 +1,22 @@
 """What can be seen of an expression without running it: the template it demands, positions, variables."""
 
-from cda.schematron.expressions import Binary, Call, Expression, Filter, Literal, Path, Step, Variable
+from collections.abc import Iterator
+
+from cda.schematron.expressions import (
+    Binary,
+    Call,
+    Castable,
+    Conditional,
+    Expression,
+    Filter,
+    Literal,
+    Negative,
+    Path,
+    Quantified,
+    Sequence,
+    Step,
+    Variable,
+)
 
 
 def required_template(step: Step) -> str | None:
@@ -55,17 +71,44 @@ def has_position(expression: Expression) -> bool:
 
 def uses_variables(expression: Expression) -> bool:
     """Whether a `let` has to be evaluated for it."""
+    return bool(_free_variables(expression))
+
+
+def _free_variables(expression: Expression) -> frozenset[str]:
     match expression:
-        case Variable():
-            return True
-        case Call(arguments=arguments):
-            return any(uses_variables(each) for each in arguments)
+        case Variable(name=name):
+            return frozenset({name})
+        case Quantified(variable=bound, sequence=sequence, condition=condition):
+            return _free_variables(sequence) | (_free_variables(condition) - {bound})
+    return frozenset().union(*map(_free_variables, _operands(expression)))
+
+
+def calls(expression: Expression) -> frozenset[str]:
+    """Names of the functions in it."""
+    return frozenset(each.name for each in parts(expression) if isinstance(each, Call))
+
+
+def parts(expression: Expression) -> Iterator[Expression]:
+    """The expression and every expression inside it."""
+    yield expression
+    for inside in _operands(expression):
+        yield from parts(inside)
+
+
+def _operands(expression: Expression) -> Iterator[Expression]:
+    match expression:
+        case Call(arguments=inner) | Sequence(items=inner):
+            yield from inner
         case Binary(left=left, right=right):
-            return uses_variables(left) or uses_variables(right)
+            yield from (left, right)
+        case Negative(operand=operand) | Castable(operand=operand):
+            yield operand
         case Filter(primary=primary, predicates=predicates):
-            return uses_variables(primary) or any(uses_variables(each) for each in predicates)
+            yield from (primary, *predicates)
+        case Conditional(condition=condition, then=then, otherwise=otherwise):
+            yield from (condition, then, otherwise)
+        case Quantified(sequence=sequence, condition=condition):
+            yield from (sequence, condition)
         case Path(start=start, steps=steps):
-            inner = (each for step in steps for each in (*step.predicates, step.test))
-            parts = (each for each in (start, *inner) if each is not None and not isinstance(each, str))
-            return any(uses_variables(each) for each in parts)
-    return False
+            found = (start, *(each for step in steps for each in (step.test, *step.predicates)))
+            yield from (each for each in found if each is not None and not isinstance(each, str))

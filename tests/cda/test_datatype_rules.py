@@ -2,13 +2,15 @@ import pytest
 from lxml import etree
 
 from cda.datatype_rules import broken_rules, keeps_datatype, words
+from cda.schematron.nodes import Node, Nodes
 
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 
-def element(text: str, beside: str = "") -> etree._Element:
+def value(text: str, beside: str = "") -> tuple[Node, Nodes]:
     root = etree.fromstring(f'<r xmlns="urn:hl7-org:v3" {XSI}>{text}{beside}</r>')
-    return root[0]
+    nodes = Nodes(root)
+    return nodes.node(root[0]), nodes
 
 
 @pytest.mark.parametrize(
@@ -32,8 +34,8 @@ def element(text: str, beside: str = "") -> etree._Element:
     ],
 )
 def test_values_as_they_should_be(datatype: str, text: str) -> None:
-    assert list(broken_rules(datatype, element(text))) == []
-    assert keeps_datatype(datatype, element(text))
+    assert list(broken_rules(datatype, *value(text))) == []
+    assert keeps_datatype(datatype, *value(text))
 
 
 @pytest.mark.parametrize(
@@ -70,8 +72,8 @@ def test_values_as_they_should_be(datatype: str, text: str) -> None:
     ],
 )
 def test_each_rule_is_broken_by_one_value(datatype: str, rule: str, text: str) -> None:
-    assert rule in list(broken_rules(datatype, element(text)))
-    assert not keeps_datatype(datatype, element(text))
+    assert rule in list(broken_rules(datatype, *value(text)))
+    assert not keeps_datatype(datatype, *value(text))
     assert words(rule).french
     assert words(rule).english
 
@@ -87,4 +89,4 @@ def test_each_rule_is_broken_by_one_value(datatype: str, rule: str, text: str) -
     ],
 )
 def test_a_value_stands_once_among_its_kind(datatype: str, rule: str, text: str) -> None:
-    assert rule in list(broken_rules(datatype, element(text, text)))
+    assert rule in list(broken_rules(datatype, *value(text, text)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from carnet.reports import Report, read_report, submission_of
+from carnet.reports import Report, read_report, submission_of, with_new_identity
 from tests import messages, servers
 from tests.cda.mutations import EXAMPLES, mutated
 from tests.messages import Answered
@@ -18,10 +18,9 @@ from xds.metadata import DocumentEntry
 
 
 def a_report() -> Report:
-    """An example under an id of its own, in the document and so in its metadata."""
+    """An example under an id of its own."""
     content = (EXAMPLES / "lettre-liaison-sortie.xml").read_bytes()
-    former = read_report(content, entry_uuid="Document01").entry.unique_id or ""
-    return read_report(content.replace(former.encode(), new_oid().encode()), entry_uuid="Document01")
+    return with_new_identity(read_report(content, entry_uuid="Document01"))
 
 
 def an_entry_of(report: Report, **changed: object) -> DocumentEntry:

@@ -51,6 +51,17 @@ SIMPLE = (
     "boolean(cda:id)",
     "cda:section/parent::cda:ClinicalDocument",
     "true() and not(false())",
+    "count(cda:id) = '1'",
+    "(count(cda:id)) >= '1'",
+    "'2' > count(cda:id)",
+    "cda:title | cda:section[@ID]",
+    "not(cda:title | cda:section[@ID])",
+    "cda:code[1]/@nullFlavor",
+    "cda:section[2]/cda:section[1]/cda:code",
+    "cda:code[2][@code = 'A']",
+    "contains(cda:title, 'tr')",
+    "cda:code[starts-with(@nullFlavor, 'U')]",
+    "starts-with(cda:section/@ID, 't')",
 )
 _CODES = ("", '<code code="A"/>', '<code code="B" nullFlavor="UNK"/>', '<code code="A" nullFlavor="UNK"/>')
 _TITLES = ("", "<title/>", "<title>Titre</title>", "<title>Ti<b>t</b>re</title>")
@@ -68,7 +79,16 @@ def test_simple_tests_are_looked_up(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["cda:id[1]", "cda:id[last()]", "cda:a | cda:b", "@value > 0", "preceding-sibling::cda:a", "$x = 1"]
+    "text",
+    [
+        "cda:id[last()]",
+        "cda:id[@root][1]",
+        ".//cda:id[1]",
+        "contains(.//cda:id, 'a')",
+        "@value > 0",
+        "preceding-sibling::cda:a",
+        "$x = 1",
+    ],
 )
 def test_what_is_not_simple_is_left_to_xpath(text: str) -> None:
     assert lookups.condition(parse(text), WORDS) is None
@@ -91,5 +111,6 @@ def test_a_look_up_and_xpath_agree(
     looked_up = lookups.condition(parse(text), WORDS)
     assert looked_up is not None
     expected = etree.XPath(f"boolean({write_condition(parse(text))})", namespaces=NAMESPACES)
-    for element in root.iter(etree.Element):
-        assert bool(looked_up(element, Nodes(root))) == expected(element), (text, etree.tostring(root))
+    nodes = Nodes(root)
+    for node in nodes.named("*"):
+        assert bool(looked_up(node, nodes)) == expected(node.element), (text, etree.tostring(root))

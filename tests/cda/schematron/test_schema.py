@@ -167,10 +167,25 @@ def test_a_value_set_that_is_not_there_is_named() -> None:
     assert len(found) == 1
 
 
-def test_a_code_set_asks_the_code_alone_also_inside_what_only_xpath_can_say() -> None:
+def test_a_code_set_asks_the_code_alone() -> None:
     body = '<code code="R"/><code code="Z"/>'
     assert len(failures(one_test("in-code-set('colours')", "cda:code"), body)) == 1
-    assert len(failures(one_test("string-length(@code) = 1 and in-code-set('colours')", "cda:code"), body)) == 1
+    assert len(failures(one_test("@code and in-code-set('colours')", "cda:code"), body)) == 1
+
+
+def test_a_look_up_inside_what_only_xpath_can_say_is_named() -> None:
+    compiled = one_test("string-length(@code) = 1 and in-code-set('colours')", "cda:code")
+    assert [each.reason for each in compiled.not_run] == ["in-code-set() stands in an expression that is no look-up"]
+
+
+def test_a_child_allowed_once_is_told_for_each_that_is_repeated() -> None:
+    rule = "count(cda:id) &lt;= 1"
+    compiled = schema(
+        f'<pattern><rule context="cda:section"><assert test="{rule}"/><assert test="count(cda:code) &lt;= 1"/>'
+        "</rule></pattern>"
+    )
+    found = failures(compiled, "<section><id/><id/><code/></section><section><id/><code/><code/></section>")
+    assert [each.check.source.test for each in found] == ["count(cda:id) <= 1", "count(cda:code) <= 1"]
 
 
 def test_threads_share_one_schema() -> None:

@@ -1,13 +1,13 @@
 """How many a row of a counter stands for: rows of one day that are alike become one.
 
-Revision ID: 0012_folded
+Revision ID: 0013_folded
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012_folded"
-down_revision = "0011_patients"
+revision = "0013_folded"
+down_revision = "0012_people"
 branch_labels = None
 depends_on = None
 
