@@ -17,6 +17,8 @@ import audit.outbox
 import dmp.sql.tables
 import registry.sql.patient_resources
 import registry.sql.tables
+import repository.awaited
+import repository.document_versions
 import repository.index
 import storage.assertion_uses
 import storage.outbox
