@@ -138,7 +138,7 @@ object_value = Table(
         "value",
         where=IS_ACROSS_PATIENTS,
     ),
-    comment="Searchable attributes with several values: codes, author persons, reference ids, ids of authors",
+    comment="Searchable attributes with several values: codes, author persons, reference ids",
 )
 
 queued_submission = Table(
