@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert
-from sqlalchemy import Executable as Statement
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
 
 # psycopg: octets come as they are, not as hexadecimal text of twice their length.
 _CURSOR_OPTIONS = {"postgresql": {"binary": True}}
@@ -84,12 +84,12 @@ class Prepared:
         return failure
 
 
-def prepare(statement: Statement, dialect: Dialect, *, columns: Collection[str] | None = None) -> Prepared:
+def prepare(statement: ClauseElement, dialect: Dialect, *, columns: Collection[str] | None = None) -> Prepared:
     """Compile a statement for a dialect; lists in it are part of its text from then on.
 
     `columns`: those that an insertion or an update sets, from values under their names.
     """
-    compiled = statement.compile(  # type: ignore[attr-defined] - every statement that is executed is compiled
+    compiled = statement.compile(
         dialect=dialect, column_keys=columns and list(columns), compile_kwargs={"render_postcompile": True}
     )
     assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a statement on rows is compiled to one
