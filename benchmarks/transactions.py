@@ -123,7 +123,7 @@ TRANSACTIONS = (
         title="ITI-67 Find Document References, 20 entries",
         request=questions.find_document_references,
         problem=questions.is_search_set,
-        target=0.4,
+        target=0.5,
     ),
     Transaction(
         key="iti43",

@@ -92,7 +92,7 @@ class Endpoint:
             self._check_request(request, content_type)
             root = self._mtom_root(request, content_type, exchange) if is_mtom else self._simple_root(request, exchange)
             envelope = self._pipeline.run(exchange, root)
-            if isinstance(exchange.parts, IncomingParts) and exchange.refusal is None and exchange.fault is None:
+            if isinstance(exchange.parts, IncomingParts):
                 exchange.parts.drain()
         except SoapFault as fault:
             exchange.fault, exchange.reply = fault, None

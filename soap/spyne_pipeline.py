@@ -1,7 +1,7 @@
-"""The operations of an endpoint as a spyne application, with our envelope as its protocol.
+"""The operations of an endpoint as a spyne application, inside our own envelope.
 
-spyne holds the registry of operations and runs the pipeline with its events; what its own SOAP
-protocols cannot do (dispatch by wsa:Action, WS-Addressing, MTOM, streaming) is done by `soap`.
+spyne holds the registry of operations and runs them, with its events; what its SOAP protocols cannot do
+(dispatch by wsa:Action, WS-Addressing, MTOM, streaming) is done by `soap`, before and after.
 """
 
 import uuid
@@ -55,74 +55,11 @@ class Exchange:
 
 
 class _Carrier(Fault):  # type: ignore[misc]
-    """Takes a SoapFault or an HttpRefusal through spyne's pipeline."""
+    """Takes a SoapFault or an HttpRefusal through spyne."""
 
     def __init__(self, problem: SoapFault | HttpRefusal) -> None:
         super().__init__("Client", problem.reason)
         self.problem = problem
-
-
-class _EnvelopeProtocol(ProtocolBase):  # type: ignore[misc]
-    """SOAP 1.2 with WS-Addressing in place of spyne's own."""
-
-    def __init__(self, operations: Sequence[Operation], *, wire: Wire, limits: XmlLimits) -> None:
-        super().__init__()
-        self._operations, self._wire, self._limits = operations, wire, limits
-
-    def create_in_document(self, ctx: Any, _encoding: str | None = None) -> None:
-        exchange: Exchange = ctx.udc
-        try:
-            exchange.envelope = read_envelope(
-                b"".join(ctx.in_string),
-                wire=self._wire,
-                limits=self._limits,
-                charset=exchange.charset,
-                mtom=exchange.is_mtom,
-            )
-            exchange.caller = exchange.caller_of(exchange.envelope.root)
-        except SoapFault as fault:
-            raise _Carrier(fault) from None
-        ctx.in_document = exchange.envelope.root
-
-    def decompose_incoming_envelope(self, ctx: Any, _message: Any) -> None:
-        exchange: Exchange = ctx.udc
-        envelope = exchange.envelope
-        assert envelope is not None  # noqa: S101 - create_in_document ran before
-        try:
-            operation = dispatch.operation_of(
-                self._operations,
-                action=envelope.addressing.action,
-                http_action=exchange.http_action,
-                body=str(envelope.body.tag),
-                wire=self._wire,
-            )
-            check_includes(envelope.root, operation.documents, root_id=exchange.root_id)
-        except SoapFault as fault:
-            raise _Carrier(fault) from None
-        exchange.operation = operation
-        ctx.in_body_doc = envelope.body
-        ctx.method_request_string = f"{{{_NAMESPACE}}}{_method_name(operation)}"
-
-    def deserialize(self, ctx: Any, message: Any) -> None:
-        ctx.in_object = ctx.in_body_doc
-
-    def serialize(self, ctx: Any, message: Any) -> None:
-        exchange: Exchange = ctx.udc
-        if isinstance(ctx.out_error, _Carrier):
-            problem = ctx.out_error.problem
-            exchange.fault = problem if isinstance(problem, SoapFault) else None
-            exchange.refusal = problem if isinstance(problem, HttpRefusal) else None
-        ctx.out_document = exchange
-
-    def create_out_string(self, ctx: Any, charset: str | None = None) -> None:
-        exchange: Exchange = ctx.udc
-        if exchange.fault is not None:
-            ctx.out_string = [write_fault(exchange.fault, relates_to=exchange.message_id)]
-        elif exchange.reply is not None and exchange.operation is not None:
-            action = exchange.operation.response_action
-            ctx.out_string = [write_envelope(exchange.reply.body, action=action, relates_to=exchange.message_id)]
-        else:
-            ctx.out_string = [b""]
 
 
 class _Server(ServerBase):  # type: ignore[misc]
@@ -133,40 +70,60 @@ class Pipeline:
     """A spyne application for some operations; threads may share it."""
 
     def __init__(self, operations: Sequence[Operation], *, wire: Wire, limits: XmlLimits, on_error: OnError) -> None:
-        def protocol() -> _EnvelopeProtocol:
-            return _EnvelopeProtocol(operations, wire=wire, limits=limits)
-
         methods = {_method_name(operation): _method(operation, on_error) for operation in operations}
         service = type("Transactions", (ServiceBase,), methods)
-        self._on_error = on_error
-        self._server = _Server(
-            Application([service], tns=_NAMESPACE, name="carnet", in_protocol=protocol(), out_protocol=protocol())
+        self._operations, self._wire, self._limits, self._on_error = tuple(operations), wire, limits, on_error
+        self._application = Application(
+            [service], tns=_NAMESPACE, name="carnet", in_protocol=ProtocolBase(), out_protocol=ProtocolBase()
         )
+        self._server = _Server(self._application)
+        found = self._application.interface.service_method_map
+        self._methods = {one.name: found[f"{{{_NAMESPACE}}}{_method_name(one)}"][0] for one in operations}
 
     def run(self, exchange: Exchange, root: bytes) -> bytes:
-        """Take one request through; the exchange holds reply, fault or refusal, the result is the envelope."""
-        context = MethodContext(self._server, MethodContext.SERVER)
-        context.udc, context.in_string = exchange, [root]
-        context = self._server.generate_contexts(context)[0]
-        if context.in_error is None:
-            self._server.get_in_object(context)
-            self._server.get_out_object(context)
-        else:
-            context.out_error = context.in_error
-        self._check_carried(context)
-        self._server.get_out_string(context)
-        envelope = b"".join(context.out_string)
-        context.close()
-        return envelope
+        """Take one request through; the exchange holds the reply, the result is its envelope.
+
+        Raises SoapFault and HttpRefusal.
+        """
+        operation = self._dispatched(exchange, self._read(exchange, root))
+        reply = self._called(exchange, operation)
+        return write_envelope(reply.body, action=operation.response_action, relates_to=exchange.message_id)
 
     def fault(self, fault: SoapFault, exchange: Exchange) -> bytes:
-        """The envelope of a fault found outside the pipeline."""
+        """The envelope of a fault."""
         return write_fault(fault, relates_to=exchange.message_id)
 
-    def _check_carried(self, context: Any) -> None:
-        """A fault that spyne made itself is a failure of ours."""
-        if context.out_error is not None and not isinstance(context.out_error, _Carrier):
-            context.out_error = _Carrier(_failure(context.out_error, self._on_error))
+    def _read(self, exchange: Exchange, root: bytes) -> Envelope:
+        """The envelope, and whose it is."""
+        envelope = read_envelope(
+            root, wire=self._wire, limits=self._limits, charset=exchange.charset, mtom=exchange.is_mtom
+        )
+        exchange.envelope = envelope
+        exchange.caller = exchange.caller_of(envelope.root)
+        return envelope
+
+    def _dispatched(self, exchange: Exchange, envelope: Envelope) -> Operation:
+        operation = dispatch.operation_of(
+            self._operations,
+            action=envelope.addressing.action,
+            http_action=exchange.http_action,
+            body=str(envelope.body.tag),
+            wire=self._wire,
+        )
+        check_includes(envelope.root, operation.documents, root_id=exchange.root_id)
+        exchange.operation = operation
+        return operation
+
+    def _called(self, exchange: Exchange, operation: Operation) -> Reply:
+        """The transaction as spyne runs a method, with its events. A fault that spyne made is a failure of ours."""
+        context = MethodContext(self._server, MethodContext.SERVER)
+        context.udc, context.descriptor = exchange, self._methods[operation.name]
+        self._application.process_request(context)
+        context.close()
+        problem, reply = context.out_error, exchange.reply
+        if problem is None and reply is not None:
+            return reply
+        raise problem.problem if isinstance(problem, _Carrier) else _failure(problem, self._on_error)
 
 
 def _method_name(operation: Operation) -> str:

@@ -8,7 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, SmallInteger, Table, Text, insert
+from sqlalchemy import BigInteger, Column, Connection, MetaData, SmallInteger, Table, Text
+
+from storage.prepared import insertion
 
 metadata = MetaData()
 
@@ -41,4 +43,4 @@ def post(
     """Keep a record; it becomes readable when the unit of work commits."""
     text = json.dumps(record, ensure_ascii=False, sort_keys=True)
     row = {"record_key": record_key, "topic": int(topic), "patient_key": patient_key, "record": text}
-    connection.execute(insert(outbox), row)  # values beside the statement: it is compiled once
+    insertion(outbox, connection.dialect).write(connection, [row])

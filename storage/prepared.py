@@ -5,15 +5,17 @@ so does describing a result; a statement that nearly every request runs is kept 
 the driver. It is still made by the builders of all other statements.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Table, insert
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
 
 # psycopg: octets come as they are, not as hexadecimal text of twice their length.
 _CURSOR_OPTIONS = {"postgresql": {"binary": True}}
@@ -43,15 +45,30 @@ class Prepared:
 
         Raises what SQLAlchemy raises for a failure of the driver.
         """
-        parameters = self.parameters(values)
+        with self._cursor(connection) as cursor:
+            cursor.execute(self.text, self.parameters(values))
+            found: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+    def write(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it with each of these, of which there is at least one, for what it changes.
+
+        Raises what SQLAlchemy raises for a failure of the driver.
+        """
+        with self._cursor(connection) as cursor:
+            if len(rows) == 1:
+                cursor.execute(self.text, self.parameters(rows[0]))
+            else:
+                cursor.executemany(self.text, [self.parameters(row) for row in rows])
+
+    @contextmanager
+    def _cursor(self, connection: Connection) -> Iterator[Any]:
         dialect = connection.dialect
         try:
             with closing(connection.connection.cursor(**_CURSOR_OPTIONS.get(dialect.name, {}))) as cursor:
-                cursor.execute(self.text, parameters)
-                found: Sequence[tuple[Any, ...]] = cursor.fetchall()
+                yield cursor
         except dialect.loaded_dbapi.Error as problem:
             raise self._failure(connection, problem) from problem
-        return found
 
     def _failure(self, connection: Connection, problem: Any) -> DBAPIError:
         """As SQLAlchemy raises it: who runs units of work tells a lost connection from other failures by it."""
@@ -67,13 +84,24 @@ class Prepared:
         return failure
 
 
-def prepare(statement: Select[Any], dialect: Dialect) -> Prepared:
-    """Compile a statement for a dialect; lists in it are part of its text from then on."""
-    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - every statement that selects is compiled to one
+def prepare(statement: ClauseElement, dialect: Dialect, *, columns: Collection[str] | None = None) -> Prepared:
+    """Compile a statement for a dialect; lists in it are part of its text from then on.
+
+    `columns`: those that an insertion or an update sets, from values under their names.
+    """
+    compiled = statement.compile(
+        dialect=dialect, column_keys=columns and list(columns), compile_kwargs={"render_postcompile": True}
+    )
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a statement on rows is compiled to one
     order = compiled.positiontup if compiled.positional else None
     found = (
         (name, one.type.dialect_impl(dialect).bind_processor(dialect)) for one, name in compiled.bind_names.items()
     )
     conversions = {name: convert for name, convert in found if convert is not None}
     return Prepared(text=str(compiled), values=dict(compiled.params), order=order, conversions=conversions)
+
+
+@lru_cache(maxsize=64)
+def insertion(table: Table, dialect: Dialect) -> Prepared:
+    """Whole rows into a table, by the names of its columns."""
+    return prepare(insert(table), dialect, columns=tuple(table.columns.keys()))

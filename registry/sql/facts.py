@@ -1,13 +1,16 @@
 """Reading the stored facts that the rules of a submission ask for."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
+from sqlalchemy.engine.interfaces import Dialect
 
 from registry.sql import identities
-from registry.sql.lists import one_of_pairs
+from registry.sql.lists import one_of_pairs_given
 from registry.sql.tables import KIND_OF, STATUS_OF, patient, registry_object
+from storage.prepared import Prepared, prepare
 from storage.unit_of_work import StorageFailed
 from xds.datatypes import CX
 from xds.metadata import DocumentEntry
@@ -33,6 +36,24 @@ _COLUMNS = (
 )
 
 
+class _Row(NamedTuple):
+    """A row of these columns, as the driver gives it."""
+
+    patient_key: int
+    object_key: int
+    entry_uuid: str
+    logical_id: str
+    unique_id: str | None
+    kind: int
+    status: int
+    is_current: bool
+    is_on_demand: bool
+    hash: str | None
+    size: int | None
+    identifier: str
+    authority: str
+
+
 def stored_facts(
     connection: Connection, *, patient_is_known: bool, entry_uuids: Collection[str], unique_ids: Collection[str]
 ) -> StoredFacts:
@@ -48,7 +69,7 @@ def stored_facts(
 
 def _keys_and_rows(
     connection: Connection, values: Collection[str]
-) -> tuple[dict[str, list[tuple[int, int]]], dict[tuple[int, int], Any]]:
+) -> tuple[dict[str, list[tuple[int, int]]], dict[tuple[int, int], _Row]]:
     """Where the values are kept and what is kept there.
 
     Objects of a patient that is not locked may move between the two questions, by a merge: then both are asked again.
@@ -62,19 +83,21 @@ def _keys_and_rows(
     raise StorageFailed("an identity names an object that the registry does not hold")
 
 
-def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Any]:
+def _rows(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], _Row]:
     wanted = sorted(keys)
     if not wanted:
         return {}
-    statement = (
-        select(*_COLUMNS)
-        .join(patient, patient.c.patient_key == _o.patient_key)
-        .where(one_of_pairs(_o.patient_key, _o.object_key, wanted))
-    )
-    return {(row.patient_key, row.object_key): row for row in connection.execute(statement)}
+    rows = map(_Row._make, _prepared(connection.dialect).rows(connection, keys=wanted))
+    return {(row.patient_key, row.object_key): row for row in rows}
 
 
-def _stored(row: Any) -> StoredObject:
+@lru_cache(maxsize=16)
+def _prepared(dialect: Dialect) -> Prepared:
+    statement = select(*_COLUMNS).join(patient, patient.c.patient_key == _o.patient_key)
+    return prepare(statement.where(one_of_pairs_given(_o.patient_key, _o.object_key, "keys")), dialect)
+
+
+def _stored(row: _Row) -> StoredObject:
     kind = KIND_OF[row.kind]
     document_type = ObjectType.ON_DEMAND if row.is_on_demand else ObjectType.STABLE
     return StoredObject(
@@ -82,7 +105,7 @@ def _stored(row: Any) -> StoredObject:
         logical_id=row.logical_id,
         kind=kind,
         status=STATUS_OF[row.status],
-        is_current=row.is_current,
+        is_current=bool(row.is_current),
         patient=CX.of(id=row.identifier, authority=row.authority).key,
         object_type=document_type if kind is DocumentEntry else None,
         hash=row.hash,

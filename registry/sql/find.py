@@ -33,7 +33,7 @@ from registry.criteria import (
     TimeCriterion,
 )
 from registry.sql import identities, visible
-from registry.sql.having import Having, wanted
+from registry.sql.having import MOST_JOINS, Having, having_given, single_value, wanted
 from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.places import Places
 from registry.sql.tables import (
@@ -54,7 +54,7 @@ _FOUND = (_o.patient_key, _o.object_key, _o.entry_uuid, _o.logical_id, _o.unique
 _PLAIN = ("kind", "statuses", "stable", "on_demand", "online", "offline", "deprecated", "all_versions")
 _IDS = ("entry_uuids", "logical_ids", "unique_ids")
 _plain, _ids = attrgetter(*_PLAIN), attrgetter(*_IDS)
-_others = attrgetter(*(one.name for one in fields(Criteria) if one.name not in (*_PLAIN, *_IDS, "patient")))
+_others = attrgetter(*(one.name for one in fields(Criteria) if one.name not in (*_PLAIN, *_IDS, "patient", "likes")))
 _nothing_else = _others(Criteria())
 
 
@@ -83,10 +83,8 @@ def _rows_of_kept_statement(
     ids = [(name, value) for name, values in zip(_IDS, _ids(criteria), strict=True) for value in values]
     values = visible.values(visibility)
     if criteria.patient is not None and not ids:
-        cx = CX(criteria.patient)
-        prepared = _prepared(connection.dialect, _plain(criteria), visible.unnamed(visibility), "", page, form)
-        return prepared.rows(connection, authority=cx.authority, identifier=cx.id, **values)
-    if criteria.patient is not None or len(ids) != 1:
+        return _rows_of_patient(connection, criteria, visibility, page, form)
+    if criteria.patient is not None or criteria.likes or len(ids) != 1:
         return None
     ((name, value),) = ids
     place = places.only(value, or_nowhere=visibility.grants is not None)
@@ -98,13 +96,38 @@ def _rows_of_kept_statement(
     return prepared.rows(connection, patient_key=place[0], object_key=place[1], value=value, **values)
 
 
+def _rows_of_patient(
+    connection: Connection, criteria: Criteria, visibility: Visibility, page: Page, form: Form
+) -> Sequence[Any] | None:
+    """Everything, or what has these author persons and reference ids: one value of each criterion, no pattern."""
+    single = [single_value(like) for like in criteria.likes]
+    if None in single or len(single) > MOST_JOINS or criteria.patient is None:
+        return None
+    attributes = tuple(like.attribute for like in criteria.likes)
+    cx, unnamed = CX(criteria.patient), visible.unnamed(visibility)
+    prepared = _prepared(connection.dialect, _plain(criteria), unnamed, "", page, form, attributes)
+    values = visible.values(visibility) | dict(zip(_names_of_values(attributes), single, strict=True))
+    return prepared.rows(connection, authority=cx.authority, identifier=cx.id, **values)
+
+
+def _names_of_values(attributes: Sequence[str]) -> list[str]:
+    return [f"value_{number}" for number in range(len(attributes))]
+
+
 @lru_cache(maxsize=1024)
 def _prepared(
-    dialect: Dialect, plain: tuple[Any, ...], visibility: Visibility, name: str, page: Page, form: Form
+    dialect: Dialect,
+    plain: tuple[Any, ...],
+    visibility: Visibility,
+    name: str,
+    page: Page,
+    form: Form,
+    attributes: tuple[str, ...] = (),
 ) -> Prepared:
     """The statement for any one patient, or for any one id in this field, by these values of `_PLAIN`.
 
     For one patient the visibility is that patient's; its values are given when the statement is run.
+    `attributes`: those in which the objects of the patient have a value that is given then too.
     """
     given = dict(zip(_PLAIN, plain, strict=True)) | ({name: (bindparam("value", ""),)} if name else {})
     criteria = Criteria(**given)
@@ -113,7 +136,9 @@ def _prepared(
     if name and visibility.patient:
         seen = and_(_o.patient_key == patient, seen)
     place = _place(_AnyPlace(), criteria) if name else _o.patient_key == patient
-    return prepare(_selected(_condition(place, criteria, seen), criteria, page, form), dialect)
+    having = map(having_given, attributes, _names_of_values(attributes))
+    condition = and_(_condition(place, criteria, seen), *having)
+    return prepare(_selected(condition, criteria, page, form), dialect)
 
 
 class _AnyPlace:

@@ -3,7 +3,18 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, func, literal_column, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -23,7 +34,8 @@ from xds.query_grammar import has_wildcard
 
 _o, _v = registry_object.c, object_value.c
 _NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
-_MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
+_OF_OBJECT = (_v.patient_key == _o.patient_key, _v.object_key == _o.object_key)
+MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
 
 
 def wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion | PrefixCriterion, ...]:
@@ -41,7 +53,7 @@ class Having:
 
     def __init__(self, criteria: Criteria) -> None:
         groups = (*wanted(criteria), *(one for group in criteria.excluded for one in group))
-        self._apart = sum(one.attribute in VALUE_ATTRIBUTES for one in groups) > _MOST_JOINS
+        self._apart = sum(one.attribute in VALUE_ATTRIBUTES for one in groups) > MOST_JOINS
         indexed = (one for one in wanted(criteria) if one.attribute in ACROSS_PATIENTS)
         self._start = next(indexed, None) if criteria.across_patients else None
         self._starts_from_column = criteria.across_patients and self._start is None
@@ -50,14 +62,28 @@ class Having:
         if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
             column: ColumnElement[str] = _o[criterion.attribute]
             return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
-        attribute: ColumnElement[int] = literal_column(
-            str(VALUE_ATTRIBUTES[criterion.attribute])
-        )  # as the partial index has it
-        values = select(_v.patient_key, _v.object_key).where(_v.attribute == attribute, or_(*_values(criterion)))
+        values = _having(criterion.attribute, or_(*_values(criterion)))
         if criterion is self._start:
             return tuple_(_o.patient_key, _o.object_key).in_(values.where(text(IS_ACROSS_PATIENTS)))
-        of_object = values.where(_v.patient_key == _o.patient_key, _v.object_key == _o.object_key)
+        of_object = values.where(*_OF_OBJECT)
         return (of_object.offset(0) if self._apart else of_object).exists()
+
+
+def having_given(attribute: str, name: str) -> ColumnElement[bool]:
+    """The object has, in an attribute with several values, the one that the statement is run with under this name."""
+    return _having(attribute, _v.value == bindparam(name, "")).where(*_OF_OBJECT).exists()
+
+
+def single_value(criterion: LikeCriterion) -> str | None:
+    """The one value it asks for, None for a pattern and for several."""
+    first, *others = criterion.any_of
+    return None if others or has_wildcard(first) else normalised(first)
+
+
+def _having(attribute: str, condition: ColumnElement[bool]) -> Select[tuple[int, int]]:
+    """Objects whose values in this attribute include one that fits."""
+    number: ColumnElement[int] = literal_column(str(VALUE_ATTRIBUTES[attribute]))  # as the partial index has it
+    return select(_v.patient_key, _v.object_key).where(_v.attribute == number, condition)
 
 
 def _values(criterion: CodeCriterion | LikeCriterion | PrefixCriterion) -> Iterator[ColumnElement[bool]]:

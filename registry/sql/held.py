@@ -1,19 +1,32 @@
 """Reading whole objects by their identities, for transactions that change what is stored."""
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, literal_column, select
+from sqlalchemy import ColumnElement, Connection, literal_column, select
+from sqlalchemy.engine.interfaces import Dialect
 
 from registry.sql import identities
-from registry.sql.lists import one_of, one_of_pairs
+from registry.sql.lists import one_of_given, one_of_pairs_given
 from registry.sql.tables import KIND_OF, registry_object
+from storage.prepared import Prepared, prepare
 from xds.metadata_json import from_json
 from xds.metadata_update_rules import Held
 
 _o = registry_object.c
 _COLUMNS = (_o.patient_key, _o.object_key, _o.kind, _o.is_current, _o.attributes)
+_CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
+    "key": (one_of_pairs_given(_o.patient_key, _o.object_key, "keys"),),
+    "later version": (
+        one_of_given(_o.patient_key, "patients"),
+        _o.version > literal_column("1"),  # as the partial index has it
+        one_of_given(_o.logical_id, "values"),
+    ),
+    "source": (one_of_given(_o.patient_key, "patients"), one_of_given(_o.source, "values")),
+    "target": (one_of_given(_o.patient_key, "patients"), one_of_given(_o.target, "values")),
+}
 
 
 def by_entry_uuid(connection: Connection, entry_uuids: Collection[str]) -> dict[str, Held]:
@@ -36,13 +49,9 @@ def versions(connection: Connection, logical_ids: Collection[str]) -> list[Held]
     patients = identities.patient_keys_of(connection, sorted(logical_ids))
     if not patients:
         return []
-    later = select(*_COLUMNS).where(
-        one_of(_o.patient_key, patients),
-        _o.version > literal_column("1"),  # as the partial index has it
-        one_of(_o.logical_id, sorted(logical_ids)),
-    )
+    later = _held(connection, "later version", patients=patients, values=sorted(logical_ids))
     first = [one for one in _at(connection, logical_ids) if one.thing.logical_id in logical_ids]
-    return _in_order([*first, *_held(connection, later)])
+    return _in_order([*first, *later])
 
 
 def touching(connection: Connection, entry_uuids: Collection[str]) -> list[Held]:
@@ -50,9 +59,10 @@ def touching(connection: Connection, entry_uuids: Collection[str]) -> list[Held]
     patients = identities.patient_keys_of(connection, sorted(entry_uuids))
     if not patients:
         return []
-    of_patients = select(*_COLUMNS).where(one_of(_o.patient_key, patients))
-    ends = (of_patients.where(one_of(end, sorted(entry_uuids))) for end in (_o.source, _o.target))
-    return _in_order(one for statement in ends for one in _held(connection, statement))
+    values = sorted(entry_uuids)
+    return _in_order(
+        one for end in ("source", "target") for one in _held(connection, end, patients=patients, values=values)
+    )
 
 
 def _in_order(found: Iterable[Held]) -> list[Held]:
@@ -69,10 +79,16 @@ def _at(connection: Connection, values: Collection[str]) -> Iterator[Held]:
 
 def by_key(connection: Connection, keys: Collection[tuple[int, int]]) -> Iterable[Held]:
     """The objects at these keys: (patient, object)."""
-    return _held(connection, select(*_COLUMNS).where(one_of_pairs(_o.patient_key, _o.object_key, sorted(keys))))
+    return _held(connection, "key", keys=sorted(keys)) if keys else ()
 
 
-def _held(connection: Connection, statement: Select[Any]) -> Iterable[Held]:
-    for row in connection.execute(statement):
-        thing = from_json(KIND_OF[row.kind], row.attributes)
-        yield Held(thing=thing, is_current=row.is_current, key=(row.patient_key, row.object_key))
+def _held(connection: Connection, name: str, **values: Any) -> Iterable[Held]:
+    rows = _prepared(connection.dialect, name).rows(connection, **values)
+    for patient_key, object_key, kind, is_current, attributes in rows:
+        thing = from_json(KIND_OF[kind], attributes)
+        yield Held(thing=thing, is_current=bool(is_current), key=(patient_key, object_key))
+
+
+@lru_cache(maxsize=64)
+def _prepared(dialect: Dialect, name: str) -> Prepared:
+    return prepare(select(*_COLUMNS).where(*_CONDITIONS[name]), dialect)

@@ -15,7 +15,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from registry.sql.lists import one_of, one_of_given
 from registry.sql.tables import identity, patient
-from storage.prepared import Prepared, prepare
+from storage.prepared import Prepared, insertion, prepare
 from xds.datatypes import CX
 
 IN_REGISTRY = 0
@@ -150,16 +150,17 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     in_registry = [row for row in rows if row["scope"] == IN_REGISTRY]
     of_patient = [row for row in rows if row["scope"] != IN_REGISTRY]
     if in_registry:
-        connection.execute(insert(identity), in_registry)
+        insertion(identity, connection.dialect).write(connection, in_registry)
     if of_patient:
-        connection.execute(_upsert(connection.dialect.name), of_patient)
+        _upsert(connection.dialect).write(connection, of_patient)
 
 
 @lru_cache(maxsize=16)
-def _upsert(dialect: str) -> Any:
-    upsert = _UPSERT[dialect](identity)
+def _upsert(dialect: Dialect) -> Prepared:
+    upsert = _UPSERT[dialect.name](identity)
     changed = {"object_key": upsert.excluded.object_key}
-    return upsert.on_conflict_do_update(index_elements=[identity.c.value, identity.c.scope], set_=changed)
+    moved = upsert.on_conflict_do_update(index_elements=[identity.c.value, identity.c.scope], set_=changed)
+    return prepare(moved, dialect, columns=tuple(identity.c.keys()))
 
 
 def forget(connection: Connection, value: str, scope: int) -> None:
@@ -183,9 +184,12 @@ def lock(connection: Connection, patients: Collection[int], values: Collection[s
     if connection.dialect.name != "postgresql":
         return
     keys = {_lock_number(value) for value in values} | set(patients)
-    connection.execute(
-        text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"), {"keys": sorted(keys)}
-    ).all()
+    _locking(connection.dialect).rows(connection, keys=sorted(keys))
+
+
+@lru_cache(maxsize=16)
+def _locking(dialect: Dialect) -> Prepared:
+    return prepare(text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"), dialect)
 
 
 def _lock_number(value: str) -> int:

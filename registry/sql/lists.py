@@ -38,6 +38,16 @@ class _Numbers(_Texts):
     _item = BigInteger()
 
 
+class _Pairs(TypeDecorator[Collection[tuple[int, int]]]):
+    """Pairs of whole numbers, as JSON."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Collection[tuple[int, int]] | None, _dialect: Dialect) -> Any:
+        return json.dumps([list(pair) for pair in value or ()])
+
+
 class OneOf(FunctionElement[Any]):
     """A column and a list: the column equals one of the values.
 
@@ -103,4 +113,9 @@ def one_of_pairs(
     first: ColumnElement[int], second: ColumnElement[int], pairs: Collection[tuple[int, int]]
 ) -> ColumnElement[bool]:
     """The two columns are one of the pairs, such as a primary key."""
-    return OneOfPairs(first, second, bindparam(None, json.dumps([list(pair) for pair in pairs]), type_=String()))
+    return OneOfPairs(first, second, bindparam(None, pairs, type_=_Pairs()))
+
+
+def one_of_pairs_given(first: ColumnElement[int], second: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """The same for the pairs that the statement is run with under this name."""
+    return OneOfPairs(first, second, bindparam(name, (), type_=_Pairs()))

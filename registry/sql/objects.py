@@ -1,15 +1,29 @@
 """Writing registry objects: rows, identities and searchable values."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.engine.interfaces import Dialect
 
 from access_policy.document_facts import author_ids, structure_ids, traits_of
 from registry.sql import identities
 from registry.sql.identities import IN_REGISTRY, NO_OBJECT
 from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
+from storage.prepared import Prepared, insertion, prepare
 from xds.datatypes import DTM, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import AvailabilityStatus, DocumentAvailability, ObjectType
@@ -127,7 +141,7 @@ def identities_of(thing: RegistryObject, row: dict[str, Any]) -> Iterator[dict[s
 
 def add(connection: Connection, things: Sequence[RegistryObject], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rendered rows, their identities and searchable values."""
-    connection.execute(insert(registry_object), list(rows))
+    insertion(registry_object, connection.dialect).write(connection, rows)
     names = [one for thing, row in zip(things, rows, strict=True) for one in identities_of(thing, row)]
     names += _references_across_patients(connection, things, rows[0]["patient_key"])
     identities.add(connection, names)
@@ -137,7 +151,7 @@ def add(connection: Connection, things: Sequence[RegistryObject], rows: Sequence
         for attribute, value in values_of(thing)
     ]
     if values:
-        connection.execute(insert(object_value), values)
+        insertion(object_value, connection.dialect).write(connection, values)
 
 
 def sources_of(
@@ -155,12 +169,22 @@ def sources_of(
 
 def associations_from(connection: Connection, patient_key: int, source: str) -> list[str]:
     """Attributes JSON of the associations whose source is this object."""
+    rows = _links_from(connection.dialect).rows(connection, of_patient=patient_key, of_source=source)
+    return [attributes for (attributes,) in rows]
+
+
+@lru_cache(maxsize=16)
+def _links_from(dialect: Dialect) -> Prepared:
     statement = (
         select(_o.attributes)
-        .where(_o.patient_key == patient_key, _o.kind == KINDS[Association], _o.source == source)
+        .where(
+            _o.patient_key == bindparam("of_patient", type_=_o.patient_key.type),
+            _o.kind == KINDS[Association],
+            _o.source == bindparam("of_source", ""),
+        )
         .order_by(_o.object_key)
     )
-    return list(connection.execute(statement).scalars())
+    return prepare(statement, dialect)
 
 
 def _references_across_patients(
@@ -204,9 +228,15 @@ def _versions(connection: Connection, logical_id: str) -> Iterator[ColumnElement
 
 def rewrite(connection: Connection, key: tuple[int, int], changed: dict[str, Any]) -> None:
     """Replace columns of one row, renderings included."""
-    connection.execute(
-        update(registry_object).where(_o.patient_key == key[0], _o.object_key == key[1]).values(**changed)
-    )
+    row = changed | {"in_patient": key[0], "in_object": key[1]}
+    _rewriting(connection.dialect, tuple(changed)).write(connection, [row])
+
+
+@lru_cache(maxsize=64)
+def _rewriting(dialect: Dialect, columns: tuple[str, ...]) -> Prepared:
+    patient, number = (bindparam(name, type_=_o.object_key.type) for name in ("in_patient", "in_object"))
+    statement = update(registry_object).where(_o.patient_key == patient, _o.object_key == number)
+    return prepare(statement, dialect, columns=columns)
 
 
 def remove(connection: Connection, things: Sequence[tuple[RegistryObject, tuple[int, int]]]) -> None:
