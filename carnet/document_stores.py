@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from carnet.settings import Settings, SettingsError, is_loopback
+from carnet.elsewhere_settings import is_loopback
+from carnet.settings import Settings, SettingsError
 from repository.blob_store import BlobStore
 from repository.filesystem_store import FilesystemStore
 from repository.s3_store import S3Address, S3BlobStore

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field, fields
 
 from carnet.address import address_of
+from carnet.elsewhere_settings import is_loopback
 from carnet.http_limits import HttpLimits
 from carnet.refused_handshakes import RefusedHandshakes
 from carnet.reloading import Reloading
-from carnet.settings import Settings, SettingsError, is_loopback
+from carnet.settings import Settings, SettingsError
 from carnet.tls import ServerTls, watched_tls
 
 

@@ -21,10 +21,11 @@ import structlog
 from access_policy.caller import Caller
 from carnet.address import address_of
 from carnet.auditing import Auditor
+from carnet.elsewhere_settings import is_loopback
 from carnet.listed_clients import listed
 from carnet.mllp_listener import MllpLimits, MllpListener
 from carnet.mllp_tls import TlsPolicy, tls_policy
-from carnet.settings import Settings, SettingsError, is_loopback
+from carnet.settings import Settings, SettingsError
 from registry import iti8_patient_identity_feed as iti8
 from registry.hl7v2 import AcknowledgementCode, Finding, Problem, read_header
 from registry.store import Registry

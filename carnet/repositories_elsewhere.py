@@ -9,10 +9,11 @@ import structlog
 
 from access_policy.caller import Caller
 from carnet.caller_json import write_caller
+from carnet.elsewhere_settings import read_repositories
 from carnet.exchange import base_url, connection_to
 from carnet.internal_calls import KEEPER_PREFIX, write_call
 from carnet.internal_proof import Shown
-from carnet.settings import Settings, read_repositories
+from carnet.settings import Settings
 from fhir_facade.iti68_retrieve_document import RetrievedDocument
 from fhir_facade.operation_outcome import not_found, unavailable
 

@@ -4,19 +4,18 @@ Every setting is an option of `carnet serve`, a key of the file and a variable `
 that is not listed here is an error.
 """
 
-import ipaddress
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
 from carnet.audit_settings import audit_rules
 from carnet.clock import clock_rules
+from carnet.elsewhere_settings import elsewhere, elsewhere_rules, is_loopback, scheme_of
 from carnet.record_settings import record_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
 from xds.identifiers import is_oid, is_oid_urn
@@ -425,51 +424,8 @@ def _check_roles(settings: Settings) -> None:
     url = settings.registry_url
     for sentence in roles_rules(roles, registry_url=url, given=given):
         raise SettingsError(sentence)
-    for sentence in (one for name, found in _elsewhere(settings) for one in _way_rules(settings, name, found)):
+    for sentence in elsewhere_rules(settings):
         raise SettingsError(sentence)
-
-
-def _elsewhere(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Setting and URL of each process that this one asks."""
-    if settings.registry_url:
-        yield "registry_url", settings.registry_url
-    for url in read_repositories(settings.repositories).values():
-        yield "repositories", url
-
-
-def read_repositories(text: str) -> dict[str, str]:
-    """`OID=URL OID=URL`, by OID. Raises SettingsError."""
-    found = {oid: url for oid, _, url in (one.partition("=") for one in text.split())}
-    if not all(is_oid(oid) for oid in found) or len(found) != len(text.split()):
-        raise SettingsError(f"setting repositories: found {text!r}, expected OID=URL, each OID once, between blanks")
-    return found
-
-
-def _way_rules(settings: Settings, name: str, url: str) -> Iterator[str]:
-    """How another process is reached: without TLS on this machine, with the secret; else with a certificate."""
-    scheme = _scheme(url)
-    if scheme == "https":
-        for needed in ("internal_certificate", "trust"):
-            if not getattr(settings, needed):
-                yield f"setting {needed}: {name} under https:// is shown a client certificate and believed by trust"
-    elif scheme != "http":
-        yield (
-            f"setting {name}: found {url!r}, expected https://HOST:PORT, or http://127.0.0.1:PORT: "
-            "without TLS other processes are asked on this machine only"
-        )
-    elif not settings.internal_secret_file:
-        yield f"setting internal_secret_file: {name} under http:// is shown the secret that both share"
-
-
-def _scheme(url: str) -> str:
-    """Of a URL that can be asked; empty for any other, and for http beyond this machine."""
-    try:
-        parts = urlsplit(url)
-        is_asked = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return ""
-    is_safe = parts.scheme == "https" or is_loopback(parts.hostname or "")
-    return parts.scheme if is_asked and is_safe else ""
 
 
 def check_security(settings: Settings) -> None:
@@ -483,8 +439,8 @@ def check_security(settings: Settings) -> None:
         raise SettingsError(
             f"--security open asks nobody who they are and is refused on {settings.host}: use --host 127.0.0.1"
         )
-    for name, url in _elsewhere(settings):
-        if _scheme(url) == "https":
+    for name, url in elsewhere(settings):
+        if scheme_of(url) == "https":
             raise SettingsError(f"setting {name}: found {url!r}: who asks for proof takes no callers of an open server")
 
 
@@ -496,19 +452,11 @@ def _check_mtls(settings: Settings) -> None:
             f"--security mtls needs {' and '.join(f'--{name}' for name in missing)} (a test IGC: carnet pki init); "
             "--security open asks nobody who they are and serves loopback only"
         )
-    for name, url in _elsewhere(settings):
-        if _scheme(url) != "https":
+    for name, url in elsewhere(settings):
+        if scheme_of(url) != "https":
             raise SettingsError(
                 f"setting {name}: found {url!r}, expected https://HOST:PORT: with --security mtls the processes of one "
                 "record talk over TLS too"
             )
     if settings.is_behind_proxy and not settings.base_url:
         raise SettingsError(f"--host {settings.host} needs --base-url, the URL under which clients reach the proxy")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address, or the name localhost, reaches this machine only."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from carnet.elsewhere_settings import is_loopback
 from carnet.internal_calls import read_secret
 from carnet.roles import Role
-from carnet.settings import Settings, SettingsError, check_security, is_loopback, load
+from carnet.settings import Settings, SettingsError, check_security, load
 
 
 def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
