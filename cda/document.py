@@ -11,6 +11,8 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from xds.xml import forget_names
+
 CDA = "urn:hl7-org:v3"
 MAX_BYTES = 100 * 1024 * 1024
 MAX_DEPTH = 256
@@ -146,6 +148,8 @@ def _tree(data: bytes, *, huge: bool, whole: bool = False) -> etree._Element:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _not_well_formed(error) from error
+    finally:
+        forget_names(data)
     docinfo = root.getroottree().docinfo
     if docinfo.internalDTD is not None:
         _refuse_document_type()

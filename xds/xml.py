@@ -4,6 +4,7 @@ No DTD, no entities, no network, no other encodings than UTF-8 and UTF-16 with a
 caps on what a small message can cost. A CDA document has its own parser, which allows large text.
 """
 
+import ctypes
 import re
 import threading
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf
 _UTF_16_MARKS = tuple(mark for mark, name in _BOMS if name == "utf-16")
 _SHORTEST_ELEMENT = len(b"<a/>")
 _ALIASES = {"utf8": "utf-8", "us-ascii": "utf-8", "ascii": "utf-8", "utf-16le": "utf-16", "utf-16be": "utf-16"}
+
+
+_MOST_NAMES = 200_000
+_NAMES = "_ParserDictionaryContext"
+_thread_state = ctypes.pythonapi.PyThreadState_GetDict
+_thread_state.restype = ctypes.c_void_p
 
 
 class BadXml(ValueError):
@@ -36,9 +43,14 @@ DEFAULT_LIMITS = XmlLimits()
 
 
 class _Tools(threading.local):
-    """Parser and counters; libxml2 contexts are not shared between threads."""
+    """Parser and counters; libxml2 contexts are not shared between threads. `names` may have been met so far."""
 
     def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Anew, as in a thread that has not parsed yet."""
+        self.names = 0
         self.parser = etree.XMLParser(
             resolve_entities=False,
             no_network=True,
@@ -80,11 +92,26 @@ def parse(
         root = etree.fromstring(data, tools.parser)
     except (etree.LxmlError, ValueError, RecursionError, MemoryError) as problem:
         raise BadXml(_not_well_formed(problem)) from None
+    finally:
+        forget_names(data)
     _check_document(root.getroottree())
     if not processing_instructions and _may_have_instructions(data) and tools.instructions(root):
         raise BadXml("the XML has a processing instruction, which is not allowed here")
     _check_counts(tools, root, data, limits)
     return root
+
+
+def forget_names(data: bytes) -> None:
+    """Count the names that a message parsed in this thread may have, and let go of all once there were many.
+
+    lxml keeps every name that a thread has met for as long as the thread lives, and a server's threads live as long as
+    the server: messages of ever new names would fill the memory. Documents hold on to the names they use themselves.
+    """
+    tools = _tools()
+    tools.names += data.count(b"<") + data.count(b"=")
+    if tools.names > _MOST_NAMES:
+        ctypes.cast(_thread_state(), ctypes.py_object).value.pop(_NAMES, None)
+        tools.renew()  # the old parser has the old names
 
 
 def simple_text(element: etree._Element) -> str:

@@ -34,6 +34,7 @@ _DOCUMENT: dict[str, Way] = {"cda check": Doors.check}
 _FHIR: dict[str, Way] = {
     "POST /fhir": lambda doors, octets: doors.fhir("POST", "/fhir", octets),
     "POST /fhir/DocumentReference": lambda doors, octets: doors.fhir("POST", "/fhir/DocumentReference", octets),
+    "POST /fhir/Patient": lambda doors, octets: doors.fhir("POST", "/fhir/Patient", octets),
     "PATCH": lambda doors, octets: doors.fhir("PATCH", "/fhir/DocumentReference/1", octets),
     "search by POST": lambda doors, octets: doors.fhir(
         "POST", "/fhir/DocumentReference/_search", octets, content_type="application/x-www-form-urlencoded"

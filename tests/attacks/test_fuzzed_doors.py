@@ -5,6 +5,7 @@ submissions, where what is accepted must mean the same, are in tests/access_poli
 HTTP in tests/flows/test_raw_http.py.
 """
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from portable_media.history import read_history, steps
 from portable_media.importer import import_subsets
 from portable_media.medium import MediumRefused
 from portable_media.subsets import subsets
-from tests import messages, sts
+from tests import fhir_bundles, messages, sts
 from tests.attacks.conftest import Target
 from tests.attacks.doors import TRANSACTIONS, Answer, Doors
 from tests.attacks.mutants import SEED, mutants
@@ -105,6 +106,14 @@ def _documents() -> tuple[bytes, ...]:
     return tuple(one.read_bytes() for one in found if b"ClinicalDocument" in one.read_bytes()[:2000])
 
 
+@cache
+def _bundles() -> tuple[bytes, ...]:
+    """ITI-65 in two levels of metadata."""
+    subject = "http://127.0.0.1/fhir/Patient/1"
+    bundles = (fhir_bundles.a_provide_bundle(subject, level=level) for level in ("Comprehensive", "Minimal"))
+    return tuple(json.dumps(one).encode() for one in bundles)
+
+
 def _form(doors: Doors, octets: bytes) -> Answer:
     kind = "application/x-www-form-urlencoded"
     return doors.fhir("POST", "/fhir/DocumentReference/_search", octets, content_type=kind)
@@ -135,8 +144,14 @@ DOORS = {
     ),
     "FHIR form": Fuzzed(seeds=lambda: (SEARCH.encode(),), send=_form),
     "FHIR resource": Fuzzed(
-        seeds=lambda: (b'{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:x"}]}',),
+        seeds=_bundles,
         send=lambda doors, octets: doors.fhir("POST", "/fhir", octets),
+    ),
+    "FHIR patient": Fuzzed(
+        seeds=lambda: (
+            b'{"resourceType":"Patient","identifier":[{"system":"urn:oid:1.2.3","value":"1"}],"active":true}',
+        ),
+        send=lambda doors, octets: doors.fhir("POST", "/fhir/Patient", octets),
     ),
     "FHIR path": Fuzzed(
         seeds=lambda: (b"/fhir/Binary/1a2b3c", b"/fhir/DocumentReference/1a2b3c", b"/fhir/metadata"),

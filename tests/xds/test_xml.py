@@ -1,5 +1,6 @@
 """The one parser of untrusted XML: what it refuses, and that it touches nothing but its input."""
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.attacks.watch import memory
 from tests.servers import ROOT, ROOT_OF_CORPUS
 from xds.xml import BadXml, XmlLimits, parse, simple_text, text_of
 
@@ -164,3 +166,23 @@ def test_no_file_is_opened_and_nobody_called_while_parsing(corpus: Path) -> None
         [sys.executable, "-c", _WATCHED, *names], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert result.returncode == 0, result.stderr
+
+
+def many_names(kind: str, prefix: str) -> bytes:
+    names = [f"{prefix}x{at}" for at in range(60_000)]
+    if kind == "attributes":
+        return b"<a " + " ".join(f"{name}='1'" for name in names).encode() + b"/>"
+    return b"<a>" + "".join(f"<{name}/>" for name in names).encode() + b"</a>"
+
+
+@pytest.mark.parametrize("kind", ["attributes", "elements"])
+def test_names_that_are_ever_new_do_not_stay_in_memory(kind: str) -> None:
+    """In a thread that lives as long as its server lxml alone would keep 200 MB of them."""
+    kept = parse(b"<kept><child attribute='1'/></kept>")
+    before = memory()
+    for number in range(40):
+        with contextlib.suppress(BadXml):
+            parse(many_names(kind, f"n{number}"))
+    assert memory() - before < 40 * 2**20
+    kept.append(parse(b"<other><child attribute='2'/></other>")[0])
+    assert kept.xpath("child/@attribute") == ["1", "2"]
