@@ -6,8 +6,9 @@ there is one, and no server ever loads it. Its answers are compared with ours, c
 
 import importlib.util
 import multiprocessing
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,7 @@ class Oracle:
         if importlib.util.find_spec("saxonche") is None:
             raise OracleNotInstalled("--oracle and --compare need Saxon: pip install 'carnet[oracle]'")
         self._pack = OfficialPack(folder)
-        self._rules = self._pack.rule_set()
+        self.rules = self._pack.rule_set()
         self._sources: dict[str, SchemaSource] = {}
         self._child = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
@@ -101,11 +102,15 @@ class Oracle:
         if path is not None:
             yield Layer.MODEL, path
 
-    def failures(self, layer: Layer, path: str, root: Element) -> Iterator[Failed]:
-        """The checks of one schema that fail, as Saxon says. OracleNotInstalled when it cannot run the schema."""
+    def source(self, path: str) -> SchemaSource:
+        """A schema of the pack, loaded once."""
         if path not in self._sources:
             self._sources[path] = self._pack.source(path)
-        source = self._sources[path]
+        return self._sources[path]
+
+    def failures(self, layer: Layer, path: str, root: Element) -> Iterator[Failed]:
+        """The checks of one schema that fail, as Saxon says. OracleNotInstalled when it cannot run the schema."""
+        source = self.source(path)
         rules = [rule for pattern in source.patterns for rule in pattern.rules]
         sheet, elements = style_sheet(source, self._pack.address(path)), list(root.iter("*"))
         for rule, check, node, is_error in self._asked(path, sheet, etree.tostring(root)):
@@ -118,9 +123,20 @@ class Oracle:
             raise OracleNotInstalled(f"Saxon cannot run {path}: {answer}")
         return answer
 
+    @property
+    def layer_paths(self) -> Mapping[Layer, str]:
+        """The schemas of the layers."""
+        return self._pack.layer_paths
+
+    def seconds(self, path: str, data: bytes) -> float:
+        """Processor time that Saxon takes for one schema on a document, parsing included: what a benchmark measures."""
+        sheet, root = style_sheet(self.source(path), self._pack.address(path)), read_document(data).clinical_document
+        spent: float = self._child.submit(_timed, path, sheet, etree.tostring(own_tree(root))).result()
+        return spent
+
     def _ours(self, layer: Layer, nodes: Nodes) -> Iterator[Failed]:
         model = model_of(nodes.root.element)
-        schema = self._rules.model(model.name, model.version) if layer is Layer.MODEL else self._rules.layers[layer]
+        schema = self.rules.model(model.name, model.version) if layer is Layer.MODEL else self.rules.layers[layer]
         for one in schema.failures(nodes) if schema is not None else ():
             context = one.rule.source.context
             yield _failed(layer, context, one.check.source, one.element, is_error=bool(one.error))
@@ -148,6 +164,12 @@ def _finding(one: Failed) -> Finding:
         line=line(one.element),
         expected=Text(french=message, english=message),
     )
+
+
+def _timed(path: str, sheet: bytes, document: bytes) -> float:
+    start = time.process_time()
+    _run(path, sheet, document)
+    return time.process_time() - start
 
 
 class _Child:

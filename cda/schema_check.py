@@ -2,19 +2,20 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
 from typing import Any
 
 from lxml import etree
 
-from cda.findings import Finding, Layer, Severity, Text
+from cda import schema_words
+from cda.findings import Finding, Layer, Severity, line, location
 from cda.schematron.nodes import Element
 from schemas import resource
 
 _MOST = 50
-_NAMESPACE = re.compile(r"\{[^}]*\}")
+_NAMESPACE = re.compile(r"\{(?:urn|http)[^}]*\}")
 
 
 class _PerThread(threading.local):
@@ -34,18 +35,18 @@ def schema_findings(document: Element) -> Iterator[Finding]:
     schema = _per_thread().schema
     if schema.validate(document):
         return
+    prefixes = {prefix: uri for each in document.iter("*") for prefix, uri in each.nsmap.items() if prefix}
     for error in islice(_errors(schema.error_log), _MOST):
-        reason = _NAMESPACE.sub("", error.message)
+        element = _element(document, error.path, prefixes)
+        expected, found = schema_words.words(_NAMESPACE.sub("", error.message))
         yield Finding(
             rule=error.type_name.removeprefix("SCHEMAV_"),
             layer=Layer.XSD,
             severity=Severity.ERROR,
-            location=_location(error.path),
-            line=error.line,
-            expected=Text(
-                french=f"un document conforme au schéma CDA R2 : {reason}",
-                english=f"a document that follows the CDA R2 schema: {reason}",
-            ),
+            location=location(element),
+            line=line(element) or error.line,
+            expected=expected,
+            found=found,
         )
 
 
@@ -54,6 +55,8 @@ def _errors(log: Any) -> Iterator[Any]:
     yield from log
 
 
-def _location(path: str | None) -> str:
-    """libxml2 writes `/*/*[3]`: names are looked up by the reader of the line."""
-    return path or "/ClinicalDocument"
+def _element(document: Element, path: str | None, prefixes: Mapping[str, str]) -> Element:
+    """The element of a path as libxml2 writes it; the document where it says none."""
+    found = document.getroottree().xpath(path, namespaces=dict(prefixes)) if path else None
+    first = found[0] if isinstance(found, list) and found else None
+    return first if isinstance(first, etree._Element) else document

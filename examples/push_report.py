@@ -133,6 +133,7 @@ def registry_objects(header, format_code):
 {slot("creationTime", header.utc("/h:ClinicalDocument/h:effectiveTime/@value"))}
 {slot("languageCode", header.value("/h:ClinicalDocument/h:languageCode/@code"))}
 {slot("serviceStartTime", header.utc("(//h:documentationOf)[1]/h:serviceEvent/h:effectiveTime/h:low/@value"))}
+{slot("serviceStopTime", header.utc("(//h:documentationOf)[1]/h:serviceEvent/h:effectiveTime/h:high/@value"))}
 {slot("sourcePatientId", patient)}
 {named(title)}
 {author("Document01", "93606bcf-9494-43ec-9b4e-a7748d1a838d", person)}

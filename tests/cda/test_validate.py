@@ -204,3 +204,61 @@ def test_a_self_presentable_document_is_checked_like_any_other() -> None:
 def test_a_style_sheet_that_reaches_out_is_refused(extra: str) -> None:
     report = check_bytes(_self_presentable(extra), own_rules_of_layers())
     assert of(report, "G15").severity is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    ("xpath", "operation", "attribute", "value", "place", "french", "english", "found"),
+    [
+        (
+            "/h:ClinicalDocument/h:custodian",
+            "rename",
+            "",
+            "gardien",
+            "/ClinicalDocument/gardien",
+            "ici, un élément parmi : ",
+            "here, one of the elements: ",
+            "<gardien>",
+        ),
+        (
+            "//h:patient/h:birthTime",
+            "set_attribute",
+            "quand",
+            "hier",
+            "/ClinicalDocument/recordTarget/patientRole/patient/birthTime",
+            "aucun attribut @quand sur birthTime",
+            "no attribute @quand on birthTime",
+            "@quand",
+        ),
+        (
+            "/h:ClinicalDocument/h:author",
+            "set_attribute",
+            "typeCode",
+            "XXX",
+            "/ClinicalDocument/author",
+            "author/@typeCode",
+            "author/@typeCode",
+            "XXX",
+        ),
+        (
+            "/h:ClinicalDocument/h:setId",
+            "set_attribute",
+            "root",
+            "not an oid",
+            "/ClinicalDocument/setId",
+            "setId/@root de type",
+            "setId/@root of type",
+            "not an oid",
+        ),
+    ],
+)
+def test_the_schema_speaks_both_languages_and_names_the_element(
+    xpath: str, operation: str, attribute: str, value: str, place: str, french: str, english: str, found: str
+) -> None:
+    changed = mutated(example("lettre-liaison-sortie.xml"), xpath, operation, attribute, value)
+    report = check_bytes(etree.tostring(changed), own_rules_of_layers())
+    findings = [each for each in report.findings if each.layer is Layer.XSD]
+    said = [(each.location, each.found) for each in findings]
+    assert (place, found) in said
+    assert any(french in each.expected.french and english in each.expected.english for each in findings)
+    assert all(each.line for each in findings)
+    assert not any(found in each.expected.english for each in findings if found == value)
