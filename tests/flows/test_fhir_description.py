@@ -1,11 +1,15 @@
 """What /metadata and /openapi.json claim is served, each part of it tried."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests import fhir_bundles as fhir
 from tests import servers
@@ -93,3 +97,67 @@ def test_both_descriptions_name_the_same_parameters(server: Server) -> None:
         if declared:
             told = {one["name"] for one in paths[f"/{resource['type']}"]["get"]["parameters"]}
             assert declared <= told
+
+
+_ODD: tuple[Any, ...] = (
+    *(None, "", " ", "x" * 300, "\u0001", "urn:uuid:x", "#", "#a", "Patient/1", 0, -1, 1.5, 2**40, True, [], [[]], {}),
+    *([None], {"a": 1}, [{}], {"reference": 1}, {"coding": [{}]}, "2026-02-30", "^^^&&", "é" * 200, "<a>&</a>", "%"),
+)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a resource that something else can be put in."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in children:
+        yield (*path, name)
+        yield from _places(one, (*path, name))
+
+
+def _changed(bundle: dict[str, Any], place: tuple[Any, ...], value: Any, *, is_removed: bool) -> None:
+    parent: Any = bundle
+    for step in place[:-1]:
+        parent = parent[step]
+    if is_removed:
+        del parent[place[-1]]
+    else:
+        parent[place[-1]] = value
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_stands_in_a_bundle_is_taken_or_refused(server: Server, known: dict[str, str], data: Any) -> None:
+    """Never 5xx: what is wrong is said, and what is said names a place."""
+    level = data.draw(st.sampled_from(["Minimal", "Comprehensive", "UnContained.Comprehensive"]))
+    bundle = fhir.a_provide_bundle(f"Patient/{known['Patient']}", level=level)
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(st.sampled_from(list(_places(bundle))))
+        _changed(bundle, place, data.draw(st.sampled_from(_ODD)), is_removed=data.draw(st.booleans()))
+    response = send(server, "POST", "/fhir", bundle)
+    assert response.status in (200, 400), response.body
+    if response.status == 400:
+        outcome = json.loads(response.body)
+        OperationOutcome.model_validate(outcome)
+        assert all(one["diagnostics"] for one in outcome["issue"])
+    else:
+        for entry in json.loads(response.body)["entry"]:
+            where = entry["response"]["location"].removeprefix(server.url)
+            assert server.request("GET", where).status == 200
+            assert server.request("GET", f"{where}?_format=xml").status == 200
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_searched_for_is_answered_or_refused(server: Server, known: dict[str, str], data: Any) -> None:
+    kind = data.draw(st.sampled_from(["DocumentReference", "List", "Patient"]))
+    names = [
+        one["name"] for r in statement(server)["rest"][0]["resource"] if r["type"] == kind for one in r["searchParam"]
+    ]
+    names += ["_count", "_after", "_summary", "_elements", "_include", "_sort", "x", "type:not", "_has:x:y:z"]
+    texts = st.one_of(
+        st.text(max_size=20), st.sampled_from(["a|b", "|", "a|", ",", "ge2026", "lt99999", "\\,", "a|b|c"])
+    )
+    query = data.draw(st.lists(st.tuples(st.sampled_from(names), texts), max_size=4))
+    if data.draw(st.booleans()):
+        query += [("patient", known["Patient"]), ("code", "folder")]
+    response = server.request("GET", f"/fhir/{kind}?{urlencode(query)}")
+    assert response.status in (200, 400), (query, response.body)
