@@ -27,6 +27,7 @@ from fhir_facade import iti106_generate_metadata as iti106
 from fhir_facade.capability_statement import Served, capability_statement
 from fhir_facade.fhir_json import write_json
 from fhir_facade.fhir_xml import write_xml
+from fhir_facade.open_api import open_api
 from fhir_facade.operation_outcome import FhirProblem, unavailable
 from registry.store import Registry
 from repository.store import Repository
@@ -68,6 +69,11 @@ def fhir_blueprint(
     def metadata() -> flask.Response:
         wanted()
         return answer(capability_statement(base_url=base_url, version=version("carnet"), date=started, served=served))
+
+    @door.get("/openapi.json")
+    def description() -> flask.Response:
+        body = open_api(base_url=base_url, version=version("carnet"), served=served)
+        return flask.Response(body, content_type="application/json")
 
     @door.post("/", strict_slashes=False)
     def provide() -> flask.Response:

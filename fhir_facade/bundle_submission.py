@@ -92,11 +92,13 @@ def _entry_uuid(entry: BundleEntry) -> str:
 def _one_patient(mapping: Mapping65) -> CX | None:
     """R6: all subjects are the same patient, one that this server knows or is just told of."""
     found: dict[str, CX] = {}
+    told: dict[str, CX | None] = {}  # most Bundles say the same subject everywhere
     for entry in mapping.bundle.of(Slice.SUBMISSION_SET, Slice.DOCUMENT_REFERENCE, Slice.FOLDER):
         subject = entry.resource.get("subject")
         if subject is None:
             continue  # a finding of its profile
-        patient = subject_of(mapping, subject)
+        text = str(subject)
+        patient = told[text] if text in told else told.setdefault(text, subject_of(mapping, subject))
         if patient is None:
             sentence = "found a reference to no patient of this server, expected one that it knows"
             mapping.issues.append(Issue("not-found", sentence, f"{entry.at}.subject", "XDSUnknownPatientId"))

@@ -1,0 +1,163 @@
+"""What /metadata and /openapi.json claim is served, each part of it tried."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import fhir_bundles as fhir
+from tests import servers
+from tests.flows.test_provide_document_bundle import fed, provide, send
+from tests.servers import Server
+
+VALUES = {"date": "ge2020", "token": "x", "string": "x"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with servers.in_process(servers.settings_for(tmp_path_factory.mktemp("carnet"), domain="ihe")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def known(server: Server) -> dict[str, str]:
+    """Resource type -> an id that can be read."""
+    patient = fed(server, fhir.a_patient())
+    answers = provide(server, fhir.a_provide_bundle(patient))
+    found = dict(one["location"].split("/")[-2:] for one in answers)
+    return found | {"Patient": patient.rpartition("/")[2]}
+
+
+def statement(server: Server) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(server.request("GET", "/fhir/metadata").body)
+    CapabilityStatement.model_validate(found)
+    return found
+
+
+def test_every_interaction_that_is_declared_is_served(server: Server, known: dict[str, str]) -> None:
+    rest = statement(server)["rest"][0]
+    assert [one["code"] for one in rest["interaction"]] == ["transaction"]
+    for resource in rest["resource"]:
+        kind = resource["type"]
+        for code in [one["code"] for one in resource["interaction"]]:
+            if code == "read":
+                assert server.request("GET", f"/fhir/{kind}/{known[kind]}").status == 200
+            elif code == "create":
+                assert send(server, "POST", f"/fhir/{kind}", {"resourceType": kind, "id": "_"}).status == 400
+            elif code == "update":
+                assert (
+                    send(server, "PUT", f"/fhir/{kind}?identifier=x", {"resourceType": kind, "id": "_"}).status == 400
+                )
+            else:
+                assert code == "search-type"
+
+
+def test_every_search_parameter_and_include_that_is_declared_is_served(server: Server, known: dict[str, str]) -> None:
+    patient = f"Patient/{known['Patient']}"
+    for resource in statement(server)["rest"][0]["resource"]:
+        kind = resource["type"]
+        base = {"DocumentReference": {"patient": patient}, "List": {"patient": patient, "code": "folder"}}.get(kind, {})
+        asked = [
+            {one["name"]: base.get(one["name"], patient if one["type"] == "reference" else VALUES[one["type"]])}
+            for one in resource.get("searchParam", ())
+        ]
+        asked += [{"_include": one} for one in resource.get("searchInclude", ())]
+        asked += [{"_revinclude": one} for one in resource.get("searchRevInclude", ())]
+        for query in asked:
+            response = server.request(
+                "GET", f"/fhir/{kind}?{urlencode(base | query)}", headers={"Prefer": "handling=strict"}
+            )
+            assert response.status == 200, (kind, query, response.body)
+
+
+def test_every_path_of_the_description_is_served(server: Server, known: dict[str, str]) -> None:
+    response = server.request("GET", "/fhir/openapi.json")
+    description = json.loads(response.body)
+    assert description["servers"] == [{"url": f"{server.url}/fhir"}]
+    for path, operations in description["paths"].items():
+        kind = path.split("/")[1]
+        where = f"/fhir{path}".replace("{id}", known.get(kind, "1"))
+        for method in operations:
+            answer = server.request(method.upper(), where, b"" if method != "get" else None)
+            expected = {"post": (400, 415), "put": (400, 415), "get": (200, 400)}[method]
+            assert answer.status in expected, (method, path, answer.status, answer.body)
+            assert str(answer.status) in operations[method]["responses"]
+
+
+def test_both_descriptions_name_the_same_parameters(server: Server) -> None:
+    paths = json.loads(server.request("GET", "/fhir/openapi.json").body)["paths"]
+    for resource in statement(server)["rest"][0]["resource"]:
+        declared = {one["name"] for one in resource.get("searchParam", ())}
+        if declared:
+            told = {one["name"] for one in paths[f"/{resource['type']}"]["get"]["parameters"]}
+            assert declared <= told
+
+
+_ODD: tuple[Any, ...] = (
+    *(None, "", " ", "x" * 300, "\u0001", "urn:uuid:x", "#", "#a", "Patient/1", 0, -1, 1.5, 2**40, True, [], [[]], {}),
+    *([None], {"a": 1}, [{}], {"reference": 1}, {"coding": [{}]}, "2026-02-30", "^^^&&", "é" * 200, "<a>&</a>", "%"),
+)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a resource that something else can be put in."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in children:
+        yield (*path, name)
+        yield from _places(one, (*path, name))
+
+
+def _changed(bundle: dict[str, Any], place: tuple[Any, ...], value: Any, *, is_removed: bool) -> None:
+    parent: Any = bundle
+    for step in place[:-1]:
+        parent = parent[step]
+    if is_removed:
+        del parent[place[-1]]
+    else:
+        parent[place[-1]] = value
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_stands_in_a_bundle_is_taken_or_refused(server: Server, known: dict[str, str], data: Any) -> None:
+    """Never 5xx: what is wrong is said, and what is said names a place."""
+    level = data.draw(st.sampled_from(["Minimal", "Comprehensive", "UnContained.Comprehensive"]))
+    bundle = fhir.a_provide_bundle(f"Patient/{known['Patient']}", level=level)
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(st.sampled_from(list(_places(bundle))))
+        _changed(bundle, place, data.draw(st.sampled_from(_ODD)), is_removed=data.draw(st.booleans()))
+    response = send(server, "POST", "/fhir", bundle)
+    assert response.status in (200, 400), response.body
+    if response.status == 400:
+        outcome = json.loads(response.body)
+        OperationOutcome.model_validate(outcome)
+        assert all(one["diagnostics"] for one in outcome["issue"])
+    else:
+        for entry in json.loads(response.body)["entry"]:
+            where = entry["response"]["location"].removeprefix(server.url)
+            assert server.request("GET", where).status == 200
+            assert server.request("GET", f"{where}?_format=xml").status == 200
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_searched_for_is_answered_or_refused(server: Server, known: dict[str, str], data: Any) -> None:
+    kind = data.draw(st.sampled_from(["DocumentReference", "List", "Patient"]))
+    names = [
+        one["name"] for r in statement(server)["rest"][0]["resource"] if r["type"] == kind for one in r["searchParam"]
+    ]
+    names += ["_count", "_after", "_summary", "_elements", "_include", "_sort", "x", "type:not", "_has:x:y:z"]
+    texts = st.one_of(
+        st.text(max_size=20), st.sampled_from(["a|b", "|", "a|", ",", "ge2026", "lt99999", "\\,", "a|b|c"])
+    )
+    query = data.draw(st.lists(st.tuples(st.sampled_from(names), texts), max_size=4))
+    if data.draw(st.booleans()):
+        query += [("patient", known["Patient"]), ("code", "folder")]
+    response = server.request("GET", f"/fhir/{kind}?{urlencode(query)}")
+    assert response.status in (200, 400), (query, response.body)
