@@ -19,7 +19,7 @@ from dmp import (
     td1_6_list_authorizations,
     td1_record_requests,
 )
-from dmp.record_service import RecordService
+from dmp.record_desk import RecordDesk
 from dmp.service_messages import HABILITATIONS, PATIENTS
 from hl7v3.record_request import Interaction
 from hl7v3.transmission import V3
@@ -29,7 +29,7 @@ from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
 
-Soap = Callable[[RecordService, etree._Element, Caller], bytes]
+Soap = Callable[[RecordDesk, etree._Element, Caller], bytes]
 _PATIENTS_END, _HABILITATIONS_END = f"{PATIENTS}:PatientSpecificEndPoint", f"{HABILITATIONS}:HabilitationsEndPoint"
 
 
@@ -57,9 +57,9 @@ class RecordOperation:
     transaction_of: Callable[[etree._Element], str]
 
 
-def record_service(settings: Settings, registry: Registry) -> RecordService:
+def record_service(settings: Settings, registry: Registry) -> RecordDesk:
     """The records of a server, beside its registry. Raises SettingsError."""
-    return RecordService(
+    return RecordDesk(
         units=registry.units,
         records=open_records(settings),
         tables=tables_of(settings),

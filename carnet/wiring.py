@@ -29,7 +29,7 @@ from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
 from carnet.trust_folder import TrustFolder
-from dmp.record_service import RecordService
+from dmp.record_desk import RecordDesk
 from fhir_facade.rendering import render_fhir
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
@@ -65,7 +65,7 @@ class Actors:
     internal_secret: str = field(repr=False)
     auditor: Auditor
     counts: Counts
-    records: RecordService | None = None
+    records: RecordDesk | None = None
 
     def together(self) -> tuple[Registry, Repository]:
         """For what needs both in one process. Raises SettingsError."""

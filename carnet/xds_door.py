@@ -24,7 +24,7 @@ from carnet.roles import Role
 from carnet.service_paths import service_paths
 from carnet.settings import Settings
 from carnet.wiring import Actors
-from dmp.record_service import RecordService
+from dmp.record_desk import RecordDesk
 from hl7v3.identity_feed import Interaction
 from hl7v3.transmission import V3
 from registry import iti18_registry_stored_query as iti18
@@ -138,12 +138,12 @@ def patient_operations(registry: Registry, auditor: Auditor) -> tuple[Operation,
     )
 
 
-def record_door_operations(service: RecordService, auditor: Auditor, door: str) -> tuple[Operation, ...]:
+def record_door_operations(service: RecordDesk, auditor: Auditor, door: str) -> tuple[Operation, ...]:
     """The messages about records that one door takes; which transaction a message is, its body says."""
     return tuple(_record_operation(service, auditor, one) for one in record_operations() if one.door == door)
 
 
-def _record_operation(service: RecordService, auditor: Auditor, one: RecordOperation) -> Operation:
+def _record_operation(service: RecordDesk, auditor: Auditor, one: RecordOperation) -> Operation:
     def handler(message: Message) -> Reply:
         return Reply(body=one.soap(service, message.body, message.caller))
 

@@ -9,7 +9,7 @@ from access_policy.caller import Caller
 from access_policy.record_facts import RecordFacts, RecordState
 from access_policy.rights import Action
 from dmp.record import Record
-from dmp.record_service import RecordService, patient_asked_for, record_of
+from dmp.record_desk import RecordDesk, patient_asked_for, record_of
 from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import accounts, persons, rights
 from dmp.sql.records import identifiers
@@ -36,7 +36,7 @@ _AUTHORISATIONS, _WISHES, _ACCOUNT = "1.2.250.1.213.4.1.2.6.2", "1.2.250.1.213.4
 Found = tuple[RecordFound | None, tuple[Attention, ...]]
 
 
-def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
+def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
     """`hl7:PRPA_IN201307UV02` -> `hl7:PRPA_IN201308UV02`."""
     transmission, query = read_transmission(body), read_record_query(body)
     details: tuple[Detail, ...] = (*transmission.details, *query.details)
@@ -52,7 +52,7 @@ def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
     return write_record_answer(transmission, query, record, attention=attention, details=details, now=service.now())
 
 
-def handle(service: RecordService, query: RecordQuery, caller: Caller) -> Found:
+def handle(service: RecordDesk, query: RecordQuery, caller: Caller) -> Found:
     """The record and what the caller is to it; nothing where there is none. Raises RecordRefused."""
     patient = patient_asked_for(caller, query.patient)
     reason = Reason(query.reason)

@@ -7,7 +7,7 @@ from access_policy.rights import Action, Grade
 from dmp import rights
 from dmp.actor import actor_of
 from dmp.record import Act, HolderKind
-from dmp.record_service import RecordService, patient_of_assertion
+from dmp.record_desk import RecordDesk, patient_of_assertion
 from dmp.refusal import RecordRefused, Refusal
 from dmp.rights import Whom
 from dmp.service_messages import HABILITATIONS, OK, read_fields, required, write_answer
@@ -27,7 +27,7 @@ _ACTS = {
 }
 
 
-def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
+def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
     """`setAuthorization` -> `setAuthorizationResponse`."""
     try:
         fields = read_fields(body, _FIELDS)
@@ -37,7 +37,7 @@ def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
     return write_answer(body, HABILITATIONS, OK, context)
 
 
-def handle(service: RecordService, action: str, caller: Caller, *, as_treating_doctor: bool = False) -> str:
+def handle(service: RecordDesk, action: str, caller: Caller, *, as_treating_doctor: bool = False) -> str:
     """Do it for the caller, or for the structure of who has no right of their own. Raises RecordRefused."""
     patient = patient_of_assertion(caller)
     right, act = _ACTS[action, as_treating_doctor]

@@ -9,7 +9,7 @@ from access_policy.caller import Caller
 from access_policy.record_facts import RecordFacts
 from access_policy.rights import Action, Grade
 from dmp.record import HolderKind, Right
-from dmp.record_service import RecordService
+from dmp.record_desk import RecordDesk
 from dmp.refusal import RecordRefused, Refusal
 from dmp.service_messages import OK, PATIENTS, Fields, read_fields, write_answer
 from dmp.sql import persons, records, rights
@@ -22,7 +22,7 @@ _FIELDS = {"startDate": (), "dateType": (_BY_AUTHORISATION, _BY_DOCUMENT), "psOw
 _OF_STRUCTURE = (Grade.SAME_STRUCTURE, Grade.NEW_AUTHORISATIONS, Grade.AS_STRUCTURE, Grade.FOR_STRUCTURE)
 
 
-def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
+def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
     """`patientList` -> `patientListResponse` with one `patientlistData` for each record."""
     try:
         fields = read_fields(body, _FIELDS)
@@ -32,7 +32,7 @@ def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
     return write_answer(body, PATIENTS, OK, str(len(listed)), [("patientlistData", one) for one in listed])
 
 
-def handle(service: RecordService, caller: Caller, *, start: str = "") -> list[Fields]:
+def handle(service: RecordDesk, caller: Caller, *, start: str = "") -> list[Fields]:
     """Each record with what a list shows of it; those authorised since `start` alone. Raises RecordRefused."""
     with service.units.read() as connection:
         facts = RecordFacts(patient="", now=service.now())

@@ -5,7 +5,7 @@ from lxml import etree
 from access_policy.caller import Caller
 from access_policy.record_facts import RecordFacts
 from access_policy.rights import Action
-from dmp.record_service import RecordService
+from dmp.record_desk import RecordDesk
 from dmp.refusal import RecordRefused
 from dmp.sql import persons
 from dmp.sql.persons import folded
@@ -21,7 +21,7 @@ _LOOKED_AT = 500
 _FAMILY, _GIVEN, _BIRTH, _GENDER, _CITY = 40, 20, 30, 5, 5
 
 
-def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
+def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
     """`hl7:PRPA_IN201305UV02` -> `hl7:PRPA_IN201306UV02`."""
     transmission, search = read_transmission(body), read_patient_search(body)
     details: tuple[Detail, ...] = (*transmission.details, *search.details)
@@ -36,7 +36,7 @@ def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
     return write_candidates(transmission, search, candidates, details, now=service.now())
 
 
-def handle(service: RecordService, search: PatientSearch, caller: Caller) -> list[Candidate]:
+def handle(service: RecordDesk, search: PatientSearch, caller: Caller) -> list[Candidate]:
     """The persons with open records who may be meant, the likeliest first. Raises RecordRefused."""
     families = tuple(filter(None, (search.traits.birth_family, search.traits.usual_family)))
     with service.units.read() as connection:

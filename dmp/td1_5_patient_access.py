@@ -8,7 +8,7 @@ from access_policy.caller import AuthenticationMode, Caller
 from dmp.account import Channel, new_account
 from dmp.actor import actor_of
 from dmp.record import Act, Record
-from dmp.record_service import RecordService, check_may_change, patient_of_assertion
+from dmp.record_desk import RecordDesk, check_may_change, patient_of_assertion
 from dmp.refusal import RecordRefused, Refusal
 from dmp.service_messages import OK, PATIENTS, Fields, read_fields, required, write_answer
 from dmp.sql import accounts
@@ -24,7 +24,7 @@ _FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
+def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
     """One of three requests -> its response; login and password are told once."""
     name = etree.QName(body).localname
     try:
@@ -34,7 +34,7 @@ def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
     return write_answer(body, PATIENTS, OK, name, told)
 
 
-def handle(service: RecordService, name: str, fields: dict[str, str], caller: Caller) -> Fields:
+def handle(service: RecordDesk, name: str, fields: dict[str, str], caller: Caller) -> Fields:
     """Carry out one of the three. Raises RecordRefused, nothing changed."""
     patient = patient_of_assertion(caller)
     work = _WORK[name]

@@ -7,7 +7,7 @@ from lxml import etree
 from access_policy.caller import Caller
 from access_policy.rights import Action
 from dmp.record import HolderKind, Record, Right
-from dmp.record_service import RecordService, patient_of_assertion, record_of
+from dmp.record_desk import RecordDesk, patient_of_assertion, record_of
 from dmp.refusal import RecordRefused, Refusal
 from dmp.service_messages import HABILITATIONS, OK, Fields, read_fields, required, write_answer
 from dmp.sql import rights
@@ -17,7 +17,7 @@ _ACTIVE, _BLOCKED, _ALL = "ACTIVE", "INTERDITE", "TOUTE"
 _FIELDS = {"mode": (_ACTIVE, _BLOCKED, _ALL)}
 
 
-def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
+def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
     """`listAuthorizationByPatient` -> a `listOfAuthorizationByPatient` for each professional or structure."""
     try:
         listed = handle(service, required(read_fields(body, _FIELDS), "mode"), caller)
@@ -27,7 +27,7 @@ def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
     return write_answer(body, HABILITATIONS, OK, str(len(listed)), fields)
 
 
-def handle(service: RecordService, mode: str, caller: Caller) -> list[Fields]:
+def handle(service: RecordDesk, mode: str, caller: Caller) -> list[Fields]:
     """The rights that stand, or the blocks, or both. Raises RecordRefused."""
     patient = patient_of_assertion(caller)
     with service.units.read() as connection:

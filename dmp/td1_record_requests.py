@@ -9,7 +9,7 @@ from dmp import life, rights
 from dmp.actor import actor_of
 from dmp.life import Opening
 from dmp.record import Act, Channel, Record, Wishes
-from dmp.record_service import RecordService, check_may_change, patient_asked_for, record_of
+from dmp.record_desk import RecordDesk, check_may_change, patient_asked_for, record_of
 from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import persons
 from hl7v3.person import UNKNOWN
@@ -31,7 +31,7 @@ _ACTS = {
 _PHARMACIES, _RECEPTIONS, _PRACTICES = ("SA33", "SA38", "SA39", "SA56"), ("SA24",), ("SA07", "SA08", "SA09", "SA52")
 
 
-def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
+def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
     """`hl7:PRPA_IN201311UV02` or `201314` -> accepted (312, 315) or refused (313, 316), in the DMP's wrapper."""
     transmission, request = read_transmission(body), read_record_request(body)
     details: tuple[Detail, ...] = (*transmission.details, *request.details)
@@ -45,7 +45,7 @@ def soap(service: RecordService, body: etree._Element, caller: Caller) -> bytes:
     return write_request_answer(transmission, request, details, now=service.now())
 
 
-def handle(service: RecordService, request: RecordRequest, caller: Caller) -> None:
+def handle(service: RecordDesk, request: RecordRequest, caller: Caller) -> None:
     """Carry out one request. Raises RecordRefused, nothing changed."""
     if request.act is None:
         raise RecordRefused(Refusal.WRONG_FIELD, "reasonCode: found none, expected one")
@@ -80,7 +80,7 @@ def _check_requester(request: RecordRequest, caller: Caller) -> None:
         raise RecordRefused(Refusal.UNNAMED, "author: found no family or given name, expected both")
 
 
-def _create(service: RecordService, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
+def _create(service: RecordDesk, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
     if not service.creation_by_software:
         raise RecordRefused(Refusal.RIGHTS, "found a creation by software, expected automatic opening alone")
     found = record_of(unit.connection, patient)
@@ -98,14 +98,12 @@ def _create(service: RecordService, unit: UnitOfWork, patient: str, request: Rec
     return opened
 
 
-def _reactivate(
-    service: RecordService, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller
-) -> Record:
+def _reactivate(service: RecordDesk, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
     _check_consent(request, _REOPENING)
     return life.reactivate(service.records, unit, patient, by=actor_of(caller), now=service.now(), how="TD1.2")
 
 
-def _change(service: RecordService, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
+def _change(service: RecordDesk, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
     """Administrative data are kept by the caller of this; the oppositions are wishes of the holder."""
     by, now = actor_of(caller), service.now()
     record = service.records.active(unit, patient, by, now)
@@ -114,12 +112,12 @@ def _change(service: RecordService, unit: UnitOfWork, patient: str, request: Rec
     return rights.set_wishes(service.records, unit, patient, wishes, by=by, now=now) if wishes else record
 
 
-def _close(service: RecordService, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
+def _close(service: RecordDesk, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
     reason = request.text or request.reason
     return life.close(service.records, unit, patient, by=actor_of(caller), now=service.now(), reason=reason)
 
 
-_Work = Callable[[RecordService, UnitOfWork, str, RecordRequest, Caller], Record]
+_Work = Callable[[RecordDesk, UnitOfWork, str, RecordRequest, Caller], Record]
 _WORK: dict[Asked, _Work] = {
     Asked.CREATE: _create,
     Asked.REACTIVATE: _reactivate,

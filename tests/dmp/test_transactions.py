@@ -21,7 +21,7 @@ from dmp import (
     td1_record_requests,
 )
 from dmp.record import HolderKind
-from dmp.record_service import RecordService
+from dmp.record_desk import RecordDesk
 from dmp.records import Records
 from dmp.sql import accounts, events, persons, records, rights
 from schemas import resource
@@ -61,7 +61,7 @@ class Desk:
 
     def __init__(self, units: Units) -> None:
         self.now, self.known = NOW, list[str]()
-        self.service = RecordService(
+        self.service = RecordDesk(
             units=units,
             records=Records(),
             tables=published(),

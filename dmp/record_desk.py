@@ -28,7 +28,7 @@ _NOBODY = "patient of the assertion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordService:
+class RecordDesk:
     """The records of one server as the transactions use them.
 
     `now` gives a DTM of 14 digits, UTC. `make_known` tells the registry of a person, in the same unit of work.
@@ -96,7 +96,7 @@ def patient_of_assertion(caller: Caller) -> str:
     return caller.patient_id.key
 
 
-def check_may_change(service: RecordService, record: Record | None) -> None:
+def check_may_change(service: RecordDesk, record: Record | None) -> None:
     """Software changes records that *Mon espace santé* does not reach, unless the site says more. PDT-INF-526"""
     if record is not None and record.is_attached and not service.attached_may_change:
         context = "found a record attached to Mon espace santé, expected one that is not"
