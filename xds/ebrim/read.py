@@ -30,7 +30,7 @@ _OBJECT_LIST = f"{{{RIM}}}RegistryObjectList"
 _OBJECT_REF = f"{{{RIM}}}ObjectRef"
 T = TypeVar("T", SubmissionSet, Folder)
 # The rules of a submission look at every object beside every other; a lot has some dozen.
-MOST_OBJECTS = 5_000
+MOST_OBJECTS = 2_500
 _STATUS_OF = {str(status): status for status in AvailabilityStatus}
 
 
