@@ -14,7 +14,7 @@ from fhir_facade.document_list import from_folder_list, from_submission_set_list
 from fhir_facade.document_reference import from_document_reference
 from fhir_facade.issues import Issue
 from fhir_facade.patients import Patients, given_identifier
-from fhir_facade.provide_bundle import BundleEntry, ProvideBundle, Slice
+from fhir_facade.provide_bundle import BundleEntry, ProvideBundle, Slice, says_superseded
 from fhir_facade.reader import Reader, identifier_kind
 from fhir_facade.shared_elements import fhir_id
 from fhir_facade.submitted import keep
@@ -295,17 +295,6 @@ def _check_patches(mapping: Mapping65) -> None:
             mapping.issues.append(issue)
         else:
             mapping.updated[entry.number] = uuid
-        if not _says_superseded(entry.resource):
+        if not says_superseded(entry.resource):
             sentence = "expected one operation: type replace, path DocumentReference.status, value superseded"
             mapping.issues.append(Issue("value", sentence, entry.at))
-
-
-def _says_superseded(parameters: Mapping[str, Any]) -> bool:
-    operations = parameters.get("parameter", ())
-    if len(operations) != 1 or operations[0].get("name") != "operation":
-        return False
-    said = {}
-    for part in operations[0].get("part", ()):
-        values = [value for name, value in part.items() if name.startswith("value")]
-        said[part.get("name")] = values[0] if len(values) == 1 else None
-    return said == {"type": "replace", "path": "DocumentReference.status", "value": "superseded"}

@@ -229,3 +229,15 @@ def references_of(value: Any, path: str) -> Iterator[tuple[str, str]]:
                 yield one["url"], f"{path}.attachment.url"
             else:
                 yield from references_of(one, f"{path}.{name}")
+
+
+def says_superseded(parameters: Mapping[str, Any]) -> bool:
+    """Whether Parameters are the one update of a stored document that MHD has. MHD 2:3.65.4.1.2.2"""
+    operations = parameters.get("parameter", ())
+    if len(operations) != 1 or operations[0].get("name") != "operation":
+        return False
+    said = {}
+    for part in operations[0].get("part", ()):
+        values = [value for name, value in part.items() if name.startswith("value")]
+        said[part.get("name")] = values[0] if len(values) == 1 else None
+    return said == {"type": "replace", "path": "DocumentReference.status", "value": "superseded"}

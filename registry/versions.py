@@ -100,6 +100,8 @@ def _new_version(change: Change, update: MetadataUpdate) -> DocumentEntry | Fold
             status = asked.new_status
     version = (present.thing.version or FIRST_VERSION) + 1
     new = replace(update.thing, logical_id=update.logical_id, version=version, availability_status=status)
+    if isinstance(present.thing, DocumentEntry | Folder):  # what only FHIR said of it goes on with it
+        new = replace(new, submitted_fhir=present.thing.submitted_fhir)
     if isinstance(new, Folder):
         before = present.thing.last_update_time if isinstance(present.thing, Folder) else None
         return touched(replace(new, last_update_time=before), now=change.registry.now())

@@ -19,7 +19,9 @@ from fhir_facade.fhir_xml import read_xml, write_xml
 from tests import fhir_bundles as fhir
 from tests import messages, servers
 from tests.audit_store import Trail
+from tests.builders import an_update
 from tests.servers import Response, Server
+from xds.ebrim.read import read_document_entries
 
 FHIR_JSON = "application/fhir+json"
 
@@ -660,3 +662,18 @@ def test_what_is_no_report_generates_nothing(server: Server, content: bytes) -> 
     response = generate(server, content)
     assert response.status == 422
     assert expressions(json.loads(response.body)["issue"]) == ["Parameters.parameter[0].resource.data"]
+
+
+def test_an_update_by_xds_is_seen_and_keeps_what_only_fhir_said(server: Server, patient: str) -> None:
+    custodian = {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "10B0000001"}}
+    bundle = fhir.a_provide_bundle(patient, custodian=custodian)
+    location = provide(server, bundle)[0]["location"]
+    unique_id = bundle["entry"][0]["resource"]["masterIdentifier"]["value"].removeprefix("urn:oid:")
+    slots = {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"}
+    (entry,) = read_document_entries(messages.query(server, messages.GET_DOCUMENTS, slots).envelope)
+    answered = messages.submit(server, an_update(entry, title="Titre corrigé"), messages.UPDATE)
+    assert answered.status == "Success", answered.contexts
+    found = read(server, location)
+    assert found["meta"]["versionId"] == "2"
+    assert found["content"][0]["attachment"]["title"] == "Titre corrigé"
+    assert (found["custodian"], found["text"]) == (custodian, bundle["entry"][0]["resource"]["text"])
