@@ -1,5 +1,9 @@
 """The counters of the DMP: what they count, of whom, in which period."""
 
+import csv
+from dataclasses import replace
+from itertools import product
+
 import pytest
 
 from access_policy.caller import Caller
@@ -7,6 +11,7 @@ from dmp import accesses, life
 from dmp.life import Opening
 from dmp.record import Consent
 from dmp.statistics import Figure, Period, age_band, figures
+from schemas import resource
 from storage.unit_of_work import UnitOfWork, Units
 from tests.dmp.people import DESK, DOCTOR, NOW, NURSE, Desk, a_professional, an_ins, an_opening
 from xds.datatypes import Code
@@ -127,6 +132,39 @@ def test_s31_an_establishment_is_known_by_its_sector(desk: Desk) -> None:
     feed(desk, a_professional(sector=sector), "11490-0")
     found = {group: (one.number, one.share) for (_, group), one in counted(desk, "S31").items()}
     assert found["Établissement de santé : comptes rendus et lettre de sortie"] == (1, 100.0)
+
+
+def _code(code: str, system: str) -> Code:
+    return Code(code=code, coding_scheme=system, display_name="")
+
+
+def expected() -> list[dict[str, str]]:
+    with resource("policy/expected_types.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.parametrize("row", expected(), ids=lambda row: f"{row['requirement']} {row['label']}")
+def test_every_expected_type_is_counted_of_its_feeders_alone(desk: Desk, row: dict[str, str]) -> None:
+    """S22 to S30: each type, of each speciality or sector of the row; another type, or another feeder, is none."""
+    specialities = row["specialities"].split(";") if row["specialities"] else ["SM01"]
+    sectors = row["sectors"].split(";") if row["sectors"] else ["SA07"]
+    callers = [
+        a_professional(
+            f"8{number:011}",
+            structure=f"S{number}",
+            roles=(_code(row["profession"] or "60", "1.2.250.1.71.1.2.7"), _code(speciality, "1.2.250.1.71.4.2.5")),
+            sector=_code(sector, "1.2.250.1.71.4.2.4"),
+        )
+        for number, (speciality, sector) in enumerate(product(specialities, sectors))
+    ]
+    types = row["types"].split(";")
+    for number, caller in enumerate(callers):
+        feed(desk, caller, types[number % len(types)])
+    feed(desk, replace(callers[0], name="899999999999", organisations=("other",)), "DOCPAT01")
+    feed(desk, a_professional("stranger", roles=(), structure="stranger"), *types)
+    found = counted(desk, "S31")["fed an expected type", row["label"]]
+    number = len(callers)
+    assert (found.number, found.share) == (number, round(100 * number / (number + 1), 1))
 
 
 def test_s34_each_professional_and_structure_has_figures_of_its_own(desk: Desk) -> None:
