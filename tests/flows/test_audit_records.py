@@ -368,9 +368,9 @@ def feed_v3_merge(server: Server, trail: Trail) -> list[Golden]:
     ]
 
 
-def feed_v3_foreign(server: Server, _trail: Trail) -> list[Golden]:
-    send_v3(server, v3_message("PRPA_IN201301UV02", ii("1", "1.2.3.4")))
-    return [bad("ITI-44", "CE", patient="1^^^&1.2.3.4&ISO", patient_details=[("II", "2.25.7 m-1")])]
+def feed_v3_malformed(server: Server, _trail: Trail) -> list[Golden]:
+    send_v3(server, v3_message("PRPA_IN201301UV02", ii("1", TEST_INS)))
+    return [bad("ITI-44", "CE", patient=f"1^^^&{TEST_INS}&ISO", patient_details=[("II", "2.25.7 m-1")])]
 
 
 def send_v3(server: Server, body: bytes) -> None:
@@ -398,10 +398,10 @@ def feed_merge(server: Server, trail: Trail) -> list[Golden]:
     return [good("ITI-8", patient=old, action="D", **details), good("ITI-8", patient=new, action="U", **details)]
 
 
-def feed_foreign(server: Server, _trail: Trail) -> list[Golden]:
+def feed_malformed(server: Server, _trail: Trail) -> list[Golden]:
     with connected(server.feed) as sender:
-        assert sender.code(adt("A04", "1^^^&1.2.3.4&ISO", control="c-9")) == "AE"
-    return [bad("ITI-8", "AE", patient="", patient_details=[])]
+        assert sender.code(adt("A04", f"1^^^&{TEST_INS}&ISO", control="c-9")) == "AE"
+    return [bad("ITI-8", "AE", patient=f"1^^^&{TEST_INS}&ISO", patient_details=[("MSH-10", "c-9")])]
 
 
 def search(server: Server, _trail: Trail) -> list[Golden]:
@@ -467,12 +467,12 @@ SCENARIOS: dict[tuple[str, str], Callable[[Server, Trail], list[Golden]]] = {
     ("ITI-62", "failure"): remove_unknown_metadata,
     ("ITI-44", "success"): feed_v3,
     ("ITI-44", "merge"): feed_v3_merge,
-    ("ITI-44", "failure"): feed_v3_foreign,
+    ("ITI-44", "failure"): feed_v3_malformed,
     ("ITI-8", "success"): feed("A04", "C"),
     ("ITI-8", "admit"): feed("A01", "C"),
     ("ITI-8", "update"): feed("A08", "U"),
     ("ITI-8", "merge"): feed_merge,
-    ("ITI-8", "failure"): feed_foreign,
+    ("ITI-8", "failure"): feed_malformed,
     ("ITI-67", "success"): search,
     ("ITI-67", "failure"): search_wrongly,
     ("ITI-68", "success"): read_document,

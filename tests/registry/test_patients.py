@@ -109,10 +109,11 @@ def test_an_identifier_fed_by_several_at_once_becomes_known_once(registry: Regis
 
 
 def test_identifiers_of_another_domain_are_refused_together(registry: Registry) -> None:
-    good, foreign, long = CX(f"1^^^&{TEST_INS}&ISO"), CX("2^^^&1.2.3&ISO"), CX(f"{'9' * 250}^^^&{TEST_INS}&ISO")
+    good, foreign = CX(f"258063523804186^^^&{TEST_INS}&ISO"), CX("2^^^&1.2.3&ISO")
+    long = CX(f"{'9' * 250}^^^&{TEST_INS}&ISO")
     with pytest.raises(Rejected) as caught:
         known(registry, good, foreign, long)
-    assert len(caught.value.errors) == 2
+    assert len(caught.value.errors) == 3  # the last is no INS either
     assert patients.account_of(registry, good) is None
 
 
