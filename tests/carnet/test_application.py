@@ -17,12 +17,15 @@ from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import StorageFailed
 from tests import messages, servers
 from tests.builders import PATIENT, REPOSITORY, a_submission, an_entry
+from xds.affinity_domain import AffinityDomain
 from xds.ebrim.write import write_submit_objects_request
 from xds.vocabulary import AvailabilityStatus
 
 
 class _Broken:
-    """A registry in which nothing works."""
+    """A registry in which nothing works; of what domain it is, is known."""
+
+    domain = AffinityDomain(name="dmp")
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError("broken for the test")
