@@ -72,6 +72,9 @@ def merge_records(dmp: Records, unit: UnitOfWork, subsumed: str, surviving: str,
         dmp.note(unit, new, Act.CHANGE_IDENTITY, by, now, details={"former": subsumed})
     elif old is not None and new is not None and old.key != new.key:
         _join(dmp, unit, old, new, by, now)
+    left = records.find(unit.connection, surviving)
+    if left is not None:  # nobody is his own representative
+        rights.remove_representative(unit.connection, left.key, surviving)
 
 
 def _change_identity(dmp: Records, unit: UnitOfWork, record: Record, patient: str, by: Actor, now: str) -> None:
@@ -162,7 +165,6 @@ def _join_lists(unit: UnitOfWork, old: Record, new: Record) -> None:
     for one in rights.representatives(unit.connection, old.key):
         if one.patient not in named | {new.patient}:
             rights.put_representative(unit.connection, new.key, one)
-    rights.remove_representative(unit.connection, new.key, new.patient)
     rights.remove_all(unit.connection, old.key)
 
 

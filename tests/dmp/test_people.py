@@ -199,3 +199,12 @@ def test_nobody_represents_the_same_person(desk: Desk) -> None:
     desk.act(people.add_representative, OLD, Representative(patient=third))
     merge(desk)
     assert represented(desk, NEW) == [third]
+
+
+@pytest.mark.parametrize(("subsumed", "surviving"), [(OLD, CHILD), (CHILD, OLD)])
+def test_a_representative_who_turns_out_to_be_the_holder_is_none(desk: Desk, subsumed: str, surviving: str) -> None:
+    """Also where the representative had no record."""
+    opened(desk, CHILD)
+    desk.act(people.add_representative, CHILD, Representative(patient=OLD))
+    merge(desk, subsumed, surviving)
+    assert represented(desk, surviving) == []
