@@ -85,6 +85,11 @@ class Visibility:
     now: str = ""
     references_only: bool = False
 
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether it is of nobody: no object of any patient may be seen."""
+        return not self.everything and not self.patient
+
     def admits(self, patient: str) -> bool:
         """Whether any object of the patient with this CX key may be seen."""
         return self.everything or (self.patient != "" and self.patient == patient)

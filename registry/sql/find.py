@@ -64,6 +64,8 @@ def find(
     """The objects that fit and may be seen, in the order of the page."""
     if criteria.patient is not None and not visibility.admits(criteria.patient):
         return ()
+    if visibility.shows_nothing:
+        return ()
     rows = _rows_of_kept_statement(connection, places, criteria, visibility, page, form)
     if rows is None:
         condition = _condition(_place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind))
