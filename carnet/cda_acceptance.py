@@ -22,6 +22,7 @@ from xds.metadata import DocumentEntry
 from xds.vocabulary import Severity as AnswerSeverity
 
 _MOST_FINDINGS = 20
+_LARGEST = 16 * 2**20  # octets of a document that is read whole: published ones have 3 MB at most, with a PDF some more
 _CDA_TYPES = frozenset({"text/xml", "application/xslt+xml"})
 
 
@@ -34,7 +35,7 @@ class Demand(StrEnum):
 
 
 def cda_document_rules(*, agreement: Demand, validity: Demand, is_only_once: bool) -> DocumentRules:
-    """The rules of a server with these demands. Documents that are no CDA are not looked at.
+    """The rules of a server with these demands. Documents that are no CDA are not looked at, nor large ones.
 
     `is_only_once`: a document id, and a setId with its versionNumber, are those of one document. DMP 10
     """
@@ -42,6 +43,8 @@ def cda_document_rules(*, agreement: Demand, validity: Demand, is_only_once: boo
     def rules(entry: DocumentEntry, read: Callable[[], bytes]) -> Examined:
         if entry.mime_type not in _CDA_TYPES or ({agreement, validity} == {Demand.IGNORE} and not is_only_once):
             return Examined()
+        if entry.size is None or entry.size > _LARGEST:
+            return Examined(is_only_once=is_only_once)
         try:
             document = read_document(read())
         except UnreadableDocument:

@@ -158,12 +158,12 @@ def test_a_new_result_replaces_the_one_that_is_shown(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
     kept = page.read_text(encoding="utf-8").partition(marks("growth")[0])[2]
-    for name, text in (("2030-01-01-7", "one\n"), ("2030-01-02-7", "other\n")):
+    for name, text in (("2030-01-01-7", "the first result\n"), ("2030-01-02-7", "the second result\n")):
         show(page, name, text, place="entries")
         shown = page.read_text(encoding="utf-8")
         assert text in shown
         assert f"benchmarks/results/{name}.json" in shown
-    assert "one\n" not in shown
+    assert "the first result\n" not in shown
     assert shown.startswith("# ")
     assert "2030-01-01" not in shown
     assert shown.partition(marks("growth")[0])[2] == kept

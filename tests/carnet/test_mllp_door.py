@@ -121,7 +121,7 @@ def attended(registry: Registry) -> Iterator[tuple[int, Registry]]:
 
 def test_only_named_senders_may_feed(attended: tuple[int, Registry]) -> None:
     with connected(attended[0]) as feed:
-        pid = f"1^^^&{AUTHORITY}&ISO"
+        pid = f"258063523804186^^^&{AUTHORITY}&ISO"
         assert [feed.code(adt("A01", pid, sender=one)) for one in ("EHR|CLINIC", "EHR|OTHER", "MPI|HOSPITAL")] == [
             "AA",
             "AR",
@@ -130,7 +130,7 @@ def test_only_named_senders_may_feed(attended: tuple[int, Registry]) -> None:
 
 
 def test_a_message_is_as_large_as_the_setting_allows(attended: tuple[int, Registry]) -> None:
-    message = adt("A01", f"1^^^&{AUTHORITY}&ISO")
+    message = adt("A01", f"258063523804186^^^&{AUTHORITY}&ISO")
     with connected(attended[0]) as feed:
         assert feed.code(message + "\rZZZ|" + "x" * (20_000 - len(message) - 5)) == "AA"
         answer = feed.send(message + "\rZZZ|" + "x" * 20_000)
@@ -147,7 +147,7 @@ def test_a_failure_of_ours_is_an_error_with_a_number_and_no_detail(
     with connected(attended[0]) as feed:
         with monkeypatch.context() as patched:
             patched.setattr(attended[1], "add_patient", fails)
-            segments = feed.send(adt("A01", f"1^^^&{AUTHORITY}&ISO", control="9"))
+            segments = feed.send(adt("A01", f"258063523804186^^^&{AUTHORITY}&ISO", control="9"))
         assert segments[1].startswith("MSA|AE|9|unexpected failure, reported as ")
         assert "SECRET" not in "".join(segments)
-        assert feed.code(adt("A01", f"1^^^&{AUTHORITY}&ISO")) == "AA"
+        assert feed.code(adt("A01", f"258063523804186^^^&{AUTHORITY}&ISO")) == "AA"

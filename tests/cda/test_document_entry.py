@@ -21,7 +21,7 @@ EXAMPLES = CORPUS / "cda" / "examples"
 WITHOUT_FORMAT = {"1.2.250.1.213.1.1.1.59", "1.2.250.1.213.1.1.1.61", "1.2.250.1.213.1.1.1.62"}
 COMPUTED = {
     "logical_id", "version", "availability_status", "home_community_id", "comments", "document_availability", "hash",
-    "repository_unique_id", "uri", "extra_slots", "extra_codes", "limited_metadata", "size",
+    "repository_unique_id", "uri", "extra_slots", "extra_codes", "limited_metadata", "size", "submitted_fhir",
 }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def _replaced(name: str, old: bytes, new: bytes) -> Callable[[Files], None]:
         (_replaced(METADATA, b"SubmitObjectsRequest", b"SubmitObjectRequest"), "expected {urn:oasis"),
         (_replaced(METADATA, b"rim:ExtrinsicObject", b"rim:ExtrinsicObjekt"), "ExtrinsicObjekt"),
         (lambda files: files.update({METADATA: b"<unfinished"}), "not well-formed"),
-        (lambda files: files.update({METADATA: b" " * (8 * 2**20 + 1)}), "expected at most"),
+        (lambda files: files.update({METADATA: b" " * (64 * 2**20 + 1)}), "expected at most"),
         (_replaced(METADATA, b"279035121518989", b"100000000000000"), "XDSUnknownPatientId"),
     ],
 )

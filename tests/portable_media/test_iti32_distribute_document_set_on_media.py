@@ -191,14 +191,14 @@ def _records(actors: Actors) -> list[AuditRecord]:
 
 
 def test_a_large_document_passes_through_little_memory(tmp_path: Path) -> None:
-    content = bytes(range(256)) * (24 * 4096)
+    content = bytes(range(256)) * (48 * 4096)
     with holding(tmp_path / "data") as actors:
         held(actors, content, mime_type="application/pdf")
         tracemalloc.start()
         export(actors, tmp_path / "m.zip")
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert peak < len(content) / 3
+    assert peak < len(content) / 2  # the first 16 MiB are checked as one before any of them leaves
     with zipfile.ZipFile(tmp_path / "m.zip") as archive:
         assert archive.read("IHE_XDM/SUBSET01/DOC00001.PDF") == content
 
