@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fhir_facade.exact_values import exact_values, with_exact_values
-from fhir_facade.fhir_json import without_empty, write_json
+from fhir_facade.fhir_json import text_alone, without_empty, write_json
 from fhir_facade.people import Contained, to_author, to_organization, to_practitioner, to_telecom
 from fhir_facade.read_list import FOLDER, SUBMISSION_SET, read_folder, read_submission_set
 from fhir_facade.reader import Reader
@@ -90,12 +90,12 @@ def elements_of(thing: Thing, members: Sequence[Association], updated: str) -> R
             "identifier": identifiers(thing.entry_uuid, thing.unique_id),
             "status": _STATUS[thing.availability_status or AvailabilityStatus.APPROVED],
             "mode": "working",
-            "title": thing.title,
+            "title": text_alone(thing.title),
             "code": {"coding": [{"system": LIST_TYPES, "code": FOLDER if is_folder else SUBMISSION_SET}]},
             "subject": to_subject(thing.patient_id),
             "date": to_date_time(moment) if moment else None,
             "source": source,
-            "note": [{"text": thing.comments}] if thing.comments else None,
+            "note": [{"text": str(thing.comments)}] if thing.comments else None,
             "entry": [{"item": {"reference": _member(one, of_folder=is_folder)}} for one in members],
         }
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from fhir_facade.code_systems import URI_SYSTEM, to_coding
 from fhir_facade.exact_values import exact_values, with_exact_values
-from fhir_facade.fhir_json import without_empty, write_json
+from fhir_facade.fhir_json import text_alone, without_empty, write_json
 from fhir_facade.people import Contained, Resource, to_author, to_practitioner, to_source_patient
 from fhir_facade.read_document_reference import read_document_reference
 from fhir_facade.reader import Reader
@@ -97,7 +97,7 @@ def elements_of(entry: DocumentEntry, links: Sequence[Association], updated: str
             "author": authors,
             "authenticator": authenticator,
             "relatesTo": [one for link in links if (one := _relates_to(link))],
-            "description": entry.comments,
+            "description": text_alone(entry.comments),
             "securityLabel": [to_concept(code) for code in entry.confidentiality_code],
             "content": [_content(entry)],
             "context": context,
@@ -120,7 +120,7 @@ def _content(entry: DocumentEntry) -> Resource:
             "url": f"{BASE_URL.decode()}/Binary/{fhir_id(entry.logical_id or entry.entry_uuid)}",
             "size": entry.size if entry.size is not None and entry.size <= _LARGEST_UNSIGNED else None,
             "hash": base64.b64encode(bytes.fromhex(entry.hash)).decode() if entry.hash else None,
-            "title": entry.title,
+            "title": text_alone(entry.title),
             "creation": to_date_time(entry.creation_time) if entry.creation_time else None,
         }
     )

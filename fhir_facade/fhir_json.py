@@ -99,6 +99,11 @@ def without_empty(resource: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in resource.items() if value not in (None, [], {}, "")}
 
 
+def text_alone(text: str | None) -> str | None:
+    """A text without its language and other wordings, for which the elements have no place."""
+    return None if text is None else str(text)
+
+
 def first(resources: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The first of them, or an empty one."""
     return next(iter(resources), {})

@@ -183,6 +183,7 @@ def test_an_unknown_setting_is_an_error_wherever_it_stands(
 
 
 def test_a_patient_of_a_foreign_authority_is_refused(refusal: Refusal) -> None:
+    CliRunner().invoke(commands, ["db", "upgrade"])
     code, told = refusal("patient", "add", "1^^^&1.2.3&ISO")
     assert code == 2
     assert "expected an assigning authority" in told
