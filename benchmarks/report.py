@@ -12,6 +12,7 @@ DOCUMENT_OCTETS = 140_000
 _EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "reports" / "cr-consultation.xml"
 _BODY = re.compile(rb'(representation="B64">)(.*?)(</text>)', re.DOTALL)
 _ID = re.compile(rb'<id root="[^"]+"/>')
+_SET_ID = re.compile(rb'<setId root="[^"]+"[^>]*/>')
 _INS = re.compile(rb'(<id root="1\.2\.250\.1\.213\.1\.4\.10" extension=")\d+(")')
 
 
@@ -27,9 +28,10 @@ class ReportMaker:
         self._pdf = base64.b64decode(body[2]) + b"%"
 
     def content(self, *, unique_id: str, ins: str) -> bytes:
-        """The report under this document id (an OID) for the patient with this INS."""
+        """The report under this document id (an OID), the first of its set, for the patient with this INS."""
         before = _INS.sub(rf"\g<1>{ins}\2".encode(), self._before)
         before = _ID.sub(f'<id root="{unique_id}"/>'.encode(), before, count=1)
+        before = _SET_ID.sub(f'<setId root="{unique_id}"/>'.encode(), before, count=1)
         room = self._octets - len(before) - len(self._after)
         body = self._body(room, unique_id)
         return before + body + b"\n" * (room - len(body)) + self._after

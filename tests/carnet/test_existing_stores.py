@@ -35,6 +35,7 @@ WORDS = {
     "recipient match": ["2.25.1", INS],
     "record allow": [INS],
     "record authorise": [INS, DOCTOR],
+    "record authorised": [DOCTOR],
     "record block": [INS, DOCTOR],
     "record close": [INS],
     "record inform": [INS],
@@ -50,8 +51,11 @@ WORDS = {
     "record show-to-patient": [INS, "2.25.1"],
     "record suspend": [INS],
     "record treating-doctor": [INS],
+    "record treating-doctors": ["README.md"],
     "record unblock": [INS, DOCTOR],
     "record unmask": [INS, "2.25.1"],
+    "stats": [],
+    "policy explain": ["--as", "patient", "--patient", INS],
 }
 MAKES_ONE = {"db upgrade", "demo", "restore", "serve"}
 
