@@ -100,6 +100,7 @@ def test_a_report_comes_after_the_one_it_replaces_whatever_the_names(tmp_path: P
         f'<relatedDocument typeCode="RPLC"><parentDocument><id root="{unique_id}"/></parentDocument></relatedDocument>'
     )
     newer = original.replace(f'<id root="{unique_id}"', '<id root="2.25.77"', 1)
+    newer = newer.replace('<versionNumber value="1"/>', '<versionNumber value="2"/>', 1)
     at = newer.index("<componentOf>")
     reports = tmp_path / "reports"
     reports.mkdir()

@@ -21,6 +21,7 @@ from carnet.wiring import Actors, open_actors
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository import iti86_remove_documents as iti86
 from repository.document_request import DocumentRequest
+from repository.document_rules import no_document_rules
 from repository.filesystem_store import IncomingFile
 from repository.registration import Entered
 from storage.sqlite_units import SqliteUnits, _Unit
@@ -155,6 +156,7 @@ def _metadata_before_blob() -> None:
         keep(self, self._promised.partition("/")[2])  # type: ignore[attr-defined]
         discard(self)
 
+    carnet.wiring.cda_document_rules = lambda **_: no_document_rules  # type: ignore[assignment]  # they would miss the blob
     IncomingFile.keep = promise  # type: ignore[method-assign]
     IncomingFile.discard = keep_now  # type: ignore[method-assign]
 
