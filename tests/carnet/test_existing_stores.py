@@ -51,7 +51,7 @@ WORDS = {
     "record show-to-patient": [INS, "2.25.1"],
     "record suspend": [INS],
     "record treating-doctor": [INS],
-    "record treating-doctors": ["README.md"],
+    "record treating-doctors": ["tests/carnet/treating_doctors.csv"],
     "record unblock": [INS, DOCTOR],
     "record unmask": [INS, "2.25.1"],
     "stats": [],
