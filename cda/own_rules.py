@@ -1,16 +1,14 @@
 """What the published rules miss, checked here: keys, shapes, time zones, references, embedded files.
 
-Each rule has an id, a severity and its words in `schemas/schematron/own.csv`.
+`own_rule_table` has the severity and the words of each.
 """
 
 import base64
-import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 
-from cda.findings import Finding, Layer, Model, Severity, Text, line, location
+from cda.code_shapes import CODE_SHAPES
+from cda.findings import Finding, Model
 from cda.models import model_versions
 from cda.national_identifiers import (
     INS_ROOTS,
@@ -21,8 +19,8 @@ from cda.national_identifiers import (
     is_professional,
     rpps_key_is_right,
 )
-from cda.schematron.nodes import Element, Node, Nodes
-from schemas import resource
+from cda.own_rule_table import finding
+from cda.schematron.nodes import Node, Nodes
 from schemas.value_sets import value_set
 
 _V3 = "{urn:hl7-org:v3}"
@@ -47,29 +45,6 @@ _CONFIDENTIALITY = "2.16.840.1.113883.5.25"
 _Broken = tuple[str, Node, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnRule:
-    """One row of the table."""
-
-    id: str
-    severity: Severity
-    expected: Text
-
-
-@cache
-def own_rules() -> Mapping[str, OwnRule]:
-    """The table by id."""
-    rows = csv.DictReader(resource("schematron/own.csv").read_text(encoding="utf-8").splitlines())
-    return {
-        row["id"]: OwnRule(
-            id=row["id"],
-            severity=Severity(row["severity"]),
-            expected=Text(french=row["french"], english=row["english"]),
-        )
-        for row in rows
-    }
-
-
 def own_findings(nodes: Nodes, model: Model) -> Iterator[Finding]:
     """Every violation of a rule of this module in a ClinicalDocument."""
     for check in _CHECKS:
@@ -77,19 +52,6 @@ def own_findings(nodes: Nodes, model: Model) -> Iterator[Finding]:
             yield finding(rule, node.element, found)
     for rule, node, found in _model(nodes.root, model):
         yield finding(rule, node.element, found)
-
-
-def finding(rule: str, element: Element, found: str) -> Finding:
-    row = own_rules()[rule]
-    return Finding(
-        rule=rule,
-        layer=Layer.OWN,
-        severity=row.severity,
-        location=location(element),
-        line=line(element),
-        expected=row.expected,
-        found=found[:120],
-    )
 
 
 def _at(node: Node, *names: str) -> Sequence[Node]:
@@ -195,6 +157,13 @@ def _code_systems(nodes: Nodes) -> Iterator[_Broken]:
             yield "G05", each, _said(each, "codeSystem")
 
 
+def _codes(nodes: Nodes) -> Iterator[_Broken]:
+    for system, has_shape in CODE_SHAPES.items():
+        for element in nodes.root.element.xpath("//*[@codeSystem = $system and @code]", system=system):
+            if not has_shape(element.get("code")):
+                yield f"G21-{system}", nodes.node(element), element.get("code")
+
+
 def _sections(nodes: Nodes) -> Iterator[_Broken]:
     for section in nodes.named(f"{_V3}section"):
         title = _at(section, "title")
@@ -294,6 +263,7 @@ _CHECKS: tuple[Callable[[Nodes], Iterator[_Broken]], ...] = (
     _patient,
     _people,
     _code_systems,
+    _codes,
     _sections,
     _references,
     _versions,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from cda.findings import Finding
-from cda.own_rules import finding
+from cda.own_rule_table import finding
 from cda.schematron.nodes import Element
 
 _XSL = "http://www.w3.org/1999/XSL/Transform"

@@ -114,6 +114,8 @@ def test_what_cannot_be_read_is_one_finding() -> None:
         ("G09-magic", LEVEL_1, (f"{H}//h:nonXMLBody/h:text", "set_text", "", base64.b64encode(b"<html>").decode())),
         ("G17", LETTER, (f"{H}/h:typeId", "set_attribute", "extension", "POCD_HD000099")),
         ("G19", LETTER, (f"{H}/h:templateId[@extension]", "set_attribute", "extension", "2099.01")),
+        ("G21-2.16.840.1.113883.6.1", REPORT, (f"{H}//h:code[@code = '2951-2']", "set_attribute", "code", "2951-3")),
+        ("G21-2.16.840.1.113883.6.1", LETTER, (f"{H}//h:section/h:code", "set_attribute", "code", "ZZZ")),
         ("G20-custodian", LETTER, (f"{H}/h:custodian//h:id", "delete_attribute", "extension")),
     ],
 )
