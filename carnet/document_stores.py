@@ -23,7 +23,7 @@ def open_documents(settings: Settings, *, on_sync_lost: OnSyncLost = go_on) -> B
     return StoreWithFormer(present, open_store(settings, settings.documents_former))
 
 
-def open_store(settings: Settings, url: str, *, on_sync_lost: OnSyncLost = go_on) -> BlobStore:
+def open_store(settings: Settings, url: str, *, on_sync_lost: OnSyncLost = go_on) -> FilesystemStore | S3BlobStore:
     """The store at `file:///FOLDER` or `s3://BUCKET/PREFIX`. Raises SettingsError."""
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path:

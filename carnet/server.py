@@ -2,10 +2,13 @@
 
 import gc
 import logging
+import multiprocessing
 import resource
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
 import flask
@@ -122,9 +125,9 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Serve until told to stop. Raises SettingsError before anything is opened when the settings forbid it.
 
-    What a worker opens is opened and closed here first: what is wrong with it ends in an exception of this
-    process, not in the death of a worker. Raises StorageFailed when the server had to stop because a disk failed to
-    keep something.
+    What a worker opens is opened and closed first, in a process of its own, since clients of an object store have
+    threads and these survive no fork: what is wrong ends in an exception here, not in the death of a worker. Raises
+    StorageFailed when the server had to stop because a disk failed to keep something.
     """
     check_security(settings)
     _allow_descriptors(settings)
@@ -132,7 +135,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     with only_server(settings.database_url):
         check_address(settings)
         open_units(settings, whole=True).close()
-        open_actors(settings).units.close()
+        _in_a_child(partial(_open_and_close, settings))
         open_transports(settings)
         server = HttpServer(settings, front, on_ready, feed=feed)
         try:
@@ -141,6 +144,17 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
             if server.disk_failure.has_happened:
                 raise StorageFailed(_DISK_FAILED) from None
             raise
+
+
+def _in_a_child(work: Callable[[], None]) -> None:
+    """Done by a process that ends with it. What it raises is raised here."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as children:
+        children.submit(work).result()
+
+
+def _open_and_close(settings: Settings) -> None:
+    configure_log()
+    open_actors(settings).units.close()
 
 
 def _allow_descriptors(settings: Settings) -> None:

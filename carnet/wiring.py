@@ -196,7 +196,7 @@ def settle_awaited(settings: Settings, units: Units, *, before: float = 0.0) -> 
 def _repository(
     settings: Settings, units: Units, reach: _Reach, alerts: "_Alerts", on_sync_lost: OnSyncLost
 ) -> Repository:
-    check_documents(settings, units)
+    check_documents(settings, units, on_unreached=alerts.unreached)
     return Repository(
         unique_id=repository_unique_id(settings),
         units=units,
@@ -310,6 +310,10 @@ class _Alerts:
     def leftover(self, key: str, problem: Exception) -> None:
         self._counts.count(LEFT_OVER)
         structlog.get_logger().warning("blob not deleted, to be collected", key=key, problem=type(problem).__name__)
+
+    def unreached(self, url: str, problem: Exception) -> None:
+        """The store of documents cannot be reached; metadata is served without it."""
+        structlog.get_logger().error("store of documents not reached", store=url, problem=str(problem))
 
     def unsettled(self, submission_unique_id: str, problem: Exception) -> None:
         self._counts.count(UNSETTLED)

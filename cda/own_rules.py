@@ -7,6 +7,8 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from lxml import etree
+
 from cda.code_shapes import CODE_SHAPES
 from cda.findings import Finding, Model
 from cda.models import model_versions
@@ -42,6 +44,7 @@ _CODE_SYSTEMS: Mapping[tuple[str, ...], str] = {
     ),
 }
 _CONFIDENTIALITY = "2.16.840.1.113883.5.25"
+_coded_in = etree.XPath("//*[@codeSystem = $system and @code]")
 _Broken = tuple[str, Node, str]
 
 
@@ -159,9 +162,9 @@ def _code_systems(nodes: Nodes) -> Iterator[_Broken]:
 
 def _codes(nodes: Nodes) -> Iterator[_Broken]:
     for system, has_shape in CODE_SHAPES.items():
-        for element in nodes.root.element.xpath("//*[@codeSystem = $system and @code]", system=system):
-            if not has_shape(element.get("code")):
-                yield f"G21-{system}", nodes.node(element), element.get("code")
+        for node in map(nodes.node, _coded_in(nodes.root.element, system=system)):  # type: ignore[arg-type]
+            if not has_shape(_said(node, "code")):
+                yield f"G21-{system}", node, _said(node, "code")
 
 
 def _sections(nodes: Nodes) -> Iterator[_Broken]:

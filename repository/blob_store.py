@@ -26,6 +26,10 @@ class StoreUnavailable(OSError):
     """The store cannot be reached or refuses to work; what it holds may be sound."""
 
 
+class StoreRefused(StoreUnavailable):
+    """The store answered, and does not let us in: it has no such bucket, or refuses the credentials."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """Length in octets, SHA-1 (the standard's hash) and SHA-256 (our identity), both in hexadecimal.

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Self, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store as Bucket
 
 from repository.blob_store import (
@@ -20,6 +20,7 @@ from repository.blob_store import (
     Digest,
     Digesting,
     KeptBlob,
+    StoreRefused,
     StoreUnavailable,
     is_key,
     new_key,
@@ -30,7 +31,8 @@ T = TypeVar("T")
 KEPT_IN_MEMORY = 256 * 1024
 PART = 8 * 1024 * 1024
 _PARTS_AT_ONCE = 2
-_INCOMING = "incoming"
+_INCOMING, _OWNER = "incoming", "carnet-repository"
+_NO_BUCKET = "NoSuchBucket"
 _TIMEOUT = "60s"
 _RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 
@@ -65,6 +67,22 @@ class S3BlobStore:
             )
         except BaseError as problem:
             raise ValueError(f"s3://{address.bucket}: {_sentence(problem)}") from problem
+
+    def owner(self) -> str:
+        """OID of the repository whose documents the bucket was marked to hold; empty when it was not.
+
+        Raises StoreRefused for a bucket that does not exist, StoreUnavailable when it cannot be told.
+        """
+        try:
+            found = _asked(lambda: self._bucket.get(_OWNER).bytes())
+        except FileNotFoundError:
+            next(self._listed(), None)
+            return ""
+        return bytes(found).decode("ascii", "replace").strip()
+
+    def mark(self, repository_id: str) -> None:
+        """Say in the bucket whose documents it holds."""
+        _asked(lambda: self._bucket.put(_OWNER, f"{repository_id}\n".encode("ascii"), use_multipart=False))
 
     def receive(self) -> "IncomingObject":
         return IncomingObject(self._bucket)
@@ -198,12 +216,16 @@ def path_of(key: str) -> str:
 
 
 def _asked(question: Callable[[], T]) -> T:
-    """What the store answers; FileNotFoundError for "no such object", StoreUnavailable for any other failure."""
+    """What the store answers; FileNotFoundError for "no such object", StoreRefused, StoreUnavailable."""
     try:
         return question()
     except (NotFoundError, FileNotFoundError):
         raise FileNotFoundError from None
+    except (PermissionDeniedError, UnauthenticatedError) as problem:
+        raise StoreRefused(f"the object store refuses: {_sentence(problem)}") from problem
     except (BaseError, OSError) as problem:
+        if _NO_BUCKET in str(problem):
+            raise StoreRefused(f"the object store refuses: {_NO_BUCKET}") from problem
         raise StoreUnavailable(f"the object store failed: {_sentence(problem)}") from problem
 
 

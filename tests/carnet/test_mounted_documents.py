@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from carnet.mounted_documents import check_documents
 from carnet.settings import Settings, SettingsError
 from carnet.wiring import open_units
 from repository.filesystem_store import FilesystemStore
+from repository.s3_store import S3Address, S3BlobStore
 from tests import servers
+from tests.blob_stores import BUCKET, object_store
 from tests.repository.holdings import hold
 
 CONTENT = b"<ClinicalDocument/>"
@@ -22,10 +25,14 @@ def settings_for(tmp_path: Path, **given: object) -> Settings:
     return servers.settings_for(tmp_path, documents=(tmp_path / "documents").as_uri(), **given)
 
 
+def unreached(url: str, problem: Exception) -> None:
+    pytest.fail(f"{url} was not reached: {problem}")
+
+
 def check(settings: Settings) -> None:
     units = open_units(settings)
     try:
-        check_documents(settings, units)
+        check_documents(settings, units, on_unreached=unreached)
     finally:
         units.close()
 
@@ -120,4 +127,59 @@ def test_the_server_says_so_in_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run([*command, *places], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     [sentence] = done.stderr.splitlines()
-    assert sentence.startswith("carnet: the folder of documents") and sentence.endswith("is it mounted?")
+    assert sentence.startswith("carnet: the store of documents file://") and "is it mounted" in sentence
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with object_store() as url:
+        yield url
+
+
+def bucket_settings(tmp_path: Path, endpoint: str, prefix: str, bucket: str = BUCKET, **given: object) -> Settings:
+    return servers.settings_for(tmp_path, documents=f"s3://{bucket}/{prefix}", s3_endpoint=endpoint, **given)
+
+
+def bucket_of(endpoint: str, prefix: str) -> S3BlobStore:
+    return S3BlobStore(S3Address(bucket=BUCKET, prefix=prefix, endpoint=endpoint))
+
+
+def test_a_new_bucket_is_marked_as_ours(tmp_path: Path, endpoint: str) -> None:
+    check(bucket_settings(tmp_path, endpoint, "new"))
+    assert bucket_of(endpoint, "new").owner() == OURS
+    assert list(bucket_of(endpoint, "new").blobs()) == []
+
+
+def test_the_bucket_of_another_repository_is_refused(tmp_path: Path, endpoint: str) -> None:
+    check(bucket_settings(tmp_path, endpoint, "marked"))
+    with pytest.raises(SettingsError, match=f"that of repository {OURS}, expected 1.2.3"):
+        check(bucket_settings(tmp_path, endpoint, "marked", repository_id="1.2.3"))
+
+
+def test_a_bucket_without_the_documents_of_the_database_is_refused(tmp_path: Path, endpoint: str) -> None:
+    settings = bucket_settings(tmp_path, endpoint, "right")
+    units = open_units(settings)
+    hold(units, bucket_of(endpoint, "right"), "2.25.1", CONTENT)
+    units.close()
+    with pytest.raises(SettingsError, match="none of the documents of the database"):
+        check(bucket_settings(tmp_path, endpoint, "wrong"))
+    check(settings)
+
+
+def serving(settings: Settings) -> "subprocess.CompletedProcess[str]":
+    places = ["--data", settings.data, "--documents", settings.documents, "--s3-endpoint", settings.s3_endpoint]
+    command = [sys.executable, "-m", "carnet", "serve", "--security", "open", "--port", str(settings.port)]
+    return subprocess.run([*command, *places], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_server_whose_bucket_does_not_exist_says_so_and_does_not_start(tmp_path: Path, endpoint: str) -> None:
+    done = serving(bucket_settings(tmp_path, endpoint, "", bucket="nowhere"))
+    assert done.returncode == 2
+    assert done.stderr == "carnet: setting documents: s3://nowhere/: the object store refuses: NoSuchBucket\n"
+
+
+def test_a_server_starts_while_its_store_is_away(tmp_path: Path) -> None:
+    """Nobody listens on that port: metadata is served, and the log says what is missing."""
+    settings = bucket_settings(tmp_path, f"http://127.0.0.1:{servers.free_port()}", "")
+    with servers.started(settings) as server:
+        assert server.log_with("store of documents not reached")

@@ -361,6 +361,29 @@ def test_a_damaged_sqlite_file_is_refused(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def damaged(file: Path) -> None:
+    engine = open_engine(f"sqlite:///{file}")
+    migrate.upgrade(engine)
+    engine.dispose()
+    content = bytearray(file.read_bytes())
+    content[4096 * 3 : 4096 * 4] = b"\xff" * 4096
+    file.write_bytes(content)
+
+
+def test_a_large_file_is_read_at_the_start_after_it_was_not_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "x.sqlite"
+    damaged(file)
+    monkeypatch.setattr(storage_engine, "_READ_AT_EVERY_START", 1000)
+    engine = open_engine(f"sqlite:///{file}")
+    check_undamaged(engine)
+    (tmp_path / "x.sqlite-wal").write_bytes(b"left by a crash")
+    with pytest.raises(UnsafeDatabase, match="damaged"):
+        check_undamaged(engine)
+    engine.dispose()
+
+
 def test_a_reader_that_is_lent_again_sees_what_was_committed_since(units: Units) -> None:
     assert kept(units) == []
     units.write(lambda unit: keep(unit, 1))
