@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from carnet.settings import UNIX, Settings, SettingsError
+from xds.failure import Failure
 
 
-class CannotListen(Exception):
+class CannotListen(Failure):
     """The address is taken or not to be had; the text is one sentence."""
 
 

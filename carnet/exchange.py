@@ -5,8 +5,10 @@ import ssl
 from collections.abc import Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
+from xds.failure import Failure
 
-class ClientError(Exception):
+
+class ClientError(Failure):
     """The server could not be reached, or answered something else than a registry response."""
 
 

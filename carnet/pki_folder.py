@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from carnet.pki import Credential, Igc, Use, revocation_list
+from xds.failure import Failure
 
 _NAMES = ("root", "persons", "organisations")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-class PkiFailed(Exception):
+class PkiFailed(Failure):
     """The folder does not hold what is needed; the text says what."""
 
 

@@ -18,6 +18,7 @@ from carnet.clock import clock_rules
 from carnet.elsewhere_settings import elsewhere, elsewhere_rules, is_loopback, scheme_of
 from carnet.record_settings import record_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
+from xds.failure import WrongSettings
 from xds.identifiers import is_oid, is_oid_urn
 
 ENVIRONMENT_PREFIX = "CARNET_"
@@ -30,7 +31,7 @@ _AT_LEAST_ONE = (
 )
 
 
-class SettingsError(ValueError):
+class SettingsError(WrongSettings, ValueError):
     """A setting that is unknown, malformed or refused; the text says which and what was expected."""
 
 

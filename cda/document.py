@@ -11,6 +11,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from xds.failure import Failure
 from xds.xml import forget_names
 
 CDA = "urn:hl7-org:v3"
@@ -30,7 +31,7 @@ _MIME_TYPES = {
 }
 
 
-class UnreadableDocument(Exception):
+class UnreadableDocument(Failure):
     """Bytes that are no CDA document, with one sentence that says why."""
 
 

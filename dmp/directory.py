@@ -14,6 +14,7 @@ from access_policy.caller import AuthenticationMode, Caller
 from dmp.facts import professional_of
 from dmp.sql import directory
 from storage.unit_of_work import UnitOfWork
+from xds.failure import Failure
 
 COLUMNS = ("kind", "id", "name", "profession", "speciality", "activity", "structure", "version")
 
@@ -26,7 +27,7 @@ class Kind(StrEnum):
     SOFTWARE = "software"
 
 
-class DirectoryRefused(ValueError):
+class DirectoryRefused(Failure, ValueError):
     """A file that is not loaded: every line that is wrong, and how."""
 
 

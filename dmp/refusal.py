@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from xds.failure import Failure
+
 
 class Refusal(StrEnum):
     """The code of a refusal: the DMP's own where one is known, else ours."""
@@ -38,7 +40,7 @@ class Refusal(StrEnum):
     NO_ACCESS = "patient-access-not-found"
 
 
-class RecordRefused(Exception):
+class RecordRefused(Failure):
     """An act that was refused; nothing has changed."""
 
     def __init__(self, code: Refusal, context: str) -> None:

@@ -29,6 +29,7 @@ from repository.store import Repository
 from xds.datatypes import CX
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import ErrorCode, RegistryError, Rejected
+from xds.failure import Failure
 from xds.metadata import DocumentEntry, Slot, Submission
 
 TRANSACTION = "ITI-32"
@@ -36,7 +37,7 @@ _ASKED_AT_ONCE = 200
 OnOctets = Callable[[int], None]
 
 
-class ExportFailed(Exception):
+class ExportFailed(Failure):
     """No medium was made; the text names the document and what is wrong with it."""
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from xds.failure import Failure
+
 CHUNK = 64 * 1024
 LONGEST_NAME = 1024
 
 
-class MediumRefused(ValueError):
+class MediumRefused(Failure, ValueError):
     """The medium as a whole is refused, nothing of it was imported; the text says why."""
 
 

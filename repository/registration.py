@@ -14,11 +14,12 @@ from repository.index import StoredDocument
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 from xds.ebrim.read import Reading
 from xds.errors import ErrorCode, RegistryError, Rejected
+from xds.failure import Failure
 
 Register = Callable[[UnitOfWork, Reading, Caller], Sequence[RegistryError]]
 
 
-class RegistryNotAvailable(Exception):
+class RegistryNotAvailable(Failure):
     """The registry did not take a request: nothing was registered and nothing was told."""
 
     @property

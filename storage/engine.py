@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError
 
+from xds.failure import WrongSettings
+
 SQLITE_PRAGMAS: Mapping[str, str] = {
     "journal_mode": "wal",
     "synchronous": "2",  # FULL
@@ -25,7 +27,7 @@ _READ_AT_EVERY_START = 1024**3
 _POSTGRESQL_SAFE = {"fsync": "on", "full_page_writes": "on"}
 
 
-class UnsafeDatabase(Exception):
+class UnsafeDatabase(WrongSettings):
     """The database has a setting under which an acknowledged document could be lost."""
 
 

@@ -12,10 +12,12 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from xds.failure import Failure
+
 T = TypeVar("T")
 
 
-class StorageFailed(Exception):
+class StorageFailed(Failure):
     """The database cannot be written or read now (disk full, connection lost, shut down).
 
     `is_full`: no space is left for it. `is_busy`: others hold it, and the same attempt may succeed later.

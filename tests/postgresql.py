@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from tests import memory
+
 _DEBIAN = Path("/usr/lib/postgresql")
 
 
@@ -30,14 +32,15 @@ def running(
 ) -> Iterator[str]:
     """URL of a server with an empty database `postgres`; every setting that protects data stays on.
 
-    `keep_in` is a folder in which the databases outlive the server, and are found again; `port` 0 takes a free one.
+    `keep_in` is a folder in which the databases outlive the server, and are found again; without it they are in memory.
+    `port` 0 takes a free one.
     It is stopped at the end whoever is connected (SIGINT).
     """
     folder = binaries()
     if folder is None:
         raise RuntimeError("PostgreSQL is not installed")
     user = _ordinary_user()
-    home = keep_in or Path(tempfile.mkdtemp(prefix="carnet-postgresql-"))
+    home = keep_in or Path(tempfile.mkdtemp(prefix="carnet-postgresql-", dir=memory.place()))
     home.mkdir(parents=True, exist_ok=True)
     try:
         if user is not None:

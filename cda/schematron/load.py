@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from cda.schematron.nodes import Element
+from xds.failure import Failure
 
 SCHEMATRON = "http://purl.oclc.org/dsdl/schematron"
 _S = f"{{{SCHEMATRON}}}"
@@ -20,7 +21,7 @@ _DEEPEST = 20
 Read = Callable[[str], bytes]
 
 
-class SchemaError(Exception):
+class SchemaError(Failure):
     """A Schematron that cannot be loaded: the file and why."""
 
 

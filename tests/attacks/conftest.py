@@ -1,7 +1,5 @@
 """One server for all attacks of a module, and the instruments they run with."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 from tests.attacks import corpus, doors
 from tests.attacks.doors import Alarms, Doors
 from tests.attacks.watch import MOST_MEMORY, SLOWEST_SECONDS, Canary, Stopwatch, memory, watched
+from tests.memory import folder as memory_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +23,9 @@ class Target:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
 
-def _in_memory() -> str | None:
-    """Many thousand commits are waited for: on a disk that forgets, where there is one."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    with tempfile.TemporaryDirectory(dir=_in_memory(), prefix="tmp") as name, doors.alarmed() as alarms:
-        folder = Path(name)
+    with memory_folder() as folder, doors.alarmed() as alarms:
         if corpus.ATTACKS.is_dir():
             corpus.sets()
         canary = Canary(folder)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
 from carnet.command_line import commands, main
 from storage import migrate
 from tests import servers
+from tests.command_tree import leaves
 from tests.servers import ROOT, Server
 
 INS = "258063523804186"
@@ -189,15 +189,7 @@ def test_a_patient_of_a_foreign_authority_is_refused(refusal: Refusal) -> None:
     assert "expected an assigning authority" in told
 
 
-def _leaves(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from _leaves(command, *above, name)
-        else:
-            yield (*above, name)
-
-
-@pytest.mark.parametrize("command", [(), *_leaves(commands)], ids=" ".join)
+@pytest.mark.parametrize("command", [(), *(words for words, _ in leaves(commands))], ids=" ".join)
 def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> None:
     result = CliRunner().invoke(commands, [*command, "--help"])
     assert result.exit_code == 0

@@ -1,6 +1,5 @@
 """Commands that work beside a server make nothing where there is none: a mistyped --data is told."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from click.testing import CliRunner, Result
 from carnet.command_line import commands
 from carnet.settings import SettingsError
 from storage.engine import open_engine
+from tests.command_tree import leaves
 
 INS, DOCTOR, FOLDER = "258063523804186", "899700218896", "examples/reports"
 WORDS = {
@@ -71,17 +71,11 @@ def run(command: str, *words: str) -> Result:
     return CliRunner().invoke(commands, [*command.split(), *WORDS.get(command, []), *words])
 
 
-def leaves(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from leaves(command, (*before, name))
-        else:
-            yield " ".join((*before, name)), command
-
-
 def test_every_command_on_stores_is_held_to_it() -> None:
     assert isinstance(commands, click.Group)
-    on_stores = {name for name, command in leaves(commands) if any(one.name == "data" for one in command.params)}
+    on_stores = {
+        " ".join(words) for words, command in leaves(commands) if any(one.name == "data" for one in command.params)
+    }
     assert on_stores == WORDS.keys() | MAKES_ONE
 
 

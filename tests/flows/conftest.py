@@ -1,10 +1,12 @@
 """The servers that every flow runs against: in process, started on SQLite, on PostgreSQL with two workers, and apart."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import memory, servers
 from tests.servers import Server
 
 ARRANGEMENTS = [
@@ -16,8 +18,13 @@ ARRANGEMENTS = [
 
 
 @pytest.fixture(scope="module", params=ARRANGEMENTS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    data = tmp_path_factory.mktemp("carnet")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with memory.folder() as data, _arranged(request, data) as running:
+        yield running
+
+
+@contextmanager
+def _arranged(request: pytest.FixtureRequest, data: Path) -> Iterator[Server]:
     if request.param == "apart":
         with servers.apart(data, servers.in_process) as running:
             servers.know_patients(running.registry.settings)

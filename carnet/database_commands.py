@@ -1,0 +1,48 @@
+"""`carnet db`: the schema of the database, and what is rendered in it."""
+
+import click
+from rich.console import Console
+
+from carnet.existing_stores import existing_registry
+from carnet.options import settings_options
+from carnet.settings import Settings
+from carnet.wiring import open_units
+from registry.rerendering import render_everything
+from storage import migrate
+from storage.engine import open_engine
+
+
+@click.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+@settings_options("data", "database")
+def db_upgrade(settings: Settings) -> None:
+    """Bring the database to the schema this version needs; harmless when it has it.
+
+    \b
+    carnet db upgrade --database postgresql+psycopg://carnet@localhost/carnet
+    """
+    open_units(settings).close()
+    engine = open_engine(settings.database_url)
+    with engine.connect() as connection:
+        click.echo(f"database at revision {migrate.revision(connection)}")
+    engine.dispose()
+
+
+@db.command("rerender")
+@settings_options("data", "database", "domain", "codes")
+def db_rerender(settings: Settings) -> None:
+    """Render every stored object anew, beside a running server: after an upgrade that renders more than before.
+
+    \b
+    carnet db rerender --data ./carnet-data
+    """
+    done, console = 0, Console(stderr=True)
+    with existing_registry(settings) as registry, console.status("rendering") as shown:
+        for number in render_everything(registry):
+            done += number
+            shown.update(f"{done} objects rendered")
+    click.echo(f"{done} objects rendered")
