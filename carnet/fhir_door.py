@@ -15,6 +15,7 @@ from audit.occurrence import Occurrence
 from audit.record import Outcome
 from carnet.auditing import Auditor
 from carnet.fhir_answers import http_problem, is_strict, refused, unexpected
+from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_patients import add_patients
@@ -161,6 +162,7 @@ def fhir_blueprint(
             raise
         return document_answer(fhir_id, document)
 
+    add_changes(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
     add_patients(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
     _serve_nothing_else(door, "this interaction is not served")
     door.register_error_handler(FhirProblem, refused)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fhir_facade.capability_statement import Served
+from fhir_facade.capability_statement import PATCHED, Served
 from fhir_facade.fhir_json import write_json
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
@@ -24,6 +24,8 @@ _REFUSALS = {
     "406": "no format that is accepted",
     "503": "try again later",
 }
+_PATCHES = ("application/json-patch+json", "application/xml-patch+xml", *_TYPES)
+_IF_MATCH = {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
 _OF_BODIES = {"413": "the body is too large", "415": "no format that is read"}
 _SEARCHED: Mapping[str, Iterable[SearchParameter]] = {
     "DocumentReference": SEARCH_PARAMETERS,
@@ -55,6 +57,9 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
         yield f"/{name}", "get", _operation(f"search of {name}", [*asked, _PREFER])
         yield f"/{name}/_search", "post", _form(name, asked)
         yield f"/{name}/{{id}}", "get", _operation(f"read of {name}", [_ID])
+    by_identifier = _text("identifier", "system|value") | {"required": True}
+    yield "/DocumentReference", "patch", _patch([by_identifier])
+    yield "/DocumentReference/{id}", "patch", _patch([_ID])
     asked = [_text("identifier", "an identifier, with or without system"), _text("_id", "logical id")]
     yield "/Patient", "get", _operation("search of Patient", [*asked, _PREFER])
     yield "/Patient/{id}", "get", _operation("read of Patient", [_ID])
@@ -105,6 +110,13 @@ def _taken(summary: str, status: str, parameters: list[dict[str, Any]] | None = 
     responses = _responses(status, "200", "201", **_OF_BODIES, **{"409": "it is there", "412": "several are meant"})
     responses |= {"422": _refusal("what the registry refuses")}
     return {"summary": summary, "parameters": parameters or [], "requestBody": body, "responses": responses}
+
+
+def _patch(parameters: list[dict[str, Any]]) -> Operation:
+    patch = _taken(f"patch of DocumentReference: {PATCHED}", "200", [*parameters, _IF_MATCH])
+    patch["requestBody"]["content"] = _content(_PATCHES)
+    patch["responses"] |= {"405": _refusal("not an element that is patched"), "410": _refusal("it was deleted")}
+    return patch
 
 
 def _document() -> Operation:
