@@ -57,7 +57,9 @@ def _document_reference(served: Served) -> dict[str, Any]:
         f"{_MHD}/StructureDefinition/IHE.MHD.{level}.DocumentReference" for level in ("Minimal", "Comprehensive")
     ]
     resource = _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
+    resource["interaction"] += [{"code": "vread"}, {"code": "history-instance"}]
     resource["interaction"].append({"code": "patch", "documentation": PATCHED})
+    resource |= {"versioning": "versioned", "readHistory": True}
     resource["conditionalUpdate"] = True  # of PATCH, for which R4 has no flag of its own. PDSm 10
     if served.takes_documents:
         resource["interaction"].append({"code": "create", "documentation": "Simplified Publish [ITI-105]"})

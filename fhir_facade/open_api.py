@@ -26,6 +26,9 @@ _REFUSALS = {
 }
 _PATCHES = ("application/json-patch+json", "application/xml-patch+xml", *_TYPES)
 _IF_MATCH = {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
+_IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
+_COUNT = {"name": "_count", "in": "query", "schema": {"type": "integer", "minimum": 0}}
+_OF_HISTORY = (_COUNT, {"name": "_since", "in": "query", "schema": {"type": "string", "format": "date-time"}})
 _OF_BODIES = {"413": "the body is too large", "415": "no format that is read"}
 _SEARCHED: Mapping[str, Iterable[SearchParameter]] = {
     "DocumentReference": SEARCH_PARAMETERS,
@@ -56,7 +59,11 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
         asked = [*map(_query, _shown(parameters)), *_shaping(name)]
         yield f"/{name}", "get", _operation(f"search of {name}", [*asked, _PREFER])
         yield f"/{name}/_search", "post", _form(name, asked)
-        yield f"/{name}/{{id}}", "get", _operation(f"read of {name}", [_ID])
+        yield f"/{name}/{{id}}", "get", _operation(f"read of {name}", [_ID, _IF_NONE_MATCH])
+    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
+    yield "/DocumentReference/{id}/_history", "get", _operation("versions of DocumentReference", [_ID, *_OF_HISTORY])
+    vread = _operation("vread of DocumentReference", [_ID, version, _IF_NONE_MATCH])
+    yield "/DocumentReference/{id}/_history/{version}", "get", vread
     by_identifier = _text("identifier", "system|value") | {"required": True}
     yield "/DocumentReference", "patch", _patch([by_identifier])
     yield "/DocumentReference/{id}", "patch", _patch([_ID])
@@ -88,7 +95,7 @@ def _text(name: str, description: str) -> dict[str, Any]:
 
 
 def _shaping(name: str) -> Iterator[dict[str, Any]]:
-    yield {"name": "_count", "in": "query", "schema": {"type": "integer", "minimum": 0}}
+    yield _COUNT
     yield {"name": "_summary", "in": "query", "schema": _SUMMARY}
     yield _text("_elements", "names of elements, separated by commas")
     for parameter, values in (("_include", INCLUDES[name]), ("_revinclude", REVERSE_INCLUDES[name])):
@@ -96,7 +103,10 @@ def _shaping(name: str) -> Iterator[dict[str, Any]]:
 
 
 def _operation(summary: str, parameters: list[dict[str, Any]]) -> Operation:
-    return {"summary": summary, "parameters": parameters, "responses": _responses("200")}
+    responses = _responses("200")
+    if _IF_NONE_MATCH in parameters:
+        responses |= {"304": {"description": "the state that is known"}, "410": _refusal("it was deleted")}
+    return {"summary": summary, "parameters": parameters, "responses": responses}
 
 
 def _form(name: str, parameters: list[dict[str, Any]]) -> Operation:

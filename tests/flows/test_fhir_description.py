@@ -60,6 +60,9 @@ def test_every_interaction_that_is_declared_is_served(server: Server, known: dic
                 assert server.request("PATCH", path, b"{}", {"Content-Type": JSON_PATCH}).status == 400
                 mask = json.dumps([{"op": "test", "path": "/status", "value": "current"}]).encode()
                 assert server.request("PATCH", path, mask, {"Content-Type": JSON_PATCH}).status == 200
+            elif code in ("vread", "history-instance"):
+                version = "/1" if code == "vread" else ""
+                assert server.request("GET", f"/fhir/{kind}/{known[kind]}/_history{version}").status == 200
             else:
                 assert code == "search-type"
 
@@ -91,7 +94,7 @@ def test_every_path_of_the_description_is_served(server: Server, known: dict[str
     assert description["servers"] == [{"url": f"{server.url}/fhir"}]
     for path, operations in description["paths"].items():
         kind = path.split("/")[1]
-        where = f"/fhir{path}".replace("{id}", known.get(kind, "1"))
+        where = f"/fhir{path}".replace("{id}", known.get(kind, "1")).replace("{version}", "1")
         for method in operations:
             answer = server.request(method.upper(), where, b"" if method != "get" else None)
             refused = (400, 412, 415)
