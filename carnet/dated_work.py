@@ -9,7 +9,6 @@ import structlog
 
 from access_policy.caller import Caller
 from carnet.clock import Clock, true_time
-from carnet.metadata_versions import restricted, write_version
 from carnet.record_opening import open_known
 from carnet.record_wiring import HIDDEN, has_records, open_records
 from carnet.settings import SettingsError
@@ -20,6 +19,7 @@ from jobs.hidden_documents import Hidden, announcements, lifted_visibility
 from jobs.record_jobs import automatic_opening, closing_after_suspension, erasing_after_retention
 from registry.erasure import contents_of, erase_metadata
 from registry.hidden_documents import hidden_until, newest_version
+from registry.metadata_versions import restricted, write_version
 from registry.store import Registry
 from repository import iti86_remove_documents as iti86
 from repository.document_request import DocumentRequest

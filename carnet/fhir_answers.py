@@ -1,16 +1,58 @@
 """How the FHIR door tells errors. FHIR R4 3.1.0."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import flask
 from werkzeug.exceptions import HTTPException
 
 from carnet.failures import log_unexpected
 from carnet.fhir_formats import JSON, Format, answer, wanted
-from fhir_facade.operation_outcome import RETRY_AFTER_SECONDS, FhirProblem, operation_outcome
+from fhir_facade.fhir_json import read_own_json, write_json
+from fhir_facade.issues import Issue
+from fhir_facade.operation_outcome import RETRY_AFTER_SECONDS, FhirProblem, operation_outcome, outcome_of
+from fhir_facade.times import to_http_date
+from fhir_facade.version_tags import is_known, version_tag
 
 
 def is_strict() -> bool:
     """Whether unknown search parameters are refused. FHIR R4 3.1.1.2"""
     return "handling=strict" in flask.request.headers.get("Prefer", "").replace(" ", "")
+
+
+def preferred_return() -> str:
+    """`minimal`, `representation` or `OperationOutcome`; empty where nothing of the kind is preferred. RFC 7240"""
+    preferences = (one.strip().partition("=") for one in flask.request.headers.get("Prefer", "").split(","))
+    return next((value.strip().strip('"') for name, _, value in preferences if name.strip() == "return"), "")
+
+
+def versioned_answer(rendering: bytes) -> flask.Response:
+    """A resource with the headers of its state; 304 for who has it. FHIR R4 3.1.0.2"""
+    resource = read_own_json(rendering.decode())
+    headers = _headers(resource)
+    if is_known(flask.request.headers.get("If-None-Match", ""), resource):
+        return flask.Response(status=304, headers=headers)
+    return answer(rendering, headers=headers)
+
+
+def versioned(rendering: bytes) -> dict[str, str]:
+    """The headers that say which state of a resource this is."""
+    return _headers(read_own_json(rendering.decode()))
+
+
+def _headers(resource: Mapping[str, Any]) -> dict[str, str]:
+    return {"ETag": version_tag(resource), "Last-Modified": to_http_date(resource["meta"]["lastUpdated"])}
+
+
+def changed(resource: Mapping[str, Any]) -> flask.Response:
+    """A resource as it was changed, or what else of it the client prefers. FHIR R4 3.1.0.1.12"""
+    headers, wish = _headers(resource), preferred_return()
+    if wish == "minimal":
+        return flask.Response(status=200, headers=headers)
+    if wish == "OperationOutcome":
+        outcome = outcome_of([Issue("informational", "changed", severity="information")])
+        return answer(write_json(outcome), headers=headers)
+    return answer(write_json(resource), headers=headers)
 
 
 def refused(problem: FhirProblem) -> flask.Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from wsgiref.types import WSGIEnvironment
 
@@ -14,10 +15,12 @@ from audit.objects import a_document
 from audit.occurrence import Occurrence
 from audit.record import Outcome
 from carnet.auditing import Auditor
-from carnet.fhir_answers import http_problem, is_strict, refused, unexpected
+from carnet.fhir_answers import http_problem, is_strict, refused, unexpected, versioned, versioned_answer
+from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_patients import add_patients
+from fhir_facade import history
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
@@ -104,7 +107,7 @@ def fhir_blueprint(
         with auditor.change(Occurrence(event="ITI-105"), caller):
             resource, _ = read_resource()
             published = iti105.handle(registry, repository, resource, caller, base_url=base_url)
-        headers = {"Location": f"{published.location}/_history/1", "ETag": 'W/"1"'}
+        headers = {"Location": f"{published.location}/_history/1", **versioned(published.resource)}
         return answer(published.resource, 201, headers, form=form)
 
     @door.post("/DocumentReference/$generate-metadata")
@@ -145,7 +148,18 @@ def fhir_blueprint(
         wanted()
         caller = permitted(transaction)
         with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
-            return answer(handle(registry, fhir_id, caller, base_url=base_url))
+            return versioned_answer(handle(registry, fhir_id, caller, base_url=base_url))
+
+    @door.get("/DocumentReference/<fhir_id>/_history")
+    def show_history(fhir_id: str) -> flask.Response:
+        wanted()
+        caller, parameters = permitted("ITI-67"), _parameters()
+        with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
+            return answer(history.history(registry, fhir_id, parameters, caller, base_url=base_url))
+
+    @door.get("/DocumentReference/<fhir_id>/_history/<version_id>")
+    def vread(fhir_id: str, version_id: str) -> flask.Response:
+        return _read("ITI-67", fhir_id, partial(history.vread, version_id=version_id))
 
     @door.get("/Binary/<fhir_id>")
     def retrieve(fhir_id: str) -> flask.Response:
@@ -161,6 +175,7 @@ def fhir_blueprint(
             raise
         return document_answer(fhir_id, document)
 
+    add_changes(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
     add_patients(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
     _serve_nothing_else(door, "this interaction is not served")
     door.register_error_handler(FhirProblem, refused)

@@ -101,25 +101,32 @@ def quality(text: str) -> float:
 
 def read_resource() -> tuple[dict[str, Any], Format]:
     """The resource of the request body, and its format. Raises FhirProblem 400, 413 or 415."""
-    ((name, parameters),) = media_types(flask.request.headers.get("Content-Type", "").replace(",", " "))
+    name, parameters = sent_type()
     found = _FORMATS.get(name) if "/" in name else None
     if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
         raise FhirProblem(415, "not-supported", f"expected a body of type {JSON.content_type} or {XML.content_type}")
+    return found.read(read_body()), found
+
+
+def sent_type() -> tuple[str, Mapping[str, str]]:
+    """The media type of the request body, and its parameters. Raises FhirProblem 415 for what is not in UTF-8."""
+    ((name, parameters),) = media_types(flask.request.headers.get("Content-Type", "").replace(",", " "))
     if parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
         raise FhirProblem(415, "not-supported", "expected UTF-8, the one charset of FHIR")
-    return found.read(_body()), found
+    return name, parameters
 
 
-def _body() -> bytes:
+def read_body() -> bytes:
+    """The request body as it was before it was compressed. Raises FhirProblem 400, 413 or 415."""
     encoding = flask.request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise FhirProblem(415, "not-supported", "expected a body as it is, or compressed by gzip")
-    body = flask.request.stream.read(LARGEST_BODY + 1)
-    if len(body) <= LARGEST_BODY and encoding == "gzip":
-        body = _decompressed(body)
-    if len(body) > LARGEST_BODY:
+    octets = flask.request.stream.read(LARGEST_BODY + 1)
+    if len(octets) <= LARGEST_BODY and encoding == "gzip":
+        octets = _decompressed(octets)
+    if len(octets) > LARGEST_BODY:
         raise FhirProblem(413, "too-long", f"expected a body of at most {LARGEST_BODY} octets")
-    return body
+    return octets
 
 
 def _decompressed(body: bytes) -> bytes:

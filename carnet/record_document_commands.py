@@ -7,7 +7,6 @@ from dataclasses import asdict
 import click
 
 from access_policy.caller import Caller
-from carnet.metadata_versions import restricted, write_version
 from carnet.record_options import Attempt, record_act
 from carnet.record_wiring import HIDDEN, MASKED, SECRET
 from dmp import documents
@@ -18,6 +17,7 @@ from dmp.records import Records
 from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import records as record_rows
 from registry.hidden_documents import newest_version
+from registry.metadata_versions import restricted, write_version
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import Code
 from xds.errors import ErrorCode, RegistryError, Rejected

@@ -14,6 +14,9 @@ _MHD = "https://profiles.ihe.net/ITI/MHD"
 _ACTOR = f"{_MHD}/CapabilityStatement/IHE.MHD."
 
 
+PATCHED = "status, securityLabel and isArchived, by id or identifier [ITI-57]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """What of the FHIR door this process serves: documents with a repository, patients where FHIR may feed them."""
@@ -54,6 +57,10 @@ def _document_reference(served: Served) -> dict[str, Any]:
         f"{_MHD}/StructureDefinition/IHE.MHD.{level}.DocumentReference" for level in ("Minimal", "Comprehensive")
     ]
     resource = _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
+    resource["interaction"] += [{"code": "vread"}, {"code": "history-instance"}]
+    resource["interaction"].append({"code": "patch", "documentation": PATCHED})
+    resource |= {"versioning": "versioned", "readHistory": True}
+    resource["conditionalUpdate"] = True  # of PATCH, for which R4 has no flag of its own. PDSm 10
     if served.takes_documents:
         resource["interaction"].append({"code": "create", "documentation": "Simplified Publish [ITI-105]"})
         generate = {"name": "generate-metadata", "definition": f"{_MHD}/OperationDefinition/generate-metadata"}

@@ -17,6 +17,14 @@ class _Twice(ValueError):
 
 def read_json(octets: bytes) -> dict[str, Any]:
     """The resource of a request body. Raises FhirProblem 400 for what is no JSON object."""
+    found = read_json_value(octets)
+    if not isinstance(found, dict):
+        raise bad_request("expected a JSON object, a FHIR resource", code="structure")
+    return found
+
+
+def read_json_value(octets: bytes) -> Any:
+    """What a request body holds. Raises FhirProblem 400 for what is no JSON."""
     try:
         found = json.loads(
             octets.decode("utf-8-sig"),
@@ -25,12 +33,9 @@ def read_json(octets: bytes) -> dict[str, Any]:
             parse_int=_whole,
             parse_float=_decimal,
         )
-        if isinstance(found, dict):
-            json.dumps(found, ensure_ascii=False, default=str).encode()
+        json.dumps(found, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError) as problem:
         raise bad_request(f"the body is not well-formed JSON: {_place(problem)}", code="structure") from None
-    if not isinstance(found, dict):
-        raise bad_request("expected a JSON object, a FHIR resource", code="structure")
     return found
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from access_policy.caller import Caller
 from fhir_facade import searching
 from fhir_facade.patients import Patients
-from fhir_facade.search import read_search
-from registry.criteria import Criteria
+from fhir_facade.search import read_search, shown_documents
 from registry.store import Registry
 from xds.metadata import DocumentEntry
 
@@ -21,7 +20,8 @@ def handle(
 ) -> bytes:
     """The searchset. Raises FhirProblem."""
     patients = Patients(registry=registry, caller=caller, base_url=base_url)
-    search = read_search("DocumentReference", parameters, patients, criteria=Criteria(), strict=strict)
+    criteria = shown_documents(registry.domain)
+    search = read_search("DocumentReference", parameters, patients, criteria=criteria, strict=strict)
     return searching.answer(registry, "DocumentReference", search, parameters, patients)
 
 

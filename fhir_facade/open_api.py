@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fhir_facade.capability_statement import Served
+from fhir_facade.capability_statement import PATCHED, Served
 from fhir_facade.fhir_json import write_json
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
@@ -24,6 +24,11 @@ _REFUSALS = {
     "406": "no format that is accepted",
     "503": "try again later",
 }
+_PATCHES = ("application/json-patch+json", "application/xml-patch+xml", *_TYPES)
+_IF_MATCH = {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
+_IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
+_COUNT = {"name": "_count", "in": "query", "schema": {"type": "integer", "minimum": 0}}
+_OF_HISTORY = (_COUNT, {"name": "_since", "in": "query", "schema": {"type": "string", "format": "date-time"}})
 _OF_BODIES = {"413": "the body is too large", "415": "no format that is read"}
 _SEARCHED: Mapping[str, Iterable[SearchParameter]] = {
     "DocumentReference": SEARCH_PARAMETERS,
@@ -54,7 +59,14 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
         asked = [*map(_query, _shown(parameters)), *_shaping(name)]
         yield f"/{name}", "get", _operation(f"search of {name}", [*asked, _PREFER])
         yield f"/{name}/_search", "post", _form(name, asked)
-        yield f"/{name}/{{id}}", "get", _operation(f"read of {name}", [_ID])
+        yield f"/{name}/{{id}}", "get", _operation(f"read of {name}", [_ID, _IF_NONE_MATCH])
+    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
+    yield "/DocumentReference/{id}/_history", "get", _operation("versions of DocumentReference", [_ID, *_OF_HISTORY])
+    vread = _operation("vread of DocumentReference", [_ID, version, _IF_NONE_MATCH])
+    yield "/DocumentReference/{id}/_history/{version}", "get", vread
+    by_identifier = _text("identifier", "system|value") | {"required": True}
+    yield "/DocumentReference", "patch", _patch([by_identifier])
+    yield "/DocumentReference/{id}", "patch", _patch([_ID])
     asked = [_text("identifier", "an identifier, with or without system"), _text("_id", "logical id")]
     yield "/Patient", "get", _operation("search of Patient", [*asked, _PREFER])
     yield "/Patient/{id}", "get", _operation("read of Patient", [_ID])
@@ -83,7 +95,7 @@ def _text(name: str, description: str) -> dict[str, Any]:
 
 
 def _shaping(name: str) -> Iterator[dict[str, Any]]:
-    yield {"name": "_count", "in": "query", "schema": {"type": "integer", "minimum": 0}}
+    yield _COUNT
     yield {"name": "_summary", "in": "query", "schema": _SUMMARY}
     yield _text("_elements", "names of elements, separated by commas")
     for parameter, values in (("_include", INCLUDES[name]), ("_revinclude", REVERSE_INCLUDES[name])):
@@ -91,7 +103,10 @@ def _shaping(name: str) -> Iterator[dict[str, Any]]:
 
 
 def _operation(summary: str, parameters: list[dict[str, Any]]) -> Operation:
-    return {"summary": summary, "parameters": parameters, "responses": _responses("200")}
+    responses = _responses("200")
+    if _IF_NONE_MATCH in parameters:
+        responses |= {"304": {"description": "the state that is known"}, "410": _refusal("it was deleted")}
+    return {"summary": summary, "parameters": parameters, "responses": responses}
 
 
 def _form(name: str, parameters: list[dict[str, Any]]) -> Operation:
@@ -105,6 +120,13 @@ def _taken(summary: str, status: str, parameters: list[dict[str, Any]] | None = 
     responses = _responses(status, "200", "201", **_OF_BODIES, **{"409": "it is there", "412": "several are meant"})
     responses |= {"422": _refusal("what the registry refuses")}
     return {"summary": summary, "parameters": parameters or [], "requestBody": body, "responses": responses}
+
+
+def _patch(parameters: list[dict[str, Any]]) -> Operation:
+    patch = _taken(f"patch of DocumentReference: {PATCHED}", "200", [*parameters, _IF_MATCH])
+    patch["requestBody"]["content"] = _content(_PATCHES)
+    patch["responses"] |= {"405": _refusal("not an element that is patched"), "410": _refusal("it was deleted")}
+    return patch
 
 
 def _document() -> Operation:

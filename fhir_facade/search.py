@@ -10,6 +10,8 @@ from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.search_shape import SHAPING
 from fhir_facade.search_values import CONTROL, MAX_VALUES, Question, SearchParameter, split
 from registry.criteria import Criteria
+from xds.affinity_domain import AffinityDomain
+from xds.vocabulary import AvailabilityStatus
 
 SCOPES = ("patient", "subject", "patient.identifier", "patient:identifier", "identifier", "_id")
 # Parameters of the result that are read elsewhere, or that change nothing here.
@@ -19,6 +21,13 @@ TABLES: Mapping[str, Mapping[str, SearchParameter]] = {
     "DocumentReference": {one.name: one for one in SEARCH_PARAMETERS},
     "List": {one.name: one for one in LIST_SEARCH_PARAMETERS},
 }
+
+
+def shown_documents(domain: AffinityDomain) -> Criteria:
+    """What a search of documents can find at all: never what was deleted. PDSm 8"""
+    if AvailabilityStatus.DELETED not in domain.statuses:
+        return Criteria()
+    return Criteria(statuses=tuple(one for one in AvailabilityStatus if one is not AvailabilityStatus.DELETED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from fhir_facade.search_values import (
     SearchParameter,
+    narrow_archived,
     narrow_author_family,
     narrow_author_given,
     narrow_code,
@@ -16,6 +17,7 @@ from fhir_facade.search_values import (
 )
 
 _BASE = "http://hl7.org/fhir/SearchParameter"
+PDSM = "https://interop.esante.gouv.fr/ig/fhir/pdsm/SearchParameter"
 
 
 def _token(name: str, attribute: str, documentation: str) -> SearchParameter:
@@ -78,6 +80,13 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         documentation="current, superseded; a list means any of them",
         narrow=narrow_status,
         definition=f"{_BASE}/DocumentReference-status",
+    ),
+    SearchParameter(
+        name="isArchived",
+        type="token",
+        documentation="true: Archived, which status=current finds too; false: anything else",
+        narrow=narrow_archived,
+        definition=f"{PDSM}/PDSm-isArchived",
     ),
     _token("type", "type_code", "typeCode"),
     _token("category", "class_code", "classCode"),

@@ -21,10 +21,19 @@ _PREFIX = re.compile(r"(eq|ne|gt|ge|lt|le|sa|eb|ap)(?=\d)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
 KINDS: Mapping[str, type[SubmissionSet | Folder]] = {"submissionset": SubmissionSet, "folder": Folder}
-STATUSES = {
-    "current": AvailabilityStatus.APPROVED,
-    "superseded": AvailabilityStatus.DEPRECATED,
+_APPROVED, _DEPRECATED, _ARCHIVED = (
+    AvailabilityStatus.APPROVED,
+    AvailabilityStatus.DEPRECATED,
+    AvailabilityStatus.ARCHIVED,
+)
+Statuses = Mapping[str, tuple[AvailabilityStatus, ...]]
+# What is archived is `current` still, and says so in an extension. PDSm 3
+STATUSES: Statuses = {"current": (_APPROVED, _ARCHIVED), "superseded": (_DEPRECATED,)}
+_LIST_STATUSES: Statuses = {
+    "current": (_APPROVED,),
+    **dict.fromkeys(("superseded", "retired"), (_DEPRECATED, _ARCHIVED)),
 }
+_ARCHIVED_OR_NOT: Statuses = {"true": (_ARCHIVED,), "false": (_APPROVED, _DEPRECATED)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +137,19 @@ def narrow_status(question: Question, parameter: SearchParameter, values: Sequen
 
 def narrow_list_status(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
     """What MHD calls superseded is shown as retired, the word that List has for it."""
-    return _with_statuses(question.criteria, STATUSES | {"retired": AvailabilityStatus.DEPRECATED}, values)
+    return _with_statuses(question.criteria, _LIST_STATUSES, values)
 
 
-def _with_statuses(
-    criteria: Criteria, statuses: Mapping[str, AvailabilityStatus], values: Sequence[str]
-) -> Criteria | None:
-    found = tuple(statuses[code] for code in (read_token(value).code for value in values) if code in statuses)
+def narrow_archived(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """`true` or `false`; what says nothing is not archived. PDSm 5.1"""
+    if any(read_token(value).code not in _ARCHIVED_OR_NOT for value in values):
+        raise bad_request(f"{parameter.name}: expected true or false", expression=parameter.name)
+    return _with_statuses(question.criteria, _ARCHIVED_OR_NOT, values)
+
+
+def _with_statuses(criteria: Criteria, statuses: Statuses, values: Sequence[str]) -> Criteria | None:
+    codes = {read_token(value).code for value in values}
+    found = tuple(dict.fromkeys(one for code, several in statuses.items() if code in codes for one in several))
     if criteria.statuses:
         found = tuple(status for status in found if status in criteria.statuses)
     return replace(criteria, statuses=found) if found else None

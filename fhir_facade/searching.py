@@ -81,13 +81,14 @@ def read(
         raise not_found()
     with registry.seen_by(caller, Purpose.METADATA) as snapshot:
         for kind in kinds:
-            found = _current(snapshot, kind, uuid)
+            found = current(snapshot, kind, uuid)
             if found is not None:
                 return found.rendering.replace(BASE_URL, base_url.encode())
     raise not_found()
 
 
-def _current(snapshot: Snapshot, kind: type[RegistryObject], uuid: str) -> Found | None:
+def current(snapshot: Snapshot, kind: type[RegistryObject], uuid: str) -> Found | None:
+    """The newest version of an object, by its logicalID or by the entryUUID of any version of it."""
     by_id = Criteria(kind=kind, logical_ids=(uuid,), on_demand=True)
     found = snapshot.find(by_id, Page(size=1), Form.FHIR)
     if found:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from fhir_facade.archived import archived, archived_values, is_archived, other_extensions
 from fhir_facade.fhir_json import read_own_json, without_empty, write_json
 from xds.metadata import DocumentEntry, Folder, SubmissionSet
 from xds.metadata_json import to_json
@@ -52,12 +53,21 @@ def _unchanged(sent: dict[str, Any], rendered: dict[str, Any]) -> dict[str, Any]
     owned = {name: rendered[name] for name in _OWNED if name in rendered}
     given = {name: value for name, value in sent.items() if name not in _OWNED} | owned
     given["meta"] = {**sent.get("meta", {}), **rendered["meta"]}
+    given["extension"] = _extensions(sent, rendered)
     given["identifier"] = [*sent.get("identifier", ()), *_further(sent, rendered)]
     if "content" in rendered:
         given["content"] = [_content(sent, rendered)]
     elif "date" in rendered and rendered.get("code", {}).get("coding", [{}])[0].get("code") == "folder":
         given["date"] = rendered["date"]
     return given
+
+
+def _extensions(sent: dict[str, Any], rendered: dict[str, Any]) -> list[Mapping[str, Any]]:
+    """As they were sent, but for whether it is archived, which the registry knows."""
+    given = sent.get("extension", ())
+    if not is_archived(rendered) and not archived_values(given):
+        return list(given)
+    return [*other_extensions(given), archived(value=is_archived(rendered))]
 
 
 def _content(sent: dict[str, Any], rendered: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from xds.datatypes import DTM
 
@@ -20,6 +21,11 @@ def to_date_time(time: DTM) -> str:
 def to_instant(time: DTM) -> str:
     text = time.earliest
     return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:14]}Z"
+
+
+def to_http_date(instant: str) -> str:
+    """The form of Last-Modified of an instant. RFC 9110: 5.6.7"""
+    return format_datetime(datetime.fromisoformat(instant).astimezone(UTC), usegmt=True)
 
 
 def to_date(text: str) -> str:

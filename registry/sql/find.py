@@ -144,11 +144,11 @@ def _prepared(
 
 
 class _AnyPlace:
-    """The keys of one object, given when the statement is run."""
+    """The keys of one object, given when the statement is run; a list of statuses is written out before."""
 
     def __init__(self) -> None:
-        self._patient = bindparam("patient_key", type_=_o.patient_key.type)
-        self._object = bindparam("object_key", type_=_o.object_key.type)
+        self._patient = bindparam("patient_key", 0, type_=_o.patient_key.type)
+        self._object = bindparam("object_key", 0, type_=_o.object_key.type)
 
     def patients(self, _patient_ids: Collection[str]) -> list[Any]:
         return [self._patient]

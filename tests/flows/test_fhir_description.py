@@ -16,6 +16,7 @@ from tests import servers
 from tests.flows.test_provide_document_bundle import fed, provide, send
 from tests.servers import Server
 
+JSON_PATCH = "application/json-patch+json"
 VALUES = {"date": "ge2020", "token": "x", "string": "x"}
 
 
@@ -54,6 +55,14 @@ def test_every_interaction_that_is_declared_is_served(server: Server, known: dic
                 assert (
                     send(server, "PUT", f"/fhir/{kind}?identifier=x", {"resourceType": kind, "id": "_"}).status == 400
                 )
+            elif code == "patch":
+                path = f"/fhir/{kind}/{known[kind]}"
+                assert server.request("PATCH", path, b"{}", {"Content-Type": JSON_PATCH}).status == 400
+                mask = json.dumps([{"op": "test", "path": "/status", "value": "current"}]).encode()
+                assert server.request("PATCH", path, mask, {"Content-Type": JSON_PATCH}).status == 200
+            elif code in ("vread", "history-instance"):
+                version = "/1" if code == "vread" else ""
+                assert server.request("GET", f"/fhir/{kind}/{known[kind]}/_history{version}").status == 200
             else:
                 assert code == "search-type"
 
@@ -63,10 +72,7 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
     for resource in statement(server)["rest"][0]["resource"]:
         kind = resource["type"]
         base = {"DocumentReference": {"patient": patient}, "List": {"patient": patient, "code": "folder"}}.get(kind, {})
-        asked = [
-            {one["name"]: base.get(one["name"], patient if one["type"] == "reference" else VALUES[one["type"]])}
-            for one in resource.get("searchParam", ())
-        ]
+        asked = [{one["name"]: _a_value(one, base, patient)} for one in resource.get("searchParam", ())]
         asked += [{"_include": one} for one in resource.get("searchInclude", ())]
         asked += [{"_revinclude": one} for one in resource.get("searchRevInclude", ())]
         for query in asked:
@@ -76,16 +82,23 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
             assert response.status == 200, (kind, query, response.body)
 
 
+def _a_value(parameter: dict[str, Any], base: dict[str, str], patient: str) -> str:
+    name, kind = parameter["name"], parameter["type"]
+    special = {"isArchived": "false"} | base
+    return special.get(name, patient if kind == "reference" else VALUES[kind])
+
+
 def test_every_path_of_the_description_is_served(server: Server, known: dict[str, str]) -> None:
     response = server.request("GET", "/fhir/openapi.json")
     description = json.loads(response.body)
     assert description["servers"] == [{"url": f"{server.url}/fhir"}]
     for path, operations in description["paths"].items():
         kind = path.split("/")[1]
-        where = f"/fhir{path}".replace("{id}", known.get(kind, "1"))
+        where = f"/fhir{path}".replace("{id}", known.get(kind, "1")).replace("{version}", "1")
         for method in operations:
             answer = server.request(method.upper(), where, b"" if method != "get" else None)
-            expected = {"post": (400, 415), "put": (400, 415), "get": (200, 400)}[method]
+            refused = (400, 412, 415)
+            expected = {"post": refused, "put": refused, "patch": refused, "get": (200, 400)}[method]
             assert answer.status in expected, (method, path, answer.status, answer.body)
             assert str(answer.status) in operations[method]["responses"]
 

@@ -353,3 +353,10 @@ def test_codes_without_an_uri_keep_their_oid(server: Server) -> None:
     assert unique_ids(bundle) == [entry.unique_id]
     coding = bundle["entry"][0]["resource"]["context"]["event"][0]["coding"][0]
     assert coding == {"system": "urn:oid:2.25.123", "code": "999", "display": "Privé"}
+
+
+def test_an_identifier_finds_by_status_without_naming_the_patient(server: Server) -> None:
+    entry = pushed(server, b"<ClinicalDocument>by identifier</ClinicalDocument>")
+    for status in ("current", "current,superseded"):
+        found = get(server, f"/fhir/DocumentReference?identifier={entry.unique_id}&status={status}")
+        assert (found.status, json.loads(found.body)["total"]) == (200, 1), found.body

@@ -11,7 +11,6 @@ import pytest
 from access_policy.record_facts import RecordState
 from access_policy.visibility import EVERYTHING
 from carnet.dated_work import SERVER_CALLER, jobs_of, run_all
-from carnet.metadata_versions import restricted, write_version
 from carnet.record_opening import open_known
 from carnet.record_wiring import HIDDEN, MASKED, carries, open_records
 from carnet.settings import Settings, SettingsError
@@ -26,6 +25,7 @@ from dmp.statistics import Period, figures
 from jobs.dated_work import Ran
 from registry.criteria import Criteria
 from registry.hidden_documents import newest_version
+from registry.metadata_versions import restricted, write_version
 from storage.unit_of_work import UnitOfWork
 from tests.builders import PATIENT, a_submission, an_entry
 from tests.dmp.people import DOCTOR, an_ins, an_opening, notices, whom
