@@ -110,6 +110,11 @@ class Caller:
     peer: Peer = Peer()
 
     @property
+    def is_patient_side(self) -> bool:
+        """The patient, or a representative."""
+        return self.standing is not Standing.PROFESSIONAL
+
+    @property
     def profession(self) -> Code | None:
         """The first role."""
         return self.roles[0] if self.roles else None

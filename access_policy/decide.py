@@ -7,7 +7,7 @@ visibility codes, matrix, status. The first step that fails decides.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from access_policy.caller import Caller
+from access_policy.caller import Caller, Standing
 from access_policy.capacity import Capacity, capacity_of
 from access_policy.document_facts import DocumentFacts, Trait
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
@@ -95,6 +95,8 @@ def entry_steps(action: Action, caller: Caller, facts: RecordFacts) -> Iterator[
     """A record that is open, to somebody who is not blocked. A blocked professional gets nothing in any mode."""
     if action not in _OF_NO_RECORD:
         yield Step(rule="caller.patient", passed=caller.patient_id is not None)
+        if caller.standing is Standing.REPRESENTATIVE:
+            yield Step(rule=f"holder.{caller.standing}", passed=facts.is_representative)
     if action in _BEFORE_THE_RECORD:
         return
     yield Step(rule=f"record.{facts.state}", passed=facts.state is RecordState.OPEN)
@@ -146,9 +148,8 @@ def is_own(capacity: Capacity, document: DocumentFacts) -> bool:
 
 def access_step(capacity: Capacity, facts: RecordFacts, *, own: bool) -> Step:
     """Authorisation of the holder, except for what is one's own; in an emergency no opposition instead."""
-    if capacity.is_patient_side:
-        is_representative = capacity.actor is not Actor.REPRESENTATIVE or facts.is_representative
-        return Step(rule=f"holder.{capacity.actor}", passed=is_representative)
+    if capacity.is_patient_side:  # who represents nobody did not come as far as this
+        return Step(rule=f"holder.{capacity.actor}", passed=True)
     if capacity.mode is Mode.BREAK_GLASS:
         return Step(rule="opposition.break_glass", passed=not facts.opposes_break_glass)
     if capacity.mode is Mode.REGULATION:

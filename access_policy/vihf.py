@@ -1,6 +1,6 @@
 """VIHF: the assertion by which a professional or a structure calls the DMP. DMP 6."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from cryptography import x509
 
 from access_policy import vihf_attributes as rows
 from access_policy.assertion import Assertion
-from access_policy.caller import AuthenticationMode, Caller, Credentials, Kind, PurposeOfUse, Software
+from access_policy.caller import AuthenticationMode, Caller, Credentials, Kind, PurposeOfUse, Software, Standing
 from access_policy.conditions import CONTEXT_CLASSES, SMARTCARD_PKI
 from access_policy.distinguished_names import is_same_name, name_of, parse_name
 from access_policy.findings import Finding, Problem, missing
@@ -24,12 +24,14 @@ _BY_STRUCTURE = (AuthenticationMode.INDIRECT, AuthenticationMode.AIR)
 class VihfRules:
     """What the server demands of a VIHF. `life`: validity from IssueInstant where NotOnOrAfter is absent.
 
-    `sha1_anchors`: SHA-256 fingerprints of anchors under which RSA-SHA1 is still taken, for a migration.
+    `sha1_anchors`: SHA-256 fingerprints of anchors under which RSA-SHA1 is still taken, for a migration. `portals`:
+    Struct_IdNat of those whose seal may speak for patients and their representatives; others never do.
     """
 
     expected: Expected = field(default_factory=Expected)
     life: timedelta = timedelta(minutes=5)
     sha1_anchors: frozenset[bytes] = frozenset()
+    portals: frozenset[str] = frozenset()
 
 
 def findings(
@@ -40,11 +42,43 @@ def findings(
     `client` is the certificate of the TLS client; None leaves its agreement open, for an explanation.
     """
     yield _issuer(assertion, signer)
-    yield from attribute_findings(assertion, rules.expected)
+    yield from _claims(assertion, rules.expected)
+    if is_patient_side(assertion):
+        claimed = _first(assertion, rows.STRUCTURE)
+        yield _agrees(rows.STRUCTURE, claimed, claimed in rules.portals, "a portal of patients", "un portail de patients")
     mode = mode_of(assertion)
     yield from _context(assertion, mode)
     if mode is not None:
         yield from _agreement(assertion, mode, holder_of(signer), None if client is None else holder_of(client))
+
+
+def _claims(assertion: Assertion, expected: Expected) -> Iterator[Finding]:
+    """The attributes, and of who comes for the patient that the NameID is an INS. DMP 6.2, 8.5"""
+    yield from attribute_findings(assertion, expected)
+    if not is_patient_side(assertion):
+        return
+    person = _person_of(assertion)
+    if person is None or person.authority not in expected.patient_authorities:
+        english, french = "expected INS^^^&OID&ISO^NH of a person", "attendu : INS^^^&OID&ISO^NH d'une personne"
+        yield Finding(name="NameID", found=assertion.subject.text, problem=Problem(english=english, french=french))
+    if not assertion.values(rows.PATIENT):
+        yield missing(rows.PATIENT)
+    if any(one.code != PurposeOfUse.NORMAL for one in _codes(assertion, rows.PURPOSE)):
+        english, french = "expected normal for EXP_PATIENT", "attendu : normal pour EXP_PATIENT"
+        yield Finding(name=rows.PURPOSE, found="", problem=Problem(english=english, french=french))
+
+
+def is_patient_side(assertion: Assertion) -> bool:
+    """Whether the patient asks, or a representative."""
+    roles = _codes(assertion, rows.ROLE)
+    return bool(roles) and (roles[0].code, roles[0].coding_scheme) == rows.PATIENT_SIDE
+
+
+def _person_of(assertion: Assertion) -> CX | None:
+    try:
+        return CX.parse(assertion.subject.text)
+    except ValueError:
+        return None
 
 
 def _issuer(assertion: Assertion, signer: x509.Certificate) -> Finding:
@@ -123,7 +157,7 @@ def vihf_caller(
 
 def told_caller(assertion: Assertion, rules: VihfRules) -> Caller:
     """The caller a VIHF names, whoever signed it and when: for a server that asks nobody for proof. Raises Refused."""
-    _check(attribute_findings(assertion, rules.expected))
+    _check(_claims(assertion, rules.expected))
     told = Credentials(
         kind=Kind.VIHF,
         version=version_of(assertion),
@@ -145,8 +179,10 @@ def _check(findings: Iterable[Finding]) -> None:
 def _caller(assertion: Assertion, credentials: Credentials) -> Caller:
     patient, sector = _texts(assertion, rows.PATIENT), _texts(assertion, rows.SECTOR)
     purposes = _codes(assertion, rows.PURPOSE)
+    name, standing = _name_and_standing(assertion, patient)
     return Caller(
-        name=assertion.subject.text,
+        name=name,
+        standing=standing,
         display_name=_first(assertion, rows.SUBJECT_ID),
         roles=_codes(assertion, rows.ROLE),
         organisations=_texts(assertion, rows.STRUCTURE),
@@ -160,6 +196,15 @@ def _caller(assertion: Assertion, credentials: Credentials) -> Caller:
         software=_software(assertion),
         credentials=credentials,
     )
+
+
+def _name_and_standing(assertion: Assertion, patient: Sequence[str]) -> tuple[str, Standing]:
+    """Of the patient side the CX key of who asks: of her own record the patient, of another a representative."""
+    person = _person_of(assertion) if is_patient_side(assertion) else None
+    if person is None:
+        return assertion.subject.text, Standing.PROFESSIONAL
+    is_own = [CX.parse(one).key for one in patient] == [person.key]
+    return person.key, Standing.PATIENT if is_own else Standing.REPRESENTATIVE
 
 
 def version_of(assertion: Assertion) -> str:

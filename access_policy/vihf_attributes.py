@@ -18,6 +18,8 @@ from xds.datatypes import CX, Code
 VERSIONS = ("2.0", "3.0", "4.0")
 RESOURCE = "urn:dmp"
 AUTOMATE = ("AUTOMATE", "1.2.250.1.213.1.1.4.6")
+# The person herself, or who represents her: the NameID is an INS then.
+PATIENT_SIDE = ("EXP_PATIENT", "1.2.250.1.213.1.1.4.6")
 PURPOSE_SYSTEMS = ("1.2.250.1.213.1.1.4.248", "1.2.250.1.213.1.1.4.336")
 SECRET_CONNECTION = Code(code="INVISIBLE_REPRESENTANTS_LEGAUX", coding_scheme="1.2.250.1.213.1.1.4.13")
 # INS-C, which VIHF 2.0 named patients by.
@@ -148,6 +150,8 @@ def _are_roles(values: Sequence[AttributeValue], claims: Claims) -> Iterator[Pro
         yield _problem(f"the second value must be {english}", f"la seconde valeur doit être {french}")
     if keys[0] == AUTOMATE and claims.mode is AuthenticationMode.DIRECT:
         yield _problem("AUTOMATE is not a holder of a card", "AUTOMATE n'a pas de carte")
+    if keys[0] == PATIENT_SIDE and claims.mode is not AuthenticationMode.INDIRECT:
+        yield _problem("EXP_PATIENT comes in the mode INDIRECTE alone", "EXP_PATIENT ne vient qu'en mode INDIRECTE")
 
 
 _XSPA, _XACML = "urn:oasis:names:tc:xspa:1.0:", "urn:oasis:names:tc:xacml:2.0:"

@@ -137,6 +137,7 @@ def read_vihf_rules(settings: Settings) -> VihfRules:
         expected=Expected(versions=versions, patient_authorities=INS_AUTHORITIES),
         life=timedelta(seconds=settings.vihf_life_seconds),
         sha1_anchors=frozenset(_fingerprint(one) for one in settings.sha1_anchors.replace(";", " ").split()),
+        portals=frozenset(settings.patient_portals.replace(";", " ").split()),
     )
 
 

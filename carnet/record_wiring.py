@@ -109,7 +109,7 @@ class Accesses:
     _counted: set[tuple[str, str, str, str]] = field(default_factory=set)
 
     def served(self, transaction: str, caller: Caller) -> None:
-        if caller.patient_id is None or caller.is_open:
+        if caller.patient_id is None or caller.is_open or caller.is_patient_side:
             return
         patient, now = caller.patient_id.key, self.now()
         is_emergency = caller.purpose in accesses.EMERGENCIES

@@ -151,6 +151,9 @@ class Settings:
     sha1_anchors: str = _setting(
         "", "SHA-256 fingerprints of root certificates under which a VIHF may be signed with SHA-1, for a migration"
     )
+    patient_portals: str = _setting(
+        "", "structures (Struct_IdNat) whose seal may speak for patients and representatives (role EXP_PATIENT)"
+    )
     xua: str = _setting("", "TOML file of the identity providers whose XUA assertions are taken; default none")
     audiences: str = _setting(
         "", "what an AudienceRestriction may name, separated by spaces; the server's own URLs always may be"

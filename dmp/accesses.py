@@ -45,7 +45,7 @@ def _shows(dmp: Records, unit: UnitOfWork, record: Record, caller: Caller, now: 
     met = record_facts(unit.connection, patient=record.patient, caller=caller, now=now, rules=dmp.rules)
     is_glass = caller.purpose is PurposeOfUse.BREAK_GLASS
     is_opposed = met.opposes_break_glass if is_glass else met.opposes_regulation
-    return record.is_active and not is_opposed and met.authorisation is not Authorisation.BLOCKED
+    return record.is_open and not is_opposed and met.authorisation is not Authorisation.BLOCKED
 
 
 def note_reading(dmp: Records, unit: UnitOfWork, patient: str, caller: Caller, *, now: str) -> None:

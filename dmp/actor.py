@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from access_policy.caller import AuthenticationMode, Caller
+from access_policy.caller import AuthenticationMode, Caller, Standing
 
 # TRE_G15 and TRE_G16: professions of health, and those in training. ANS JDV_J65
 _HEALTH_PROFESSIONS = ("1.2.250.1.71.1.2.7", "1.2.250.1.71.1.2.8")
@@ -38,14 +38,20 @@ SERVER = Actor(kind=ActorKind.SERVER, name="carnet")
 OPERATOR = Actor(kind=ActorKind.OPERATOR, name="operator")
 
 
+_PATIENT_SIDE = {Standing.PATIENT: ActorKind.HOLDER, Standing.REPRESENTATIVE: ActorKind.REPRESENTATIVE}
+
+
 def actor_of(caller: Caller) -> Actor:
     """Who acts through a transaction."""
-    return Actor(kind=_kind_of(caller), name=caller.name, structure=caller.structure)
+    structure = "" if caller.is_patient_side else caller.structure
+    return Actor(kind=_kind_of(caller), name=caller.name, structure=structure)
 
 
 def _kind_of(caller: Caller) -> ActorKind:
     if caller.is_open:
         return ActorKind.OPERATOR
+    if caller.is_patient_side:
+        return _PATIENT_SIDE[caller.standing]
     if caller.mode is AuthenticationMode.INDIRECT:
         return ActorKind.STRUCTURE
     profession = caller.profession

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from access_policy.caller import AuthenticationMode, Caller, Standing
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
 from dmp.rules import Rules
-from dmp.sql import facts, rights
+from dmp.sql import facts, records, rights
 
 _LAW = Rules()
 
@@ -18,7 +18,8 @@ def record_facts(connection: Connection, *, patient: str, caller: Caller, now: s
     `now` is a DTM of 14 digits, UTC. Without a record its state is NONE and `patient` is what was asked for.
     """
     professional = professional_of(caller)
-    found, held = facts.find(connection, patient=patient, professional=professional, structure=caller.structure)
+    structure = "" if caller.is_patient_side else caller.structure  # a portal is nobody whom a holder blocks
+    found, held = facts.find(connection, patient=patient, professional=professional, structure=structure)
     if not found:
         return RecordFacts(patient=patient, now=now)
     is_treating_doctor = professional != "" and found["treating_doctor"] == professional
@@ -38,15 +39,23 @@ def _represents(connection: Connection, caller: Caller, patient: str, now: str) 
     """Only a representative is looked up: no other caller is one. CSP R.1111-50"""
     if caller.standing is not Standing.REPRESENTATIVE:
         return False
+    present = identity_of(connection, caller.name)
     return any(
-        one.patient == caller.name and (one.until == "" or now < one.until)
+        one.patient == present and (one.until == "" or now < one.until)
         for one in rights.representatives_of(connection, patient)
     )
 
 
+def identity_of(connection: Connection, patient: str) -> str:
+    """The present identifier of a person who is named by this one, present or former."""
+    own = records.find(connection, patient)
+    return patient if own is None else own.patient
+
+
 def professional_of(caller: Caller) -> str:
     """PS_IdNat; in indirect mode the name is an internal one of the structure and stands for nobody. DMP 6.4"""
-    return "" if caller.is_open or caller.mode is AuthenticationMode.INDIRECT else caller.name
+    is_person = not (caller.is_open or caller.is_patient_side or caller.mode is AuthenticationMode.INDIRECT)
+    return caller.name if is_person else ""
 
 
 def _authorisation(held: Sequence[tuple[bool, str]], is_treating_doctor: bool, now: str) -> Authorisation:

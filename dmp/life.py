@@ -209,9 +209,10 @@ def close(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str, 
 
 
 def reactivate(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str, how: str = "") -> Record:
-    """Open a closed record again, with everything that is in it. DMP 3 (TD1.2)"""
+    """Open a closed or suspended record again, with everything that is in it. DMP 3 (TD1.2)"""
     record = dmp.found(unit, patient, by, now)
-    changes = {"closed": "", "closing_reason": "", "erasure_requested": "", "due": "", "details": {"how": how}}
+    changes = {"closed": "", "closing_reason": "", "suspended": "", "erasure_requested": "", "due": ""}
+    changes |= {"details": {"how": how}}
     return dmp.change(unit, record, Act.REACTIVATE, by, now, **changes)
 
 

@@ -73,6 +73,7 @@ TRANSITIONS: Mapping[tuple[RecordState, Act], RecordState] = {
     (_S.OPEN, Act.SUSPEND): _S.SUSPENDED,
     (_S.OPEN, Act.CLOSE): _S.CLOSED,
     (_S.SUSPENDED, Act.RESUME): _S.OPEN,
+    (_S.SUSPENDED, Act.REACTIVATE): _S.OPEN,
     (_S.SUSPENDED, Act.CLOSE): _S.CLOSED,
     (_S.CLOSED, Act.REACTIVATE): _S.OPEN,
     (_S.CLOSED, Act.REQUEST_ERASURE): _S.CLOSED,
@@ -134,8 +135,13 @@ class Record:
 
     @property
     def is_active(self) -> bool:
-        """Whether it can be fed and read by somebody."""
+        """Whether its holder may decide about it: it is open, or will be again when somebody objects."""
         return self.state in (RecordState.OPEN, RecordState.SUSPENDED)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be fed and read by somebody. One that is suspended is closed to everybody."""
+        return self.state is RecordState.OPEN
 
     @property
     def wishes(self) -> Wishes:

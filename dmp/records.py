@@ -19,7 +19,6 @@ _REFUSALS = {
     (RecordState.OPEN, Act.OPEN): Refusal.FOUND,
     (RecordState.SUSPENDED, Act.OPEN): Refusal.FOUND,
     (RecordState.OPEN, Act.REACTIVATE): Refusal.FOUND,
-    (RecordState.SUSPENDED, Act.REACTIVATE): Refusal.FOUND,
     (RecordState.OPEN, Act.INFORM): Refusal.FOUND,
     (RecordState.INFORMED, Act.INFORM): Refusal.FOUND,
     (RecordState.OPEN, Act.OPPOSE): Refusal.FOUND,
@@ -64,7 +63,9 @@ class Records:
         """Whoever acts for the holder must be named in the record, at this time. Raises RecordRefused."""
         if by.kind is not ActorKind.REPRESENTATIVE:
             return
-        named = (one for one in rights.representatives(unit.connection, record.key) if one.patient == by.name)
+        own = records.find(unit.connection, by.name)
+        present = by.name if own is None else own.patient
+        named = (one for one in rights.representatives(unit.connection, record.key) if one.patient == present)
         if not any(one.until == "" or now < one.until for one in named):
             context = f"{record.patient}: found {by.name or 'nobody'}, expected a legal representative of the holder"
             raise RecordRefused(Refusal.NOT_REPRESENTATIVE, context)

@@ -77,12 +77,19 @@ def _found(connection: Connection, record: Record, *, whole: bool) -> RecordFoun
     person = persons.find(connection, record.key) or UNKNOWN
     return RecordFound(
         ids=tuple(_identifiers(connection, record)),
-        is_active=record.is_active,
+        is_active=record.is_open,
         person=person,
         observations=tuple(_observations(connection, record, whole=whole)),
         representatives=tuple(_representatives(connection, record)) if whole else (),
-        closed=(record.closed, "FERMETURE_DEMANDE_PATIENT", record.closing_reason) if record.closed else None,
+        closed=_closed(record),
     )
+
+
+def _closed(record: Record) -> tuple[str, str, str] | None:
+    """Since when, and why, it is open to nobody."""
+    if record.is_open:
+        return None
+    return record.closed or record.suspended, "FERMETURE_DEMANDE_PATIENT", record.closing_reason
 
 
 def _identifiers(connection: Connection, record: Record) -> Iterator[InstanceIdentifier]:

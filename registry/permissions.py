@@ -40,6 +40,8 @@ _REMOVED = {
     HIDDEN: Action.MAKE_VISIBLE,
     HIDDEN_FROM_REPRESENTATIVES: Action.MAKE_VISIBLE,
 }
+# Types of what patients deposit. DMP 11
+_DEPOSITED, _DEPOSITED_KINDS = ("74465-6",), ("DOCPAT", "EXPPAT_")
 _APPROVED, _ARCHIVED = AvailabilityStatus.APPROVED, AvailabilityStatus.ARCHIVED
 _STATUS_CHANGES: Mapping[tuple[str, str], Action] = {
     (_APPROVED, _ARCHIVED): Action.ARCHIVE,
@@ -72,8 +74,10 @@ def feed_rules(registry: Registry, unit: UnitOfWork, submission: Submission, cal
 
 
 def _entry_rules(entry: DocumentEntry, caller: Caller, *, as_structure: bool) -> Iterator[RegistryError]:
-    """EX_2.1-1050; what a structure feeds is said to be the structure's."""
+    """EX_2.1-1050; what a structure feeds is said to be the structure's, what a patient feeds the patient's."""
     traits, problems = traits_of(entry), {}
+    if caller.is_patient_side:
+        problems |= _deposit_problems(entry, traits)
     if as_structure and f"{caller.structure}^{STRUCTURES}" not in structure_ids(entry.author):
         problems["feed.structure"] = f"expected an authorInstitution with the caller's structure, {caller.structure}"
     if Trait.MASKED in traits and Trait.HIDDEN in traits:
@@ -83,6 +87,19 @@ def _entry_rules(entry: DocumentEntry, caller: Caller, *, as_structure: bool) ->
         problems["feed.secret"] = f"confidentialityCode: {expected}"
     for rule, problem in problems.items():
         yield _refused(f"{named(entry)}: {problem}", rule, entry.entry_uuid)
+
+
+def _deposit_problems(entry: DocumentEntry, traits: Trait) -> dict[str, str]:
+    """Documents of the patient are typed as such, and shown apart. DMP 1 (S33), 11"""
+    problems = {}
+    found = "" if entry.type_code is None else entry.type_code.code
+    if Trait.BY_PATIENT not in traits:
+        problems["feed.patient_author"] = "author: found no identifier of a patient, expected the patient's"
+    if found not in _DEPOSITED and not found.startswith(_DEPOSITED_KINDS):
+        problems["feed.patient_type"] = f"typeCode: found {found or 'none'}, expected one of documents of patients"
+    if traits & (Trait.HIDDEN | Trait.HIDDEN_FROM_REPRESENTATIVES):
+        problems["feed.patient_hides"] = f"confidentialityCode: found {HIDDEN} or its kin, expected neither"
+    return problems
 
 
 def facts_known_to(

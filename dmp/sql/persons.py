@@ -51,7 +51,7 @@ def named(connection: Connection, families: tuple[str, ...], *, limit: int) -> I
     statement = (
         select(dmp_record, _p.person)
         .join(record_person, _p.record_key == _r.record_key)
-        .where(or_(*starts), _r.state.in_((str(RecordState.OPEN), str(RecordState.SUSPENDED))))
+        .where(or_(*starts), _r.state == str(RecordState.OPEN))
         .order_by(_p.usual_family, _p.birth_family, _p.record_key)
         .limit(limit)
     )

@@ -49,8 +49,8 @@ def remove_all(connection: Connection, key: int) -> None:
 
 
 def records_of(connection: Connection, kind: HolderKind, holder: str) -> list[tuple[str, Right | None]]:
-    """(CX key, right) of active records on which somebody was authorised, or which have that treating doctor."""
-    active = dmp_record.c.state.in_((str(RecordState.OPEN), str(RecordState.SUSPENDED)))
+    """(CX key, right) of open records on which somebody was authorised, or which have that treating doctor."""
+    active = dmp_record.c.state == str(RecordState.OPEN)
     text = holder_text(kind, holder)
     joined = dmp_record.outerjoin(record_right, (_r.record_key == dmp_record.c.record_key) & (_r.holder == text))
     doctor = dmp_record.c.treating_doctor.in_((holder,) if kind is HolderKind.PROFESSIONAL else ())

@@ -99,7 +99,7 @@ class Person:
         self.closed = now
 
     def reactivate(self, now: datetime) -> None:
-        demand(self.state == "closed")
+        demand(self.state in ("closed", "suspended"))
         self._enter("open", now)
         self.closed = None
 
@@ -162,6 +162,10 @@ class Person:
     def may_act(self, other: str, now: datetime) -> bool:
         until = self.representatives.get(other, now)
         return until is None or now < until
+
+    def may_act_now(self, other: str, now: datetime) -> bool:
+        """Whether somebody represents the holder at this time."""
+        return other in self.representatives and self.may_act(other, now)
 
     def authorisation(self, now: datetime, names: tuple[str, str]) -> str:
         """TD0.2 for a professional and the structure acted for."""
