@@ -46,7 +46,8 @@ def drive(
 ) -> Sample:
     """Send requests for so many seconds; answers still missing then are waited for and counted.
 
-    Handshakes are done before the first request, so their time does not count. Raises WrongAnswer for another status than 200, another length, a closed connection or silence.
+    Handshakes are done before the first request, so their time does not count. Raises WrongAnswer for another status
+    than 200, another length, a closed connection or silence.
     """
     selector = selectors.DefaultSelector()
     opened = [_Connection(host, port, tls) for _ in range(connections)]

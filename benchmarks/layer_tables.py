@@ -43,11 +43,10 @@ def _tables(outcome: Mapping[str, Any]) -> Iterator[str]:
 
 def _lines(layers: Mapping[str, Any]) -> Iterator[str]:
     before = None
-    for layer, title in _TITLES.items():
-        figures = layers[layer.name]
+    for name, figures in layers.items():
         used, ratios = figures["server_cpu_ms"], figures["ratios"]
         cells = (
-            title,
+            _TITLES[Layer[name]],
             f"**{figures['ratio']:.2f}** ({ratios[0]:.2f}–{ratios[-1]:.2f})",
             f"{figures['per_second']:,.0f}",
             f"{figures['p50_ms']:.1f}",

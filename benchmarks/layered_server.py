@@ -55,9 +55,7 @@ class LayeredServer(HttpServer):
 def settings_of(layer: Layer, secured: Settings) -> Settings:
     """The settings of a layer; `secured` are those of all of them."""
     is_open = layer < Layer.VIHF
-    return replace(
-        secured, security="open" if is_open else "mtls", audit="on" if layer >= Layer.AUDIT else "off"
-    )
+    return replace(secured, security="open" if is_open else "mtls", audit="on" if layer >= Layer.AUDIT else "off")
 
 
 def front_of(layer: Layer, secured: Settings) -> Front:
