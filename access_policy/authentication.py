@@ -7,6 +7,7 @@ KeyInfo is read before its signature is verified.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 
@@ -116,8 +117,15 @@ def identify(unverified: Unverified, client: x509.Certificate, rules: Rules, *, 
 def _client(octets: bytes | None, trust: Trust, now: datetime) -> x509.Certificate:
     if octets is None:
         raise Refused(Reason.NO_CERTIFICATE)
-    certificate = load_certificate(octets)
+    certificate = _client_certificate(octets)
     trust.chain(certificate, now=now)
+    return certificate
+
+
+@lru_cache(maxsize=1024)
+def _client_certificate(octets: bytes) -> x509.Certificate:
+    """What a client shows with every message. Raises Refused."""
+    certificate = load_certificate(octets)
     check_client_usage(certificate)
     return certificate
 

@@ -7,6 +7,7 @@ the id of an object, the original octets are kept beside it.
 import base64
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from lxml import etree
 
@@ -14,6 +15,7 @@ from audit.record import Action, Coded, Detail, Outcome, Participant, Participan
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile('[&<>"\t\n\r]')
+_TO_ESCAPE = re.compile(f"{_SPECIAL.pattern}|{_FORBIDDEN.pattern}")
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 _APPLICATION_SERVER = "4"
 ORIGINAL = "original octets"
@@ -40,6 +42,8 @@ def clean(text: str) -> str:
 
 
 def _escape(text: str) -> str:
+    if _TO_ESCAPE.search(text) is None:
+        return text
     return _SPECIAL.sub(lambda found: _ESCAPED[found[0]], clean(text))
 
 
@@ -47,6 +51,7 @@ def _attributes(**values: str) -> str:
     return "".join(f' {name}="{_escape(value)}"' for name, value in values.items() if value)
 
 
+@lru_cache(maxsize=1024)
 def _coded(name: str, one: Coded) -> str:
     """All three attributes are required; a code without a text is its own text."""
     return (

@@ -14,6 +14,7 @@ from benchmarks.bare_transaction import BareTransactions
 from benchmarks.closed_loop import Call, Sample, WrongAnswer, drive
 from benchmarks.plan import Sizes
 from benchmarks.requests import Request, Workload, is_success
+from benchmarks.shown import NOTHING, Assertions, Shown
 from benchmarks.transactions import BY_KEY, Transaction
 
 T = TypeVar("T")
@@ -25,7 +26,10 @@ _LOOKED_AT = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """One run of the closed loop. `canned` is the path asked instead of the transaction's own, if any."""
+    """One run of the closed loop.
+
+    `canned` is the path asked instead of the transaction's own, if any; `shown` what proves who asks.
+    """
 
     key: str
     port: int
@@ -33,6 +37,7 @@ class Load:
     seconds: float
     canned: str = ""
     canned_length: int = 0
+    shown: Shown = NOTHING
 
 
 class _Client:
@@ -40,34 +45,36 @@ class _Client:
 
     def __init__(self, sizes: Sizes) -> None:
         self._workload = Workload(sizes)
-        self._lengths: dict[str, list[int]] = {}
-        self._octets: dict[str, list[bytes]] = {}
+        self._assertions: dict[str, Assertions] = {}
+        self._lengths: dict[tuple[str, Shown], list[int]] = {}
+        self._octets: dict[tuple[str, str, Shown], list[bytes]] = {}
         self._bare: dict[str, BareTransactions] = {}
         self._numbers: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
 
-    def look(self, key: str, port: int) -> int:
+    def look(self, key: str, port: int, shown: Shown = NOTHING) -> int:
         """Check the answer to every different request; returns the median length of the answers."""
         transaction = BY_KEY[key]
         lengths = []
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+        connection = _connection(port, shown)
         for request in transaction.before(self._workload):
             problem = is_success(self._workload, 0, _answer(connection, request))
             if problem:
                 raise WrongAnswer(f"{transaction.title}, before it is measured: {problem}")
         for number in self._looked_at(transaction):
-            answer = _answer(connection, transaction.request(self._workload, number))
+            answer = _answer(connection, self._request(transaction, number, shown))
             problem = transaction.problem(self._workload, number, answer)
             if problem:
                 raise WrongAnswer(f"{transaction.title}: {problem}")
             lengths.append(len(answer))
         connection.close()
-        self._lengths[key] = lengths
+        self._lengths[key, shown] = lengths
         return sorted(lengths)[len(lengths) // 2]
 
     def run(self, load: Load) -> Sample:
         calls = self._calls(BY_KEY[load.key], load)
         try:
-            return drive("127.0.0.1", load.port, calls, connections=load.connections, seconds=load.seconds)
+            tls = load.shown.proof().context
+            return drive("127.0.0.1", load.port, calls, connections=load.connections, seconds=load.seconds, tls=tls)
         except WrongAnswer as problem:
             raise WrongAnswer(f"{BY_KEY[load.key].title}: {problem}") from problem
 
@@ -84,24 +91,39 @@ class _Client:
         return iter(range(transaction.different(self._workload)))
 
     def _calls(self, transaction: Transaction, load: Load) -> Iterator[Call]:
-        lengths = [load.canned_length] if load.canned else self._lengths[transaction.key]
+        lengths = [load.canned_length] if load.canned else self._lengths[transaction.key, load.shown]
         if transaction.writes:
             for number in itertools.count() if load.canned else self._numbers[transaction.key]:
-                octets = transaction.request(self._workload, number).octets(path=load.canned)
+                octets = self._request(transaction, number, load.shown).octets(path=load.canned)
                 yield Call(octets, lengths[0])
-        octets_of = self._prepared(transaction, load.canned)
+        octets_of = self._prepared(transaction, load)
         for number in itertools.count():
             yield Call(octets_of[number % len(octets_of)], lengths[number % len(lengths)])
 
-    def _prepared(self, transaction: Transaction, canned: str) -> list[bytes]:
+    def _prepared(self, transaction: Transaction, load: Load) -> list[bytes]:
         """The requests of a transaction that changes nothing, made once."""
-        kept = f"{transaction.key} {canned}"
+        kept = transaction.key, load.canned, load.shown
         if kept not in self._octets:
-            requests = (
-                transaction.request(self._workload, number) for number in range(transaction.different(self._workload))
-            )
-            self._octets[kept] = [request.octets(path=canned) for request in requests]
+            numbers = range(transaction.different(self._workload))
+            requests = (self._request(transaction, number, load.shown) for number in numbers)
+            self._octets[kept] = [request.octets(path=load.canned) for request in requests]
         return self._octets[kept]
+
+    def _request(self, transaction: Transaction, number: int, shown: Shown) -> Request:
+        """The request with a number, with the assertion about its patient where one is shown."""
+        request = transaction.request(self._workload, number)
+        if not shown.signer:
+            return request
+        assertions = self._assertions.setdefault(shown.signer, Assertions(shown.signer))
+        patient = self._workload.documents.patient(transaction.patient(self._workload, number))
+        return assertions.in_message(request, patient.ins)
+
+
+def _connection(port: int, shown: Shown) -> http.client.HTTPConnection:
+    tls = shown.proof().context
+    if tls is None:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS, context=tls)
 
 
 def _answer(connection: http.client.HTTPConnection, request: Request) -> bytes:
@@ -148,9 +170,9 @@ class ClientProcess:
         if self._process.is_alive():
             self._process.terminate()
 
-    def look(self, key: str, port: int) -> int:
+    def look(self, key: str, port: int, shown: Shown = NOTHING) -> int:
         """Check the answer to every different request; returns the median length of the answers."""
-        return int(self._asked(_Client.look, key, port))
+        return int(self._asked(_Client.look, key, port, shown))
 
     def run(self, load: Load) -> Sample:
         sample: Sample = self._asked(_Client.run, load)

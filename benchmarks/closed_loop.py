@@ -5,6 +5,7 @@ One thread and a selector, so that the client costs as little as it can; run it 
 
 import selectors
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,13 +41,16 @@ class Sample:
         return self.requests / self.seconds
 
 
-def drive(host: str, port: int, calls: Iterator[Call], *, connections: int, seconds: float) -> Sample:
+def drive(
+    host: str, port: int, calls: Iterator[Call], *, connections: int, seconds: float, tls: ssl.SSLContext | None = None
+) -> Sample:
     """Send requests for so many seconds; answers still missing then are waited for and counted.
 
-    Raises WrongAnswer for another status than 200, another length, a closed connection or silence.
+    Handshakes are done before the first request, so their time does not count. Raises WrongAnswer for another status
+    than 200, another length, a closed connection or silence.
     """
     selector = selectors.DefaultSelector()
-    opened = [_Connection(host, port) for _ in range(connections)]
+    opened = [_Connection(host, port, tls) for _ in range(connections)]
     try:
         for one in opened:
             selector.register(one.socket, selectors.EVENT_READ, one)
@@ -92,9 +96,10 @@ def sample_of(times: list[float], seconds: float) -> Sample:
 class _Connection:
     """One kept-alive connection and the answer that is coming in on it."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.socket = socket.create_connection((host, port), timeout=_TIMEOUT_SECONDS)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        plain = socket.create_connection((host, port), timeout=_TIMEOUT_SECONDS)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = plain if tls is None else tls.wrap_socket(plain, server_hostname=host)
         self._buffer = bytearray(_RECEIVE)
         self.began = 0.0
         self._head, self._missing, self._expected = b"", -1, 0
@@ -106,6 +111,12 @@ class _Connection:
 
     def receive(self) -> bool:
         """Take what has come; true when the answer is whole."""
+        while not self._take():
+            if not isinstance(self.socket, ssl.SSLSocket) or not self.socket.pending():
+                return False
+        return True
+
+    def _take(self) -> bool:
         count = self.socket.recv_into(self._buffer)
         if not count:
             raise WrongAnswer("the server closed the connection")

@@ -15,7 +15,7 @@ from tests import postgresql
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 # What an administrator would set on a machine of this size; everything that protects data stays as it is.
-_POSTGRESQL_SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
+_POSTGRESQL_SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "250"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,13 +74,13 @@ class Measured:
             "ratios": [round(ratio, 3) for ratio in self.ratios],
             "target": self.target,
             "missed": self.is_missed,
-            "carnet": _medians(carnet),
-            "floor": _medians(floor),
+            "carnet": medians(carnet),
+            "floor": medians(floor),
             "profile": self.profile,
         }
 
 
-def _medians(runs: Sequence[Run]) -> dict[str, float | int | None]:
+def medians(runs: Sequence[Run]) -> dict[str, float | int | None]:
     return {
         "requests": sum(run.sample.requests for run in runs),
         "per_second": round(median(run.sample.per_second for run in runs), 1),

@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmarks.machine import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-PLACES = ("entries", "growth", "documents")
+PLACES = ("entries", "growth", "documents", "layers")
 
 
 class NoPlace(ValueError):

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from benchmarks.canned import PATH
+from benchmarks.layered_server import Layer
 from benchmarks.machine import ROOT
 from carnet.settings import Settings
 
@@ -55,6 +56,18 @@ def canned(settings: Settings, port: int) -> Iterator[Server]:
     command += ["--workers", str(settings.workers), "--threads", str(settings.threads)]
     with _running(command, port, f"{PATH}0", settings.data_folder / "canned.log") as server:
         yield server
+
+
+@contextmanager
+def layered(layer: Layer, settings: Settings) -> Iterator[Server]:
+    """Carnet with the layers of security up to this one; `settings` name data, database and certificates."""
+    port, health = free_port(), free_port()
+    command = ["benchmarks.layered_server", "--layer", layer.name, "--port", str(port)]
+    command += ["--health", f"127.0.0.1:{health}", "--data", settings.data, "--workers", str(settings.workers)]
+    command += ["--certificate", settings.certificate, "--trust", settings.trust, "--database", settings.database]
+    log = settings.data_folder / f"layer-{layer.name.lower()}.log"
+    with _running(command, health, "/health/ready", log) as server:
+        yield replace(server, port=port)
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
 """Submissions that are new each time: templates, cut where the identifiers stand."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -37,12 +38,12 @@ class SubmissionMaker:
 
     def provide_and_register(self, number: int, *, boundary: str, root_id: str) -> bytes:
         """The MTOM message of ITI-41 with one report of 140 kB."""
-        template = self._provide(self._patient(number), boundary, root_id)
+        template = self._provide(self.patient(number), boundary, root_id)
         return _numbered(template, 1, {_THIS: _PROVIDED + self._first + number})
 
     def provide_beside(self, number: int) -> bytes:
         """The envelope of ITI-41 alone, for a document of any size: hash and size are left to the repository."""
-        template = self._beside(self._patient(number))
+        template = self._beside(self.patient(number))
         return _numbered(template, 1, {_THIS: _PROVIDED + self._first + number})
 
     def provided_unique_id(self, number: int) -> str:
@@ -50,7 +51,7 @@ class SubmissionMaker:
 
     def register(self, number: int, entries: int) -> bytes:
         """`lcm:SubmitObjectsRequest` of ITI-42 with so many DocumentEntries."""
-        template = self._register(self._patient(number), entries)
+        template = self._register(self.patient(number), entries)
         return _numbered(template, entries, {_THIS: self._registered(number, entries)})
 
     def registered_uuid(self, number: int, entries: int) -> str:
@@ -59,16 +60,21 @@ class SubmissionMaker:
 
     def update(self, number: int, *, stored: int, entries: int, place: int, version: int) -> bytes:
         """`lcm:SubmitObjectsRequest` of ITI-57: the version after `version` of one entry that `register` made."""
-        template = self._update(self._patient(stored), place, version)
+        template = self._update(self.patient(stored), place, version)
         numbers = {_THIS: _UPDATED + self._first + number, _STORED: self._registered(stored, entries)}
         return _numbered(template, place + 1, numbers)
 
     def _registered(self, number: int, entries: int) -> int:
         return _REGISTERED + entries * 10**19 + self._first + number
 
-    def _patient(self, number: int) -> int:
-        others = self._plan.others[:_PATIENTS]
-        return others[number % len(others)]
+    def patient(self, number: int) -> int:
+        """Number of the patient whose turn it is."""
+        return self.patients[number % len(self.patients)]
+
+    @property
+    def patients(self) -> Sequence[int]:
+        """Numbers of those whom documents are submitted for."""
+        return self._plan.others[:_PATIENTS]
 
     def _provide_template(self, patient: int, boundary: str, root_id: str) -> bytes:
         reports = ReportMaker()

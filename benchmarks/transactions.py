@@ -49,6 +49,13 @@ class Transaction:
     before: Callable[[Workload], Sequence[Request]] = _nothing
     stored: Callable[[Workload, int], str] | None = None
 
+    def patient(self, workload: Workload, number: int) -> int:
+        """Number of the patient that the request with a number is about."""
+        if self.writes:
+            return workload.submissions.patient(number)
+        subjects = self.subjects(workload.plan)
+        return subjects[number % len(subjects)]
+
     def different(self, workload: Workload) -> int:
         """How many requests differ; from this number on they repeat."""
         return min(_LARGEST_POOL, len(self.subjects(workload.plan)))

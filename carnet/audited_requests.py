@@ -19,7 +19,7 @@ from hl7v3.identity_feed import Interaction, read_identity_feed
 from hl7v3.transmission import InstanceIdentifier, identifiers, read_transmission
 from repository.document_request import DocumentRequest, read_document_requests
 from xds.datatypes import CX
-from xds.ebrim.read_query import read_adhoc_query
+from xds.ebrim.read_query import read_as_sent
 from xds.identifiers import is_oid
 from xds.vocabulary import RIM
 
@@ -55,8 +55,8 @@ def occurrences_of(
 
 def _query(whole: Occurrence, body: etree._Element, ended: Ended, _patients_of: PatientsOf) -> Iterator[Occurrence]:
     """The question as it was asked; a partial answer is a success and a failure. ITI TF-2: 3.18.5.1.1"""
-    octets = etree.tostring(body, encoding="UTF-8", with_tail=False)  # reading takes the values out of it
-    query = read_adhoc_query(body)
+    octets = etree.tostring(body, encoding="UTF-8", with_tail=False)
+    query = read_as_sent(body)
     element = body.find(_ADHOC_QUERY)
     home = "" if element is None else element.get("home", "")
     asked = a_query(whole.event, query.id, octets, home)

@@ -87,10 +87,14 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         }.items():
             self.cfg.set(name, value)
 
+    def open(self) -> Actors:
+        """What the doors of one process serve."""
+        return open_actors(self._settings, on_sync_lost=self.disk_failure, serves=True)
+
     def load(self) -> flask.Flask:
         """Called in each worker: database connections and threads do not survive a fork."""
         configure_log()
-        actors = open_actors(self._settings, on_sync_lost=self.disk_failure, serves=True)
+        actors = self.open()
         proves = self._settings.security == "mtls"
         app = application(actors, client_certificate if proves else None)
         rates = RequestRates(self._settings.requests_per_second)

@@ -25,13 +25,7 @@ def read_adhoc_query(body: etree._Element) -> AdhocQuery:
     is that of a stored attribute, senders put whole lists into one Value, and the values themselves have
     their bounds. The texts of such Values are taken out of `body` before the schema judges the rest.
     """
-    if next(islice(body.iter(), _MOST_ELEMENTS, None), None) is not None:
-        context = (
-            f"AdhocQueryRequest: found more than {_MOST_ELEMENTS} elements, "
-            f"expected at most {MAX_PARAMETERS} Slots and {MAX_ALL_VALUES} values"
-        )
-        raise Rejected([RegistryError(code=ErrorCode.REGISTRY, context=context)])
-    request = _read(body)
+    request = read_as_sent(body)
     for value in _long_values(body):
         value.text = None
     findings = schema_findings(body, explained=_MOST_ELEMENTS_EXPLAINED)
@@ -40,7 +34,14 @@ def read_adhoc_query(body: etree._Element) -> AdhocQuery:
     return request
 
 
-def _read(body: etree._Element) -> AdhocQuery:
+def read_as_sent(body: etree._Element) -> AdhocQuery:
+    """The same of a request that no schema has judged. Raises Rejected when it is too large."""
+    if next(islice(body.iter(), _MOST_ELEMENTS, None), None) is not None:
+        context = (
+            f"AdhocQueryRequest: found more than {_MOST_ELEMENTS} elements, "
+            f"expected at most {MAX_PARAMETERS} Slots and {MAX_ALL_VALUES} values"
+        )
+        raise Rejected([RegistryError(code=ErrorCode.REGISTRY, context=context)])
     option, query = body.find(_OPTION), body.find(_QUERY)
     slots = [] if query is None else list(query.iterchildren(_SLOT))
     return AdhocQuery(

@@ -1,0 +1,44 @@
+"""The records of the patients of a data set, open and with the doctor of the measurements authorised to read."""
+
+from benchmarks.documents import Documents
+from benchmarks.plan import Plan, Sizes
+from benchmarks.submissions import SubmissionMaker
+from carnet.clock import clock
+from carnet.record_opening import open_known
+from carnet.record_wiring import open_records
+from carnet.settings import Settings
+from carnet.wiring import open_registry
+from dmp import rights
+from dmp.actor import OPERATOR
+from dmp.life import Opening
+from dmp.record import Channel
+from dmp.rights import Whom
+from dmp.sql import records
+from storage.unit_of_work import UnitOfWork
+from tests import sts
+
+
+def open_for_the_doctor(sizes: Sizes, settings: Settings) -> None:
+    """Of every patient whom requests are about; what is open already is left as it is."""
+    registry, dmp, now = open_registry(settings), open_records(settings), clock(settings.clock)()
+    opening, doctor = Opening(channel=Channel.RECEPTION, how="measurement"), Whom(id=sts.DOCTOR.identifier)
+    patients = _patients(sizes)
+
+    def work(unit: UnitOfWork) -> None:
+        for patient in patients:
+            if records.find(unit.connection, patient) is None:
+                open_known(registry, dmp, unit, patient, opening, by=OPERATOR, now=now)
+                rights.authorise(dmp, unit, patient, doctor, by=OPERATOR, now=now)
+
+    try:
+        registry.units.write(work)
+    finally:
+        registry.units.close()
+
+
+def _patients(sizes: Sizes) -> list[str]:
+    """Keys of those who are asked for, and of those whom documents are submitted for."""
+    plan = Plan(sizes)
+    documents = Documents(plan)
+    numbers = (*plan.queried, *SubmissionMaker(plan, documents).patients)
+    return [documents.patient(number).ins.key for number in dict.fromkeys(numbers)]
