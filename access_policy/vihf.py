@@ -45,7 +45,9 @@ def findings(
     yield from _claims(assertion, rules.expected)
     if is_patient_side(assertion):
         claimed = _first(assertion, rows.STRUCTURE)
-        yield _agrees(rows.STRUCTURE, claimed, claimed in rules.portals, "a portal of patients", "un portail de patients")
+        yield _agrees(
+            rows.STRUCTURE, claimed, claimed in rules.portals, "a portal of patients", "un portail de patients"
+        )
     mode = mode_of(assertion)
     yield from _context(assertion, mode)
     if mode is not None:

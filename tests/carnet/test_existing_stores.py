@@ -18,6 +18,7 @@ WORDS = {
     "audit status": [],
     "audit verify": [],
     "backup": ["copy"],
+    "db check": [],
     "db rerender": [],
     "directory load": ["README.md"],
     "documents move": ["--to", "file:///nowhere"],
