@@ -3,6 +3,7 @@
 One thread and a selector, so that the client costs as little as it can; run it in a process of its own.
 """
 
+import re
 import selectors
 import socket
 import ssl
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 
 _RECEIVE = 512 * 1024
 _TIMEOUT_SECONDS = 60
+
+
+_REASON = re.compile(r'(?:errorCode|codeContext)="([^"]*)"')
 
 
 class WrongAnswer(Exception):
@@ -136,7 +140,9 @@ class _Connection:
         lines = self._head[:end].lower().split(b"\r\n")
         length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), -1)
         if lines[0].split()[1] != b"200" or length != self._expected:
+            reasons = ", ".join(sorted(set(_REASON.findall(self._head[end:].decode("utf-8", "replace")))))
             raise WrongAnswer(
-                f"found {lines[0].decode()} with {length} octets, expected 200 with {self._expected} octets"
+                f"found {lines[0].decode()} with {length} octets{reasons and f' ({reasons})'}, "
+                f"expected 200 with {self._expected} octets"
             )
         return length
