@@ -143,6 +143,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         _in_a_child(partial(_open_and_close, settings))
         open_transports(settings)
         server = HttpServer(settings, front, on_ready, feed=feed)
+        gc.freeze()  # what is imported by now is shared with the workers, none of which has to look through it
         try:
             server.run()
         except SystemExit:

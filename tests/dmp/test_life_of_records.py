@@ -22,6 +22,7 @@ from jobs.record_jobs import automatic_opening, closing_after_suspension, erasin
 from storage.engine import open_engine
 from storage.migrate import upgrade
 from storage.sqlite_units import SqliteUnits
+from tests import memory
 from tests.dmp.people import CLINIC, DOCTOR, NURSE, Desk, a_professional, an_ins, an_opening, whom
 from tests.dmp.record_model import Person, Refused, joined, months_after
 
@@ -42,7 +43,7 @@ class Lives(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir=memory.place())
         engine = open_engine(f"sqlite:///{Path(self.folder.name) / 'carnet.sqlite'}")
         upgrade(engine)
         self.now = datetime(2026, 3, 10, 10)  # noqa: DTZ001 - UTC by contract
