@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 ENTRIES ?= 100000
 STAMP := $(VENV)/installed
 
+# Python keeps what it has compiled, whatever the surroundings say: every start of a command is faster by a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-check test install lock lint types contracts bench durability clean help
 
 help:

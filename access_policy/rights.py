@@ -153,16 +153,21 @@ def _cells(file: PolicyFile) -> dict[tuple[str, ...], Grade]:
     return cells
 
 
+def _values(kind: type[StrEnum]) -> tuple[str, ...]:
+    return tuple(str(one) for one in kind)
+
+
+_KNOWN = {
+    "action": _values(Action),
+    "auth": _values(Authentication),
+    "actor": _values(Actor),
+    "mode": _values(Mode),
+    "decision": _values(Grade),
+}
+
+
 def _check(row: Mapping[str, str], where: str) -> None:
-    known: tuple[tuple[str, type[StrEnum]], ...] = (
-        ("action", Action),
-        ("auth", Authentication),
-        ("actor", Actor),
-        ("mode", Mode),
-        ("decision", Grade),
-    )
-    for name, kind in known:
-        values = [str(one) for one in kind]
+    for name, values in _KNOWN.items():
         if row[name] not in values:
             raise BadPolicy(f"{where}: {name}: found {row[name]}, expected one of {', '.join(values)}")
     scope, action, grade = row["document_scope"], Action(row["action"]), Grade(row["decision"])

@@ -26,8 +26,8 @@ from benchmarks.plan import Plan, Sizes, UnusablePlan
 from benchmarks.progress import Progress
 from benchmarks.rows import PATIENT, TABLES, Batch, RowMaker
 from carnet.document_stores import open_documents
+from carnet.registry_wiring import open_units
 from carnet.settings import Settings, SettingsError, load
-from carnet.wiring import open_units
 from registry.sql.identities import patients_known
 from repository.index import StoredDocument, add
 from storage.engine import open_engine

@@ -28,8 +28,8 @@ from benchmarks.plan import Sizes
 from benchmarks.requests import Workload
 from benchmarks.servers import Server, ServerFailed
 from benchmarks.streams import Kind, Streams, Transfer
+from carnet.registry_wiring import open_registry
 from carnet.settings import Settings, load
-from carnet.wiring import open_registry
 
 MEGABYTE = 10**6
 SIZES_MB = (0.14, 3.0, 100.0, 1000.0)

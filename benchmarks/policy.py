@@ -28,8 +28,8 @@ from access_policy.caller import OPEN_CALLER, Caller
 from access_policy.policy import OPEN_POLICY
 from benchmarks import machine
 from carnet.policy_wiring import policy_of
+from carnet.registry_wiring import open_registry
 from carnet.settings import Settings, load
-from carnet.wiring import open_registry
 from dmp.sql.tables import dmp_record, record_identifier, record_right
 from fhir_facade import iti67_find_document_references as iti67
 from registry import iti18_registry_stored_query as iti18

@@ -22,9 +22,10 @@ from sqlalchemy import Connection, func, inspect, make_url, select
 from carnet.clock import true_time
 from carnet.document_stores import open_documents
 from carnet.existing_stores import check_database_is_there, existing_units
+from carnet.registry_wiring import open_units
 from carnet.roles import Role
 from carnet.settings import Settings
-from carnet.wiring import open_units, settle_awaited
+from carnet.wiring import settle_awaited
 from repository import index
 from repository.blob_store import DamagedBlob
 from repository.checked_octets import verify

@@ -6,8 +6,8 @@ from sqlalchemy import Engine
 
 from carnet.existing_stores import check_database_is_there, existing_registry
 from carnet.options import settings_options
+from carnet.registry_wiring import open_database, open_units
 from carnet.settings import Settings
-from carnet.wiring import open_database, open_units
 from registry.rerendering import render_everything
 from storage import migrate
 from storage.engine import open_engine, read_whole

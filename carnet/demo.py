@@ -21,10 +21,10 @@ from carnet.demo_identities import Identities, make_identities
 from carnet.fhir_client import FhirClient
 from carnet.record_opening import open_known
 from carnet.record_wiring import open_records
+from carnet.registry_wiring import open_registry
 from carnet.reports import Report, read_report, with_new_identity
 from carnet.settings import Settings, load
 from carnet.signing import signed_submission
-from carnet.wiring import open_registry
 from carnet.xds_client import XdsClient
 from dmp import rights
 from dmp.actor import OPERATOR

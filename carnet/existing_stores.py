@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from carnet.registry_wiring import open_database, open_registry, open_units
 from carnet.settings import Settings, SettingsError
-from carnet.wiring import Actors, open_actors, open_database, open_registry, open_units
 from registry.store import Registry
 from storage import migrate
 from storage.unit_of_work import Units
@@ -51,14 +51,3 @@ def existing_registry(settings: Settings) -> Iterator[Registry]:
         yield registry
     finally:
         registry.units.close()
-
-
-@contextmanager
-def existing_actors(settings: Settings) -> Iterator[Actors]:
-    """The actors of the settings' roles. Raises SettingsError where there is no database."""
-    check_database_is_there(settings)
-    actors = open_actors(settings)
-    try:
-        yield actors
-    finally:
-        actors.units.close()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from carnet.dated_work import jobs_of, run_all
-from carnet.existing_stores import existing_actors
+from carnet.existing_actors import existing_actors
 from carnet.options import json_option, settings_options
 from carnet.record_options import RECORD_SETTINGS, moment
 from carnet.settings import Settings

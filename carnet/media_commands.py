@@ -14,7 +14,8 @@ from rich.progress import Progress
 
 from carnet.cda_folder import cda_files, cda_subsets
 from carnet.clock import true_time
-from carnet.existing_stores import existing_actors, existing_registry
+from carnet.existing_actors import existing_actors
+from carnet.existing_stores import existing_registry
 from carnet.media_receivers import OPERATOR, LocalReceiver, RemoteReceiver
 from carnet.options import (
     STORE,

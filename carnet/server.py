@@ -28,9 +28,10 @@ from carnet.http_limits import RequestRates
 from carnet.http_worker import HttpWorker
 from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.refused_handshakes import RefusedHandshakes
+from carnet.registry_wiring import open_units
 from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.settings import Settings, check_security
-from carnet.wiring import Actors, open_actors, open_units
+from carnet.wiring import Actors, open_actors
 from storage.only_server import only_server
 from storage.unit_of_work import StorageFailed
 
@@ -142,6 +143,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         _in_a_child(partial(_open_and_close, settings))
         open_transports(settings)
         server = HttpServer(settings, front, on_ready, feed=feed)
+        gc.freeze()  # what is imported by now is shared with the workers, none of which has to look through it
         try:
             server.run()
         except SystemExit:

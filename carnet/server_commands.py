@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from carnet.address import with_port
+from carnet.lazy_commands import importing
 from carnet.options import settings_options
 from carnet.settings import Settings
 
@@ -29,7 +30,8 @@ def serve(settings: Settings) -> None:
     carnet serve --security open --roles repository --port 8081 --data repository \\
         --registry-url http://127.0.0.1:8080 --internal-secret-file secret
     """
-    from carnet.server import serve as run
+    with importing():
+        from carnet.server import serve as run
 
     run(with_port(settings), lambda url: click.echo(f"Carnet listens on {url}, Ctrl-C stops it", err=True))
 
@@ -46,6 +48,7 @@ def demo(check: bool, port: int, data: str, reports: str) -> None:
     carnet demo
     carnet demo --check --port 0
     """
-    from carnet.demo import run
+    with importing():
+        from carnet.demo import run
 
     sys.exit(run(port=port, data=Path(data), reports=Path(reports), keep_running=not check))

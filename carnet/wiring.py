@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from functools import partial
 
 import structlog
-from sqlalchemy import Engine
 
 from access_policy.caller import Caller
 from access_policy.visibility import claimed
-from audit.recorder import NO_RECORDER, Recorder
+from audit.recorder import NO_RECORDER
 from carnet.audit_wiring import open_trail
 from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
 from carnet.cda_acceptance import Demand as DocumentDemand
@@ -22,15 +21,14 @@ from carnet.internal_calls import read_secret
 from carnet.metrics import DAMAGED, LEFT_OVER, UNSETTLED, Counts
 from carnet.mounted_documents import check_documents
 from carnet.on_demand_documents import find_on_demand
-from carnet.policy_wiring import policy_of
 from carnet.record_services import record_service
-from carnet.record_wiring import accesses_of, has_records, watcher_of
+from carnet.record_wiring import accesses_of, has_records
 from carnet.registry_elsewhere import RegistryElsewhere
+from carnet.registry_wiring import open_units, registry_on
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
 from carnet.trust_folder import TrustFolder
 from dmp.record_desk import RecordDesk
-from fhir_facade.rendering import render_fhir
 from registry import document_recipient, repository_questions
 from registry import iti42_register_document_set_b as iti42
 from registry.store import Registry
@@ -42,10 +40,6 @@ from repository.registration import InOneUnit, Registration
 from repository.registration_elsewhere import Elsewhere
 from repository.store import Readable, Repository, Waits, WaitsElsewhere, none_waits, none_waits_elsewhere
 from repository.submission_signature import Demand, SignatureRules
-from storage.engine import check_undamaged, open_engine
-from storage.migrate import upgrade
-from storage.postgresql_units import PostgresqlUnits
-from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import OnSyncLost, UnitOfWork, Units, go_on
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
@@ -105,7 +99,7 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
     alerts = _Alerts(counts)
     auditor = Auditor(trail=trail, recorded_with_change=RECORDED_WITH_CHANGE - {"ITI-41"})
     if Role.REGISTRY in roles:
-        registry = _registry(settings, units, recorder)
+        registry = registry_on(settings, units, recorder)
         patients_of = partial(_patients_of, registry)
         auditor = Auditor(trail=trail, patients_of=patients_of, accesses=accesses_of(settings, units))
         reach = _in_this_process(settings, registry)
@@ -253,47 +247,9 @@ def _signature_rules(settings: Settings) -> SignatureRules:
     return SignatureRules(demand=demand, trust=trust, now=lambda: datetime.now(UTC))
 
 
-def open_registry(settings: Settings) -> Registry:
-    """The registry alone, for commands that work beside a running server."""
-    units = open_units(settings)
-    return _registry(settings, units, open_trail(settings, units) or NO_RECORDER)
-
-
 def _patients_of(registry: Registry, ids: Collection[str]) -> Mapping[str, str]:
     with registry.units.read() as connection:
         return registry.patients_of(connection, ids)
-
-
-def _registry(settings: Settings, units: Units, recorder: Recorder) -> Registry:
-    domain = affinity_domain(settings)
-    return Registry(
-        units,
-        domain=domain,
-        render_fhir=render_fhir,
-        now=clock(settings.clock),
-        recorder=recorder,
-        watcher=watcher_of(settings),
-        policy=policy_of(settings),
-    )
-
-
-def open_units(settings: Settings, *, whole: bool = False, on_sync_lost: OnSyncLost = go_on) -> Units:
-    """The database alone, at the newest schema; `whole`: after its file was read and found undamaged."""
-    if settings.uses_sqlite:
-        settings.data_folder.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings)
-    if whole:
-        check_undamaged(engine)
-    upgrade(engine)
-    return SqliteUnits(engine, on_sync_lost=on_sync_lost) if settings.uses_sqlite else PostgresqlUnits(engine)
-
-
-def open_database(settings: Settings) -> Engine:
-    """The database as it is. Raises SettingsError for a URL that names none."""
-    try:
-        return open_engine(settings.database_url, connections=settings.threads)
-    except ValueError as problem:
-        raise SettingsError(f"setting database: {problem}") from problem
 
 
 class _Alerts:

@@ -5,17 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
-from psycopg import errors
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from storage.unit_of_work import StorageFailed
 
 _PRIMARY = 0xFF  # an extended result code of SQLite has the primary one in its last octet
-_BUSY = (
-    *(errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.TooManyConnections),
-    NoConnection,
-)
+# SQLSTATE of PostgreSQL, Appendix A of its manual
+CONFLICTS = frozenset({"40001", "40P01", "23505"})  # serialization_failure, deadlock_detected, unique_violation
+_BUSY = frozenset({"40001", "40P01", "55P03", "53300"})  # the first two, lock_not_available, too_many_connections
+_DISK_FULL = "53100"
 
 
 def storage_failed(problem: SQLAlchemyError) -> StorageFailed:
@@ -47,10 +46,15 @@ def _is_busy(cause: BaseException) -> bool:
     """Locked for longer than was waited, or every attempt ran into another one's."""
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", 0) & _PRIMARY in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return isinstance(cause, _BUSY)
+    return isinstance(cause, NoConnection) or sqlstate(cause) in _BUSY
 
 
 def _is_full(cause: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return isinstance(cause, errors.DiskFull)
+    return sqlstate(cause) == _DISK_FULL
+
+
+def sqlstate(cause: BaseException | None) -> str:
+    """What PostgreSQL calls the failure; empty for one that is not its own."""
+    return getattr(cause, "sqlstate", None) or ""

@@ -1,14 +1,16 @@
-"""Bringing the database to the newest schema."""
+"""Bringing the database to the newest schema. Alembic is imported where there is something to bring."""
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect, text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _LOCK = 7_236_318_441  # any number; two processes that start at once must use the same
+_REVISION = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
 
 
 def upgrade(engine: Engine) -> str:
@@ -17,40 +19,57 @@ def upgrade(engine: Engine) -> str:
     Several processes may call it at once: one runs, the others wait and find nothing to do.
     """
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            command.upgrade(_config(connection), "head")
-        elif revision(connection) != newest():
-            _upgrade_sqlite(connection)
+        if revision(connection) != newest():
+            _UPGRADES[connection.dialect.name](connection)
         return revision(connection)
+
+
+def _upgrade_postgresql(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    _run_missing(connection)
 
 
 def _upgrade_sqlite(connection: Connection) -> None:
     """Under the write lock. The engine leaves transactions to who opens them."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
-        command.upgrade(_config(connection), "head")
+        _run_missing(connection)
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
     connection.exec_driver_sql("COMMIT")
 
 
+_UPGRADES = {"postgresql": _upgrade_postgresql, "sqlite": _upgrade_sqlite}
+
+
+def _run_missing(connection: Connection) -> None:
+    from alembic import command
+
+    command.upgrade(_config(connection), "head")
+
+
 def revision(connection: Connection) -> str:
     """The revision the database has, empty before the first migration."""
-    return MigrationContext.configure(connection).get_current_revision() or ""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
 def newest() -> str:
-    """The revision this version of the program needs."""
-    return ScriptDirectory(str(_folder())).get_current_head() or ""
+    """The revision this version of the program needs: that of the last file, which follows on all others."""
+    last = max((_folder() / "versions").glob("[0-9]*.py"))
+    found: list[str] = _REVISION.findall(last.read_text(encoding="utf-8"))
+    return found[0]
 
 
 def _folder() -> Path:
     return Path(__file__).parent / "migrations"
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_folder()))
     config.attributes["connection"] = connection

@@ -5,17 +5,15 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
-from psycopg import errors
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from storage.failures import as_storage_failed, storage_failed
+from storage.failures import CONFLICTS, as_storage_failed, sqlstate, storage_failed
 from storage.idle_readers import IdleReaders
 from storage.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 _ATTEMPTS = 5
-_CONFLICTS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 
 
 class PostgresqlUnits:
@@ -79,4 +77,4 @@ class _Attempt(Generic[T]):
 
     def may_be_repeated_after(self, problem: DBAPIError) -> bool:
         """A connection lost in the commit leaves open whether it happened: that is never run again."""
-        return isinstance(problem.orig, _CONFLICTS) or (problem.connection_invalidated and not self._is_done)
+        return sqlstate(problem.orig) in CONFLICTS or (problem.connection_invalidated and not self._is_done)

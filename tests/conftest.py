@@ -138,6 +138,13 @@ def memory() -> Iterator[Path]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def shared_memory() -> Iterator[Path]:
+    """One for all tests of a module."""
+    with memory_folder() as made:
+        yield made
+
+
 @pytest.fixture
 def registry(units: Units) -> Registry:
     """A registry of the dmp domain with two known patients; FHIR is rendered as an empty object."""

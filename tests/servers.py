@@ -24,8 +24,9 @@ from carnet.clock import true_time
 from carnet.mllp_door import Attendant, open_port
 from carnet.record_opening import open_known
 from carnet.record_wiring import open_records
+from carnet.registry_wiring import open_registry
 from carnet.settings import Settings, load
-from carnet.wiring import open_actors, open_registry
+from carnet.wiring import open_actors
 from dmp import rights
 from dmp.actor import OPERATOR
 from dmp.life import Opening

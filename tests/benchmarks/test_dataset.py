@@ -20,8 +20,8 @@ from benchmarks.requests import Request, Workload, is_success
 from benchmarks.rows import RowMaker
 from benchmarks.templates import Template, TemplateDiffers
 from benchmarks.transactions import TRANSACTIONS, Transaction
+from carnet.registry_wiring import open_registry, open_units
 from carnet.settings import Settings
-from carnet.wiring import open_registry, open_units
 from registry import iti42_register_document_set_b as iti42
 from registry.sql.tables import identity, object_value, patient, registry_object
 from repository.index import document

@@ -13,8 +13,8 @@ from sqlalchemy import create_engine
 from carnet import backup as backups
 from carnet.backup import BackupRefused, back_up, read_manifest, restore
 from carnet.document_stores import open_documents
+from carnet.registry_wiring import open_units
 from carnet.settings import Settings
-from carnet.wiring import open_units
 from repository import index
 from repository.consistency import document_findings, documents
 from repository.filesystem_store import path_of

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from carnet.mounted_documents import check_documents
+from carnet.registry_wiring import open_units
 from carnet.settings import Settings, SettingsError
-from carnet.wiring import open_units
 from repository.filesystem_store import FilesystemStore
 from repository.s3_store import S3Address, S3BlobStore
 from tests import servers

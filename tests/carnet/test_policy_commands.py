@@ -13,7 +13,7 @@ from carnet.clock import true_time
 from carnet.command_line import commands
 from carnet.record_opening import open_known
 from carnet.record_wiring import open_records
-from carnet.wiring import open_registry
+from carnet.registry_wiring import open_registry
 from dmp import rights
 from dmp.actor import OPERATOR
 from dmp.life import Opening

@@ -14,11 +14,9 @@ pytestmark = pytest.mark.corpus
 
 
 @pytest.fixture(scope="module", params=BOTH_DATABASES)
-def outcome(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, corpus: Path
-) -> Iterator[RunOutcome]:
+def outcome(request: pytest.FixtureRequest, shared_memory: Path, corpus: Path) -> Iterator[RunOutcome]:
     """One run of everything for each database."""
-    kit, data = corpus / "nist-xds", tmp_path_factory.mktemp("carnet")
+    kit, data = corpus / "nist-xds", shared_memory
     is_sqlite = request.param == "sqlite"
     database = "" if is_sqlite else request.getfixturevalue("shared_postgresql_url")
     main = kit_settings(data / "main", kit, database, workers=1 if is_sqlite else 2)

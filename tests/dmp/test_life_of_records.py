@@ -1,5 +1,6 @@
 """Lives of records at random, against the model: states and rights, whoever acts, whenever time has come."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,8 +21,8 @@ from dmp.refusal import RecordRefused
 from dmp.sql import records
 from jobs.record_jobs import automatic_opening, closing_after_suspension, erasing_after_retention
 from storage.engine import open_engine
-from storage.migrate import upgrade
 from storage.sqlite_units import SqliteUnits
+from tests import memory
 from tests.dmp.people import CLINIC, DOCTOR, NURSE, Desk, a_professional, an_ins, an_opening, whom
 from tests.dmp.record_model import Person, Refused, joined, months_after
 
@@ -40,11 +41,12 @@ def dtm(moment: datetime | None) -> str:
 class Lives(RuleBasedStateMachine):
     """Each rule does one act in the program and in the model; both do it, or both refuse."""
 
+    template: Path  # a database at the newest schema, copied for each life
+
     @initialize()
     def begin(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        engine = open_engine(f"sqlite:///{Path(self.folder.name) / 'carnet.sqlite'}")
-        upgrade(engine)
+        self.folder = tempfile.TemporaryDirectory(dir=memory.place())
+        engine = open_engine(f"sqlite:///{shutil.copy(self.template, self.folder.name)}")
         self.now = datetime(2026, 3, 10, 10)  # noqa: DTZ001 - UTC by contract
         self.desk = Desk(SqliteUnits(engine), now=dtm(self.now))
         self.model = {patient: Person() for patient in PERSONS}
@@ -209,7 +211,8 @@ class Lives(RuleBasedStateMachine):
             assert found.is_treating_doctor == (person.doctor == name)
 
 
-def live(*, lives: int, steps: int) -> None:
+def live(template: Path, *, lives: int, steps: int) -> None:
+    Lives.template = template
     run_state_machine_as_test(
         Lives,
         settings=settings(
@@ -222,13 +225,13 @@ def live(*, lives: int, steps: int) -> None:
     )
 
 
-def test_records_live_as_the_facts_have_it() -> None:
-    live(lives=40, steps=50)
+def test_records_live_as_the_facts_have_it(sqlite_template: Path) -> None:
+    live(sqlite_template, lives=40, steps=50)
 
 
 @pytest.mark.long
-def test_records_live_as_the_facts_have_it_for_long() -> None:
-    live(lives=2000, steps=100)
+def test_records_live_as_the_facts_have_it_for_long(sqlite_template: Path) -> None:
+    live(sqlite_template, lives=2000, steps=100)
 
 
 def test_the_model_counts_months_as_calendars_do() -> None:

@@ -15,7 +15,7 @@ from access_policy.make_vihf import security_header
 from carnet.clock import true_time
 from carnet.record_opening import open_known
 from carnet.record_wiring import open_records
-from carnet.wiring import open_registry
+from carnet.registry_wiring import open_registry
 from dmp import life, rights
 from dmp.actor import OPERATOR
 from dmp.life import Opening

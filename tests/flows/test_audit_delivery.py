@@ -16,7 +16,7 @@ from audit.dicom import read_message
 from audit.syslog import Origin
 from audit.syslog_transport import SyslogTarget, SyslogTransport, client_context
 from carnet.command_line import commands
-from carnet.wiring import open_units
+from carnet.registry_wiring import open_units
 from tests import messages, servers
 from tests.audit.syslog_receiver import Receiver
 from tests.audit.test_delivery import QUICK, killed

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -25,10 +26,10 @@ from xds.xml import parse
 
 
 @pytest.fixture(scope="module", params=BOTH_DATABASES)
-def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def registry(request: pytest.FixtureRequest, shared_memory: Path) -> Iterator[Registry]:
     """One registry for all queries, with a patient and nothing else."""
     is_sqlite = request.param == "sqlite"
-    file = tmp_path_factory.mktemp("hostile") / "carnet.sqlite"
+    file = shared_memory / "carnet.sqlite"
     url = f"sqlite:///{file}" if is_sqlite else request.getfixturevalue("shared_postgresql_url")
     engine = open_engine(url)
     upgrade(engine)

@@ -5,6 +5,7 @@ ITI TF-2: 3.18.4.1.2.3, 3.18.4.1.3, 3.51.4.1.2.3.
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -60,10 +61,8 @@ def world() -> World:
 
 
 @pytest.fixture(scope="module", params=BOTH_DATABASES)
-def registry(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, world: World
-) -> Iterator[Registry]:
-    file = tmp_path_factory.mktemp("parameters") / "carnet.sqlite"
+def registry(request: pytest.FixtureRequest, shared_memory: Path, world: World) -> Iterator[Registry]:
+    file = shared_memory / "carnet.sqlite"
     url = f"sqlite:///{file}" if request.param == "sqlite" else request.getfixturevalue("shared_postgresql_url")
     with opened(url) as units:
         store(units, world)

@@ -1,6 +1,7 @@
 """Every stored query with random parameters over random registries finds what a plain model of it finds."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -89,8 +90,8 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_s
 
 
 @pytest.fixture(scope="module")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with opened(f"sqlite:///{tmp_path_factory.mktemp('model') / 'carnet.sqlite'}") as units:
+def sqlite(shared_memory: Path) -> Iterator[Registry]:
+    with opened(f"sqlite:///{shared_memory / 'carnet.sqlite'}") as units:
         yield registry_of(units)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import audit.outbox
@@ -299,7 +300,7 @@ def test_an_upgrade_that_fails_changes_nothing(
     folder = tmp_path / "migrations"
     shutil.copytree(Path(migrate.__file__).parent / "migrations", folder)
     (folder / "versions" / "9999_broken.py").write_text(
-        f'revision, down_revision = "9999", "{migrate.newest()}"\n\ndef upgrade():\n    raise LookupError("broken")\n'
+        f'revision = "9999"\ndown_revision = "{migrate.newest()}"\n\ndef upgrade():\n    raise LookupError("broken")\n'
     )
     engine = open_engine(database_url)
     with monkeypatch.context() as patched:
@@ -329,6 +330,10 @@ def test_migrations_make_exactly_the_declared_tables(database_url: str) -> None:
         )
     engine.dispose()
     assert [one for one in differences if "alembic_version" not in str(one)] == []
+
+
+def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
+    assert migrate.newest() == ScriptDirectory(str(Path(migrate.__file__).parent / "migrations")).get_current_head()
 
 
 def test_an_upgrade_is_harmless_when_repeated(database_url: str) -> None:

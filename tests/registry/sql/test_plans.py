@@ -7,6 +7,7 @@ is told not to: what it reads whole then has no index that serves.
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,9 +50,9 @@ QUERIES = [pytest.param(query, id=query.name) for query in ALL_QUERIES.values()]
 
 
 @pytest.fixture(scope="module", params=ARRANGEMENTS)
-def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def registry(request: pytest.FixtureRequest, shared_memory: Path) -> Iterator[Registry]:
     is_postgresql = request.param == "postgresql"
-    file = tmp_path_factory.mktemp("plans") / "carnet.sqlite"
+    file = shared_memory / "carnet.sqlite"
     url = request.getfixturevalue("shared_postgresql_url") if is_postgresql else f"sqlite:///{file}"
     with opened(url) as units:
         store(units, the_record())

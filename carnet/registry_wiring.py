@@ -1,0 +1,56 @@
+"""The database and the registry on it: all that most commands open, beside a running server or without one."""
+
+from sqlalchemy import Engine
+
+from audit.recorder import NO_RECORDER, Recorder
+from carnet.audit_wiring import open_trail
+from carnet.clock import clock
+from carnet.domains import affinity_domain
+from carnet.policy_wiring import policy_of
+from carnet.record_wiring import watcher_of
+from carnet.settings import Settings, SettingsError
+from fhir_facade.rendering import render_fhir
+from registry.store import Registry
+from storage.engine import check_undamaged, open_engine
+from storage.migrate import upgrade
+from storage.postgresql_units import PostgresqlUnits
+from storage.sqlite_units import SqliteUnits
+from storage.unit_of_work import OnSyncLost, Units, go_on
+
+
+def open_registry(settings: Settings) -> Registry:
+    """The registry alone, for commands that work beside a running server."""
+    units = open_units(settings)
+    return registry_on(settings, units, open_trail(settings, units) or NO_RECORDER)
+
+
+def registry_on(settings: Settings, units: Units, recorder: Recorder) -> Registry:
+    """The registry of these settings on an open database."""
+    return Registry(
+        units,
+        domain=affinity_domain(settings),
+        render_fhir=render_fhir,
+        now=clock(settings.clock),
+        recorder=recorder,
+        watcher=watcher_of(settings),
+        policy=policy_of(settings),
+    )
+
+
+def open_units(settings: Settings, *, whole: bool = False, on_sync_lost: OnSyncLost = go_on) -> Units:
+    """The database alone, at the newest schema; `whole`: after its file was read and found undamaged."""
+    if settings.uses_sqlite:
+        settings.data_folder.mkdir(parents=True, exist_ok=True)
+    engine = open_database(settings)
+    if whole:
+        check_undamaged(engine)
+    upgrade(engine)
+    return SqliteUnits(engine, on_sync_lost=on_sync_lost) if settings.uses_sqlite else PostgresqlUnits(engine)
+
+
+def open_database(settings: Settings) -> Engine:
+    """The database as it is. Raises SettingsError for a URL that names none."""
+    try:
+        return open_engine(settings.database_url, connections=settings.threads)
+    except ValueError as problem:
+        raise SettingsError(f"setting database: {problem}") from problem
