@@ -11,6 +11,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fhir_facade.sorting import SORTS
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.flows.test_provide_document_bundle import fed, provide, send
@@ -73,6 +74,7 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
         kind = resource["type"]
         base = {"DocumentReference": {"patient": patient}, "List": {"patient": patient, "code": "folder"}}.get(kind, {})
         asked = [{one["name"]: _a_value(one, base, patient)} for one in resource.get("searchParam", ())]
+        asked += [{"_sort": f"-{one}"} for one in SORTS.get(kind, ())]
         asked += [{"_include": one} for one in resource.get("searchInclude", ())]
         asked += [{"_revinclude": one} for one in resource.get("searchRevInclude", ())]
         for query in asked:
