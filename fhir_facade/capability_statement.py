@@ -33,9 +33,10 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
     rest: dict[str, Any] = {
         "mode": "server",
         "resource": [_document_reference(served), _list(), _binary(), _patient(served)],
+        "interaction": [{"code": "batch", "documentation": "of whatever else is served, but for documents read"}],
     }
     if served.takes_documents:
-        rest["interaction"] = [{"code": "transaction", "documentation": "Provide Document Bundle [ITI-65]"}]
+        rest["interaction"].append({"code": "transaction", "documentation": "Provide Document Bundle [ITI-65]"})
     resource: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "status": "active",

@@ -72,8 +72,9 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
     yield "/Patient", "get", _operation("search of Patient", [*asked, _PREFER])
     yield "/Patient/{id}", "get", _operation("read of Patient", [_ID])
     yield "/Binary/{id}", "get", _document()
+    provided = " or Provide Document Bundle [ITI-65]" if served.takes_documents else ""
+    yield "/", "post", _taken(f"batch{provided}", "200")
     if served.takes_documents:
-        yield "/", "post", _taken("Provide Document Bundle [ITI-65]", "200")
         yield "/DocumentReference", "post", _taken("Simplified Publish [ITI-105]", "201")
         yield "/DocumentReference/$generate-metadata", "post", _taken("Generate Metadata [ITI-106]", "200")
     if served.takes_patients:

@@ -94,7 +94,7 @@ def profile_rules(rows: Sequence[Row], level: Level, resource: Resource, at: str
     """Every element that is missing, repeated or not allowed on this level, and every fixed value that is another."""
     for row in rows:
         yield from _row_rules(row, row.cards[level], resource, at)
-    for name, value in _FIXED.get(resource["resourceType"], {}).items():
+    for name, value in _FIXED.get(resource.get("resourceType", ""), {}).items():
         if name in resource and resource[name] != value:
             yield Issue("value", f"expected {value}", f"{at}.{name}")
 

@@ -44,7 +44,10 @@ def statement(server: Server) -> dict[str, Any]:
 
 def test_every_interaction_that_is_declared_is_served(server: Server, known: dict[str, str]) -> None:
     rest = statement(server)["rest"][0]
-    assert [one["code"] for one in rest["interaction"]] == ["transaction"]
+    assert [one["code"] for one in rest["interaction"]] == ["batch", "transaction"]
+    for kind in ("batch", "transaction"):
+        answered = send(server, "POST", "/fhir", {"resourceType": "Bundle", "type": kind})
+        assert answered.status == (200 if kind == "batch" else 400)
     for resource in rest["resource"]:
         kind = resource["type"]
         for code in [one["code"] for one in resource["interaction"]]:
