@@ -1,6 +1,6 @@
 """The search parameters of ITI-66: one table, read by the search and by /metadata. MHD 2:3.66.4.1.2."""
 
-from fhir_facade.search_parameters import LAST_UPDATED, PDSM
+from fhir_facade.search_parameters import LAST_UPDATED, PDSM, TARGET_COMMUNITY
 from fhir_facade.search_values import (
     Narrow,
     SearchParameter,
@@ -96,4 +96,5 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         f"{PDSM}/PDSm-isArchived",
     ),
     LAST_UPDATED,
+    TARGET_COMMUNITY,
 )

@@ -60,6 +60,7 @@ def read_search(
             identified=patients.of_identifier,
             referenced=lambda reference: patients.subject({"reference": reference}),
             related_to=partial(related_to, patients),
+            home_community_id=patients.registry.domain.home_community_id,
         )
         narrowed = parameter.narrow(question, parameter, _values(name, text))
         criteria, finds_nothing = narrowed or criteria, finds_nothing or narrowed is None

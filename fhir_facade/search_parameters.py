@@ -7,6 +7,7 @@ from fhir_facade.search_values import (
     narrow_author_given,
     narrow_author_identifier,
     narrow_code,
+    narrow_community,
     narrow_given_time,
     narrow_id,
     narrow_identifier,
@@ -34,6 +35,15 @@ def _token(name: str, attribute: str, documentation: str) -> SearchParameter:
     )
 
 
+# Not declared by /metadata: whether any value of it is taken depends on the setting of the homeCommunityId.
+TARGET_COMMUNITY = SearchParameter(
+    name="targetCommunityIdList",
+    type="uri",
+    documentation="homeCommunityId of this community; any other is refused",
+    narrow=narrow_community,
+    definition="https://profiles.ihe.net/ITI/MHD/SearchParameter/IHE-TargetCommunityIdList",
+    hidden=True,
+)
 LAST_UPDATED = SearchParameter(
     name="_lastUpdated",
     type="date",
@@ -196,4 +206,5 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         definition=f"{PDSM}/PDSm-DocumentReference-period-end",
     ),
     LAST_UPDATED,
+    TARGET_COMMUNITY,
 )

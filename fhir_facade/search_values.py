@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fhir_facade.code_systems import URI_SYSTEM, from_identifier, from_uri
-from fhir_facade.operation_outcome import bad_request
+from fhir_facade.operation_outcome import bad_request, unknown_community
 from fhir_facade.read_people import authority_of
 from fhir_facade.times import search_range
 from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, PrefixCriterion, TimeCriterion
@@ -53,12 +53,13 @@ RelatedTo = Callable[[str], tuple[str, ...]]  # the same of a document -> entryU
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What was narrowed so far, and how patients and documents are found that a parameter names."""
+    """What was narrowed so far, how patients and documents are found that a parameter names, and the community."""
 
     criteria: Criteria
     identified: PatientOf
     referenced: ReferencedPatient
     related_to: RelatedTo
+    home_community_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +278,15 @@ def narrow_relates_to(question: Question, parameter: SearchParameter, values: Se
     if criteria.entry_uuids:
         found = tuple(one for one in found if one in criteria.entry_uuids)
     return replace(criteria, entry_uuids=found) if found else None
+
+
+def narrow_community(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """Of this community, by its homeCommunityId; no other is asked from here. MHD Target Communities option"""
+    own = question.home_community_id.removeprefix("urn:oid:")
+    for value in values:
+        if not own or value.removeprefix("urn:oid:") != own:
+            raise unknown_community(parameter.name)
+    return question.criteria
 
 
 def narrow_kind(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:

@@ -18,12 +18,9 @@ from tests.flows.test_patch_document_reference import JSON_PATCH, TO_ARCHIVED, b
 from tests.flows.test_provide_document_bundle import fed, provide, send
 from tests.servers import Response, Server
 
-DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
-
-@pytest.fixture(scope="module", params=DATABASES)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    database = request.getfixturevalue("shared_postgresql_url") if request.param == "postgresql" else ""
+@pytest.fixture(scope="module")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data: Path = tmp_path_factory.mktemp("carnet")
     with servers.in_process(servers.settings_for(data, database, domain="ihe", audit="on")) as running:
         yield running

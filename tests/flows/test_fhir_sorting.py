@@ -14,9 +14,8 @@ from tests.flows.test_provide_document_bundle import fed, provide
 from tests.servers import Server
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    database = request.getfixturevalue("shared_postgresql_url") if request.param == "postgresql" else ""
+@pytest.fixture(scope="module")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data: Path = tmp_path_factory.mktemp("carnet")
     with servers.in_process(servers.settings_for(data, database, domain="ihe")) as running:
         yield running
@@ -139,3 +138,25 @@ def test_documents_are_found_by_the_identifier_of_an_author(shelf: Shelf) -> Non
     assert len(shelf.found(("author.identifier", value))) == 5
     for other in (f"{system}.1|{value}", "89970021889", f"{system}|%", "_99700218896"):
         assert shelf.found(("author.identifier", other)) == [], other
+
+
+def test_another_community_cannot_be_asked_from_here(tmp_path_factory: pytest.TempPathFactory) -> None:
+    own = "urn:oid:2.25.4712"
+    settings = servers.settings_for(tmp_path_factory.mktemp("carnet"), domain="ihe", home_community_id=own)
+    with servers.in_process(settings) as server:
+        patient = fed(server, fhir.a_patient())
+        provide(server, fhir.a_provide_bundle(patient))
+        for kind, query in (("DocumentReference", ""), ("List", "code=submissionset&")):
+            search = f"/fhir/{kind}?{query}patient={patient}&targetCommunityIdList="
+            for community in (own, "2.25.4712", f"{own},{own}"):
+                found = server.request("GET", search + community, headers={"Prefer": "handling=strict"})
+                assert json.loads(found.body)["total"] == 1
+            for other in ("urn:oid:2.25.4713", f"{own},urn:oid:2.25.4713"):
+                refused = server.request("GET", search + other)
+                [issue] = json.loads(refused.body)["issue"]
+                assert (refused.status, issue["details"]["coding"][0]["code"]) == (400, "XDSUnknownCommunity")
+
+
+def test_a_server_without_a_community_refuses_any(shelf: Shelf) -> None:
+    query = f"patient={shelf.patient}&targetCommunityIdList=urn:oid:2.25.1"
+    assert shelf.get(f"/fhir/DocumentReference?{query}").status == 400

@@ -17,8 +17,9 @@ DOCUMENT = f"{PDSM}pdsm-comprehensive-document-reference"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with servers.in_process(servers.settings_for(tmp_path_factory.mktemp("carnet"), domain="ihe")) as running:
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = servers.settings_for(tmp_path_factory.mktemp("carnet"), database, domain="ihe")
+    with servers.in_process(settings) as running:
         yield running
 
 
