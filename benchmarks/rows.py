@@ -106,4 +106,5 @@ def _named_rows(things: Sequence[RegistryObject], particulars: Particulars) -> I
 
 def _rendered(thing: RegistryObject, links: Sequence[Association], updated: str) -> dict[str, Any]:
     fhir = None if isinstance(thing, Association) else render_fhir(thing, links, updated)
-    return {"attributes": to_json(thing).decode(), "ebrim": write_object(thing), "fhir": fhir}
+    ebrim = write_object(thing)
+    return {"attributes": to_json(thing).decode(), "ebrim": ebrim, "fhir": fhir, "last_updated": updated}

@@ -16,6 +16,7 @@ from audit.occurrence import Occurrence
 from audit.record import Outcome
 from carnet.auditing import Auditor
 from carnet.fhir_answers import http_problem, is_strict, refused, unexpected, versioned, versioned_answer
+from carnet.fhir_batch import CALLER, batch, is_batch
 from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
@@ -59,9 +60,16 @@ def fhir_blueprint(
     served = Served(takes_documents=repository is not None, takes_patients=registry.domain.patients_by_fhir)
     started = datetime.now(UTC).date().isoformat()
 
+    def calling() -> Caller:
+        """Who calls; of a part of a batch, who sent the batch."""
+        found: Caller | None = flask.request.environ.get(CALLER)
+        return caller_of(flask.request.environ) if found is None else found
+
     def permitted(transaction: str) -> Caller:
         """The caller, who may run the transaction. FHIR has one answer for whoever may not: no token would do."""
-        caller = caller_of(flask.request.environ)
+        return checked(calling(), transaction)
+
+    def checked(caller: Caller, transaction: str) -> Caller:
         if not permits(caller, transaction):
             refusal = Occurrence(event=transaction, outcome=Outcome.SERIOUS, description="forbidden")
             auditor.told(refusal, caller)
@@ -81,11 +89,15 @@ def fhir_blueprint(
     @door.post("/", strict_slashes=False)
     def provide() -> flask.Response:
         wanted()
-        caller = permitted("ITI-65")
+        caller = calling()
+        with auditor.change(Occurrence(event="ITI-65"), caller):
+            bundle, form = read_resource()
+        if is_batch(bundle):
+            return answer(batch(bundle, caller, base_url=base_url))
+        checked(caller, "ITI-65")
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
         with auditor.change(Occurrence(event="ITI-65"), caller):
-            bundle, form = read_resource()
             write = write_xml if form is XML else write_json
             provided = iti65.handle(registry, repository, bundle, caller, base_url=base_url, write_document=write)
             return answer(provided)

@@ -11,6 +11,7 @@ from fhir_facade.search_shape import INCLUDES, REVERSE_INCLUDES
 from fhir_facade.search_values import SearchParameter
 
 _MHD = "https://profiles.ihe.net/ITI/MHD"
+_PDSM = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition"
 _ACTOR = f"{_MHD}/CapabilityStatement/IHE.MHD."
 
 
@@ -33,9 +34,10 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
     rest: dict[str, Any] = {
         "mode": "server",
         "resource": [_document_reference(served), _list(), _binary(), _patient(served)],
+        "interaction": [{"code": "batch", "documentation": "of whatever else is served, but for documents read"}],
     }
     if served.takes_documents:
-        rest["interaction"] = [{"code": "transaction", "documentation": "Provide Document Bundle [ITI-65]"}]
+        rest["interaction"].append({"code": "transaction", "documentation": "Provide Document Bundle [ITI-65]"})
     resource: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -56,6 +58,7 @@ def _document_reference(served: Served) -> dict[str, Any]:
     profiles = [
         f"{_MHD}/StructureDefinition/IHE.MHD.{level}.DocumentReference" for level in ("Minimal", "Comprehensive")
     ]
+    profiles.append(f"{_PDSM}/pdsm-comprehensive-document-reference")
     resource = _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
     resource["interaction"] += [{"code": "vread"}, {"code": "history-instance"}]
     resource["interaction"].append({"code": "patch", "documentation": PATCHED})
@@ -70,6 +73,7 @@ def _document_reference(served: Served) -> dict[str, Any]:
 
 def _list() -> dict[str, Any]:
     profiles = [f"{_MHD}/StructureDefinition/IHE.MHD.Minimal.{kind}" for kind in ("SubmissionSet", "Folder")]
+    profiles += [f"{_PDSM}/pdsm-{name}-comprehensive" for name in ("submissionset", "folder")]
     return _searched("List", LIST_SEARCH_PARAMETERS, profiles)
 
 

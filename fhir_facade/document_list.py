@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from fhir_facade.archived import archived_only
 from fhir_facade.exact_values import exact_values, with_exact_values
 from fhir_facade.fhir_json import text_alone, without_empty, write_json
 from fhir_facade.people import Contained, to_author, to_organization, to_practitioner, to_telecom
@@ -29,7 +30,7 @@ _ANY_TIME = "20000101000000"
 _STATUS = {
     AvailabilityStatus.APPROVED: "current",
     AvailabilityStatus.DEPRECATED: "retired",
-    AvailabilityStatus.ARCHIVED: "retired",
+    AvailabilityStatus.ARCHIVED: "current",
     AvailabilityStatus.DELETED: "entered-in-error",
 }
 Resource = dict[str, Any]
@@ -86,7 +87,7 @@ def elements_of(thing: Thing, members: Sequence[Association], updated: str) -> R
             "id": fhir_id(thing.logical_id or thing.entry_uuid),
             "meta": {"versionId": str(thing.version or 1), "lastUpdated": to_instant(DTM(updated))},
             "contained": contained.resources,
-            "extension": [*own, *home_community(thing.home_community_id)],
+            "extension": [*archived_only(thing.availability_status), *own, *home_community(thing.home_community_id)],
             "identifier": identifiers(thing.entry_uuid, thing.unique_id),
             "status": _STATUS[thing.availability_status or AvailabilityStatus.APPROVED],
             "mode": "working",

@@ -7,7 +7,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from fhir_facade.archived import archived
+from fhir_facade.archived import archived_only
 from fhir_facade.code_systems import URI_SYSTEM, to_coding
 from fhir_facade.exact_values import exact_values, with_exact_values
 from fhir_facade.fhir_json import text_alone, without_empty, write_json
@@ -87,7 +87,7 @@ def elements_of(entry: DocumentEntry, links: Sequence[Association], updated: str
             "id": fhir_id(entry.logical_id or entry.entry_uuid),
             "meta": {"versionId": str(entry.version or 1), "lastUpdated": to_instant(DTM(updated))},
             "contained": contained.resources,
-            "extension": _extensions(entry),
+            "extension": [*archived_only(entry.availability_status), *home_community(entry.home_community_id)],
             "masterIdentifier": unique_identifier(entry.unique_id),
             "identifier": identifiers(entry.entry_uuid, entry.unique_id),
             "status": _STATUS[entry.availability_status or AvailabilityStatus.APPROVED],
@@ -104,11 +104,6 @@ def elements_of(entry: DocumentEntry, links: Sequence[Association], updated: str
             "context": context,
         }
     )
-
-
-def _extensions(entry: DocumentEntry) -> list[Resource]:
-    is_archived = entry.availability_status is AvailabilityStatus.ARCHIVED
-    return [*([dict(archived(value=True))] if is_archived else ()), *home_community(entry.home_community_id)]
 
 
 def _relates_to(link: Association) -> Resource | None:

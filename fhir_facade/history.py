@@ -9,8 +9,9 @@ from typing import Any
 from access_policy.caller import Caller
 from access_policy.visibility import Purpose
 from fhir_facade.fhir_json import read_own_json, write_json
+from fhir_facade.newest import current
 from fhir_facade.operation_outcome import FhirProblem, bad_request, not_found
-from fhir_facade.searching import DEFAULT_COUNT, MAX_COUNT, current, number
+from fhir_facade.searching import DEFAULT_COUNT, MAX_COUNT, number
 from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.times import search_range, to_date_time
 from fhir_facade.version_tags import version_tag

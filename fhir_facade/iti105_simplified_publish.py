@@ -14,6 +14,7 @@ from fhir_facade.code_systems import to_coding
 from fhir_facade.fhir_json import first, read_own_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, refusal
+from fhir_facade.profile_rules import PDSM_PUBLICATION, Level, profile_rules
 from fhir_facade.shared_elements import MHD_EXTENSION
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.times import to_instant
@@ -24,6 +25,7 @@ from xds.ebrim.attributes import SubmissionKind
 from xds.identifiers import OID_PREFIX, new_oid, new_uuid_urn
 
 _PROFILE = f"{MHD_EXTENSION}IHE.MHD.Minimal.ProvideBundle"
+_PDSM_PROFILE = "://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-simplified-publish"
 _LIST_TYPES = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
 _PLACE = re.compile(r"Bundle\.entry\[0\]\.resource")
 _UNPROCESSABLE = 422
@@ -71,6 +73,8 @@ def _profile_rules(resource: Mapping[str, Any]) -> Iterator[Issue]:
         yield Issue("structure", "found a url, expected data alone", f"{at}.url")
     if "docStatus" in resource:
         yield Issue("structure", "found docStatus, expected none", "DocumentReference.docStatus")
+    if any(_PDSM_PROFILE in one for one in resource.get("meta", {}).get("profile", ())):
+        yield from profile_rules(PDSM_PUBLICATION, Level.PDSM, resource, "DocumentReference")
     for number, relation in enumerate(resource.get("relatesTo", ())):
         if relation["code"] == "replaces" and len(resource["relatesTo"]) > 1:
             sentence = "found several relations, expected one document that is replaced, or none"

@@ -1,8 +1,10 @@
 """The search parameters of ITI-66: one table, read by the search and by /metadata. MHD 2:3.66.4.1.2."""
 
+from fhir_facade.search_parameters import LAST_UPDATED, PDSM, TARGET_COMMUNITY
 from fhir_facade.search_values import (
     Narrow,
     SearchParameter,
+    narrow_archived,
     narrow_author_family,
     narrow_author_given,
     narrow_designation,
@@ -86,4 +88,13 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         "given name of an author of a SubmissionSet, from its beginning",
         "http://hl7.org/fhir/SearchParameter/Practitioner-given",
     ),
+    _parameter(
+        "isArchived",
+        "token",
+        narrow_archived,
+        "true: Archived, which status=current finds too; false: anything else",
+        f"{PDSM}/PDSm-isArchived",
+    ),
+    LAST_UPDATED,
+    TARGET_COMMUNITY,
 )

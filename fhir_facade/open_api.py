@@ -9,6 +9,7 @@ from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.search_shape import INCLUDES, REVERSE_INCLUDES
 from fhir_facade.search_values import SearchParameter
+from fhir_facade.sorting import SORTS
 
 _TYPES = ("application/fhir+json", "application/fhir+xml")
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}}
@@ -71,8 +72,9 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
     yield "/Patient", "get", _operation("search of Patient", [*asked, _PREFER])
     yield "/Patient/{id}", "get", _operation("read of Patient", [_ID])
     yield "/Binary/{id}", "get", _document()
+    provided = " or Provide Document Bundle [ITI-65]" if served.takes_documents else ""
+    yield "/", "post", _taken(f"batch{provided}", "200")
     if served.takes_documents:
-        yield "/", "post", _taken("Provide Document Bundle [ITI-65]", "200")
         yield "/DocumentReference", "post", _taken("Simplified Publish [ITI-105]", "201")
         yield "/DocumentReference/$generate-metadata", "post", _taken("Generate Metadata [ITI-106]", "200")
     if served.takes_patients:
@@ -97,6 +99,8 @@ def _text(name: str, description: str) -> dict[str, Any]:
 def _shaping(name: str) -> Iterator[dict[str, Any]]:
     yield _COUNT
     yield {"name": "_summary", "in": "query", "schema": _SUMMARY}
+    sorted_by = ", ".join(SORTS[name])
+    yield _text("_sort", f"{sorted_by}; several separated by commas, each with - before it or not")
     yield _text("_elements", "names of elements, separated by commas")
     for parameter, values in (("_include", INCLUDES[name]), ("_revinclude", REVERSE_INCLUDES[name])):
         yield {"name": parameter, "in": "query", "schema": {"enum": list(values)}}

@@ -83,6 +83,12 @@ def bad_request(diagnostics: str, *, code: str = "invalid", expression: str = ""
     return FhirProblem(400, code, diagnostics, expression)
 
 
+def unknown_community(parameter: str) -> FhirProblem:
+    """A search of a community that is not this one."""
+    sentence = f"{parameter}: found another community than this one, whose homeCommunityId alone can be asked here"
+    return refusal([Issue("not-supported", sentence, parameter, str(ErrorCode.UNKNOWN_COMMUNITY))])
+
+
 def not_found() -> FhirProblem:
     """The same for what does not exist and what the caller may not see."""
     return FhirProblem(404, "not-found", "no such resource is available to this requester")

@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 from access_policy.caller import Caller
 from access_policy.document_facts import MASKED, RESTRICTIONS
 from access_policy.visibility import EVERYTHING, Purpose
-from fhir_facade import searching
 from fhir_facade.archived import archived, archived_values, is_archived, other_extensions
 from fhir_facade.fhir_json import read_own_json
 from fhir_facade.json_patch import is_same
+from fhir_facade.newest import current
 from fhir_facade.operation_outcome import XDS_ERRORS, FhirProblem, not_found, refusal
 from fhir_facade.patches import Patch
 from fhir_facade.patients import Patients
@@ -107,7 +107,7 @@ def conditional(registry: Registry, query: Sequence[tuple[str, str]], caller: Ca
 
 def _before(registry: Registry, unit: UnitOfWork, uuid: str, caller: Caller, base_url: str) -> dict[str, Any]:
     visibility = registry.policy.visibility(unit.connection, caller, Purpose.METADATA)
-    found = searching.current(Snapshot(unit.connection, visibility), DocumentEntry, uuid)
+    found = current(Snapshot(unit.connection, visibility), DocumentEntry, uuid)
     if found is None:
         raise not_found()
     before = _read(found.rendering, base_url)
@@ -118,7 +118,7 @@ def _before(registry: Registry, unit: UnitOfWork, uuid: str, caller: Caller, bas
 
 def _after(unit: UnitOfWork, logical_id: str, base_url: str) -> dict[str, Any]:
     """Told to whoever changed it, also where from now on they may not see it. PDSm 7"""
-    found = searching.current(Snapshot(unit.connection, EVERYTHING), DocumentEntry, logical_id)
+    found = current(Snapshot(unit.connection, EVERYTHING), DocumentEntry, logical_id)
     if found is None:
         raise not_found()
     return _read(found.rendering, base_url)

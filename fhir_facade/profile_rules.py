@@ -1,4 +1,4 @@
-"""The MHD profiles: what each level asks of a DocumentReference, a SubmissionSet and a Folder. MHD 4.2.4.
+"""The profiles: what each level asks of a DocumentReference, a SubmissionSet and a Folder. MHD 4.2.4; PDSm 3.1.1.
 
 One row per element that a profile changes: its cardinality on each level. A walker visits every parent of the element
 and counts.
@@ -16,27 +16,35 @@ _ANY = "0..*"
 
 
 class Level(IntEnum):
-    """How much metadata a Bundle promises, the strictest last. MHD 1:33.2.1, 1:33.2.3"""
+    """How much metadata a Bundle promises, the strictest last. MHD 1:33.2.1, 1:33.2.3; PDSm 2.4"""
 
     MINIMAL = 0
     UNCONTAINED = 1
     COMPREHENSIVE = 2
+    PDSM = 3
 
     @property
     def allows_limited_metadata(self) -> bool:
         """Whether attributes that XDS requires may be missing: Minimal, or said by a resource that is elsewhere."""
-        return self is not Level.COMPREHENSIVE
+        return self < Level.COMPREHENSIVE
 
 
 class Row(NamedTuple):
     """An element by its path, or `path:extension-name`, and its cardinality on each level; `c`: contained."""
 
     path: str
-    cards: tuple[str, str, str]
+    cards: tuple[str, str, str, str]
 
 
-def _row(path: str, minimal: str, uncontained: str = "", comprehensive: str = "") -> Row:
-    return Row(path, (minimal, uncontained or minimal, comprehensive or uncontained or minimal))
+def _row(path: str, minimal: str, uncontained: str = "", comprehensive: str = "", pdsm: str = "") -> Row:
+    """Each level asks what the one before asks, where nothing else is said."""
+    uncontained = uncontained or minimal
+    comprehensive = comprehensive or uncontained
+    return Row(path, (minimal, uncontained, comprehensive, pdsm or comprehensive))
+
+
+def _of_pdsm(path: str, card: str) -> Row:
+    return _row(path, _ANY, pdsm=card)
 
 
 DOCUMENT_REFERENCE = (
@@ -49,7 +57,7 @@ DOCUMENT_REFERENCE = (
     _row("type", "0..1", "1..1"),
     _row("category", "0..1", "1..1"),
     _row("subject", "1..1"),
-    _row("author", "0..*", "0..*", "0..* c"),
+    _row("author", "0..*", "0..*", "0..* c", "1..* c"),
     _row("authenticator", "0..1", "0..1", "0..1 c"),
     _row("securityLabel", "0..*", "1..*"),
     _row("content", "1..1"),
@@ -63,6 +71,14 @@ DOCUMENT_REFERENCE = (
     _row("context.facilityType", "0..1", "1..1"),
     _row("context.practiceSetting", "0..1", "1..1"),
     _row("context.sourcePatientInfo", "0..1", "1..1", "1..1 c"),
+    _of_pdsm("contained", "1..*"),
+    _of_pdsm("custodian", "1..1"),
+    _of_pdsm("date", "1..1"),
+    _of_pdsm("content.attachment.size", "1..1"),
+    _of_pdsm("content.attachment.hash", "1..1"),
+    _of_pdsm("content.attachment.title", "1..1"),
+    _of_pdsm("context.period", "1..1"),
+    _of_pdsm("context.period.start", "1..1"),
 )
 _LIST = (
     _row("modifierExtension", "0..0"),
@@ -82,9 +98,26 @@ SUBMISSION_SET = (
     _row("date", "1..1"),
     _row(":ihe-sourceId", "1..1"),
     _row(":ihe-designationType", "0..1", "1..1"),
-    _row("source", "0..1", "0..1", "0..1 c"),
+    _row("source", "0..1", "0..1", "0..1 c", "1..1 c"),
+    _of_pdsm("contained", "1..*"),
 )
-FOLDER = (*_LIST, _row("source", "0..0"))
+FOLDER = (
+    *_LIST,
+    _row("source", "0..0"),
+    _of_pdsm(":ihe-designationType", "1..1"),
+    _of_pdsm("date", "1..1"),
+    _of_pdsm("entry", "1..*"),
+)
+# What a document that is published by itself must have where it names the profile of PDSm. PDSm 2.5
+PDSM_PUBLICATION = tuple(
+    _of_pdsm(path, card)
+    for path, card in {
+        "custodian": "1..1",
+        "date": "1..1",
+        "author": "1..*",
+        "content.attachment.title": "1..1",
+    }.items()
+)
 # Asked of folders in comprehensive Bundles by the prose, and not by the profiles of these Bundles.
 COMPREHENSIVE_FOLDER = (_row("title", "1..1"), _row(":ihe-designationType", "1..*"))
 _FIXED = {"List": {"mode": "working"}}
@@ -94,7 +127,7 @@ def profile_rules(rows: Sequence[Row], level: Level, resource: Resource, at: str
     """Every element that is missing, repeated or not allowed on this level, and every fixed value that is another."""
     for row in rows:
         yield from _row_rules(row, row.cards[level], resource, at)
-    for name, value in _FIXED.get(resource["resourceType"], {}).items():
+    for name, value in _FIXED.get(resource.get("resourceType", ""), {}).items():
         if name in resource and resource[name] != value:
             yield Issue("value", f"expected {value}", f"{at}.{name}")
 

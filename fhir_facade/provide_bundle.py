@@ -21,10 +21,12 @@ from fhir_facade.reader import identifier_kind
 from xds.identifiers import OID_PREFIX, UUID_PREFIX
 
 _PROFILE = "profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD."
+_PDSM = "interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/"
 _LEVELS = {
     f"{_PROFILE}Minimal.ProvideBundle": Level.MINIMAL,
     f"{_PROFILE}UnContained.Comprehensive.ProvideBundle": Level.UNCONTAINED,
     f"{_PROFILE}Comprehensive.ProvideBundle": Level.COMPREHENSIVE,
+    f"{_PDSM}pdsm-comprehensive-provide-document-bundle": Level.PDSM,
 }
 MOST_ENTRIES = 2000
 
@@ -96,7 +98,7 @@ def read_provide_bundle(bundle: Mapping[str, Any], issues: list[Issue]) -> Provi
         sentence = (
             "found no profile of a Provide Document Bundle of MHD 4, expected "
             "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.ProvideBundle, "
-            "Comprehensive.ProvideBundle or UnContained.Comprehensive.ProvideBundle"
+            "Comprehensive.ProvideBundle or UnContained.Comprehensive.ProvideBundle, or that of PDSm"
         )
         issues.append(Issue("value", sentence, "Bundle.meta.profile"))
     entries = tuple(_entry(number, one) for number, one in enumerate(bundle.get("entry", ())))

@@ -5,7 +5,7 @@ import binascii
 import re
 from typing import Any
 
-from fhir_facade.archived import is_archived
+from fhir_facade.archived import status_of
 from fhir_facade.code_systems import from_identifier
 from fhir_facade.fhir_json import first
 from fhir_facade.read_people import read_author, read_cx, read_cxi, read_person, read_source_patient
@@ -36,7 +36,7 @@ def read_document_reference(reader: Reader, *, entry_uuid: str, patient: CX | No
         entry_uuid=entry_uuid,
         logical_id=reader.logical_id,
         version=reader.version,
-        availability_status=_status(resource),
+        availability_status=status_of(resource, _STATUSES),
         home_community_id=reader.home_community_id(),
         author=tuple(one for one in authors if one is not None),
         class_code=reader.code(next(iter(resource.get("category", ())), None), "classCode", "category[0]"),
@@ -64,11 +64,6 @@ def read_document_reference(reader: Reader, *, entry_uuid: str, patient: CX | No
         unique_id=_unique_id(reader),
         **_content(reader, first(resource.get("content", ()))),
     )
-
-
-def _status(resource: Resource) -> AvailabilityStatus | None:
-    found = _STATUSES.get(resource.get("status", ""))
-    return AvailabilityStatus.ARCHIVED if found is AvailabilityStatus.APPROVED and is_archived(resource) else found
 
 
 def read_subject(subject: Resource) -> CX | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fhir_facade.archived import status_of
 from fhir_facade.read_document_reference import read_subject
 from fhir_facade.read_people import read_author, read_organization, read_recipient
 from fhir_facade.reader import Reader, Resource, extensions
@@ -35,7 +36,7 @@ def read_submission_set(reader: Reader, *, entry_uuid: str, patient: CX | None =
         entry_uuid=entry_uuid,
         logical_id=reader.logical_id,
         version=reader.version,
-        availability_status=_STATUSES.get(resource.get("status", "")),
+        availability_status=status_of(resource, _STATUSES),
         home_community_id=reader.home_community_id(),
         author=tuple(_authors(reader, resource.get("source", {}))),
         comments=_comments(resource),
@@ -56,7 +57,7 @@ def read_folder(reader: Reader, *, entry_uuid: str, patient: CX | None = None) -
         entry_uuid=entry_uuid,
         logical_id=reader.logical_id,
         version=reader.version,
-        availability_status=_STATUSES.get(resource.get("status", "")),
+        availability_status=status_of(resource, _STATUSES),
         home_community_id=reader.home_community_id(),
         code_list=_designations(reader, "codeList"),
         comments=_comments(resource),

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.operation_outcome import bad_request
 from fhir_facade.patients import Patients
+from fhir_facade.relations import related_to
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.search_shape import SHAPING
 from fhir_facade.search_values import CONTROL, MAX_VALUES, Question, SearchParameter, split
@@ -15,8 +17,8 @@ from xds.vocabulary import AvailabilityStatus
 
 SCOPES = ("patient", "subject", "patient.identifier", "patient:identifier", "identifier", "_id")
 # Parameters of the result that are read elsewhere, or that change nothing here.
-RESULT_PARAMETERS = ("_count", "_format", "_pretty", "_after", "_total", *SHAPING)
-_NOT_SUPPORTED = frozenset({"_sort", "_contained", "_has", "_filter", "_text", "_content", "_lastUpdated"})
+RESULT_PARAMETERS = ("_count", "_format", "_pretty", "_after", "_sort", "_total", *SHAPING)
+_NOT_SUPPORTED = frozenset({"_contained", "_has", "_filter", "_text", "_content"})
 TABLES: Mapping[str, Mapping[str, SearchParameter]] = {
     "DocumentReference": {one.name: one for one in SEARCH_PARAMETERS},
     "List": {one.name: one for one in LIST_SEARCH_PARAMETERS},
@@ -57,6 +59,8 @@ def read_search(
             criteria=criteria,
             identified=patients.of_identifier,
             referenced=lambda reference: patients.subject({"reference": reference}),
+            related_to=partial(related_to, patients),
+            home_community_id=patients.registry.domain.home_community_id,
         )
         narrowed = parameter.narrow(question, parameter, _values(name, text))
         criteria, finds_nothing = narrowed or criteria, finds_nothing or narrowed is None

@@ -5,13 +5,17 @@ from fhir_facade.search_values import (
     narrow_archived,
     narrow_author_family,
     narrow_author_given,
+    narrow_author_identifier,
     narrow_code,
+    narrow_community,
+    narrow_given_time,
     narrow_id,
     narrow_identifier,
     narrow_patient,
     narrow_patient_reference,
     narrow_period,
     narrow_related,
+    narrow_relates_to,
     narrow_status,
     narrow_time,
 )
@@ -31,6 +35,23 @@ def _token(name: str, attribute: str, documentation: str) -> SearchParameter:
     )
 
 
+# Not declared by /metadata: whether any value of it is taken depends on the setting of the homeCommunityId.
+TARGET_COMMUNITY = SearchParameter(
+    name="targetCommunityIdList",
+    type="uri",
+    documentation="homeCommunityId of this community; any other is refused",
+    narrow=narrow_community,
+    definition="https://profiles.ihe.net/ITI/MHD/SearchParameter/IHE-TargetCommunityIdList",
+    hidden=True,
+)
+LAST_UPDATED = SearchParameter(
+    name="_lastUpdated",
+    type="date",
+    documentation="when the resource was changed last, its status included; eq ge gt le lt",
+    narrow=narrow_given_time,
+    attributes=("last_updated",),
+    definition="http://hl7.org/fhir/SearchParameter/Resource-lastUpdated",
+)
 SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="patient",
@@ -110,6 +131,27 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-given",
     ),
     SearchParameter(
+        name="author.identifier",
+        type="token",
+        documentation="identifier of an author person, with or without system",
+        narrow=narrow_author_identifier,
+        definition="http://hl7.org/fhir/SearchParameter/Practitioner-identifier",
+    ),
+    SearchParameter(
+        name="relatesto",
+        type="reference",
+        documentation="what replaces, appends, transforms or signs this document; also as relatesTo",
+        narrow=narrow_relates_to,
+        definition=f"{_BASE}/DocumentReference-relatesto",
+    ),
+    SearchParameter(
+        name="relatesTo",
+        type="reference",
+        documentation="the same, as PDSm writes it",
+        narrow=narrow_relates_to,
+        hidden=True,
+    ),
+    SearchParameter(
         name="related.identifier",
         type="token",
         documentation="an identifier of referenceIdList; also as related:identifier",
@@ -147,4 +189,22 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         attributes=("service_start_time", "service_stop_time"),
         definition=f"{_BASE}/DocumentReference-period",
     ),
+    SearchParameter(
+        name="period-start",
+        type="date",
+        documentation="serviceStartTime of what has one; eq ge gt le lt",
+        narrow=narrow_given_time,
+        attributes=("service_start_time",),
+        definition=f"{PDSM}/PDSm-DocumentReference-period-start",
+    ),
+    SearchParameter(
+        name="period-end",
+        type="date",
+        documentation="serviceStopTime of what has one; eq ge gt le lt",
+        narrow=narrow_given_time,
+        attributes=("service_stop_time",),
+        definition=f"{PDSM}/PDSm-DocumentReference-period-end",
+    ),
+    LAST_UPDATED,
+    TARGET_COMMUNITY,
 )

@@ -17,16 +17,17 @@ def search_set(
     total: int,
     base_url: str,
     applied: Sequence[tuple[str, str]],
-    next_after: int | None,
+    next_after: str,
     count: int,
     beside: Sequence[Included] = (),
 ) -> bytes:
-    """The Bundle as JSON. `applied` are the parameters that the self link shows; `beside` is no match."""
+    """The Bundle as JSON. `applied` are the parameters that the self link shows; `next_after` is the place of
+    the last one shown, empty on the last page; `beside` is no match."""
     address = f"{base_url}/{resource}?"
     shown = [*applied, ("_count", str(count))]
     links = [{"relation": "self", "url": address + _encoded(shown)}]
-    if next_after is not None:
-        links.append({"relation": "next", "url": address + _encoded([*shown, ("_after", str(next_after))])})
+    if next_after:
+        links.append({"relation": "next", "url": address + _encoded([*shown, ("_after", next_after)])})
     head = b'{"resourceType":"Bundle","type":"searchset","total":%d,"link":%s' % (total, orjson.dumps(links))
     if not found:
         return head + b"}"
@@ -43,4 +44,4 @@ def search_set(
 
 
 def _encoded(parameters: Sequence[tuple[str, str]]) -> str:
-    return urlencode(parameters, quote_via=quote, safe=":|,./")
+    return urlencode(parameters, quote_via=quote, safe=":|,./~")

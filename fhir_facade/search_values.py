@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fhir_facade.code_systems import URI_SYSTEM, from_identifier, from_uri
-from fhir_facade.operation_outcome import bad_request
+from fhir_facade.operation_outcome import bad_request, unknown_community
 from fhir_facade.read_people import authority_of
 from fhir_facade.times import search_range
-from registry.criteria import CodeCriterion, CodePattern, Criteria, PrefixCriterion, TimeCriterion
+from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, PrefixCriterion, TimeCriterion
 from xds.datatypes import CX, escape
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
 from xds.metadata import Folder, SubmissionSet
+from xds.query_grammar import has_wildcard
 from xds.vocabulary import AvailabilityStatus
 
 MAX_VALUES = 100
@@ -29,10 +30,7 @@ _APPROVED, _DEPRECATED, _ARCHIVED = (
 Statuses = Mapping[str, tuple[AvailabilityStatus, ...]]
 # What is archived is `current` still, and says so in an extension. PDSm 3
 STATUSES: Statuses = {"current": (_APPROVED, _ARCHIVED), "superseded": (_DEPRECATED,)}
-_LIST_STATUSES: Statuses = {
-    "current": (_APPROVED,),
-    **dict.fromkeys(("superseded", "retired"), (_DEPRECATED, _ARCHIVED)),
-}
+_LIST_STATUSES: Statuses = {**STATUSES, "retired": (_DEPRECATED,)}
 _ARCHIVED_OR_NOT: Statuses = {"true": (_ARCHIVED,), "false": (_APPROVED, _DEPRECATED)}
 
 
@@ -50,15 +48,18 @@ Narrow = Callable[["Question", "SearchParameter", Sequence[str]], Criteria | Non
 
 PatientOf = Callable[[str, str], CX | None]  # (system, value) of an identifier
 ReferencedPatient = Callable[[str], CX | None]  # the text of a reference
+RelatedTo = Callable[[str], tuple[str, ...]]  # the same of a document -> entryUUIDs of those that relate to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What was narrowed so far, and how patients are found that a parameter names."""
+    """What was narrowed so far, how patients and documents are found that a parameter names, and the community."""
 
     criteria: Criteria
     identified: PatientOf
     referenced: ReferencedPatient
+    related_to: RelatedTo
+    home_community_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,11 +177,20 @@ def _pattern(token: Token) -> CodePattern:
 
 def narrow_time(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
     """A moment: `attributes` names the time compared."""
+    return _with_time(question.criteria, _time_criterion(parameter, values))
+
+
+def narrow_given_time(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """The same, of what has this time."""
+    return _with_time(question.criteria, replace(_time_criterion(parameter, values), is_required=True))
+
+
+def _time_criterion(parameter: SearchParameter, values: Sequence[str]) -> TimeCriterion:
     (attribute,) = parameter.attributes
     prefix, (first, after) = _date(parameter, values)
     bounds = {"eq": (first, after), "ge": (first, None), "gt": (after, None), "lt": (None, first), "le": (None, after)}
     start, stop = bounds[prefix]
-    return _with_time(question.criteria, TimeCriterion(attribute=attribute, start=start, stop=stop))
+    return TimeCriterion(attribute=attribute, start=start, stop=stop)
 
 
 def narrow_period(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
@@ -224,6 +234,23 @@ def narrow_author_given(question: Question, parameter: SearchParameter, values: 
     return _with_prefix(question, values, components=(3, 4))
 
 
+def narrow_author_identifier(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """The identifier of an author person, with or without its system."""
+    tokens = [read_token(value) for value in values]
+    if not all(token.code for token in tokens):
+        raise bad_request(f"{parameter.name}: expected an identifier, with or without system|")
+    if any(has_wildcard(token.code) for token in tokens):
+        return None  # no identifier has one
+    patterns = tuple(f"{token.code}^{authority_of(token.system)}" for token in tokens if token.system)
+    starts = tuple(f"{token.code}^" for token in tokens if not token.system)
+    criteria = question.criteria
+    if patterns and starts:
+        raise bad_request(f"{parameter.name}: expected identifiers that all have a system, or none")
+    if starts:
+        return replace(criteria, prefixes=(*criteria.prefixes, PrefixCriterion(attribute="author_id", any_of=starts)))
+    return replace(criteria, likes=(*criteria.likes, LikeCriterion(attribute="author_id", any_of=patterns)))
+
+
 def _with_prefix(question: Question, values: Sequence[str], *, components: tuple[int, ...]) -> Criteria:
     texts = tuple(escape(unescape(value)) for value in values)
     criterion = PrefixCriterion(attribute="author_person", any_of=texts, components=components)
@@ -242,6 +269,24 @@ def _reference_id(token: Token) -> str:
         return f"{escape(token.code)}^^^"
     authority = "" if token.system in ("", URI_SYSTEM) else f"&{authority_of(token.system)}&ISO"
     return f"{escape(token.code)}^^^{authority}^"
+
+
+def narrow_relates_to(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """Documents that replace, append, transform or sign one of these."""
+    criteria = question.criteria
+    found = tuple(dict.fromkeys(one for value in values for one in question.related_to(unescape(value))))
+    if criteria.entry_uuids:
+        found = tuple(one for one in found if one in criteria.entry_uuids)
+    return replace(criteria, entry_uuids=found) if found else None
+
+
+def narrow_community(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """Of this community, by its homeCommunityId; no other is asked from here. MHD Target Communities option"""
+    own = question.home_community_id.removeprefix("urn:oid:")
+    for value in values:
+        if not own or value.removeprefix("urn:oid:") != own:
+            raise unknown_community(parameter.name)
+    return question.criteria
 
 
 def narrow_kind(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:

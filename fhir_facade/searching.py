@@ -7,13 +7,15 @@ from access_policy.caller import Caller
 from access_policy.visibility import Purpose
 from fhir_facade.fhir_json import read_own_json
 from fhir_facade.included import Included, included
+from fhir_facade.newest import current
 from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.patients import Patients
 from fhir_facade.search import ReadSearch
 from fhir_facade.search_set import search_set
 from fhir_facade.search_shape import SHAPING, read_shape
 from fhir_facade.shared_elements import BASE_URL
-from registry.criteria import Criteria, Form, Found, Order, Page
+from fhir_facade.sorting import place_of, read_page, read_sort
+from registry.criteria import Criteria, Form, Found
 from registry.store import Registry, Snapshot
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
 from xds.metadata import RegistryObject
@@ -28,20 +30,22 @@ def answer(
     parameters: Sequence[tuple[str, str]],
     patients: Patients,
 ) -> bytes:
-    """The searchset of what the caller may see, newest registration first. Raises FhirProblem.
+    """The searchset of what the caller may see, as `_sort` says, else newest registration first. Raises FhirProblem.
 
     `Bundle.total` is exact and counts every page. A page goes on behind the last object of the one before, so that
     nothing is shown twice or left out whatever is written meanwhile.
     """
-    count, after = number(parameters, "_count"), number(parameters, "_after")
+    count, sort = number(parameters, "_count"), read_sort(resource, parameters)
     shape = read_shape(resource, parameters)
     size = 0 if shape.counts_only else DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
-    found, beside, total = tuple[Found, ...](), tuple[Included, ...](), 0
+    page = read_page(parameters, sort, size=size + 1)
+    found, beside, total, place = tuple[Found, ...](), tuple[Included, ...](), 0, ""
     if not search.finds_nothing:
         with registry.seen_by(patients.caller, Purpose.METADATA) as snapshot:
-            page = Page(size=size + 1, after=after, order=Order.NEWEST)
             found = snapshot.find(search.criteria, page, Form.FHIR) if size else ()
-            total = _total(snapshot, search.criteria, found, size=size, is_first=after is None)
+            total = _total(snapshot, search.criteria, found, size=size, is_first=page.after is None)
+            if len(found) > size > 0:
+                place = place_of(found[size - 1].object_key, snapshot.sorted_by(sort, found[size - 1]))
             if shape.includes or shape.reverse_includes:
                 beside = tuple(included(snapshot, found[:size], shape, patients, _subjects(found[:size])))
     shown = found[:size]
@@ -53,8 +57,8 @@ def answer(
         shown,
         total=total,
         base_url=patients.base_url,
-        applied=(*search.applied, *(one for one in parameters if one[0] in SHAPING)),
-        next_after=shown[-1].object_key if len(found) > size else None,
+        applied=(*search.applied, *(one for one in parameters if one[0] in (*SHAPING, "_sort"))),
+        next_after=place,
         count=size,
         beside=beside,
     )
@@ -85,22 +89,6 @@ def read(
             if found is not None:
                 return found.rendering.replace(BASE_URL, base_url.encode())
     raise not_found()
-
-
-def current(snapshot: Snapshot, kind: type[RegistryObject], uuid: str) -> Found | None:
-    """The newest version of an object, by its logicalID or by the entryUUID of any version of it."""
-    by_id = Criteria(kind=kind, logical_ids=(uuid,), on_demand=True)
-    found = snapshot.find(by_id, Page(size=1), Form.FHIR)
-    if found:
-        return found[0]
-    version = Criteria(kind=kind, entry_uuids=(uuid,), on_demand=True, all_versions=True)
-    named = snapshot.find(version, Page(size=1), Form.REFERENCE)
-    if not named or named[0].logical_id == uuid:
-        return None
-    again = snapshot.find(
-        Criteria(kind=kind, logical_ids=(named[0].logical_id,), on_demand=True), Page(size=1), Form.FHIR
-    )
-    return again[0] if again else None
 
 
 def number(parameters: Sequence[tuple[str, str]], name: str) -> int | None:

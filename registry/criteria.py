@@ -28,12 +28,14 @@ class CodeCriterion:
 class TimeCriterion:
     """`start` <= time < `stop`, 14 digits each, None for an open end. ITI TF-2: 3.18.4.1.2.3.3
 
-    `attribute` is the field name of `xds.metadata`. An object without the time passes.
+    `attribute` is the field name of `xds.metadata`, or `last_updated`. An object without the time passes, unless
+    `is_required`.
     """
 
     attribute: str
     start: str | None = None
     stop: str | None = None
+    is_required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +111,25 @@ class Order(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SortKey:
+    """A value to sort by: a time or id of the object, by its field name; objects without it come first, ascending."""
+
+    attribute: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """At most `size` objects behind the object with the key `after`; without a size, all of them."""
+    """At most `size` objects behind the object with the key `after`; without a size, all of them.
+
+    `sort` comes before the order; `after` then has the values of that object in `behind`.
+    """
 
     size: int | None = None
     after: int | None = None
     order: Order = Order.REGISTERED
+    sort: tuple[SortKey, ...] = ()
+    behind: tuple[str, ...] = ()
 
 
 ALL = Page()

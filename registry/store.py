@@ -14,8 +14,8 @@ from access_policy.caller import Caller
 from access_policy.policy import OPEN_POLICY, Policy
 from access_policy.visibility import Purpose, Visibility
 from audit.recorder import NO_RECORDER, Recorder
-from registry.criteria import ALL, Criteria, Form, Found, Page
-from registry.sql import facts, find, held, identities, merges, objects
+from registry.criteria import ALL, Criteria, Form, Found, Page, SortKey
+from registry.sql import facts, find, held, identities, merges, objects, order
 from registry.sql.identities import KnownPatient
 from registry.sql.places import Places
 from registry.sql.tables import KIND_OF
@@ -58,6 +58,10 @@ class Snapshot:
         for start in range(0, len(found), _READ_AT_ONCE):
             group = [one.rendering for one in found[start : start + _READ_AT_ONCE]]
             yield from read_registry_objects(parse(adhoc_query_response(group), limits=_OUR_OWN))
+
+    def sorted_by(self, sort: Sequence[SortKey], found: Found) -> tuple[str, ...]:
+        """The values by which an object has its place in this order."""
+        return order.values_of(self.connection, sort, found)
 
     def count(self, criteria: Criteria) -> int:
         return find.count(self.connection, self._places, criteria, self.visibility)
@@ -333,8 +337,10 @@ class Registry:
         post(unit.connection, Topic.NOTIFICATION, record_key=key, patient_key=patient_key, record=record)
 
     def _renderings(self, thing: RegistryObject, links: Sequence[Association]) -> dict[str, str | bytes | None]:
-        fhir = None if isinstance(thing, Association) else self._render_fhir(thing, links, self.now())
-        return {"attributes": to_json(thing).decode(), "ebrim": write_object(thing), "fhir": fhir}
+        now = self.now()
+        fhir = None if isinstance(thing, Association) else self._render_fhir(thing, links, now)
+        ebrim = write_object(thing)
+        return {"attributes": to_json(thing).decode(), "ebrim": ebrim, "fhir": fhir, "last_updated": now}
 
 
 def _approved(links: Iterable[str]) -> list[Association]:

@@ -28,13 +28,13 @@ from registry.criteria import (
     Criteria,
     Form,
     Found,
-    Order,
     Page,
     TimeCriterion,
 )
 from registry.sql import identities, visible
 from registry.sql.having import MOST_JOINS, Having, having_given, single_value, wanted
 from registry.sql.lists import one_of, one_of_pairs
+from registry.sql.order import paged
 from registry.sql.places import Places
 from registry.sql.tables import (
     KINDS,
@@ -162,23 +162,13 @@ class _AnyPlace:
 
 def _selected(condition: ColumnElement[bool], criteria: Criteria, page: Page, form: Form) -> Select[Any]:
     columns = _FOUND if form is Form.REFERENCE else (*_FOUND, _RENDERING[form])
-    return _paged(select(*columns).where(condition), page, criteria)
+    return paged(select(*columns).where(condition), page, criteria)
 
 
 def count(connection: Connection, places: Places, criteria: Criteria, visibility: Visibility) -> int:
     """How many objects fit and may be seen."""
     condition = _condition(_place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind))
     return connection.execute(select(func.count()).select_from(registry_object).where(condition)).scalar_one()
-
-
-def _paged(statement: Select[Any], page: Page, criteria: Criteria) -> Select[Any]:
-    """Rows of all patients come patient by patient, the order they lie in: a full page needs no sorting."""
-    newest = page.order is Order.NEWEST
-    if page.after is not None:
-        statement = statement.where(_o.object_key < page.after if newest else _o.object_key > page.after)
-    order = [_o.object_key.desc() if newest else _o.object_key]
-    statement = statement.order_by(*([_o.patient_key] if criteria.across_patients else []), *order)
-    return statement if page.size is None else statement.limit(page.size)
 
 
 def _condition(place: ColumnElement[bool], criteria: Criteria, may_be_seen: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -272,9 +262,10 @@ def _document_columns(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
 
 
 def _time(criterion: TimeCriterion) -> Iterator[ColumnElement[bool]]:
-    """From <= time < To; an object without the time is not excluded."""
+    """From <= time < To; an object without the time is not excluded, unless it is required."""
     column = _o[TIME_COLUMNS.get(criterion.attribute, criterion.attribute)]
+    missing = false() if criterion.is_required else column.is_(None)
     if criterion.start is not None:
-        yield or_(column.is_(None), column >= criterion.start)
+        yield or_(missing, column >= criterion.start)
     if criterion.stop is not None:
-        yield or_(column.is_(None), column < criterion.stop)
+        yield or_(missing, column < criterion.stop)

@@ -95,6 +95,7 @@ registry_object = Table(
     Column("ebrim", LargeBinary, nullable=False),
     Column("fhir", LargeBinary),
     Column("attributes", Text, nullable=False),
+    Column("last_updated", String(14)),
     Index("ix_registry_object_kind", "patient_key", "kind", "object_key"),
     _partial_index("ix_registry_object_source", "patient_key", "source", where="source IS NOT NULL"),
     _partial_index("ix_registry_object_target", "patient_key", "target", where="target IS NOT NULL"),

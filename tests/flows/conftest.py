@@ -42,6 +42,12 @@ def _arranged(request: pytest.FixtureRequest, data: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database(request: pytest.FixtureRequest) -> str:
+    """The setting of either database, for flows whose server has settings of its own."""
+    return str(request.getfixturevalue("shared_postgresql_url")) if request.param == "postgresql" else ""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test of one process does not exist for the arrangement of two."""
     items[:] = [one for one in items if not (one.get_closest_marker("one_process") and _is_apart(one))]

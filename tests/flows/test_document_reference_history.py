@@ -17,9 +17,8 @@ from tests.servers import Response, Server
 from xds.metadata import DocumentEntry
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    database = request.getfixturevalue("shared_postgresql_url") if request.param == "postgresql" else ""
+@pytest.fixture(scope="module")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data: Path = tmp_path_factory.mktemp("carnet")
     with servers.in_process(servers.settings_for(data, database)) as running:
         yield running

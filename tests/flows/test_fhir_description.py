@@ -11,6 +11,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fhir_facade.sorting import SORTS
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.flows.test_provide_document_bundle import fed, provide, send
@@ -21,8 +22,9 @@ VALUES = {"date": "ge2020", "token": "x", "string": "x"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with servers.in_process(servers.settings_for(tmp_path_factory.mktemp("carnet"), domain="ihe")) as running:
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    settings = servers.settings_for(tmp_path_factory.mktemp("carnet"), database, domain="ihe")
+    with servers.in_process(settings) as running:
         yield running
 
 
@@ -43,7 +45,10 @@ def statement(server: Server) -> dict[str, Any]:
 
 def test_every_interaction_that_is_declared_is_served(server: Server, known: dict[str, str]) -> None:
     rest = statement(server)["rest"][0]
-    assert [one["code"] for one in rest["interaction"]] == ["transaction"]
+    assert [one["code"] for one in rest["interaction"]] == ["batch", "transaction"]
+    for kind in ("batch", "transaction"):
+        answered = send(server, "POST", "/fhir", {"resourceType": "Bundle", "type": kind})
+        assert answered.status == (200 if kind == "batch" else 400)
     for resource in rest["resource"]:
         kind = resource["type"]
         for code in [one["code"] for one in resource["interaction"]]:
@@ -73,6 +78,7 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
         kind = resource["type"]
         base = {"DocumentReference": {"patient": patient}, "List": {"patient": patient, "code": "folder"}}.get(kind, {})
         asked = [{one["name"]: _a_value(one, base, patient)} for one in resource.get("searchParam", ())]
+        asked += [{"_sort": f"-{one}"} for one in SORTS.get(kind, ())]
         asked += [{"_include": one} for one in resource.get("searchInclude", ())]
         asked += [{"_revinclude": one} for one in resource.get("searchRevInclude", ())]
         for query in asked:

@@ -32,8 +32,9 @@ ACCEPTED = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with servers.in_process(servers.settings_for(tmp_path_factory.mktemp("carnet"), domain="ihe")) as running:
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    settings = servers.settings_for(tmp_path_factory.mktemp("carnet"), database, domain="ihe")
+    with servers.in_process(settings) as running:
         yield running
 
 

@@ -27,9 +27,8 @@ ARCHIVED = {"url": IS_ARCHIVED, "valueBoolean": True}
 TO_ARCHIVED = [{"op": "add", "path": "/extension/-", "value": ARCHIVED}]
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    database = request.getfixturevalue("shared_postgresql_url") if request.param == "postgresql" else ""
+@pytest.fixture(scope="module")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data: Path = tmp_path_factory.mktemp("carnet")
     with servers.in_process(servers.settings_for(data, database, audit="on")) as running:
         yield running

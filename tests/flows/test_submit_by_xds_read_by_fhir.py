@@ -190,7 +190,7 @@ def test_an_unknown_patient_has_an_empty_searchset(server: Server) -> None:
         f"patient.identifier={SYSTEM}%7C1&date=2026-02-30",
         f"patient.identifier={SYSTEM}%7C1&date=ap2026",
         f"patient.identifier={SYSTEM}%7C1&type:text=report",
-        f"patient.identifier={SYSTEM}%7C1&_sort=date",
+        f"patient.identifier={SYSTEM}%7C1&_sort=title",
         f"patient.identifier={SYSTEM}%7C1&_count=-1",
         f"patient.identifier={SYSTEM}%7C1&_count=many",
         f"patient.identifier={SYSTEM}%7C1%00",
@@ -325,16 +325,15 @@ def test_metadata_claims_only_what_is_served(server: Server) -> None:
     resources = {one["type"]: one for one in statement["rest"][0]["resource"]}
     assert set(resources) == {"DocumentReference", "List", "Binary", "Patient"}
     assert [one["code"] for one in resources["Patient"]["interaction"]] == ["read", "search-type"]
-    values = {"date": "2026", "token": "x", "reference": "Patient/1", "string": "x"}
+    values = {"date": "2026", "token": "x", "reference": "Patient/1", "string": "x", "isArchived": "true"}
     for parameter in resources["DocumentReference"]["searchParam"]:
         if parameter["name"] in ("patient.identifier", "identifier", "_id"):
             continue
-        search(server, (parameter["name"], values[parameter["type"]]))
+        search(server, (parameter["name"], values.get(parameter["name"], values[parameter["type"]])))
     for parameter in resources["List"]["searchParam"]:
         query = {"patient.identifier": f"{SYSTEM}|{PATIENT.id}", "code": "folder"}
-        query[parameter["name"]] = {"code": "submissionset", "patient.identifier": f"{SYSTEM}|1"}.get(
-            parameter["name"], values[parameter["type"]]
-        )
+        special = values | {"code": "submissionset", "patient.identifier": f"{SYSTEM}|1"}
+        query[parameter["name"]] = special.get(parameter["name"], values[parameter["type"]])
         response = get(server, f"/fhir/List?{urlencode(query)}", Prefer="handling=strict")
         assert response.status == 200, response.body
 

@@ -1,0 +1,172 @@
+"""Batches over real HTTP: each part is answered as if it had come by itself, for their sender. FHIR R4 3.1.0.11"""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+
+from fhir_facade.fhir_xml import read_xml
+from tests import fhir_bundles as fhir
+from tests import servers
+from tests.audit_store import Trail
+from tests.flows.test_access_policy import MASKED, NURSE, World
+from tests.flows.test_patch_document_reference import JSON_PATCH, TO_ARCHIVED, by
+from tests.flows.test_provide_document_bundle import fed, provide, send
+from tests.servers import Response, Server
+
+
+@pytest.fixture(scope="module")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    data: Path = tmp_path_factory.mktemp("carnet")
+    with servers.in_process(servers.settings_for(data, database, domain="ihe", audit="on")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def dmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with servers.in_process(servers.settings_for(tmp_path_factory.mktemp("carnet"))) as running:
+        yield running
+
+
+def a_batch(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": "batch", "entry": list(entries)}
+
+
+def asked(method: str, url: str, resource: dict[str, Any] | None = None, **request: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"request": {"method": method, "url": url, **request}}
+    return entry | ({} if resource is None else {"resource": resource})
+
+
+def answered(response: Response) -> list[dict[str, Any]]:
+    assert response.status == 200, response.body
+    bundle = json.loads(response.body)
+    Bundle.model_validate(bundle)
+    assert bundle["type"] == "batch-response"
+    entries: list[dict[str, Any]] = bundle["entry"]
+    return entries
+
+
+def statuses(entries: list[dict[str, Any]]) -> list[str]:
+    return [one["response"]["status"][:3] for one in entries]
+
+
+def test_every_part_is_answered_in_its_place_and_none_keeps_another_from_it(server: Server) -> None:
+    patient = fed(server, fhir.a_patient())
+    place = provide(server, fhir.a_provide_bundle(patient))[0]["location"].removeprefix(f"{server.url}/fhir/")
+    entries = answered(
+        send(
+            server,
+            "POST",
+            "/fhir",
+            a_batch(
+                asked("GET", place),
+                asked("GET", f"{server.url}/fhir/DocumentReference?patient={patient}&_count=1"),
+                asked("GET", "DocumentReference/nobody"),
+                asked("GET", place, ifNoneMatch='W/"1"'),
+                asked("GET", f"{place}/_history/1"),
+                asked("GET", "DocumentReference?type:not=x"),
+                asked("DELETE", place),
+                asked("GET", "Observation"),
+            ),
+        )
+    )
+    assert statuses(entries) == ["200", "200", "404", "304", "200", "400", "405", "404"]
+    assert entries[0]["resource"]["id"] == place.rpartition("/")[2]
+    assert entries[0]["response"]["etag"] == 'W/"1"'
+    assert entries[0]["response"]["lastModified"] == entries[0]["resource"]["meta"]["lastUpdated"]
+    assert (entries[1]["resource"]["type"], entries[1]["resource"]["total"]) == ("searchset", 1)
+    for refused in (2, 5, 6, 7):
+        assert "resource" not in entries[refused]
+        assert entries[refused]["response"]["outcome"]["issue"][0]["severity"] == "error"
+
+
+def test_parts_may_write_and_each_is_on_record(server: Server) -> None:
+    resource = fhir.a_patient()
+    token = "{system}|{value}".format(**resource["identifier"][0])
+    trail = Trail(server)
+    entries = answered(
+        send(
+            server,
+            "POST",
+            "/fhir",
+            a_batch(
+                asked("POST", "Patient", resource),
+                asked("POST", "Patient", resource, ifNoneExist=f"identifier={token}"),
+                asked("POST", "Patient", resource),
+                asked("GET", f"Patient?identifier={token}"),
+                asked("POST", "DocumentReference", {"resourceType": "DocumentReference", "status": "current"}),
+            ),
+        )
+    )
+    assert statuses(entries) == ["201", "200", "409", "200", "400"]
+    assert entries[0]["response"]["location"].startswith(f"{server.url}/fhir/Patient/")
+    assert entries[3]["resource"]["total"] == 1
+    recorded = [one.type_codes[0].code for one in trail.records()]
+    assert sorted(recorded) == sorted(["ITI-104", "ITI-104", "read", "ITI-105"])
+
+
+def test_a_batch_in_xml_is_answered_in_xml(server: Server) -> None:
+    headers = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+xml", "Accept-Encoding": "gzip"}
+    body = json.dumps(a_batch(asked("GET", "DocumentReference/x"), asked("GET", "Patient?identifier=x"))).encode()
+    response = server.request("POST", "/fhir", body, headers | {"Accept-Encoding": "identity"})
+    assert statuses(read_xml(response.body)["entry"]) == ["404", "200"]
+
+
+@pytest.mark.parametrize(
+    "resource", ["x", 1, [], {}, {"resourceType": "Binary"}, {"resourceType": "Binary", "data": "é"}]
+)
+def test_a_resource_that_is_none_is_refused_in_its_place(server: Server, resource: Any) -> None:
+    entries = [asked(method, "Patient?identifier=x", resource) for method in ("PUT", "GET")]
+    entries += [asked("PATCH", "DocumentReference?identifier=x", resource), asked("POST", "Patient", resource)]
+    assert statuses(answered(send(server, "POST", "/fhir", a_batch(*entries)))) in (
+        ["400", "200", "404", "400"],
+        ["415", "200", "404", "415"],
+    )
+
+
+@pytest.mark.parametrize("url", ["", "/", "metadata", "Binary/1", "https://other.example/fhir/Patient/1"])
+def test_what_is_no_part_of_a_batch_is_refused_in_its_place(server: Server, url: str) -> None:
+    entries = answered(send(server, "POST", "/fhir", a_batch(asked("GET", url or "?"), asked("GET", "Patient/1"))))
+    assert statuses(entries)[0] in ("400", "404")
+    assert statuses(entries)[1] == "404"
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        a_batch({"resource": {"resourceType": "Patient"}}),
+        a_batch(*[asked("GET", "Patient/1")] * 101),
+        a_batch(asked("GET", "Patient/1")) | {"type": "history"},
+        a_batch(asked("COO", "Patient/1")),
+    ],
+)
+def test_what_is_no_batch_is_refused_whole(server: Server, bundle: dict[str, Any]) -> None:
+    assert send(server, "POST", "/fhir", bundle).status == 400
+
+
+def test_an_empty_batch_has_an_empty_answer(server: Server) -> None:
+    response = send(server, "POST", "/fhir", {"resourceType": "Bundle", "type": "batch"})
+    assert json.loads(response.body) == {"resourceType": "Bundle", "type": "batch-response"}
+
+
+def test_each_part_sees_what_its_sender_may_see(dmp: Server) -> None:
+    world = World(dmp, NURSE)
+    entry, masked = world.fed(), world.fed(MASKED)
+    places = [f"DocumentReference/{(one.logical_id or '')[9:]}" for one in (entry, masked)]
+    patch = {"resourceType": "Binary", "contentType": JSON_PATCH, "data": in_base64(TO_ARCHIVED)}
+    bundle = a_batch(*(asked("GET", one) for one in places), *(asked("PATCH", one, patch) for one in places))
+    seen = {}
+    for subject in (NURSE, world.vihf):
+        header = world.vihf(NURSE) if subject is NURSE else world.vihf()
+        headers = by(header) | {"Content-Type": "application/fhir+json"}
+        response = dmp.request("POST", "/fhir", json.dumps(bundle).encode(), headers)
+        seen[subject is NURSE] = statuses(answered(response))
+    assert seen == {True: ["200", "404", "403", "404"], False: ["200", "200", "200", "200"]}
+
+
+def in_base64(operations: Any) -> str:
+    return base64.b64encode(json.dumps(operations).encode()).decode()
