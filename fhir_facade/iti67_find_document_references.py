@@ -1,6 +1,7 @@
 """Find Document References [ITI-67], and the read of one DocumentReference. MHD 2:3.67."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from access_policy.caller import Caller
 from fhir_facade import searching
@@ -9,6 +10,10 @@ from fhir_facade.search import read_search
 from registry.criteria import Criteria
 from registry.store import Registry
 from xds.metadata import DocumentEntry
+from xds.vocabulary import AvailabilityStatus
+
+# A document that was deleted left the common searches: it is found by its status alone. DMP 3 (TD3.3c), 15
+_COMMON = tuple(one for one in AvailabilityStatus if one is not AvailabilityStatus.DELETED)
 
 
 def handle(
@@ -22,6 +27,8 @@ def handle(
     """The searchset. Raises FhirProblem."""
     patients = Patients(registry=registry, caller=caller, base_url=base_url)
     search = read_search("DocumentReference", parameters, patients, criteria=Criteria(), strict=strict)
+    if not search.criteria.statuses:
+        search = replace(search, criteria=replace(search.criteria, statuses=_COMMON))
     return searching.answer(registry, "DocumentReference", search, parameters, patients)
 
 
