@@ -22,5 +22,6 @@ def open_known(
     """
     opened = life.open_record(dmp, unit, patient, opening, by=by, now=now)
     source = Source(transaction="carnet patient", caller=Caller(name=by.name or str(by.kind)))
-    patients.make_known(registry, unit, [CX.parse(patient)], source)
+    present = patient if CX(patient).key == opened.patient else opened.patient  # it may be named by a former one
+    patients.make_known(registry, unit, [CX.parse(present)], source)
     return opened

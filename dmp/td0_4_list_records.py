@@ -6,7 +6,7 @@ from lxml import etree
 from sqlalchemy import Connection
 
 from access_policy.caller import Caller
-from access_policy.record_facts import RecordFacts
+from access_policy.record_facts import Authorisation, RecordFacts
 from access_policy.rights import Action, Grade
 from dmp.record import HolderKind, Right
 from dmp.record_desk import RecordDesk
@@ -44,14 +44,19 @@ def handle(service: RecordDesk, caller: Caller, *, start: str = "") -> list[Fiel
         shown = [
             (patient, right)
             for patient, right in found
-            if _is_valid(right, service.now()) and (not start or (right is not None and right.last_action >= start))
+            if _may_read(service, connection, caller, patient, right)
+            and (not start or (right is not None and right.last_action >= start))
         ]
         return [list(_fields(connection, patient, right, holder)) for patient, right in shown]
 
 
-def _is_valid(right: Right | None, now: str) -> bool:
-    """The médecin traitant needs no authorisation."""
-    return right is None or right.until == "" or now < right.until
+def _may_read(
+    service: RecordDesk, connection: Connection, caller: Caller, patient: str, right: Right | None
+) -> bool:
+    """The médecin traitant needs no authorisation; whom the holder blocked, by the structure too, has none."""
+    met = service.facts(connection, caller, patient)
+    is_valid = met.is_treating_doctor or (right is not None and (right.until == "" or service.now() < right.until))
+    return is_valid and met.authorisation is not Authorisation.BLOCKED
 
 
 def _fields(connection: Connection, patient: str, right: Right | None, holder: str) -> Iterator[tuple[str, str]]:

@@ -94,7 +94,7 @@ def _create(service: RecordDesk, unit: UnitOfWork, patient: str, request: Record
         wishes=Wishes(**_wishes(request)),
     )
     opened = life.open_record(service.records, unit, patient, opening, by=actor_of(caller), now=service.now())
-    service.make_known(unit, CX(patient), caller)
+    service.make_known(unit, CX(opened.patient), caller)
     return opened
 
 

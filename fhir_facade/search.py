@@ -26,7 +26,7 @@ TABLES: Mapping[str, Mapping[str, SearchParameter]] = {
 
 
 def shown_documents(domain: AffinityDomain) -> Criteria:
-    """What a search of documents can find at all: never what was deleted. PDSm 8"""
+    """What a search of documents finds that names no status: what was deleted is found by its status alone. DMP 15"""
     if AvailabilityStatus.DELETED not in domain.statuses:
         return Criteria()
     return Criteria(statuses=tuple(one for one in AvailabilityStatus if one is not AvailabilityStatus.DELETED))

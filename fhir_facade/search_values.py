@@ -133,7 +133,7 @@ def narrow_id(question: Question, parameter: SearchParameter, values: Sequence[s
 
 def narrow_status(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
     """A status that no document can have finds nothing."""
-    return _with_statuses(question.criteria, STATUSES, values)
+    return _with_statuses(question.criteria, STATUSES | {"entered-in-error": AvailabilityStatus.DELETED}, values)
 
 
 def narrow_list_status(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:

@@ -210,8 +210,7 @@ class Doors:
         """TD0.5, by a family name that all have; None where it is refused."""
         body = written.patient_search("EXEMPLE", "", "", "")
         answer = self.post("/xds/patients", body, f"{V3}:PRPA_IN201305UV02", asker, ins).body
-        acknowledged = answer.find(".//{*}acknowledgement")
-        if acknowledged is None or acknowledged.get("typeCode") != "AA":
+        if answer.xpath("string(//*[local-name()='acknowledgement']/*[local-name()='typeCode']/@code)") != "AA":
             return None
         return {str(one.get("extension")) for one in answer.iterfind(".//{*}patient/{*}id")}
 

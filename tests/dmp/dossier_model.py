@@ -40,7 +40,7 @@ def matrix() -> dict[str, dict[str, str]]:
     return {row["type_code"]: row for row in rows("matrix.csv")}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Asker:
     """Who asks: `side` is professional, patient or representative; the name of the patient side is an INS.
 
@@ -56,6 +56,10 @@ class Asker:
     column: str = ""
     side: str = "professional"
     secret: bool = False
+
+    def __repr__(self) -> str:
+        """Short: a life that fails is read by people."""
+        return f"<{self.label} {self.name} {self.card} {self.purpose}>"
 
     @property
     def mode(self) -> str:

@@ -241,6 +241,7 @@ def test_an_act_out_of_its_state_changes_nothing(desk: Desk, state: RecordState,
     legal = {
         (RecordState.SUSPENDED, life.resume),
         (RecordState.SUSPENDED, life.close),
+        (RecordState.SUSPENDED, life.reactivate),
         (RecordState.CLOSED, life.reactivate),
         (RecordState.CLOSED, life.request_erasure),
     }
