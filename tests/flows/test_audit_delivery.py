@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
+from audit import outbox
 from audit.delivery import Sender
 from audit.dicom import read_message
 from audit.syslog import Origin
@@ -256,3 +258,83 @@ def test_a_request_whose_transaction_breaks_is_on_record(
         server.post(path, messages.envelope(body, messages.QUERY_ACTION), messages.simple_type(messages.QUERY_ACTION))
         (record,) = trail.records()
     assert (int(record.outcome), record.description, record.type_codes[0].code) == (12, "LookupError", "ITI-18")
+
+
+def test_a_cut_end_shows_by_a_signed_anchor_and_a_forged_anchor_is_told(
+    used: tuple[servers.Settings, DocumentEntry], tmp_path: Path, authority: Holder
+) -> None:
+    settings, _ = used
+    node = a_certificate(tmp_path, "signer", authority)
+    signs = ["--audit-signing-certificate", str(node.file)]
+    code, line = run(settings, "anchor", *signs)
+    assert code == 0
+    elsewhere = tmp_path / "anchors.jsonl"
+    elsewhere.write_text(line)
+    code, said = run(settings, "verify", "--anchors", str(elsewhere), *signs, "--json")
+    assert (code, json.loads(said)["anchors"], json.loads(said)["signed"]) == (0, 1, 1)
+    other = a_certificate(tmp_path, "other", authority)
+    code, _ = run(settings, "verify", "--anchors", str(elsewhere), "--signed-by", str(other.file))
+    assert code == 2
+    anchor = json.loads(line)
+    anchor["sequence"] -= 1
+    (tmp_path / "forged.jsonl").write_text(json.dumps(anchor))
+    assert run(settings, "verify", "--anchors", str(tmp_path / "forged.jsonl"), *signs)[0] == 2
+    engine = create_engine(settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM audit_record WHERE sequence >= 5"))
+    engine.dispose()
+    assert run(settings, "verify", *signs, "--anchors", str(tmp_path / "none"))[0] == 0
+    code, said = run(settings, "verify", "--anchors", str(elsewhere), *signs)
+    assert (code, "removed from its end" in said) == (1, True)
+
+
+def test_two_anchors_of_one_sequence_that_disagree_are_told(
+    used: tuple[servers.Settings, DocumentEntry], tmp_path: Path
+) -> None:
+    """So that an unsigned line cannot take the place of a signed one."""
+    settings, _ = used
+    _, line = run(settings, "anchor")
+    other = json.dumps(json.loads(line) | {"seal": "00" * 32})
+    (tmp_path / "anchors.jsonl").write_text(f"{line}{other}\n")
+    assert run(settings, "verify", "--anchors", str(tmp_path / "anchors.jsonl"))[0] == 2
+
+
+def test_a_purge_is_told_first_held_up_by_a_hold_recorded_and_verified(
+    used: tuple[servers.Settings, DocumentEntry], tmp_path: Path, authority: Holder
+) -> None:
+    settings, _ = used
+    signs = ["--audit-signing-certificate", str(a_certificate(tmp_path, "signer", authority).file)]
+    assert run(settings, "purge", "--before", "2026-01-01")[0] == 2  # within the retention time
+    old = int(datetime(2001, 1, 1, tzinfo=UTC).timestamp()) * 10**6
+    engine = create_engine(settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE audit_record SET recorded = :old, sequence = NULL"), {"old": old})
+    engine.dispose()
+    _seal(settings)
+    code, said = run(settings, "purge", "--json")
+    count = len(rows_of(settings.database_url))
+    assert (code, json.loads(said)["records"], json.loads(said)["done"]) == (0, count - 1, False)
+    assert len(rows_of(settings.database_url)) == count
+    assert run(settings, "hold", "--patient", PATIENT.key, "--reason", "case 7")[0] == 0
+    assert "case 7" in run(settings, "holds")[1]
+    about = {row.record_key for row in rows_of(settings.database_url) if row.patient == PATIENT.key}
+    code, said = run(settings, "purge", "--yes", *signs)
+    assert code == 0
+    left = rows_of(settings.database_url)
+    assert about <= {row.record_key for row in left}
+    told = [read_message(row.message) for row in left if row.event == "configuration"]
+    assert [one.description for one in told][:2] == ["legal hold", "audit purge"]
+    assert told[0].patient == PATIENT.key
+    _seal(settings)
+    (Path(settings.data) / "audit-anchors.jsonl").unlink()  # of the chain before this test aged it
+    code, said = run(settings, "verify", "--json", *signs)
+    assert (code, json.loads(said)["broken"]) == (0, None), said
+    assert json.loads(said)["purged"] > 0
+    assert run(settings, "release", "--patient", PATIENT.key)[0] == 0
+    assert run(settings, "release", "--patient", PATIENT.key)[0] == 1
+
+
+def _seal(settings: servers.Settings) -> None:
+    units = open_units(settings)
+    units.write(lambda unit: outbox.seal(unit.connection))
+    units.close()
