@@ -5,6 +5,7 @@ record has the sequence 1 and follows 32 octets of zero. An anchor is a seal tha
 """
 
 import hashlib
+import heapq
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,11 +28,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
-    """The seal that a sequence had."""
+class Segment:
+    """Records that were purged: the seal of the last, `octets` of all messages so far, when, and who says so."""
 
-    sequence: int
+    first: int
+    last: int
     seal: bytes
+    octets: int
+    time: str
+    signature: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +61,50 @@ def seal_of(previous: bytes, sequence: int, recorded: int, message: bytes) -> by
     return hashlib.sha256(previous + struct.pack(">qq", sequence, recorded) + message).digest()
 
 
-def verify(links: Iterable[Link], anchors: Mapping[int, bytes], *, columns_of: ColumnsOf) -> Verified:
+def verify(
+    links: Iterable[Link],
+    anchors: Mapping[int, bytes],
+    *,
+    columns_of: ColumnsOf,
+    segments: Iterable[Segment] = (),
+    is_believed: Callable[[Segment], bool] = lambda _: True,
+) -> Verified:
     """Walk the chain from its beginning and stop at the first break.
 
-    `anchors` are seals by sequence. `columns_of` tells from a message what its searchable columns must say.
+    `anchors` are seals by sequence. `columns_of` tells from a message what its searchable columns must say. `segments`
+    stand for what was purged, where `is_believed` says who did it may.
     """
     last = Verified(last=0, seal=GENESIS)
     octets = 0
-    for link in links:
+    for link in in_their_places(links, segments):
+        if isinstance(link, Segment):
+            found = next(_problems_of_segment(last, link, octets, anchors, is_believed), "")
+            if found:
+                return Verified(last=last.last, seal=last.seal, broken=Break(sequence=last.last + 1, found=found))
+            octets, last = link.octets, Verified(last=link.last, seal=link.seal)
+            continue
         found = _problem(last, link, octets + len(link.message), anchors, columns_of)
         if found:
             return Verified(last=last.last, seal=last.seal, broken=Break(sequence=last.last + 1, found=found))
         octets += len(link.message)
         last = Verified(last=link.sequence, seal=link.seal)
     return _missing_end(last, anchors)
+
+
+def in_their_places(links: Iterable[Link], segments: Iterable[Segment]) -> Iterator[Link | Segment]:
+    """Records and summaries in the order of their sequences."""
+    return heapq.merge(links, segments, key=lambda one: one.first if isinstance(one, Segment) else one.sequence)
+
+
+def _problems_of_segment(
+    last: Verified, one: Segment, octets: int, anchors: Mapping[int, bytes], is_believed: Callable[[Segment], bool]
+) -> Iterator[str]:
+    if one.first != last.last + 1 or one.last < one.first or one.octets < octets:
+        yield f"the records {one.first} to {one.last} were purged, which is not what comes next"
+    if anchors.get(one.last, one.seal) != one.seal:
+        yield "the seal of what was purged is not the one of the anchor: the chain was written again"
+    if not is_believed(one):
+        yield f"the records {one.first} to {one.last} are gone, and the summary in their place has no good signature"
 
 
 def _problem(last: Verified, link: Link, octets: int, anchors: Mapping[int, bytes], columns_of: ColumnsOf) -> str:

@@ -20,7 +20,7 @@ from storage.unit_of_work import StorageFailed, Units
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _IDLE_SECONDS, _TURN_SECONDS = 0.25, 1.0
 _CLOSED_ON_BEFORE_QUARANTINE = 3
-_BATCH = 200
+_LARGEST_PORTION = 64
 
 
 class ReceiverFailed(Exception):
@@ -83,7 +83,7 @@ class Sender(threading.Thread):
         self._units, self._transport, self._pauses = units, transport, pause
         self._stopping = threading.Event()
         self._suspect, self._failures = _Suspect(), 0
-        self._written = 0
+        self._written, self._portion = 0, 1
         self._log = structlog.get_logger().bind(receiver=transport.receiver)
 
     def run(self) -> None:
@@ -128,10 +128,13 @@ class Sender(threading.Thread):
             self._stopping.wait(_IDLE_SECONDS)
 
     def _next(self) -> list[Link]:
-        """The next records; after a failure one alone, so that it shows which of them the receiver closes on."""
+        """The next records: one alone at first and after a failure, twice as many after each that was taken.
+
+        One alone shows which of them the receiver closes on; and what is in a portion when the receiver dies is sent
+        twice.
+        """
         with self._units.read() as connection:
-            limit = 1 if self._failures else _BATCH
-            portion = outbox.links(connection, after=self._written, limit=limit)
+            portion = outbox.links(connection, after=self._written, limit=self._portion)
             passed_over = set(outbox.quarantined(connection, self._transport.receiver))
         return [one for one in portion if one.sequence not in passed_over] or self._skipped(portion)
 
@@ -145,6 +148,7 @@ class Sender(threading.Thread):
         if self._failures:
             self._log.info("audit receiver takes records again", after_failures=self._failures)
         self._failures, self._suspect = 0, _Suspect()
+        self._portion = min(_LARGEST_PORTION, 2 * self._portion)
 
     def _confirmed(self) -> int:
         with self._units.read() as connection:
@@ -155,7 +159,7 @@ class Sender(threading.Thread):
         self._transport.close()
         if problem.sure:
             self._confirm(problem.sure)
-        self._written, self._failures = self._confirmed(), self._failures + 1
+        self._written, self._failures, self._portion = self._confirmed(), self._failures + 1, 1
         self._log.warning("audit receiver failed", problem=str(problem), attempt=self._failures)
         if problem.took_connection:
             self._suspected()

@@ -66,7 +66,9 @@ def _agent(one: Participant) -> dict[str, Any]:
         agent |= {"type": {"coding": [_USER]}, "name": one.user_name, **({"role": roles} if roles else {})}
     elif roles:
         agent["type"] = roles[0]
-    if one.alternative_user_id:
+    if one.alternative_user_id and one.user_name:
+        agent["policy"] = [one.alternative_user_id]
+    elif one.alternative_user_id:
         agent["altId"] = one.alternative_user_id
     if one.network:
         agent["network"] = {"address": one.network, "type": one.network_type}
@@ -81,8 +83,8 @@ def _who(one: Participant) -> dict[str, Any]:
 
 
 def _source(record: Record) -> dict[str, Any]:
-    """The observer is the agent that is ours: the one with a process id."""
-    ours = next((_who(one) for one in record.participants if one.alternative_user_id), None)
+    """The observer is the agent that is ours: the one with a process id, and no person."""
+    ours = next((_who(one) for one in record.participants if one.alternative_user_id and not one.user_name), None)
     source: dict[str, Any] = {
         "observer": ours or {"identifier": {"value": record.source.id}},
         "type": [_APPLICATION_SERVER],

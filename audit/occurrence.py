@@ -124,13 +124,17 @@ def _peer(caller: Caller, roles: tuple[Coded, ...]) -> list[Participant]:
 
 
 def _human(caller: Caller) -> list[Participant]:
-    """The subject of the assertion, marked where an open server took it at its word. ITI TF-2: 3.40.4.2"""
+    """The subject of the assertion, marked where an open server took it at its word. ITI TF-2: 3.40.4.2
+
+    AlternativeUserID, which XUA leaves free, is the ID of the assertion: AuditEvent has it as `agent.policy`.
+    """
     if caller.credentials is None:
         return []
     mark = () if caller.credentials.signer else (NOT_VERIFIED,)
     return [
         Participant(
             user_id=caller.name,
+            alternative_user_id=caller.credentials.assertion_id,
             user_name=f"{caller.credentials.alias}<{caller.name}@{caller.credentials.issuer}>",
             is_requestor=True,
             roles=(*mark, *(_coded(one) for one in caller.roles)),

@@ -1,6 +1,5 @@
 """`carnet audit`: the audit trail read, proved and looked after. ITI TF-2: 3.20; CSP R.1111-43."""
 
-import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,22 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import click
+from cryptography import x509
 
 from access_policy.caller import Caller
-from audit import chain, outbox
+from audit import chain, outbox, retention
 from audit.extracts import FORMS, Kept
 from audit.objects import a_log
-from audit.occurrence import Occurrence
+from audit.occurrence import Occurrence, written_time
 from audit.outbox import Question
 from audit.record import Detail
-from audit.recorder import columns_of
+from audit.recorder import columns_of, utc_now
+from carnet.audit_keeping_commands import COMMANDS, STORE
+from carnet.audit_signing import (
+    Anchors,
+    BadAnchor,
+    is_believed,
+    open_signer,
+    read_anchors,
+    read_certificates,
+    signing_certificate,
+    written_anchor,
+)
 from carnet.audit_wiring import ANCHORS, open_trail
 from carnet.existing_stores import existing_units
 from carnet.options import authority_option, json_option, patient_id_of, print_result, settings_options
 from carnet.settings import Settings
 from storage.unit_of_work import Units
 
-_STORE = ("data", "database", "security", "audit", "audit_source", "audit_site")
 _MICROSECOND = 10**6
 _OPERATOR = Caller(name="operator")
 
@@ -33,28 +43,49 @@ def audit() -> None:
     """Who did what: the audit trail of this server."""
 
 
+for _command in COMMANDS:
+    audit.add_command(_command)
+
+
 @audit.command("verify")
 @click.option("--anchors", "anchors_file", metavar="FILE", help=f"Anchors kept elsewhere; default {ANCHORS} in --data.")
+@click.option(
+    "--signed-by",
+    multiple=True,
+    metavar="FILE",
+    help="Certificate whose signatures are believed, repeatable; default the one that the settings sign with.",
+)
 @json_option
-@settings_options(*_STORE)
-def audit_verify(settings: Settings, anchors_file: str | None, as_json: bool) -> None:
+@settings_options(*STORE)
+def audit_verify(settings: Settings, anchors_file: str | None, signed_by: tuple[str, ...], as_json: bool) -> None:
     """Prove that no record was removed, inserted, moved or changed; exit code 1 names the first break.
 
     Records cut off at the end show by an anchor alone: keep copies of the anchors where nobody who can write to the
-    database can write.
+    database can write. Anchors and the summaries of purges are signed; give the certificate to verify that too.
 
     \b
-    carnet audit verify
-    carnet audit verify --anchors /mnt/worm/audit-anchors.jsonl --json
+    carnet audit verify --certificate server.pem
+    carnet audit verify --anchors /mnt/worm/audit-anchors.jsonl --signed-by former.pem --signed-by server.pem --json
     """
-    anchors = _read_anchors(Path(anchors_file) if anchors_file else settings.data_folder / ANCHORS)
+    own = signing_certificate(settings)
+    believed = read_certificates(tuple(map(Path, signed_by)) or (() if own is None else (own,)))
+    anchors = _read_anchors(Path(anchors_file) if anchors_file else settings.data_folder / ANCHORS, believed)
     with existing_units(settings) as units, units.read() as connection:
-        verified = chain.verify(outbox.all_links(connection), anchors, columns_of=columns_of)
+        purged = retention.segments(connection)
+        verified = chain.verify(
+            outbox.all_links(connection),
+            anchors.seals,
+            columns_of=columns_of,
+            segments=purged,
+            is_believed=lambda one: is_believed(one, believed),
+        )
         waiting = outbox.unsealed(connection)
     result: dict[str, Any] = {
         "verified": verified.last,
         "seal": verified.seal.hex(),
-        "anchors": len(anchors),
+        "purged": sum(one.last - one.first + 1 for one in purged),
+        "anchors": len(anchors.seals),
+        "signed": anchors.signed,
         "unsealed": waiting,
         "broken": None if verified.broken is None else verified.broken.sequence,
         "found": None if verified.broken is None else verified.broken.found,
@@ -68,41 +99,38 @@ def _sentence(result: dict[str, Any]) -> str:
     if result["broken"] is not None:
         return f"broken at sequence {result['broken']}: {result['found']}; the records before it are whole"
     not_yet = f"; {result['unsealed']} not sealed yet" if result["unsealed"] else ""
-    return f"{result['verified']} records are whole and in their order, {result['anchors']} anchors agree{not_yet}"
+    gone = f", {result['purged']} of them purged" if result["purged"] else ""
+    agree = f"{result['anchors']} anchors agree, {result['signed']} of them signed"
+    return f"{result['verified']} records are whole and in their order{gone}, {agree}{not_yet}"
 
 
-def _read_anchors(file: Path) -> dict[int, bytes]:
-    """Raises UsageError for a line that is no anchor."""
+def _read_anchors(file: Path, believed: tuple[x509.Certificate, ...]) -> Anchors:
+    """Raises UsageError for a line that is no anchor, or not signed by who is believed."""
     if not file.exists():
-        return {}
-    anchors = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            anchor = json.loads(line)
-            anchors[int(anchor["sequence"])] = bytes.fromhex(anchor["seal"])
-        except (ValueError, KeyError, TypeError):
-            expected = "expected an anchor as `carnet audit anchor` prints it"
-            raise click.UsageError(f"{file}, line {number}: {expected}") from None
-    return anchors
+        return Anchors()
+    try:
+        return read_anchors(file.read_text(encoding="utf-8"), believed)
+    except BadAnchor as problem:
+        raise click.UsageError(f"{file}, {problem}") from None
 
 
 @audit.command("anchor")
-@settings_options(*_STORE)
+@settings_options(*STORE)
 def audit_anchor(settings: Settings) -> None:
-    """Print the end of the chain, to be kept where nobody who can write to the database can write.
+    """Print the end of the chain, signed, to be kept where nobody who can write to the database can write.
 
     \b
-    carnet audit anchor >> /mnt/worm/audit-anchors.jsonl
+    carnet audit anchor --certificate server.pem >> /mnt/worm/audit-anchors.jsonl
     """
+    signer = open_signer(settings)
     with existing_units(settings) as units, units.read() as connection:
         end = outbox.head(connection)
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-    click.echo(json.dumps({"sequence": end.sequence, "seal": end.seal.hex(), "time": moment}))
+    click.echo(written_anchor(sequence=end.sequence, seal=end.seal, time=written_time(utc_now()), signer=signer))
 
 
 @audit.command("status")
 @json_option
-@settings_options(*_STORE)
+@settings_options(*STORE)
 def audit_status(settings: Settings, as_json: bool) -> None:
     """How many records there are, and how far each receiver is.
 
@@ -146,7 +174,7 @@ def _status(units: Units) -> dict[str, Any]:
 @click.option("--to", "stop", metavar="DATE", help="Last day, included, or a moment (UTC), left out.")
 @click.option("--format", "form", type=click.Choice(tuple(FORMS)), default="json", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File; default standard output.")
-@settings_options(*_STORE)
+@settings_options(*STORE)
 def audit_export(
     settings: Settings,
     professional: str,

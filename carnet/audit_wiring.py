@@ -16,10 +16,12 @@ from audit.outbox import Head
 from audit.recorder import AuditTrail, utc_now
 from audit.reserve import Reserve
 from audit.sealer import Sealer
+from audit.signature import Signer
 from audit.spool import Spool
 from audit.syslog import Origin
 from audit.syslog_transport import SyslogTarget, SyslogTransport, client_context
 from carnet.audit_settings import fhir_bases, is_audited, syslog_addresses
+from carnet.audit_signing import open_signer, written_anchor
 from carnet.settings import Settings, SettingsError
 from storage.unit_of_work import StorageFailed, Units
 
@@ -99,7 +101,7 @@ def started_audit(settings: Settings, units: Units, trail: AuditTrail | None) ->
         units,
         trail.spool,
         [one.receiver for one in transports],
-        on_anchor=_Anchors(settings.data_folder),
+        on_anchor=_Anchors(settings.data_folder, open_signer(settings)),
         reserve=trail.reserve,
     )
     sealer.step()
@@ -124,13 +126,14 @@ class _Anchors:
     """Appends the end of the chain to a file beside the documents, one line of JSON each, and tells the log."""
 
     folder: Path
+    signer: Signer | None
 
     def __call__(self, end: Head) -> None:
-        anchor = {"sequence": end.sequence, "seal": end.seal.hex(), "time": written_time(utc_now())}
-        structlog.get_logger().info("audit anchor", **anchor)
+        line = written_anchor(sequence=end.sequence, seal=end.seal, time=written_time(utc_now()), signer=self.signer)
+        structlog.get_logger().info("audit anchor", **json.loads(line))
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ANCHORS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(anchor) + "\n")
+            file.write(f"{line}\n")
 
 
 def _log_alarm(percent: int, alarm: int) -> None:

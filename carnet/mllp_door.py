@@ -23,7 +23,7 @@ from carnet.address import address_of
 from carnet.auditing import Auditor
 from carnet.elsewhere_settings import is_loopback
 from carnet.listed_clients import listed
-from carnet.mllp_listener import MllpLimits, MllpListener
+from carnet.mllp_listener import MllpLimits, MllpListener, OnFailedHandshake
 from carnet.mllp_tls import TlsPolicy, tls_policy
 from carnet.settings import Settings, SettingsError
 from registry import iti8_patient_identity_feed as iti8
@@ -99,7 +99,9 @@ def _tls(settings: Settings, host: str) -> TlsPolicy | None:
 class Attendant:
     """In one process: waits for its turn at the port, then answers messages until stopped."""
 
-    def __init__(self, port: MllpPort, registry: Registry, auditor: Auditor) -> None:
+    def __init__(
+        self, port: MllpPort, registry: Registry, auditor: Auditor, on_failed_handshake: OnFailedHandshake
+    ) -> None:
         self._port = port
         self._listener = MllpListener(
             port.listening,
@@ -110,6 +112,7 @@ class Attendant:
                 connections=port.settings.mllp_connections,
                 idle=port.settings.mllp_idle_seconds,
             ),
+            on_failed_handshake=on_failed_handshake,
             tls=port.tls,
         )
         self._has_turn = threading.Event()

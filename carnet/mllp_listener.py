@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import structlog
 
 from access_policy.caller import OPEN_CALLER, Caller
 from carnet.mllp_framing import Framer, FramingError, frame
 from carnet.mllp_tls import NotAllowed, TlsPolicy
+from carnet.tls import is_refusal, reason_of
 
 _READ = 64 * 1024
 _STOP_SECONDS = 10.0
@@ -22,6 +24,12 @@ _LEAVE_SECONDS = 1.0
 
 Receive = Callable[[bytes, Caller], bytes]
 Refuse = Callable[[bytes, str], bytes]
+
+
+class OnFailedHandshake(Protocol):
+    """Told why a handshake failed, with whom, and whether it was for what the client is or offers."""
+
+    def __call__(self, reason: str, address: str, *, is_refusal: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +54,13 @@ class MllpListener:
         receive: Receive,
         refuse: Refuse,
         limits: MllpLimits,
+        on_failed_handshake: OnFailedHandshake,
         tls: TlsPolicy | None = None,
     ) -> None:
         """`receive` answers a message, `refuse` answers octets that are none, given a reason. Neither may raise."""
         self._listening, self._receive, self._refuse = listening, receive, refuse
         self._limits, self._tls, self._log = limits, tls, structlog.get_logger()
+        self._on_failed_handshake = on_failed_handshake
         self._stopping, self._running, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._wake, self._woken = socket.socketpair()
         self._lock = threading.Lock()
@@ -112,7 +122,7 @@ class MllpListener:
             connection.settimeout(self._limits.handshake)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             address = str(connection.getpeername()[0])
-            stream, caller = (connection, OPEN_CALLER) if self._tls is None else self._tls.secured(connection)
+            stream, caller = self._secured(connection, address)
             caller = replace(caller, peer=replace(caller.peer, address=address))
             with stream, selectors.DefaultSelector() as selector:
                 selector.register(stream, selectors.EVENT_READ)
@@ -127,6 +137,19 @@ class MllpListener:
             connection.close()
             with self._lock:
                 self._open.discard(threading.current_thread())
+
+    def _secured(self, connection: socket.socket, address: str) -> tuple[socket.socket, Caller]:
+        """Raises OSError, NotAllowed; a client that is refused is on record. ITI TF-2: 3.19.6.3"""
+        if self._tls is None:
+            return connection, OPEN_CALLER
+        try:
+            return self._tls.secured(connection)
+        except NotAllowed:
+            self._on_failed_handshake("certificate not allowed", address, is_refusal=True)
+            raise
+        except OSError as problem:
+            self._on_failed_handshake(reason_of(problem), address, is_refusal=is_refusal(problem))
+            raise
 
     def _converse(self, stream: socket.socket, caller: Caller, selector: selectors.BaseSelector) -> None:
         """Messages and answers in turn, until the other side, the clock or `stop` ends it."""

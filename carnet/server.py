@@ -101,7 +101,9 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         rates = RequestRates(self._settings.requests_per_second)
         app.wsgi_app = known_clients(app.wsgi_app, rates, behind_proxy=self._settings.is_behind_proxy)  # type: ignore[method-assign, assignment]
         feed, registry = self._feed, actors.registry
-        attendant = None if feed is None or registry is None else Attendant(feed, registry, actors.auditor)
+        attendant = None
+        if feed is not None and registry is not None:
+            attendant = Attendant(feed, registry, actors.auditor, self.front.refused_handshakes)
         audit = started_audit(self._settings, actors.units, actors.auditor.trail)
         self.front.refused_handshakes.record_in(actors.auditor)
         app.extensions["carnet"] = _Opened(

@@ -26,6 +26,7 @@ UNIX = "unix:"
 _AT_LEAST_ONE = (
     *("max_document_mb", "max_message_mb", "max_root_mb", "max_parts", "max_part_header_kb"),
     *("mllp_message_kb", "registry_timeout_seconds", "vihf_life_seconds", "assertion_hours"),
+    "audit_retention_years",
     *("queue", "uploads", "connections", "connections_per_client"),
     *("handshake_seconds", "head_seconds", "slow_seconds", "idle_seconds"),
 )
@@ -239,6 +240,15 @@ class Settings:
     audit_certificate: str = _setting("", "client certificate for audit receivers, PEM, then its chain")
     audit_key: str = _setting("", "private key of that certificate, PEM; default in the file of the certificate")
     audit_trust: str = _setting("", "certificates, PEM, of those that issue the receivers' ones; default the system's")
+    audit_signing_certificate: str = _setting(
+        "", "certificate whose key signs anchors and purges of the audit, PEM; default the certificate of the server"
+    )
+    audit_signing_key: str = _setting(
+        "", "its private key, PEM; default the .key file beside the certificate, or in it"
+    )
+    audit_retention_years: int = _setting(
+        20, "years that audit records are kept at least; in the domain dmp, after the record of their person was closed"
+    )
     audit_spool_mb: int = _setting(10_000, "MB of records that may wait for a receiver; 0 for no limit")
     audit_full: str = _setting(
         "refuse", "what happens when that many wait: nothing is served, or all is", ("refuse", "serve")

@@ -29,7 +29,11 @@ _APPROVED, _DEPRECATED, _ARCHIVED = (
 )
 Statuses = Mapping[str, tuple[AvailabilityStatus, ...]]
 # What is archived is `current` still, and says so in an extension. PDSm 3
-STATUSES: Statuses = {"current": (_APPROVED, _ARCHIVED), "superseded": (_DEPRECATED,)}
+STATUSES: Statuses = {
+    "current": (_APPROVED, _ARCHIVED),
+    "superseded": (_DEPRECATED,),
+    "entered-in-error": (AvailabilityStatus.DELETED,),
+}
 _LIST_STATUSES: Statuses = {**STATUSES, "retired": (_DEPRECATED,)}
 _ARCHIVED_OR_NOT: Statuses = {"true": (_ARCHIVED,), "false": (_APPROVED, _DEPRECATED)}
 
@@ -133,7 +137,7 @@ def narrow_id(question: Question, parameter: SearchParameter, values: Sequence[s
 
 def narrow_status(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
     """A status that no document can have finds nothing."""
-    return _with_statuses(question.criteria, STATUSES | {"entered-in-error": AvailabilityStatus.DELETED}, values)
+    return _with_statuses(question.criteria, STATUSES, values)
 
 
 def narrow_list_status(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:

@@ -24,6 +24,7 @@ from carnet.clock import true_time
 from carnet.mllp_door import Attendant, open_port
 from carnet.record_opening import open_known
 from carnet.record_wiring import open_records
+from carnet.refused_handshakes import RefusedHandshakes
 from carnet.registry_wiring import open_registry
 from carnet.settings import Settings, load
 from carnet.wiring import open_actors
@@ -186,7 +187,9 @@ def in_process(settings: Settings, peer_certificate: PeerCertificate | None = No
     """The application behind a threaded WSGI server of this process."""
     port = open_port(settings)
     actors = open_actors(settings)
-    attendant = None if port is None or actors.registry is None else Attendant(port, actors.registry, actors.auditor)
+    attendant = None
+    if port is not None and actors.registry is not None:
+        attendant = Attendant(port, actors.registry, actors.auditor, RefusedHandshakes())
     app = application(actors, peer_certificate)
     listening = make_server(settings.host, settings.port, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)

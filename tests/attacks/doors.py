@@ -24,6 +24,7 @@ from carnet.application import application
 from carnet.audit_wiring import started_audit
 from carnet.mllp_door import Attendant, open_port
 from carnet.pki import Use
+from carnet.refused_handshakes import RefusedHandshakes
 from carnet.settings import Settings
 from carnet.wiring import Actors, open_actors
 from cda.rule_packs import RuleSet, own_rules_of_layers
@@ -331,7 +332,7 @@ def _feeding(settings: Settings, actors: Actors) -> Iterator[int]:
     port = open_port(settings)
     assert port is not None
     assert actors.registry is not None
-    attendant = Attendant(port, actors.registry, actors.auditor)
+    attendant = Attendant(port, actors.registry, actors.auditor, RefusedHandshakes())
     attendant.start()
     try:
         yield port.listening.getsockname()[1]

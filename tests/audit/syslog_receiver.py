@@ -37,18 +37,21 @@ class FrameError(Exception):
 
 
 class FrameReader:
-    """Frames out of octets, however they are cut; one octet at a time, as the grammar says."""
+    """Frames out of octets, however they are cut."""
 
     def __init__(self) -> None:
         self._digits, self._body, self._length = b"", bytearray(), -1
 
     def feed(self, octets: bytes) -> list[Syslog]:
-        found = []
-        for octet in octets:
+        found, at = [], 0
+        while at < len(octets):
             if self._length < 0:
-                self._count(octet)
+                self._count(octets[at])
+                at += 1
                 continue
-            self._body.append(octet)
+            piece = octets[at : at + self._length - len(self._body)]
+            self._body += piece
+            at += len(piece)
             if len(self._body) == self._length:
                 found.append(parse(bytes(self._body)))
                 self._digits, self._body, self._length = b"", bytearray(), -1

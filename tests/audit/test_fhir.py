@@ -49,6 +49,15 @@ def test_the_observer_is_our_own_agent() -> None:
         assert found["source"]["observer"] == ours
 
 
+def test_the_assertion_of_the_user_is_the_policy_of_its_agent() -> None:
+    assert PROFESSIONAL.credentials is not None
+    users = [
+        one for one in event("ITI-68")["agent"] if one.get("type", {}).get("coding", [{}])[0].get("code") == "IRCP"
+    ]
+    assert [one["policy"] for one in users] == [[PROFESSIONAL.credentials.assertion_id]]
+    assert all("altId" not in one for one in users)
+
+
 def test_a_search_is_a_restful_query_by_a_patient() -> None:
     query = a_query("ITI-67", "DocumentReference", b"GET /fhir/DocumentReference?x")
     found = event("ITI-67", objects=(query,))

@@ -11,6 +11,7 @@ import pytest
 from carnet.address import address_of
 from carnet.auditing import Auditor
 from carnet.mllp_door import Attendant, MllpPort, open_port
+from carnet.refused_handshakes import RefusedHandshakes
 from carnet.settings import Settings, SettingsError
 from registry.store import Registry
 from tests.certificates import a_certificate, an_authority
@@ -112,7 +113,7 @@ def test_a_server_whose_feed_is_refused_does_not_start(tmp_path: Path) -> None:
 @pytest.fixture
 def attended(registry: Registry) -> Iterator[tuple[int, Registry]]:
     port = opened(mllp="127.0.0.1:0", mllp_message_kb=20, mllp_senders="EHR|CLINIC; MPI|HOSPITAL")
-    attendant = Attendant(port, registry, Auditor())
+    attendant = Attendant(port, registry, Auditor(), RefusedHandshakes())
     attendant.start()
     yield port.listening.getsockname()[1], registry
     attendant.stop()

@@ -14,6 +14,7 @@ from access_policy.caller import Caller
 from carnet.mllp_framing import frame
 from carnet.mllp_listener import MllpLimits, MllpListener
 from carnet.mllp_tls import TlsPolicy, subject_of, tls_policy
+from carnet.refused_handshakes import RefusedHandshakes
 from tests.certificates import Holder, a_certificate, an_authority
 from tests.mllp import Sender, connected
 
@@ -34,6 +35,7 @@ def listening(
             receive=receive,
             refuse=lambda octets, reason: b"MSH\rMSA|AR|" + reason.encode(),
             limits=MllpLimits(**limits),  # type: ignore[arg-type]
+            on_failed_handshake=RefusedHandshakes(),
             tls=tls,
         )
         thread = threading.Thread(target=listener.run)

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from audit.dicom import read_message
 from schemas import resource
 from tests import messages, servers
+from tests.audit_store import rows_of
 from tests.builders import a_submission, a_submission_set, an_entry
 from tests.certificates import a_certificate, an_authority
 from tests.flows.conftest import ARRANGEMENTS
@@ -204,11 +206,14 @@ def test_a_started_server_takes_the_feed_over_tls_from_an_allowed_client_only(tm
         "mllp_trust": str(authority.file),
         "mllp_clients": f"CN=nobody,O=Tilleuls,C=FR; {certificates['mpi'].fingerprint}",
     }
-    settings = servers.settings_for(tmp_path / "data", domain="ihe", mllp="127.0.0.1:0", **tls)
+    settings = servers.settings_for(
+        tmp_path / "data", domain="ihe", mllp="127.0.0.1:0", audit="on", audit_reserve_mb=0, **tls
+    )
 
     def context(name: str) -> ssl.SSLContext:
         made = ssl.create_default_context(cafile=str(authority.file))
-        made.load_cert_chain(str(certificates[name].file))
+        if name:
+            made.load_cert_chain(str(certificates[name].file))
         return made
 
     patient = a_patient()
@@ -217,8 +222,17 @@ def test_a_started_server_takes_the_feed_over_tls_from_an_allowed_client_only(tm
             assert feed.code(adt("A01", str(patient))) == "AA"
         with suppress(OSError), connected(server.feed, context("guest")) as feed:
             assert feed.send(adt("A40", str(patient), str(a_patient()))) == []
+        with suppress(OSError), connected(server.feed, context("")) as feed:
+            assert feed.send(adt("A40", str(patient), str(a_patient()))) == []
         log = server.log_with("certificate not allowed")
+        server.log_with("peer did not return a certificate")
     assert patient.id not in log
+    refused = [read_message(row.message) for row in rows_of(settings.database_url) if row.event == "node refused"]
+    assert [(one.description, one.outcome) for one in refused] == [
+        ("certificate not allowed", 8),
+        ("peer did not return a certificate", 8),
+    ]
+    assert {one.participants[1].network for one in refused} == {"127.0.0.1"}
 
 
 def test_a_server_stops_with_its_feed_and_answers_first(tmp_path: Path) -> None:
