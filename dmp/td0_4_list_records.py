@@ -50,9 +50,7 @@ def handle(service: RecordDesk, caller: Caller, *, start: str = "") -> list[Fiel
         return [list(_fields(connection, patient, right, holder)) for patient, right in shown]
 
 
-def _may_read(
-    service: RecordDesk, connection: Connection, caller: Caller, patient: str, right: Right | None
-) -> bool:
+def _may_read(service: RecordDesk, connection: Connection, caller: Caller, patient: str, right: Right | None) -> bool:
     """The médecin traitant needs no authorisation; whom the holder blocked, by the structure too, has none."""
     met = service.facts(connection, caller, patient)
     is_valid = met.is_treating_doctor or (right is not None and (right.until == "" or service.now() < right.until))
