@@ -6,8 +6,8 @@ from benchmarks.submissions import SubmissionMaker
 from carnet.clock import clock
 from carnet.record_opening import open_known
 from carnet.record_wiring import open_records
+from carnet.registry_wiring import open_registry
 from carnet.settings import Settings
-from carnet.wiring import open_registry
 from dmp import rights
 from dmp.actor import OPERATOR
 from dmp.life import Opening

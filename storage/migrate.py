@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from xds.failure import WrongSettings
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -13,13 +15,23 @@ _LOCK = 7_236_318_441  # any number; two processes that start at once must use t
 _REVISION = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
 
 
+class NewerDatabase(WrongSettings):
+    """The schema of the database is one that this version of the program does not know."""
+
+
 def upgrade(engine: Engine) -> str:
     """Run the migrations that are missing, all or none; returns the revision the database now has.
 
-    Several processes may call it at once: one runs, the others wait and find nothing to do.
+    Several processes may call it at once: one runs, the others wait and find nothing to do. Raises NewerDatabase.
     """
     with engine.begin() as connection:
-        if revision(connection) != newest():
+        found = revision(connection)
+        if found and found not in _revisions():
+            raise NewerDatabase(
+                f"the database is at revision {found}, this version of carnet knows those up to {newest()}: "
+                "start the version that made it, or a newer one"
+            )
+        if found != newest():
             _UPGRADES[connection.dialect.name](connection)
         return revision(connection)
 
@@ -58,9 +70,12 @@ def revision(connection: Connection) -> str:
 
 def newest() -> str:
     """The revision this version of the program needs: that of the last file, which follows on all others."""
-    last = max((_folder() / "versions").glob("[0-9]*.py"))
-    found: list[str] = _REVISION.findall(last.read_text(encoding="utf-8"))
-    return found[0]
+    return _revisions()[-1]
+
+
+def _revisions() -> list[str]:
+    files = sorted((_folder() / "versions").glob("[0-9]*.py"))
+    return [found for file in files for found in _REVISION.findall(file.read_text(encoding="utf-8"))]
 
 
 def _folder() -> Path:

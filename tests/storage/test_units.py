@@ -336,6 +336,18 @@ def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
     assert migrate.newest() == ScriptDirectory(str(Path(migrate.__file__).parent / "migrations")).get_current_head()
 
 
+def test_a_database_of_a_newer_version_is_refused_and_stays_as_it_is(database_url: str) -> None:
+    engine = open_engine(database_url)
+    migrate.upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999_later'")
+    with pytest.raises(migrate.NewerDatabase, match=f"revision 9999_later, .* up to {migrate.newest()}"):
+        migrate.upgrade(engine)
+    with engine.connect() as connection:
+        assert migrate.revision(connection) == "9999_later"
+    engine.dispose()
+
+
 def test_an_upgrade_is_harmless_when_repeated(database_url: str) -> None:
     engine = open_engine(database_url)
     assert [migrate.upgrade(engine), migrate.upgrade(engine)] == [migrate.newest()] * 2
