@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from wsgiref.types import WSGIEnvironment
 
 import flask
+from werkzeug.datastructures import Headers
 
 from access_policy.caller import Caller
 from fhir_facade.fhir_json import read_own_json, write_json
@@ -129,7 +130,7 @@ def _environ(request: Mapping[str, Any], path: str, query: str, kind: str, body:
     }  # fmt: skip
 
 
-def _entry(status: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def _entry(status: str, headers: Headers, body: bytes) -> bytes:
     """What was answered: the OperationOutcome of a refusal beside the status, any other resource as the entry's."""
     resource = read_own_json(body.decode()) if body else None
     is_good = status[:1] in "23"

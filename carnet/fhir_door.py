@@ -21,7 +21,7 @@ from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_patients import add_patients
-from fhir_facade import history
+from fhir_facade import history, patient_transaction
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
@@ -33,6 +33,8 @@ from fhir_facade.fhir_json import write_json
 from fhir_facade.fhir_xml import write_xml
 from fhir_facade.open_api import open_api
 from fhir_facade.operation_outcome import FhirProblem, unavailable
+from fhir_facade.patient_transaction import is_of_patients
+from fhir_facade.patients import Patients
 from registry.store import Registry
 from repository.store import Repository
 from storage.unit_of_work import StorageFailed
@@ -94,6 +96,10 @@ def fhir_blueprint(
             bundle, form = read_resource()
         if is_batch(bundle):
             return answer(batch(bundle, caller, base_url=base_url))
+        if is_of_patients(bundle):
+            known = Patients(registry=registry, caller=checked(caller, "ITI-104"), base_url=base_url)
+            with auditor.change(Occurrence(event="ITI-104"), caller):
+                return answer(patient_transaction.handle(known, bundle))
         checked(caller, "ITI-65")
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")

@@ -36,8 +36,10 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
         "resource": [_document_reference(served), _list(), _binary(), _patient(served)],
         "interaction": [{"code": "batch", "documentation": "of whatever else is served, but for documents read"}],
     }
-    if served.takes_documents:
-        rest["interaction"].append({"code": "transaction", "documentation": "Provide Document Bundle [ITI-65]"})
+    taken = ["Provide Document Bundle [ITI-65]"] if served.takes_documents else []
+    taken += ["Patients alone [ITI-104]"] if served.takes_patients else []
+    if taken:
+        rest["interaction"].append({"code": "transaction", "documentation": ", or ".join(taken)})
     resource: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "status": "active",

@@ -13,7 +13,7 @@ from schemas.fhir_structures import Element, elements
 
 _LONGEST = 500
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_]\w*)|'((?:[^'\\]|\\.)*)'|(\d+)|([.()\[\]=]))")
-_Row = Element | None
+_PARTS = "Parts"  # in place of a type: the value is said part by part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +88,10 @@ def _value(part: Mapping[str, Any]) -> tuple[str, Any]:
             return name.removeprefix("value"), value
     if "part" not in part:
         return "", None
-    found: dict[str, Any] = {}
+    found: dict[str, list[tuple[str, Any]]] = {}
     for one in part["part"]:
-        found.setdefault(one["name"], []).append(_value(one)[1])
-    return "Parts", found
+        found.setdefault(one["name"], []).append(_value(one))
+    return _PARTS, found
 
 
 def fhirpath_patched(resource: Mapping[str, Any], operations: Sequence[PatchOperation]) -> dict[str, Any]:
@@ -108,8 +108,8 @@ def fhirpath_patched(resource: Mapping[str, Any], operations: Sequence[PatchOper
 def _add(root: Any, operation: PatchOperation) -> None:
     parent = _one(root, operation, operation.path)
     key, row = _property(parent, operation)
-    value = _shaped(row, operation)
-    if row is not None and row.many:
+    value = _shaped(row.type, *operation.value)
+    if row.many:
         parent.value.setdefault(key, []).append(value)
     elif key in parent.value:
         raise _failed(operation, "found a value already")
@@ -121,7 +121,7 @@ def _insert(root: Any, operation: PatchOperation) -> None:
     array = _array(root, operation)
     if not 0 <= operation.index <= len(array):
         raise _failed(operation, f"index: found {operation.index}, expected 0 to {len(array)}")
-    array.insert(operation.index, operation.value[1])
+    array.insert(operation.index, _shaped(_found(root, operation.path)[0].type, *operation.value))
 
 
 def _delete(root: Any, operation: PatchOperation) -> None:
@@ -140,7 +140,7 @@ def _replace(root: Any, operation: PatchOperation) -> None:
     node = _one(root, operation, operation.path)
     if node.key == "":
         raise _failed(operation, "path: found the resource, expected a part of it")
-    node.parent[node.key] = copy.deepcopy(operation.value[1])
+    node.parent[node.key] = _shaped(node.type, *operation.value)
 
 
 def _move(root: Any, operation: PatchOperation) -> None:
@@ -186,7 +186,7 @@ def _array(root: Any, operation: PatchOperation) -> list[Any]:
     return arrays[0]
 
 
-def _property(parent: Node, operation: PatchOperation) -> tuple[str, _Row]:
+def _property(parent: Node, operation: PatchOperation) -> tuple[str, Element]:
     """The name in JSON, which for a choice ends with the type."""
     if not isinstance(parent.value, dict):
         raise _failed(operation, "path: found a value without elements")
@@ -197,14 +197,17 @@ def _property(parent: Node, operation: PatchOperation) -> tuple[str, _Row]:
     return name, known[name]
 
 
-def _shaped(row: _Row, operation: PatchOperation) -> Any:
-    """Of an element that is said in parts, single ones by themselves and lists as lists."""
-    suffix, value = operation.value
-    if suffix != "Parts" or row is None:
+def _shaped(kind: str, suffix: str, value: Any) -> Any:
+    """A value of this type; one that is said in parts, with single elements by themselves and lists as lists."""
+    if suffix != _PARTS:
         return copy.deepcopy(value)
-    known = elements(row.type)
-    many = {name: row.many for name, row in known.items()}
-    return {name: list(found) if many.get(name) else found[0] for name, found in value.items()}
+    known, found = elements(kind), dict[str, Any]()
+    for name, several in value.items():
+        key = name if name in known else f"{name}{several[0][0]}"
+        row = known.get(key)
+        shaped = [_shaped("" if row is None else row.type, *one) for one in several]
+        found[key] = shaped if row is not None and row.many else shaped[0]
+    return found
 
 
 def _without_empty(value: Any) -> None:

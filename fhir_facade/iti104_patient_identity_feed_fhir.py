@@ -1,6 +1,6 @@
 """Patient Identity Feed FHIR [ITI-104], and the create of a Patient, where FHIR may feed patients. ITI TF-2: 3.104."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from registry import patient_resources
 from registry.patients import Source
 from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
+from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
 from xds.errors import Rejected
 
@@ -29,8 +30,23 @@ class FedPatient:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feeding:
+    """A Patient to be fed: the identifier the registry knows it by, the resource, and whether it is new."""
+
+    patient_id: CX
+    resource: Mapping[str, Any]
+    is_new: bool
+
+
 def create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist: str = "") -> FedPatient:
     """POST Patient. An identifier that was fed before is refused with 409, `If-None-Exist` apart. FHIR R4 3.1.0.8"""
+    asked = to_create(patients, resource, if_none_exist=if_none_exist)
+    return asked if isinstance(asked, FedPatient) else feed(patients, [asked])[0]
+
+
+def to_create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist: str = "") -> Feeding | FedPatient:
+    """What POST asks for; the Patient that is there where `If-None-Exist` finds one. Raises FhirProblem."""
     patient_id = _checked(patients.registry, resource)
     if if_none_exist:
         existing = _matches(patients, dict([if_none_exist.partition("=")[::2]]))
@@ -41,11 +57,16 @@ def create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist: st
         raise FhirProblem(
             409, "duplicate", "found an identifier that a Patient of this server has", "Patient.identifier"
         )
-    return _fed(patients, patient_id, resource, is_new=True)
+    return Feeding(patient_id=patient_id, resource=resource, is_new=True)
 
 
 def update(patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any]) -> FedPatient:
     """PUT Patient?identifier=…: no match is made known, one is updated, several are 412. ITI TF-2: 3.104.4.1"""
+    return feed(patients, [to_update(patients, query, resource)])[0]
+
+
+def to_update(patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any]) -> Feeding:
+    """What a conditional PUT asks for. Raises FhirProblem."""
     patient_id = _checked(patients.registry, resource)
     found = _matches(patients, query)
     if len(found) > 1:
@@ -53,7 +74,7 @@ def update(patients: Patients, query: Mapping[str, str], resource: Mapping[str, 
     if found and found[0].patient_id.key != patient_id.key:
         sentence = "found a Patient with another identifier of this domain than the one asked for"
         raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
-    return _fed(patients, patient_id, resource, is_new=not found or not found[0].version)
+    return Feeding(patient_id=patient_id, resource=resource, is_new=not found or not found[0].version)
 
 
 def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any]) -> FedPatient:
@@ -67,7 +88,7 @@ def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any]) 
     if found.patient_id.key != patient_id.key:
         sentence = "found another identifier of this domain than the Patient has"
         raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
-    return _fed(patients, patient_id, resource, is_new=False)
+    return feed(patients, [Feeding(patient_id=patient_id, resource=resource, is_new=False)])[0]
 
 
 def _checked(registry: Registry, resource: Mapping[str, Any]) -> CX:
@@ -105,14 +126,25 @@ def _as_it_is(found: list[PatientRow]) -> FedPatient:
     return FedPatient(resource=write_json(to_patient(found[0])), row=found[0], is_new=False)
 
 
-def _fed(patients: Patients, patient_id: CX, resource: Mapping[str, Any], *, is_new: bool) -> FedPatient:
-    source = Source(transaction="ITI-104", caller=patients.caller)
-    text = write_json({name: value for name, value in resource.items() if name != "id"}).decode()
-    registry = patients.registry
+def feed(patients: Patients, feedings: Sequence[Feeding]) -> list[FedPatient]:
+    """Every one of them, or none. Raises FhirProblem."""
+    registry, source = patients.registry, Source(transaction="ITI-104", caller=patients.caller)
+
+    def work(unit: UnitOfWork) -> list[PatientRow]:
+        return [
+            patient_resources.feed(registry, unit, one.patient_id, _text(one), aliases(one.resource), source)
+            for one in feedings
+        ]
+
     try:
-        row = registry.units.write(
-            lambda unit: patient_resources.feed(registry, unit, patient_id, text, aliases(resource), source)
-        )
+        rows = registry.units.write(work)
     except Rejected as problem:
         raise rejected(problem.errors, {}) from None
-    return FedPatient(resource=write_json(to_patient(row)), row=row, is_new=is_new)
+    return [
+        FedPatient(resource=write_json(to_patient(row)), row=row, is_new=one.is_new)
+        for row, one in zip(rows, feedings, strict=True)
+    ]
+
+
+def _text(feeding: Feeding) -> str:
+    return write_json({name: value for name, value in feeding.resource.items() if name != "id"}).decode()

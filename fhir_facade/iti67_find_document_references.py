@@ -1,12 +1,11 @@
 """Find Document References [ITI-67], and the read of one DocumentReference. MHD 2:3.67."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from access_policy.caller import Caller
 from fhir_facade import searching
 from fhir_facade.patients import Patients
-from fhir_facade.search import read_search, shown_documents
+from fhir_facade.search import common, read_search
 from registry.criteria import Criteria
 from registry.store import Registry
 from xds.metadata import DocumentEntry
@@ -23,9 +22,7 @@ def handle(
     """The searchset. Raises FhirProblem."""
     patients = Patients(registry=registry, caller=caller, base_url=base_url)
     search = read_search("DocumentReference", parameters, patients, criteria=Criteria(), strict=strict)
-    if not search.criteria.statuses:
-        search = replace(search, criteria=replace(search.criteria, statuses=shown_documents(registry.domain).statuses))
-    return searching.answer(registry, "DocumentReference", search, parameters, patients)
+    return searching.answer(registry, "DocumentReference", common(search, registry.domain), parameters, patients)
 
 
 def read(registry: Registry, fhir_id: str, caller: Caller, *, base_url: str) -> bytes:

@@ -19,12 +19,12 @@ from fhir_facade.operation_outcome import XDS_ERRORS, FhirProblem, not_found, re
 from fhir_facade.patches import Patch
 from fhir_facade.patients import Patients
 from fhir_facade.reader import Reader
-from fhir_facade.search import read_search, shown_documents
+from fhir_facade.search import common, read_search
 from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.version_tags import check_if_match
 from fhir_facade.xds_issues import issues_of
-from registry.criteria import Form, Page
+from registry.criteria import Criteria, Form, Page
 from registry.hidden_documents import newest_version
 from registry.metadata_versions import NORMAL, same_codes, update_document
 from registry.store import Registry, Snapshot
@@ -93,7 +93,8 @@ def conditional(registry: Registry, query: Sequence[tuple[str, str]], caller: Ca
     if not query:
         raise FhirProblem(412, "required", "found no criteria, expected DocumentReference?identifier=system|value")
     patients = Patients(registry=registry, caller=caller, base_url=base_url)
-    search = read_search("DocumentReference", query, patients, criteria=shown_documents(registry.domain), strict=True)
+    asked = read_search("DocumentReference", query, patients, criteria=Criteria(), strict=True)
+    search = common(asked, registry.domain)
     if search.finds_nothing:
         raise not_found()
     with registry.seen_by(caller, Purpose.METADATA) as snapshot:

@@ -25,13 +25,6 @@ TABLES: Mapping[str, Mapping[str, SearchParameter]] = {
 }
 
 
-def shown_documents(domain: AffinityDomain) -> Criteria:
-    """What a search of documents finds that names no status: what was deleted is found by its status alone. DMP 15"""
-    if AvailabilityStatus.DELETED not in domain.statuses:
-        return Criteria()
-    return Criteria(statuses=tuple(one for one in AvailabilityStatus if one is not AvailabilityStatus.DELETED))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSearch:
     """The criteria, whether nothing can fit them, and the parameters that were applied, as given."""
@@ -93,3 +86,11 @@ def _check_unknown(name: str, table: Mapping[str, SearchParameter], *, strict: b
         raise bad_request(f"{name}: the modifier is not supported", code="not-supported", expression=name)
     if strict:
         raise bad_request(f"{name}: unknown search parameter", code="not-supported", expression=name)
+
+
+def common(search: ReadSearch, domain: AffinityDomain) -> ReadSearch:
+    """A search of documents that asks for no status finds none that was deleted. DMP 3 (TD3.3c), 15; PDSm 8"""
+    if search.criteria.statuses or AvailabilityStatus.DELETED not in domain.statuses:
+        return search
+    statuses = tuple(one for one in AvailabilityStatus if one is not AvailabilityStatus.DELETED)
+    return replace(search, criteria=replace(search.criteria, statuses=statuses))

@@ -22,17 +22,14 @@ _PREFIX = re.compile(r"(eq|ne|gt|ge|lt|le|sa|eb|ap)(?=\d)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
 KINDS: Mapping[str, type[SubmissionSet | Folder]] = {"submissionset": SubmissionSet, "folder": Folder}
-_APPROVED, _DEPRECATED, _ARCHIVED = (
-    AvailabilityStatus.APPROVED,
-    AvailabilityStatus.DEPRECATED,
-    AvailabilityStatus.ARCHIVED,
-)
+_APPROVED, _DEPRECATED = AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED
+_ARCHIVED, _DELETED = AvailabilityStatus.ARCHIVED, AvailabilityStatus.DELETED
 Statuses = Mapping[str, tuple[AvailabilityStatus, ...]]
 # What is archived is `current` still, and says so in an extension. PDSm 3
 STATUSES: Statuses = {
     "current": (_APPROVED, _ARCHIVED),
     "superseded": (_DEPRECATED,),
-    "entered-in-error": (AvailabilityStatus.DELETED,),
+    "entered-in-error": (_DELETED,),
 }
 _LIST_STATUSES: Statuses = {**STATUSES, "retired": (_DEPRECATED,)}
 _ARCHIVED_OR_NOT: Statuses = {"true": (_ARCHIVED,), "false": (_APPROVED, _DEPRECATED)}

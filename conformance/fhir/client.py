@@ -35,6 +35,10 @@ class Answer:
         return "; ".join(str(one.get("diagnostics") or one.get("details", {}).get("text", "")) for one in issues)
 
 
+class NotWritten(ValueError):
+    """A body of a test that cannot be written in the format of the run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """`base` is the FHIR base of the server; `headers` go with every request; `content_type` is JSON or XML."""
@@ -83,7 +87,10 @@ class Client:
     def _written(self, resource: Mapping[str, Any]) -> bytes:
         if self.content_type == JSON:
             return json.dumps(resource).encode()
-        model = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+        try:
+            model = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+        except ValueError as problem:
+            raise NotWritten("a body that is no FHIR on purpose, which has no form in XML") from problem
         written: str | bytes = model.model_dump_xml()
         return written if isinstance(written, bytes) else written.encode()
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.failures import KitError
-from conformance.fhir.client import Answer, Client
+from conformance.fhir.client import Answer, Client, NotWritten
 from conformance.fhir.outcomes import CaseOutcome
 from conformance.fhir.path_expressions import Unsupported, evaluate, is_true
 
@@ -103,6 +103,8 @@ def _tested(
             found = tuple(play.actions(test))
         except Unsupported as problem:
             skipped = f"FHIRPath that this runner does not know: {problem}"
+        except NotWritten as problem:
+            skipped = str(problem)
     return CaseOutcome(
         suite=f"TestScript {script.name}",
         name=f"{script.name}/{test.get('name', '')}",

@@ -22,13 +22,13 @@ DISAGREEMENTS = {
     ),
     **dict.fromkeys(
         (
+            "Bundles/batch/Batch processes every entry independently; a failing entry does not abort the others",
             "Bundles/batch/No rollback: resources from before and after the failing entry both persist",
-            "Bundles/transaction/Transaction creates resources",
-            "Bundles/transaction/Resources are retrievable after transaction",
-            "Bundles/transaction/Conditional create (If-None-Exist) is idempotent",
-            "Bundles/transaction/urn:uuid fullUrl references are resolved to the server-assigned id",
         ),
-        "the transactions that are served are Provide Document Bundles: any other Bundle is refused whole",
+        "one part makes a Patient by PUT with an id of the client's, which is 405: ids are the server's",
+    ),
+    "Bundles/transaction/urn:uuid fullUrl references are resolved to the server-assigned id": (
+        "its transaction has an Observation, of which this server has none"
     ),
 }
 
@@ -60,7 +60,7 @@ def test_every_script_that_the_server_declares_passes(cases: list[CaseOutcome]) 
     failed = {one.name: one.failures for one in scripts if one.status is Status.FAILED}
     assert failed.keys() == DISAGREEMENTS.keys(), failed
     assert all(one.skipped for one in scripts if one.status is Status.SKIPPED)
-    assert len([one for one in scripts if one.status is Status.PASSED]) >= 8
+    assert len([one for one in scripts if one.status is Status.PASSED]) >= 17
 
 
 @pytest.mark.corpus

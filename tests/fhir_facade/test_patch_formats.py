@@ -193,6 +193,13 @@ def test_the_name_of_a_choice_ends_with_the_type_of_its_value() -> None:
     ]
 
 
+def test_an_extension_is_added_by_its_parts() -> None:
+    parts = [{"name": "url", "valueUri": "u"}, {"name": "value", "valueBoolean": True}]
+    operation = parameters("add", "DocumentReference", name={"valueString": "extension"}, value={"part": parts})
+    after = fhirpath_patched(LABELLED, read_fhirpath_patch(operation))
+    assert after == LABELLED | {"extension": [{"url": "u", "valueBoolean": True}]}
+
+
 @pytest.mark.parametrize(
     ("given", "status"),
     [

@@ -170,3 +170,62 @@ def test_each_part_sees_what_its_sender_may_see(dmp: Server) -> None:
 
 def in_base64(operations: Any) -> str:
     return base64.b64encode(json.dumps(operations).encode()).decode()
+
+
+def a_transaction(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries)}
+
+
+def token_of(resource: dict[str, Any]) -> str:
+    return "{system}|{value}".format(**resource["identifier"][0])
+
+
+def total(server: Server, resource: dict[str, Any]) -> int:
+    found: int = json.loads(server.request("GET", f"/fhir/Patient?identifier={token_of(resource)}").body)["total"]
+    return found
+
+
+def test_a_transaction_of_patients_feeds_all_of_them(server: Server) -> None:
+    there, new, other = fhir.a_patient(), fhir.a_patient(), fhir.a_patient()
+    fed(server, there)
+    trail = Trail(server)
+    bundle = a_transaction(
+        asked("POST", "Patient", new),
+        asked("POST", "Patient", there, ifNoneExist=f"identifier={token_of(there)}"),
+        asked("PUT", f"Patient?identifier={token_of(other)}", other),
+    )
+    response = send(server, "POST", "/fhir", bundle)
+    assert response.status == 200, response.body
+    answer = json.loads(response.body)
+    Bundle.model_validate(answer)
+    assert answer["type"] == "transaction-response"
+    assert statuses(answer["entry"]) == ["201", "200", "201"]
+    assert [total(server, one) for one in (there, new, other)] == [1, 1, 1]
+    assert [one.type_codes[0].code for one in trail.records()][:2] == ["ITI-104", "ITI-104"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"request": {"method": "DELETE", "url": "Patient"}}, 400),
+        ({"request": {"method": "POST", "url": "List"}}, 400),
+        ({"request": {"method": "PUT", "url": "Patient"}}, 400),
+        ({"resource": {"resourceType": "Patient", "gender": 7}}, 400),
+        ("twice", 400),
+        ("known", 409),
+    ],
+)
+def test_a_transaction_of_patients_is_fed_whole_or_not_at_all(server: Server, change: Any, status: int) -> None:
+    first, second = fhir.a_patient(), fhir.a_patient()
+    if change == "known":
+        fed(server, second)
+    entry = asked("POST", "Patient", first if change == "twice" else second)
+    bundle = a_transaction(asked("POST", "Patient", first), entry | (change if isinstance(change, dict) else {}))
+    refused = send(server, "POST", "/fhir", bundle)
+    assert refused.status == status, refused.body
+    assert json.loads(refused.body)["issue"][0]["expression"][0].startswith("Bundle.entry")
+    assert total(server, first) == 0
+
+
+def test_patients_are_not_fed_where_fhir_may_not_feed_them(dmp: Server) -> None:
+    assert send(dmp, "POST", "/fhir", a_transaction(asked("POST", "Patient", fhir.a_patient()))).status in (400, 405)

@@ -180,6 +180,9 @@ def test_the_author_deletes_and_nobody_finds_it_any_more(world: World) -> None:
     assert resource["status"] == "entered-in-error"
     assert entry.unique_id not in world.found(world.vihf())
     assert f"urn:oid:{entry.unique_id}" not in world.seen_by_fhir(world.vihf())
+    patient = f"patient.identifier=urn:oid:{world.patient.authority}|{world.patient.id}"
+    bundle = world.fhir(world.vihf(), f"/DocumentReference?{patient}&status=entered-in-error")[1]
+    assert resource["id"] in [one["resource"]["id"] for one in bundle["entry"]]
     refused(patch(world, entry, TO_ARCHIVED), 410)
     refused(patch(world, entry, TO_ARCHIVED, query=f"identifier={entry.unique_id}"), 404)
 
