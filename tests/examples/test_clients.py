@@ -1,8 +1,13 @@
 """The example clients and a zeep client written from the WSDL alone, against a started server."""
 
+import os
+import re
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +44,28 @@ def test_the_examples_push_a_report_and_find_it(server: Server, tmp_path: Path) 
     assert found.stdout.endswith("1 document(s)\n")
     [saved] = tmp_path.iterdir()
     assert saved.read_bytes() == REPORT.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_example_over_mutual_tls_goes_from_nothing_to_a_document_read_back(tmp_path: Path) -> None:
+    """As the README tells: a test IGC, a server, a VIHF, a signed submission, both doors, and the audit of it all."""
+    script, path = str(ROOT / "examples" / "mutual_tls.sh"), f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = ["sh", script, str(_two_free_ports()), str(tmp_path / "kept")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env={"PATH": path})
+    assert done.returncode == 0, done.stderr
+    assert "pushed 1 document(s)" in done.stdout
+    assert '"total":1' in done.stdout
+    assert re.search(r"[1-9]\d* records are whole and in their order, \d+ anchors agree", done.stdout)
+    assert not done.stderr
+    assert sorted(one.name for one in (tmp_path / "kept" / "pki" / "issued").glob("*.pem"))
+
+
+def _two_free_ports() -> int:
+    """A port that is free, and the one after it too: the script has its health checks there."""
+    while True:
+        port = servers.free_port()
+        with suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+            return port
 
 
 def test_the_push_example_tells_why_it_was_refused(server: Server, tmp_path: Path) -> None:

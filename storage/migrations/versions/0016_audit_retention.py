@@ -1,13 +1,13 @@
 """What was purged from the audit, and what may not be.
 
-Revision ID: 0015_audit_retention
+Revision ID: 0016_audit_retention
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_audit_retention"
-down_revision = "0014_versions"
+revision = "0016_audit_retention"
+down_revision = "0015_last_updated"
 branch_labels = None
 depends_on = None
 
