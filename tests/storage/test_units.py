@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import audit.outbox
+import audit.retention
 import dmp.sql.tables
 import registry.sql.patient_resources
 import registry.sql.tables

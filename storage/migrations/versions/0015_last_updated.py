@@ -1,6 +1,6 @@
 """When an object was rendered last, which FHIR calls meta.lastUpdated and can be searched and sorted by.
 
-Revision ID: 0016_last_updated
+Revision ID: 0015_last_updated
 """
 
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from functools import reduce
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016_last_updated"
-down_revision = "0015_audit_retention"
+revision = "0015_last_updated"
+down_revision = "0014_versions"
 branch_labels = None
 depends_on = None
 
