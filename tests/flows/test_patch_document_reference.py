@@ -12,10 +12,12 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from fhir_facade.archived import IS_ARCHIVED
 from fhir_facade.fhir_xml import FHIR, read_xml, write_xml
+from tests import fhir_bundles as fhir
 from tests import servers
 from tests.audit_store import Trail
 from tests.builders import an_update
 from tests.flows.test_access_policy import APPROVED, AUTHOR, HIDDEN, MASKED, NORMAL, NURSE, STRANGER, World
+from tests.flows.test_provide_document_bundle import fed, provide
 from tests.servers import Response, Server
 from xds.metadata import DocumentEntry
 
@@ -310,3 +312,22 @@ def test_an_update_that_comes_first_is_seen_by_the_patch(world: World) -> None:
     assert world.update(world.vihf(), an_update(entry, confidentiality_code=(NORMAL, MASKED))).status == "Success"
     resource = taken(patch(world, entry, [{"op": "remove", "path": "/securityLabel/1"}], If_Match='W/"2"'))
     assert resource["meta"]["versionId"] == "3"
+
+
+def test_a_document_that_fhir_submitted_keeps_what_only_fhir_says(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In a domain without archives, whose labels are levels of confidentiality alone."""
+    settings = servers.settings_for(tmp_path_factory.mktemp("carnet"), domain="ihe")
+    with servers.in_process(settings) as running:
+        custodian = {"display": "Hôpital"}
+        place = provide(running, fhir.a_provide_bundle(fed(running, fhir.a_patient()), custodian=custodian))[0]
+        path = place["location"].removeprefix(running.url)
+
+        def sent(*operations: Any) -> Response:
+            return running.request("PATCH", path, json.dumps(operations).encode(), {"Content-Type": JSON_PATCH})
+
+        restricted = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]}
+        resource = taken(sent({"op": "replace", "path": "/securityLabel/0", "value": restricted}))
+        assert (labels(resource), resource["custodian"], resource["meta"]["versionId"]) == (["R"], custodian, "2")
+        assert json.loads(running.request("GET", path).body) == resource
+        refused(sent(*TO_ARCHIVED), 422)
+        refused(sent({"op": "replace", "path": "/status", "value": "entered-in-error"}), 422)
