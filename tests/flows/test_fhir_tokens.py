@@ -1,6 +1,7 @@
 """FHIR takes the assertion of SOAP as a token, and nothing else. IUA, SAML Token option."""
 
 import base64
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -124,3 +125,13 @@ def test_a_token_fits_a_header(world: World) -> None:
 
 def test_metadata_needs_no_token(world: World) -> None:
     assert world.ask("/fhir/metadata", {}).status == 200
+
+
+def test_a_batch_is_asked_for_the_patient_of_its_token_and_needs_one(world: World) -> None:
+    other = SEARCH.replace(PATIENT.id, OTHER_PATIENT.id)
+    entries = [{"request": {"method": "GET", "url": one.removeprefix("/fhir/")}} for one in (SEARCH, other)]
+    body = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode()
+    kind = {"Content-Type": "application/fhir+json"}
+    answered = json.loads(world.server.request("POST", "/fhir", body, world.token() | kind).body)
+    assert [one["resource"]["total"] for one in answered["entry"]] == [1, 0]
+    assert world.server.request("POST", "/fhir", body, kind).status == 401
