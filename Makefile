@@ -46,7 +46,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 types: $(STAMP)
-	@$(BIN)/mypy xds schemas soap access_policy audit storage cda hl7v3 dmp registry repository jobs portable_media fhir_facade carnet conformance
+	@$(BIN)/mypy xds schemas soap access_policy audit storage cda hl7v3 dmp subscriptions registry repository jobs portable_media fhir_facade carnet conformance
 
 contracts: $(STAMP)
 	@$(BIN)/lint-imports

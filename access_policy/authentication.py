@@ -77,31 +77,32 @@ class Authenticator:
         An assertion verified before, sent by the same client, is not verified again while it is valid.
         """
         rules, now = self._rules, self._now()
-        certificate = _client(client, rules.trust, now)
+        certificate = check_client(client, rules.trust, now)
         found = find_assertion(envelope, now=now, skew=rules.skew, loose_id=rules.vihf is not None)
         key = sha256(certificate.fingerprint(hashes.SHA256()) + found.octets).digest()
         known = self._callers.get(key)
-        if known is not None and rules.reuse_allowed and _is_current(known, now, rules.skew):
+        if known is not None and rules.reuse_allowed and is_current(known, now, rules.skew):
             return known
         caller = identify(read_unverified(found), certificate, rules, now=now)
-        self._note_use(caller, now)
+        note_use(self._uses, caller, skew=rules.skew, reuse_allowed=rules.reuse_allowed, now=now)
         self._keep(key, caller)
         return caller
-
-    def _note_use(self, caller: Caller, now: datetime) -> None:
-        """The same client may use an assertion again inside its validity; another one never. Raises Refused."""
-        proof = _credentials(caller)
-        until = proof.expires + self._rules.skew
-        first = self._uses.first_client(
-            issuer=proof.issuer, assertion_id=proof.assertion_id, client=proof.client, until=until, now=now
-        )
-        if first is not None and (first != proof.client or not self._rules.reuse_allowed):
-            raise Refused(Reason.REPLAY, "first used by this client" if first == proof.client else "by another client")
 
     def _keep(self, key: bytes, caller: Caller) -> None:
         if len(self._callers) >= _KEPT_CALLERS:
             self._callers.clear()
         self._callers[key] = caller
+
+
+def note_use(uses: AssertionUses, caller: Caller, *, skew: timedelta, reuse_allowed: bool, now: datetime) -> None:
+    """The same client may use its proof again inside its validity; another one never. Raises Refused."""
+    proof = _credentials(caller)
+    until = proof.expires + skew
+    first = uses.first_client(
+        issuer=proof.issuer, assertion_id=proof.assertion_id, client=proof.client, until=until, now=now
+    )
+    if first is not None and (first != proof.client or not reuse_allowed):
+        raise Refused(Reason.REPLAY, "first used by this client" if first == proof.client else "by another client")
 
 
 def identify(unverified: Unverified, client: x509.Certificate, rules: Rules, *, now: datetime) -> Caller:
@@ -114,7 +115,8 @@ def identify(unverified: Unverified, client: x509.Certificate, rules: Rules, *, 
     raise Refused(Reason.ISSUER, "no identity provider of this name, and no VIHF")
 
 
-def _client(octets: bytes | None, trust: Trust, now: datetime) -> x509.Certificate:
+def check_client(octets: bytes | None, trust: Trust, now: datetime) -> x509.Certificate:
+    """The certificate (DER) of a client once it is known to be one for authentication. Raises Refused."""
     if octets is None:
         raise Refused(Reason.NO_CERTIFICATE)
     certificate = _client_certificate(octets)
@@ -212,5 +214,6 @@ def _credentials(caller: Caller) -> Credentials:
     return caller.credentials
 
 
-def _is_current(caller: Caller, now: datetime, skew: timedelta) -> bool:
+def is_current(caller: Caller, now: datetime, skew: timedelta) -> bool:
+    """Whether what proved the caller is still valid."""
     return caller.credentials is not None and now - skew < caller.credentials.expires

@@ -12,6 +12,7 @@ class Kind(StrEnum):
 
     VIHF = "VIHF"
     XUA = "XUA"
+    TOKEN = "TOKEN"  # noqa: S105 - a JWT of an authorisation server
 
 
 class AuthenticationMode(StrEnum):
@@ -52,7 +53,8 @@ class Software:
 class Credentials:
     """What proved the caller: for the audit record. Fingerprints are SHA-256, hexadecimal.
 
-    `alias` is the SPProvidedID of the subject. ITI TF-2: 3.40.4.2
+    `alias` is the SPProvidedID of the subject, or the audience of a token. ITI TF-2: 3.40.4.2
+    `scopes` are those of a token, which opens nothing beyond them. IUA 3.71
     """
 
     kind: Kind
@@ -66,6 +68,7 @@ class Credentials:
     context_class: str = ""
     context_declaration: str = ""
     signed_with_sha1: bool = False
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ def explain(
         found = find_assertion(message, now=now, skew=rules.skew, loose_id=True)
         unverified = read_unverified(found)
     except Refused as refused:
-        return (_refused("wsse:Security", refused),)
+        return (refused_finding("wsse:Security", refused),)
     told = list(_signature(unverified, rules, vihf, now, is_chain_checked=is_chain_checked))
     signed = _signed(unverified, now)
     if signed is None:
@@ -42,7 +42,7 @@ def explain(
     try:
         told += findings(assertion, vihf, signer, client)
     except Refused as refused:
-        told.append(_refused("Signature", refused))
+        told.append(refused_finding("Signature", refused))
     return tuple(told)
 
 
@@ -50,20 +50,20 @@ def _signature(
     unverified: Unverified, rules: Rules, vihf: VihfRules, now: datetime, *, is_chain_checked: bool
 ) -> Iterator[Finding]:
     method = unverified.profile.signature_method.name
-    yield _checked("Signature", method, lambda: verify(unverified, _embedded(unverified), now=now))
+    yield checked("Signature", method, lambda: verify(unverified, _embedded(unverified), now=now))
     if is_chain_checked:
         subject = _subject(unverified)
-        yield _checked("X509Certificate", subject, lambda: signer_of(unverified, rules, vihf, now=now))
+        yield checked("X509Certificate", subject, lambda: signer_of(unverified, rules, vihf, now=now))
 
 
 def _conditions(assertion: Assertion, rules: Rules, vihf: VihfRules, now: datetime) -> Iterator[Finding]:
     end = assertion.not_on_or_after or assertion.issue_instant + vihf.life
     window = f"{write_time(assertion.issue_instant)} – {write_time(end)}"
     limits = {"skew": rules.skew, "longest": rules.longest}
-    yield _checked("Conditions", window, lambda: check_times(assertion, now=now, life=vihf.life, **limits))
+    yield checked("Conditions", window, lambda: check_times(assertion, now=now, life=vihf.life, **limits))
     audiences = ", ".join(one for each in assertion.audiences for one in each)
     if audiences:
-        yield _checked("Audience", audiences, lambda: check_audience(assertion, rules.audiences, required=False))
+        yield checked("Audience", audiences, lambda: check_audience(assertion, rules.audiences, required=False))
 
 
 def _signed(unverified: Unverified, now: datetime) -> tuple[x509.Certificate, Assertion] | None:
@@ -89,15 +89,17 @@ def _subject(unverified: Unverified) -> str:
         return ""
 
 
-def _checked(name: str, found: str, check: Callable[[], object]) -> Finding:
+def checked(name: str, found: str, check: Callable[[], object]) -> Finding:
+    """What a check that raises Refused says of what was found."""
     try:
         check()
     except Refused as refused:
-        return replace(_refused(name, refused), found=found)
+        return replace(refused_finding(name, refused), found=found)
     return Finding(name=name, found=found)
 
 
-def _refused(name: str, refused: Refused) -> Finding:
+def refused_finding(name: str, refused: Refused) -> Finding:
+    """A refusal as a finding."""
     reason, detail = refused.reason, f" ({refused.detail})" if refused.detail else ""
     problem = Problem(english=reason.english + detail, french=reason.french + detail, reason=reason)
     return Finding(name=name, found="", problem=problem)

@@ -42,7 +42,7 @@ def findings(
     `client` is the certificate of the TLS client; None leaves its agreement open, for an explanation.
     """
     yield _issuer(assertion, signer)
-    yield from _claims(assertion, rules.expected)
+    yield from claim_findings(assertion, rules.expected)
     if is_patient_side(assertion):
         claimed = _first(assertion, rows.STRUCTURE)
         yield _agrees(
@@ -54,7 +54,7 @@ def findings(
         yield from _agreement(assertion, mode, holder_of(signer), None if client is None else holder_of(client))
 
 
-def _claims(assertion: Assertion, expected: Expected) -> Iterator[Finding]:
+def claim_findings(assertion: Assertion, expected: Expected) -> Iterator[Finding]:
     """The attributes, and of who comes for the patient that the NameID is an INS. DMP 6.2, 8.5"""
     yield from attribute_findings(assertion, expected)
     if not is_patient_side(assertion):
@@ -153,13 +153,13 @@ def vihf_caller(
     credentials: Credentials,
 ) -> Caller:
     """The caller a VIHF proves. Raises Refused naming the first thing that is wrong."""
-    _check(findings(assertion, rules, signer, client))
-    return _caller(assertion, credentials)
+    raise_first(findings(assertion, rules, signer, client))
+    return professional(assertion, credentials)
 
 
 def told_caller(assertion: Assertion, rules: VihfRules) -> Caller:
     """The caller a VIHF names, whoever signed it and when: for a server that asks nobody for proof. Raises Refused."""
-    _check(_claims(assertion, rules.expected))
+    raise_first(claim_findings(assertion, rules.expected))
     told = Credentials(
         kind=Kind.VIHF,
         version=version_of(assertion),
@@ -169,16 +169,18 @@ def told_caller(assertion: Assertion, rules: VihfRules) -> Caller:
         client="",
         signer="",
     )
-    return _caller(assertion, told)
+    return professional(assertion, told)
 
 
-def _check(findings: Iterable[Finding]) -> None:
+def raise_first(findings: Iterable[Finding]) -> None:
+    """Raises Refused for the first thing that is wrong."""
     for finding in findings:
         if finding.problem is not None:
             raise Refused(finding.problem.reason, f"{finding.name} {finding.problem.english}")
 
 
-def _caller(assertion: Assertion, credentials: Credentials) -> Caller:
+def professional(assertion: Assertion, credentials: Credentials) -> Caller:
+    """The professional or structure that attributes name which were found right."""
     patient, sector = _texts(assertion, rows.PATIENT), _texts(assertion, rows.SECTOR)
     purposes = _codes(assertion, rows.PURPOSE)
     name, standing = _name_and_standing(assertion, patient)

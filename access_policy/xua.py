@@ -15,12 +15,12 @@ from xds.datatypes import CX, Code
 
 _FORMAT_1_1, _FORMAT_2_0 = "urn:oasis:names:tc:SAML:1.1:nameid-format:", "urn:oasis:names:tc:SAML:2.0:nameid-format:"
 _SUBJECT = "urn:oasis:names:tc:xspa:1.0:subject:"
-_NAMES, _ORGANISATION, _ORGANISATION_ID = (
+_NAMES, ORGANISATION, ORGANISATION_ID = (
     f"{_SUBJECT}{name}" for name in ("subject-id", "organization", "organization-id")
 )
 _ROLE, _PURPOSE = "urn:oasis:names:tc:xacml:2.0:subject:role", f"{_SUBJECT}purposeofuse"
 _PATIENT = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
-_HOME, _PROVIDER = "urn:ihe:iti:xca:2010:homeCommunityId", "urn:ihe:iti:xua:2017:subject:provider-identifier"
+HOME, PROVIDER = "urn:ihe:iti:xca:2010:homeCommunityId", "urn:ihe:iti:xua:2017:subject:provider-identifier"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +58,11 @@ def xua_caller(assertion: Assertion, *, credentials: Credentials) -> Caller:
         name=assertion.subject.text,
         display_name=" ".join(_texts(assertion, _NAMES)[:1]),
         roles=_codes(assertion, _ROLE),
-        organisations=_texts(assertion, _ORGANISATION_ID) or _texts(assertion, _ORGANISATION),
+        organisations=_texts(assertion, ORGANISATION_ID) or _texts(assertion, ORGANISATION),
         purposes=_codes(assertion, _PURPOSE),
         patient_id=CX.parse(patients[0]) if patients else None,
-        home_community_id=" ".join(_texts(assertion, _HOME)[:1]),
-        provider_identifiers=_texts(assertion, _PROVIDER),
+        home_community_id=" ".join(_texts(assertion, HOME)[:1]),
+        provider_identifiers=_texts(assertion, PROVIDER),
         credentials=credentials,
     )
 

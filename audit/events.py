@@ -115,9 +115,12 @@ TRANSACTIONS: tuple[Event, ...] = (
     _transaction("66", "Find Document Lists", QUERY, _E, door=_FHIR, rest="search-type"),
     _transaction("67", "Find Document References", QUERY, _E, door=_FHIR, rest="search-type"),
     _transaction("68", "Retrieve Document", EXPORT, _R, ours=SOURCE, door=_FHIR, rest="read"),
+    _transaction("81", "Retrieve ATNA Audit Event", LOG_USED, _R, ours=SOURCE, door=_FHIR),
     _transaction("104", "Patient Identity Feed FHIR", PATIENT_RECORD, _C, door=_FHIR, rest="update"),
     _transaction("105", "Simplified Publish", IMPORT, _C, door=_FHIR, rest="create"),
     _transaction("106", "Generate Metadata", IMPORT, _C, door=_FHIR, rest="create"),
+    _transaction("111", "Resource Subscription", QUERY, _C, door=_FHIR, rest="create"),
+    _transaction("112", "Resource Notify", EXPORT, _R, ours=SOURCE, door=_FHIR),
     Event(
         name="read",
         event_id=EXPORT,

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Index,
     LargeBinary,
@@ -261,3 +262,59 @@ def find(connection: Connection, question: Question) -> Iterator[tuple[int | Non
         statement = statement.where(audit_record.c.patient == question.patient)
     for row in connection.execute(statement.execution_options(yield_per=_READ_AT_ONCE)):
         yield row[0], row[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """Records about one person that somebody may read: by each CX key the person has, or had.
+
+    `caller`: own actions alone. `recorded`: [from, to) in microseconds since 1970. `lines`: however old, the newest
+    that many. `keys`, `actions` of the table of events and `outcomes`: any of them; None for all.
+    """
+
+    patients: tuple[str, ...]
+    caller: str = ""
+    recorded: tuple[int, int] = (0, 1 << 62)
+    lines: int = 0
+    keys: tuple[int, ...] | None = None
+    events: tuple[str, ...] | None = None
+    outcomes: tuple[int, ...] | None = None
+
+
+def seen(connection: Connection, extract: Extract, *, since: int) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of an extract; of a quiet record `since` goes back to the oldest of the lines that it has."""
+    chosen: list[ColumnElement[bool]] = [audit_record.c.patient.in_(extract.patients)]
+    if extract.caller:
+        chosen.append(audit_record.c.caller == extract.caller)
+    if since and extract.lines:
+        newest = select(audit_record.c.recorded).where(*chosen).order_by(audit_record.c.recorded.desc())
+        last = connection.execute(newest.offset(extract.lines - 1).limit(1)).scalar()
+        since = 0 if last is None else min(since, last)
+    start, stop = extract.recorded
+    chosen += [audit_record.c.recorded >= max(since, start), audit_record.c.recorded < stop]
+    for column, values in (("record_key", extract.keys), ("event", extract.events), ("outcome", extract.outcomes)):
+        if values is not None:
+            chosen.append(audit_record.c[column].in_(values))
+    return tuple(chosen)
+
+
+def count(connection: Connection, chosen: Sequence[ColumnElement[bool]]) -> int:
+    """How many records there are."""
+    return connection.execute(select(func.count()).select_from(audit_record).where(*chosen)).scalar_one()
+
+
+def patient_of(connection: Connection, key: int) -> str:
+    """The CX key of whom a record is about; empty for nobody."""
+    statement = select(audit_record.c.patient).where(audit_record.c.record_key == key)
+    return str(connection.execute(statement).scalar() or "")
+
+
+def newest(
+    connection: Connection, chosen: Sequence[ColumnElement[bool]], *, before: int | None, limit: int
+) -> list[tuple[int, bytes]]:
+    """(key, message) of records, newest first, those before a key."""
+    statement = select(audit_record.c.record_key, audit_record.c.message).where(*chosen)
+    if before is not None:
+        statement = statement.where(audit_record.c.record_key < before)
+    rows = connection.execute(statement.order_by(audit_record.c.record_key.desc()).limit(limit))
+    return [(row[0], _octets(row[1])) for row in rows]

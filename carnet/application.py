@@ -6,6 +6,7 @@ import flask
 import structlog
 from werkzeug.exceptions import HTTPException
 
+from access_policy.trust import Trust
 from carnet.authentication import (
     CallerOfMessage,
     CallerOfRequest,
@@ -19,16 +20,19 @@ from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
 from carnet.fhir_callers import proved_fhir_caller
 from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
+from carnet.fhir_tokens import fhir_security, token_callers
 from carnet.internal_door import internal_blueprint, is_one_of, shows
 from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
 from carnet.metrics import CONTENT_TYPE
 from carnet.open_callers import open_callers
 from carnet.record_metrics import record_metrics
+from carnet.record_wiring import log_seen_by
 from carnet.repositories_elsewhere import RepositoriesElsewhere
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
 from carnet.settings import SettingsError, check_security
+from carnet.subscription_wiring import broker_of
 from carnet.trust_folder import TrustFolder
 from carnet.wiring import Actors
 from carnet.xds_door import MEGABYTE, XdsDoor, xds_blueprint
@@ -77,6 +81,9 @@ def _fhir(actors: Actors, caller_of: CallerOfRequest) -> flask.Blueprint:
         caller_of=caller_of,
         auditor=actors.auditor,
         elsewhere=RepositoriesElsewhere(actors.settings).retrieve,
+        security=fhir_security(actors.settings),
+        seen_by=log_seen_by(actors.settings),
+        broker=broker_of(actors.settings, actors.registry),
     )
 
 
@@ -100,10 +107,13 @@ def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[
     """
     is_trusted = _is_trusted(actors, peer_certificate)
     if peer_certificate is None:
-        told, told_by_request = open_callers(actors.settings, actors.auditor.refused)
+        tokens = token_callers(actors.settings, actors.units, lambda: Trust(()))
+        told, told_by_request = open_callers(actors.settings, actors.auditor.refused, tokens)
         return or_carried(told, is_trusted, lambda _environ: None, open_callers=True), told_by_request
-    authenticator = LiveAuthenticator(actors.settings, actors.units, TrustFolder(actors.settings))
-    of_request = proved_fhir_caller(authenticator, peer_certificate, actors.auditor.refused)
+    trust = TrustFolder(actors.settings)
+    authenticator = LiveAuthenticator(actors.settings, actors.units, trust)
+    tokens = token_callers(actors.settings, actors.units, trust)
+    of_request = proved_fhir_caller(authenticator, tokens, peer_certificate, actors.auditor.refused)
     proved = proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused)
     return or_carried(proved, is_trusted, peer_certificate, open_callers=False), of_request
 

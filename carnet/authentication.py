@@ -100,10 +100,15 @@ def proved_caller(
             return replace(authenticator.caller(envelope, peer), peer=peer_of(environ, peer))
         except Refused as refused:
             on_refusal(refused, peer_of(environ, peer), claim_of(envelope))
-            time.sleep(max(0.0, began + _REFUSAL_SECONDS - time.monotonic()))
+            await_refusal(began)
             raise fault_of(refused, tells_certificate=tells_certificate) from None
 
     return caller_of
+
+
+def await_refusal(began: float) -> None:
+    """Until the time at which every refusal is told; `began` is when the request was looked at first."""
+    time.sleep(max(0.0, began + _REFUSAL_SECONDS - time.monotonic()))
 
 
 def peer_of(environ: WSGIEnvironment, certificate: bytes | None) -> Peer:

@@ -77,6 +77,14 @@ COMMANDS: CommandTable = {
         "carnet.statistics_commands:stats",
         "Creations, oppositions, feeders, readers and documents in a period; creations are cumulated.",
     ),
+    "subscriptions": (
+        "carnet.subscription_commands:subscriptions",
+        "Subscriptions to documents (DSUB, DSUBm), and what could not be told.",
+    ),
+    "token": (
+        "carnet.token_commands:token",
+        "Tokens (JWT) for the FHIR door: an issuer for tests, its tokens, and what a server thinks of one.",
+    ),
     "vihf": ("carnet.vihf_commands:vihf", "Assertions of the DMP (VIHF 2.0, 3.0, 4.0)."),
 }
 

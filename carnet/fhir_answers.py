@@ -1,11 +1,13 @@
 """How the FHIR door tells errors. FHIR R4 3.1.0."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException
 
+from access_policy.caller import Caller
+from access_policy.permission import has_scope
 from carnet.failures import log_unexpected
 from carnet.fhir_formats import JSON, Format, answer, wanted
 from fhir_facade.fhir_json import read_own_json, write_json
@@ -13,6 +15,9 @@ from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import RETRY_AFTER_SECONDS, FhirProblem, operation_outcome, outcome_of
 from fhir_facade.times import to_http_date
 from fhir_facade.version_tags import is_known, version_tag
+
+# The issue type of a token without the scope that a request needs.
+OUT_OF_SCOPE = "security"
 
 
 def is_strict() -> bool:
@@ -57,11 +62,20 @@ def changed(resource: Mapping[str, Any]) -> flask.Response:
 
 def refused(problem: FhirProblem) -> flask.Response:
     response = answer(operation_outcome(problem), problem.status, form=_wanted_or_json())
-    if problem.status == 401:
+    if problem.code == OUT_OF_SCOPE:
+        response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
+    elif problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def forbidden(caller: Caller, transaction: str, letters: Collection[str], *, scope_status: int) -> FhirProblem:
+    """What a caller who may not run a transaction reads: no token would do, or one with another scope. RFC 6750: 3.1"""
+    if not has_scope(caller, transaction, letters):
+        return FhirProblem(scope_status, OUT_OF_SCOPE, "the token has no scope for this")
+    return FhirProblem(403, "forbidden", "the caller may not do this")
 
 
 def _wanted_or_json() -> Format:

@@ -15,12 +15,14 @@ from audit.objects import a_document
 from audit.occurrence import Occurrence
 from audit.record import Outcome
 from carnet.auditing import Auditor
-from carnet.fhir_answers import http_problem, is_strict, refused, unexpected, versioned, versioned_answer
+from carnet.fhir_answers import forbidden, http_problem, is_strict, refused, unexpected, versioned, versioned_answer
 from carnet.fhir_batch import CALLER, batch, is_batch
 from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
+from carnet.fhir_log import add_log
 from carnet.fhir_patients import add_patients
+from carnet.fhir_subscriptions import add_subscriptions
 from fhir_facade import history, patient_transaction
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
@@ -31,13 +33,16 @@ from fhir_facade import iti106_generate_metadata as iti106
 from fhir_facade.capability_statement import Served, capability_statement
 from fhir_facade.fhir_json import write_json
 from fhir_facade.fhir_xml import write_xml
+from fhir_facade.iti81_retrieve_atna_audit_event import SeenBy, only_own
 from fhir_facade.open_api import open_api
-from fhir_facade.operation_outcome import FhirProblem, unavailable
+from fhir_facade.operation_outcome import FhirProblem, not_found, unavailable
 from fhir_facade.patient_transaction import is_of_patients
 from fhir_facade.patients import Patients
+from fhir_facade.security_statement import NOTHING_ASKED, FhirSecurity, smart_configuration
 from registry.store import Registry
 from repository.store import Repository
 from storage.unit_of_work import StorageFailed
+from subscriptions.broker import Broker
 from xds.identifiers import UUID_PREFIX
 
 Search = Callable[..., bytes]
@@ -53,13 +58,22 @@ def fhir_blueprint(
     caller_of: Callable[[WSGIEnvironment], Caller],
     auditor: Auditor,
     elsewhere: iti68.Elsewhere = iti68.nowhere_else,
+    security: FhirSecurity = NOTHING_ASKED,
+    seen_by: SeenBy = only_own,
+    broker: Broker | None = None,
 ) -> flask.Blueprint:
     """The resources under the FHIR base; `base_url` stands in every URL, never the Host of a request.
 
     Documents of other repositories come from `elsewhere`, or are found and not retrieved here.
     """
     door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
-    served = Served(takes_documents=repository is not None, takes_patients=registry.domain.patients_by_fhir)
+    served = Served(
+        takes_documents=repository is not None,
+        takes_patients=registry.domain.patients_by_fhir,
+        has_log=auditor.trail is not None,
+        takes_subscriptions=broker is not None,
+        security=security,
+    )
     started = datetime.now(UTC).date().isoformat()
 
     def calling() -> Caller:
@@ -67,21 +81,28 @@ def fhir_blueprint(
         found: Caller | None = flask.request.environ.get(CALLER)
         return caller_of(flask.request.environ) if found is None else found
 
-    def permitted(transaction: str) -> Caller:
-        """The caller, who may run the transaction. FHIR has one answer for whoever may not: no token would do."""
-        return checked(calling(), transaction)
+    def permitted(transaction: str, *letters: str) -> Caller:
+        """The caller, who may run the transaction; `letters` of SMART for one interaction of it."""
+        return checked(calling(), transaction, *letters)
 
-    def checked(caller: Caller, transaction: str) -> Caller:
-        if not permits(caller, transaction):
+    def checked(caller: Caller, transaction: str, *letters: str) -> Caller:
+        if not permits(caller, transaction, letters):
             refusal = Occurrence(event=transaction, outcome=Outcome.SERIOUS, description="forbidden")
             auditor.told(refusal, caller)
-            raise FhirProblem(403, "forbidden", "the caller may not do this")
+            raise forbidden(caller, transaction, letters, scope_status=security.scope_status)
         return caller
 
     @door.get("/metadata")
     def metadata() -> flask.Response:
         wanted()
         return answer(capability_statement(base_url=base_url, version=version("carnet"), date=started, served=served))
+
+    @door.get("/.well-known/smart-configuration")
+    def configuration() -> flask.Response:
+        found = smart_configuration(security)
+        if found is None:
+            raise not_found()
+        return flask.Response(found, content_type="application/json")
 
     @door.get("/openapi.json")
     def description() -> flask.Response:
@@ -150,34 +171,34 @@ def fhir_blueprint(
     def _search(transaction: str, resource: str, handle: Search) -> flask.Response:
         wanted()
         raw, parameters = _asked(), _parameters()
-        caller = permitted(transaction)
+        caller = permitted(transaction, f"{resource}.s")
         with auditor.interaction(auditor.search(transaction, resource, raw, parameters), caller):
             return answer(handle(registry, parameters, caller, base_url=base_url, strict=is_strict()))
 
     @door.get("/DocumentReference/<fhir_id>")
     def read(fhir_id: str) -> flask.Response:
-        return _read("ITI-67", fhir_id, iti67.read)
+        return _read("ITI-67", "DocumentReference.r", fhir_id, iti67.read)
 
     @door.get("/List/<fhir_id>")
     def read_list(fhir_id: str) -> flask.Response:
-        return _read("ITI-66", fhir_id, iti66.read)
+        return _read("ITI-66", "List.r", fhir_id, iti66.read)
 
-    def _read(transaction: str, fhir_id: str, handle: Read) -> flask.Response:
+    def _read(transaction: str, letter: str, fhir_id: str, handle: Read) -> flask.Response:
         wanted()
-        caller = permitted(transaction)
+        caller = permitted(transaction, letter)
         with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
             return versioned_answer(handle(registry, fhir_id, caller, base_url=base_url))
 
     @door.get("/DocumentReference/<fhir_id>/_history")
     def show_history(fhir_id: str) -> flask.Response:
         wanted()
-        caller, parameters = permitted("ITI-67"), _parameters()
+        caller, parameters = permitted("ITI-67", "DocumentReference.r"), _parameters()
         with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
             return answer(history.history(registry, fhir_id, parameters, caller, base_url=base_url))
 
     @door.get("/DocumentReference/<fhir_id>/_history/<version_id>")
     def vread(fhir_id: str, version_id: str) -> flask.Response:
-        return _read("ITI-67", fhir_id, partial(history.vread, version_id=version_id))
+        return _read("ITI-67", "DocumentReference.r", fhir_id, partial(history.vread, version_id=version_id))
 
     @door.get("/Binary/<fhir_id>")
     def retrieve(fhir_id: str) -> flask.Response:
@@ -194,6 +215,10 @@ def fhir_blueprint(
         return document_answer(fhir_id, document)
 
     add_changes(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
+    if served.has_log:
+        add_log(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor, seen_by=seen_by)
+    if broker is not None:
+        add_subscriptions(door, registry, broker, base_url=base_url, caller_of=permitted, auditor=auditor)
     add_patients(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
     _serve_nothing_else(door, "this interaction is not served")
     door.register_error_handler(FhirProblem, refused)

@@ -20,7 +20,7 @@ def add_patients(
     registry: Registry,
     *,
     base_url: str,
-    caller_of: Callable[[str], Caller],
+    caller_of: Callable[..., Caller],
     auditor: Auditor,
 ) -> None:
     """`caller_of` gives the caller that may run a transaction, and refuses any other."""
@@ -31,7 +31,7 @@ def add_patients(
     @door.get("/Patient/<fhir_id>")
     def read_patient(fhir_id: str) -> flask.Response:
         wanted()
-        caller = caller_of("ITI-67")
+        caller = caller_of("ITI-67", "Patient.r")
         with auditor.interaction(Occurrence(event="read"), caller):
             resource, row = patient.read(known_to(caller), fhir_id)
             return answer(resource, headers=_versioned(row.version))
@@ -40,7 +40,7 @@ def add_patients(
     @door.post("/Patient/_search")
     def search_patients() -> flask.Response:
         wanted()
-        caller = caller_of("ITI-67")
+        caller = caller_of("ITI-67", "Patient.s")
         request = flask.request
         parameters = [*request.args.items(multi=True), *request.form.items(multi=True)]
         with auditor.interaction(Occurrence(event="read"), caller):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
-from access_policy.caller import Caller
+from access_policy.caller import Caller, Standing
 from access_policy.refusals import Reason, Refused
 from carnet.settings import Settings
 from dmp import directory
@@ -47,5 +47,8 @@ def _warning(units: Units) -> Check:
 
 
 def _findings(units: Units, caller: Caller) -> list[str]:
+    """A patient is in no directory of professionals."""
+    if caller.standing is not Standing.PROFESSIONAL:
+        return []
     with units.read() as connection:
         return list(directory.findings(UnitOfWork(connection=connection), caller))

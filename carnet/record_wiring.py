@@ -10,13 +10,14 @@ from access_policy.caller import Caller
 from carnet.clock import Clock, clock
 from carnet.record_settings import rules_of
 from carnet.settings import Settings
-from dmp import accesses, notices, people
+from dmp import accesses, journal, notices, people
 from dmp.actor import actor_of
 from dmp.notices import Notice
 from dmp.record import Record
 from dmp.records import Records
 from dmp.rules import NoticeTarget
 from dmp.sql import records
+from fhir_facade.iti81_retrieve_atna_audit_event import SeenBy, only_own
 from registry.watching import NO_WATCHER, Watcher
 from storage.unit_of_work import UnitOfWork, Units
 from xds.datatypes import CX, Code
@@ -125,6 +126,14 @@ class Accesses:
         if len(self._counted) >= _REMEMBERED:
             self._counted.clear()
         self._counted.add(reading)
+
+
+def log_seen_by(settings: Settings) -> SeenBy:
+    """Who reads what of the audit trail by FHIR: as the journal of a record has it, where there are records."""
+    if not has_records(settings):
+        return only_own
+    rules, now = rules_of(settings), clock(settings.clock)
+    return lambda connection, caller, patient: journal.log_seen_by(connection, caller, patient, rules=rules, now=now())
 
 
 def accesses_of(settings: Settings, units: Units) -> Accesses | None:

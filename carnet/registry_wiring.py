@@ -16,6 +16,7 @@ from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import OnSyncLost, Units, go_on
+from subscriptions.changes import Outbox
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -34,6 +35,7 @@ def registry_on(settings: Settings, units: Units, recorder: Recorder) -> Registr
         recorder=recorder,
         watcher=watcher_of(settings),
         policy=policy_of(settings),
+        notifier=Outbox(),
     )
 
 

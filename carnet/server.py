@@ -31,9 +31,11 @@ from carnet.refused_handshakes import RefusedHandshakes
 from carnet.registry_wiring import open_units
 from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.settings import Settings, check_security
+from carnet.subscription_wiring import notification_targets, sender_of, started_dispatcher
 from carnet.wiring import Actors, open_actors
 from storage.only_server import only_server
 from storage.unit_of_work import StorageFailed
+from subscriptions.delivery import Dispatcher
 
 _STOP_SECONDS = 30
 _OTHER_DESCRIPTORS = 1000
@@ -112,6 +114,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
             scrubber=started_scrubber(actors),
             audit=audit,
             scheduler=started_scheduler(actors),
+            dispatcher=started_dispatcher(actors),
             refused_handshakes=self.front.refused_handshakes,
         )
         if attendant is not None:
@@ -144,6 +147,8 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         open_units(settings, whole=True).close()
         _in_a_child(partial(_open_and_close, settings))
         open_transports(settings)
+        sender_of(settings)
+        notification_targets(settings)
         server = HttpServer(settings, front, on_ready, feed=feed)
         gc.freeze()  # what is imported by now is shared with the workers, none of which has to look through it
         try:
@@ -210,6 +215,7 @@ class _Opened:
     scrubber: Scrubber | None
     audit: RunningAudit | None
     scheduler: Scheduler | None
+    dispatcher: Dispatcher | None
     refused_handshakes: RefusedHandshakes
 
     def close(self) -> None:
@@ -220,6 +226,8 @@ class _Opened:
             self.scrubber.stop()
         if self.scheduler is not None:
             self.scheduler.stop()
+        if self.dispatcher is not None:
+            self.dispatcher.stop()
         self.refused_handshakes.stop()
         if self.audit is not None:
             self.audit.stop()

@@ -26,7 +26,7 @@ UNIX = "unix:"
 _AT_LEAST_ONE = (
     *("max_document_mb", "max_message_mb", "max_root_mb", "max_parts", "max_part_header_kb"),
     *("mllp_message_kb", "registry_timeout_seconds", "vihf_life_seconds", "assertion_hours"),
-    "audit_retention_years",
+    *("audit_retention_years", "notification_attempts"),
     *("queue", "uploads", "connections", "connections_per_client"),
     *("handshake_seconds", "head_seconds", "slow_seconds", "idle_seconds"),
 )
@@ -166,6 +166,12 @@ class Settings:
         "whether the same client certificate may use an assertion again inside its validity",
         ("client", "never"),
     )
+    token_issuers: str = _setting(
+        "", "TOML file of the authorisation servers whose tokens (JWT) FHIR takes; default none: assertions alone"
+    )
+    scope_refusal: str = _setting(
+        "401", "HTTP status for a token without the scope: 401 as IUA has it, 403 as OAuth 2 has it", ("401", "403")
+    )
     cda_agreement: str = _setting(
         "",
         "a CDA document whose metadata are not those of its header; default warn in the domain dmp, else ignore",
@@ -228,6 +234,15 @@ class Settings:
         "a caller whom the directory does not know: structure, professional, software",
         ("refuse", "warn", "ignore"),
     )
+    notification_targets: str = _setting(
+        "",
+        "addresses that subscribers of documents may have notifications sent to, each to the letter, separated by "
+        "blanks; default none: there are no subscriptions",
+    )
+    notification_attempts: int = _setting(20, "attempts after which a notification is a dead letter: about half a day")
+    notification_certificate: str = _setting("", "client certificate for those addresses, PEM, then its chain")
+    notification_key: str = _setting("", "its private key, PEM; default in the file of the certificate")
+    notification_trust: str = _setting("", "certificates, PEM, of those that issue theirs; default the system's")
     audit: str = _setting(
         "", "record who did what; off is for --security open alone, where it is the default", ("on", "off")
     )

@@ -30,8 +30,8 @@ from xds.datatypes import CX, Code
 from xds.xml import BadXml, parse
 
 _ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
-_MODES = {"direct": AuthenticationMode.DIRECT, "indirect": AuthenticationMode.INDIRECT, "air": AuthenticationMode.AIR}
-_PURPOSES = {
+MODES = {"direct": AuthenticationMode.DIRECT, "indirect": AuthenticationMode.INDIRECT, "air": AuthenticationMode.AIR}
+PURPOSES = {
     "normal": PurposeOfUse.NORMAL,
     "bris-de-glace": PurposeOfUse.BREAK_GLASS,
     "centre-15": PurposeOfUse.REGULATION,
@@ -54,8 +54,8 @@ def vihf() -> None:
 @vihf.command("make")
 @click.argument("certificate", type=_existing)
 @click.option("--key", type=_existing, help="Private key, PEM; default the .key file beside the certificate.")
-@click.option("--mode", type=click.Choice(list(_MODES)), help="Default direct for a card, indirect for a seal.")
-@click.option("--purpose", type=click.Choice(list(_PURPOSES)), default="normal", show_default=True, help="Access mode.")
+@click.option("--mode", type=click.Choice(list(MODES)), help="Default direct for a card, indirect for a seal.")
+@click.option("--purpose", type=click.Choice(list(PURPOSES)), default="normal", show_default=True, help="Access mode.")
 @click.option(
     "--version", "version", type=click.Choice(VERSIONS), default="3.0", show_default=True, help="VIHF version."
 )
@@ -98,7 +98,7 @@ def make(certificate: Path, key: Path | None, output: Path | None, header: bool,
 
 
 def _claim(holder: Holder, given: dict[str, Any]) -> Vihf:
-    mode = _MODES[given["mode"] or ("direct" if holder.is_person else "indirect")]
+    mode = MODES[given["mode"] or ("direct" if holder.is_person else "indirect")]
     if mode is not AuthenticationMode.DIRECT and not given["display_name"]:
         raise click.UsageError("the modes indirect and air name the user: give --name")
     structure = given["structure"] or holder.structure
@@ -111,8 +111,8 @@ def _claim(holder: Holder, given: dict[str, Any]) -> Vihf:
         display_name=given["display_name"],
         version=given["version"],
         mode=mode,
-        purpose=_PURPOSES[given["purpose"]],
-        roles=tuple(_role(one) for one in given["roles"]),
+        purpose=PURPOSES[given["purpose"]],
+        roles=tuple(role_of(one) for one in given["roles"]),
         sector=Code(code=sector.code, coding_scheme=sector.coding_scheme),
         patient_id=CX.of(id=patient, authority=given["authority"], type_code="NH") if patient else None,
         reason=given["reason"],
@@ -122,7 +122,8 @@ def _claim(holder: Holder, given: dict[str, Any]) -> Vihf:
     )
 
 
-def _role(text: str) -> Code:
+def role_of(text: str) -> Code:
+    """code^^system, without a display name unless one is given."""
     code = code_of(text)
     return replace(code, display_name="") if code.display_name == code.code else code
 
@@ -169,14 +170,15 @@ def check(
         audiences=audiences,
     )
     certificate = None if client is None else read_certificates(client)[0]
-    now = _time(at) if at else datetime.now(UTC)
+    now = time_of(at) if at else datetime.now(UTC)
     told = explain(_message(file), rules, client=certificate, now=now, is_chain_checked=trust is not None)
-    _print(told, lang, as_json)
+    print_findings(told, lang, as_json)
     if any(one.problem for one in told):
         raise click.exceptions.Exit(1)
 
 
-def _time(text: str) -> datetime:
+def time_of(text: str) -> datetime:
+    """Raises click.UsageError."""
     try:
         return read_time(text)
     except ValueError as problem:
@@ -198,7 +200,8 @@ def _message(file: Path) -> etree._Element:
     return parse(text % (_ENVELOPE.encode(), octets))
 
 
-def _print(told: tuple[Finding, ...], lang: str, as_json: bool) -> None:
+def print_findings(told: tuple[Finding, ...], lang: str, as_json: bool) -> None:
+    """One line each: valid or refused, what it is, what was found, why."""
     if as_json:
         click.echo(json.dumps([_row(one) for one in told], ensure_ascii=False, indent=2))
         return

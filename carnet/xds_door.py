@@ -23,6 +23,8 @@ from carnet.record_services import RecordOperation, record_operations
 from carnet.roles import Role
 from carnet.service_paths import service_paths
 from carnet.settings import Settings
+from carnet.subscription_door import subscription_operations
+from carnet.subscription_wiring import broker_of
 from carnet.wiring import Actors
 from dmp.record_desk import RecordDesk
 from hl7v3.identity_feed import Interaction
@@ -369,6 +371,10 @@ def _operations(actors: Actors) -> Iterator[tuple[str, tuple[Operation, ...]]]:
             of_door = partial(record_door_operations, actors.records, actors.auditor)
             yield "patients", (*patients, *of_door("patients"))
             yield "habilitations", of_door("habilitations")
+        broker = broker_of(actors.settings, actors.registry)
+        if broker is not None:
+            address = f"{actors.settings.public_url}{_PREFIX}/subscriptions"
+            yield "subscriptions", subscription_operations(broker, actors.auditor, address=address)
     if actors.repository is not None:
         yield "repository", repository_operations(actors.repository, actors.auditor)
     if actors.recipient is not None:

@@ -34,11 +34,9 @@ class Actor:
     structure: str = ""
 
 
+_PATIENT_SIDE = {Standing.PATIENT: ActorKind.HOLDER, Standing.REPRESENTATIVE: ActorKind.REPRESENTATIVE}
 SERVER = Actor(kind=ActorKind.SERVER, name="carnet")
 OPERATOR = Actor(kind=ActorKind.OPERATOR, name="operator")
-
-
-_PATIENT_SIDE = {Standing.PATIENT: ActorKind.HOLDER, Standing.REPRESENTATIVE: ActorKind.REPRESENTATIVE}
 
 
 def actor_of(caller: Caller) -> Actor:

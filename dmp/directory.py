@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from access_policy.caller import AuthenticationMode, Caller
+from access_policy.caller import Kind as ProofKind
 from dmp.facts import professional_of
 from dmp.sql import directory
 from storage.unit_of_work import UnitOfWork
@@ -77,7 +78,7 @@ def _problems(row: Mapping[str, str | None]) -> Iterator[str]:
 def findings(unit: UnitOfWork, caller: Caller) -> Iterator[str]:
     """What the directory does not know of a caller: structure, professional, profession, link, software.
 
-    A directory of which a kind is empty says nothing of that kind.
+    A directory of which a kind is empty says nothing of that kind. The software of a token is known to its issuer.
     """
     known = directory.known(
         unit.connection,
@@ -87,10 +88,15 @@ def findings(unit: UnitOfWork, caller: Caller) -> Iterator[str]:
     )
     if known.has_structures and not known.knows_structure:
         yield f"structure: found {caller.structure or 'none'}, expected one of the directory"
-    if known.has_software and not known.knows_software:
+    has_own_number = caller.software.homologation or not _is_by_token(caller)
+    if known.has_software and has_own_number and not known.knows_software:
         yield f"homologation: found {caller.software.homologation or 'none'}, expected a number of the directory"
     if known.has_professionals and caller.mode is not AuthenticationMode.INDIRECT:
         yield from _of_professional(caller, known)
+
+
+def _is_by_token(caller: Caller) -> bool:
+    return caller.credentials is not None and caller.credentials.kind is ProofKind.TOKEN
 
 
 def _of_professional(caller: Caller, known: directory.Known) -> Iterator[str]:

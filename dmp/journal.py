@@ -5,13 +5,18 @@ the last hundred lines of a quiet record.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
+
+from access_policy.caller import Caller, Standing
+from access_policy.record_facts import Authorisation, RecordState
 from audit import outbox
 from audit.dicom import read_message
-from audit.outbox import Question
+from audit.outbox import Extract, Question
 from audit.record import Outcome
 from dmp.actor import Actor, ActorKind
+from dmp.facts import professional_of, record_facts
 from dmp.record import Event, Record
 from dmp.rules import Rules, later
 from dmp.sql import events, records
@@ -53,6 +58,36 @@ def _may_see(record: Record, reader: Actor, line: Line) -> bool:
         return True
     is_doctor = reader.kind is ActorKind.PROFESSIONAL and reader.name != "" and reader.name == record.treating_doctor
     return is_doctor or (reader.name != "" and reader.name == line.actor)
+
+
+def log_seen_by(
+    connection: Connection, caller: Caller, patient: str, *, rules: Rules, now: str
+) -> tuple[Extract, str] | None:
+    """Which audit records of a person a caller may read, and the DTM they go back to; None for none.
+
+    Those of the journal: holder, representatives and the médecin traitant all of it, another professional whom the
+    record is open to own actions alone. A structure stands for nobody here.
+    """
+    record = records.find(connection, patient)
+    if record is None:
+        return None
+    known = tuple(dict.fromkeys(one for one, _, _ in records.identifiers(connection, record.key)))
+    all_of_it = Extract(patients=known, lines=rules.journal_lines)
+    since = later(now, days=-rules.journal_days)
+    if caller.is_open:
+        return all_of_it, since
+    if caller.patient_id is None or caller.patient_id.key not in known:
+        return None
+    met = record_facts(connection, patient=patient, caller=caller, now=now, rules=rules)
+    if caller.standing is not Standing.PROFESSIONAL:
+        is_holder = caller.standing is Standing.PATIENT and caller.name in known
+        return (all_of_it, since) if is_holder or met.is_representative else None
+    if met.state is not RecordState.OPEN or met.authorisation is Authorisation.BLOCKED:
+        return None
+    if met.is_treating_doctor:
+        return all_of_it, since
+    own = professional_of(caller)
+    return (replace(all_of_it, caller=own), since) if own else None
 
 
 def _lines(unit: UnitOfWork, record: Record) -> Iterator[Line]:

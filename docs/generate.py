@@ -7,7 +7,9 @@ from pathlib import Path
 
 from access_policy.matrix import Column, Matrix
 from access_policy.refusals import Reason
+from access_policy.scopes import NEEDS
 from access_policy.tables import published
+from access_policy.token_claims import TOKEN_CLAIMS
 from access_policy.vihf_attributes import ATTRIBUTES, VERSIONS
 from carnet.settings import Settings
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
@@ -156,6 +158,15 @@ def vihf() -> str:
     return f"# Attributes of the VIHF, versions {', '.join(VERSIONS)}\n\n{_NOTE}\n{_table(head, rows)}"
 
 
+def tokens() -> str:
+    """What is read of a token, and what its scopes open."""
+    rows = ((f"`{row.attribute.rpartition(':')[2]}`", f"`{row.name}`") for row in TOKEN_CLAIMS)
+    text = f"# Claims and scopes of tokens\n\n{_NOTE}\n"
+    text += f"Of several claims the first that is there counts.\n\n{_table(('attribute', 'claim'), rows)}\n"
+    needs = ((name, " ".join(need.iua) or "-", " ".join(need.smart)) for name, need in sorted(NEEDS.items()))
+    return text + _table(("transaction", "scope of IUA, or", "every letter of SMART"), needs)
+
+
 def refusals() -> str:
     """Why a caller or a signature is refused, and what the sender is told of it."""
     rows = ((one.name, f"`wsse:{one.subcode}`", one.english, one.french) for one in Reason)
@@ -192,6 +203,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "search-parameters.md": search_parameters,
     "settings.md": settings,
     "stored-queries.md": stored_queries,
+    "tokens.md": tokens,
     "vihf.md": vihf,
     "policy.md": policy,
 }

@@ -1,14 +1,17 @@
 """/metadata: what is served, made from the tables that serve it. FHIR R4 5.2, MHD 1:33.1."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fhir_facade.fhir_json import write_json
+from fhir_facade.iti81_retrieve_atna_audit_event import PARAMETERS as AUDIT_PARAMETERS
+from fhir_facade.iti111_resource_subscription import PROFILE as SUBSCRIPTION_PROFILE
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.search_shape import INCLUDES, REVERSE_INCLUDES
 from fhir_facade.search_values import SearchParameter
+from fhir_facade.security_statement import NOTHING_ASKED, FhirSecurity, rest_security
 
 _MHD = "https://profiles.ihe.net/ITI/MHD"
 _PDSM = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition"
@@ -20,10 +23,16 @@ PATCHED = "status, securityLabel and isArchived, by id or identifier [ITI-57]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What of the FHIR door this process serves: documents with a repository, patients where FHIR may feed them."""
+    """What of the FHIR door this process serves: documents with a repository, patients where FHIR may feed them.
+
+    `has_log`: there is an audit trail to ask.
+    """
 
     takes_documents: bool
     takes_patients: bool
+    has_log: bool = False
+    takes_subscriptions: bool = False
+    security: FhirSecurity = NOTHING_ASKED
 
 
 def capability_statement(*, base_url: str, version: str, date: str, served: Served) -> bytes:
@@ -33,9 +42,19 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
     recipient += [f"{_ACTOR}DocumentRecipient.Generate"]
     rest: dict[str, Any] = {
         "mode": "server",
-        "resource": [_document_reference(served), _list(), _binary(), _patient(served)],
+        "resource": [
+            _document_reference(served),
+            _list(),
+            _binary(),
+            _patient(served),
+            *_audit_event(served),
+            *_subscription(served),
+        ],
         "interaction": [{"code": "batch", "documentation": "of whatever else is served, but for documents read"}],
     }
+    security = rest_security(served.security)
+    if security is not None:
+        rest["security"] = security
     taken = ["Provide Document Bundle [ITI-65]"] if served.takes_documents else []
     taken += ["Patients alone [ITI-104]"] if served.takes_patients else []
     if taken:
@@ -99,6 +118,33 @@ def _searched(name: str, parameters: Iterable[SearchParameter], profiles: Sequen
             if not parameter.hidden
         ],
     }
+
+
+def _audit_event(served: Served) -> Iterator[dict[str, Any]]:
+    """Where the audit is on."""
+    if served.has_log:
+        yield {
+            "type": "AuditEvent",
+            "interaction": [{"code": "read"}, {"code": "search-type", "documentation": "[ITI-81]"}],
+            "versioning": "no-version",
+            "readHistory": False,
+            "searchParam": [
+                {"name": one.name, "definition": one.definition, "type": one.type, "documentation": one.documentation}
+                for one in AUDIT_PARAMETERS
+            ],
+        }
+
+
+def _subscription(served: Served) -> Iterator[dict[str, Any]]:
+    """Where there are targets that may be told."""
+    if served.takes_subscriptions:
+        yield {
+            "type": "Subscription",
+            "supportedProfile": [SUBSCRIPTION_PROFILE],
+            "interaction": [{"code": "read"}, {"code": "create", "documentation": "[ITI-111]"}, {"code": "delete"}],
+            "versioning": "no-version",
+            "readHistory": False,
+        }
 
 
 def _binary() -> dict[str, Any]:

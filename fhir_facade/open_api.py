@@ -5,6 +5,7 @@ from typing import Any
 
 from fhir_facade.capability_statement import PATCHED, Served
 from fhir_facade.fhir_json import write_json
+from fhir_facade.iti81_retrieve_atna_audit_event import PARAMETERS as AUDIT_PARAMETERS
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.search_shape import INCLUDES, REVERSE_INCLUDES
@@ -14,6 +15,7 @@ from fhir_facade.sorting import SORTS
 _TYPES = ("application/fhir+json", "application/fhir+xml")
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}}
 _PREFER = {"name": "Prefer", "in": "header", "schema": {"enum": ["handling=strict", "handling=lenient"]}}
+_COUNT = {"name": "_count", "in": "query", "schema": {"type": "integer", "minimum": 0}}
 _SUMMARY = {"enum": ["true", "text", "data", "count", "false"]}
 _RESOURCE = {"type": "object", "required": ["resourceType"], "properties": {"resourceType": {"type": "string"}}}
 _REFUSALS = {
@@ -71,6 +73,17 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
     asked = [_text("identifier", "an identifier, with or without system"), _text("_id", "logical id")]
     yield "/Patient", "get", _operation("search of Patient", [*asked, _PREFER])
     yield "/Patient/{id}", "get", _operation("read of Patient", [_ID])
+    if served.takes_subscriptions:
+        yield "/Subscription", "post", _taken("Resource Subscription [ITI-111]", "201")
+        yield "/Subscription/{id}", "get", _operation("read of Subscription", [_ID])
+        gone = {"204": {"description": "it has ended"}}
+        ended = _operation("end of a Subscription", [_ID])
+        yield "/Subscription/{id}", "delete", ended | {"responses": gone | ended["responses"]}
+    if served.has_log:
+        told = [_text(one.name, one.documentation) for one in AUDIT_PARAMETERS]
+        yield "/AuditEvent", "get", _operation("Retrieve ATNA Audit Event [ITI-81]", [*told, _COUNT, _PREFER])
+        yield "/AuditEvent/_search", "post", _form("AuditEvent", [*told, _COUNT])
+        yield "/AuditEvent/{id}", "get", _operation("read of AuditEvent", [_ID])
     yield "/Binary/{id}", "get", _document()
     provided = " or Provide Document Bundle [ITI-65]" if served.takes_documents else ""
     yield "/", "post", _taken(f"batch{provided}", "200")

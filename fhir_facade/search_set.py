@@ -23,11 +23,7 @@ def search_set(
 ) -> bytes:
     """The Bundle as JSON. `applied` are the parameters that the self link shows; `next_after` is the place of
     the last one shown, empty on the last page; `beside` is no match."""
-    address = f"{base_url}/{resource}?"
-    shown = [*applied, ("_count", str(count))]
-    links = [{"relation": "self", "url": address + _encoded(shown)}]
-    if next_after:
-        links.append({"relation": "next", "url": address + _encoded([*shown, ("_after", next_after)])})
+    links = _links(f"{base_url}/{resource}?", applied, next_after, count)
     head = b'{"resourceType":"Bundle","type":"searchset","total":%d,"link":%s' % (total, orjson.dumps(links))
     if not found:
         return head + b"}"
@@ -41,6 +37,36 @@ def search_set(
         place = f'{{"fullUrl":"{base_url}/{one.resource}/{one.fhir_id}","resource":'.encode()
         entries += b"," + place + one.rendering + b',"search":{"mode":"include"}}'
     return head + b',"entry":[' + entries.replace(BASE_URL, base) + b"]}"
+
+
+def searchset_of(
+    resource: str,
+    found: Sequence[tuple[str, bytes]],
+    *,
+    total: int,
+    base_url: str,
+    applied: Sequence[tuple[str, str]],
+    next_after: str,
+    count: int,
+) -> bytes:
+    """The same of (id, resource as JSON) that are rendered for this answer alone."""
+    links = _links(f"{base_url}/{resource}?", applied, next_after, count)
+    bundle = {"resourceType": "Bundle", "type": "searchset", "total": total, "link": links}
+    entries = [
+        {"fullUrl": f"{base_url}/{resource}/{name}", "resource": orjson.Fragment(one), "search": {"mode": "match"}}
+        for name, one in found
+    ]
+    return orjson.dumps(bundle | ({"entry": entries} if entries else {}))
+
+
+def _links(
+    address: str, applied: Sequence[tuple[str, str]], next_after: str, count: int
+) -> list[dict[str, str]]:
+    shown = [*applied, ("_count", str(count))]
+    links = [{"relation": "self", "url": address + _encoded(shown)}]
+    if next_after:
+        links.append({"relation": "next", "url": address + _encoded([*shown, ("_after", next_after)])})
+    return links
 
 
 def _encoded(parameters: Sequence[tuple[str, str]]) -> str:

@@ -58,18 +58,20 @@ def tell(
     registry: Registry,
     unit: UnitOfWork,
     patient_key: int,
-    things: Iterable[RegistryObject],
+    things: Sequence[RegistryObject],
     *,
     transaction: SubmissionKind,
     caller: Caller,
 ) -> None:
-    """Leave a notification and an audit record of a submission, which commit with it. ITI TF-2: 3.41.5, 3.42.5"""
+    """Leave notifications and an audit record of a submission, which commit with it. ITI TF-2: 3.41.5, 3.42.5"""
     sets = [thing for thing in things if isinstance(thing, SubmissionSet)]
     uuids = [one.entry_uuid for one in sets]
     registry.announce(unit, patient_key, uuids, transaction=transaction, caller=caller)
+    patient = next((one.patient_id.key for one in sets if one.patient_id is not None), "")
+    registry.notifier.changed(unit, patient, things, registry.now())
     occurrence = Occurrence(
         event=transaction.transaction,
-        patient=next((one.patient_id.key for one in sets if one.patient_id is not None), ""),
+        patient=patient,
         objects=tuple(a_submission_set(one.unique_id or "") for one in sets),
     )
     registry.recorder.record(unit, [occurrence], caller)

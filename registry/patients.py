@@ -79,6 +79,7 @@ def merge(registry: Registry, unit: UnitOfWork, *, subsumed: CX, surviving: CX, 
     merges.mark_merged(unit.connection, old.key, new.key)
     moved = registry.move_objects(unit, subsumed=old, surviving=new)
     registry.watcher.merged(unit, subsumed, surviving, source.caller, registry.now())
+    registry.notifier.merged(unit, subsumed, surviving)
     _record(registry, unit, old, source, "D")
     _record(registry, unit, new, source, "U")
     return Merged(subsumed=old, surviving=new, objects=moved)

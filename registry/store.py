@@ -19,7 +19,7 @@ from registry.sql import facts, find, held, identities, merges, objects, order
 from registry.sql.identities import KnownPatient
 from registry.sql.places import Places
 from registry.sql.tables import KIND_OF
-from registry.watching import NO_WATCHER, Watcher
+from registry.watching import NO_NOTIFIER, NO_WATCHER, Notifier, Watcher
 from storage.keys import Keys
 from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork, Units
@@ -97,14 +97,15 @@ class Registry:
         recorder: Recorder = NO_RECORDER,
         watcher: Watcher = NO_WATCHER,
         policy: Policy = OPEN_POLICY,
+        notifier: Notifier = NO_NOTIFIER,
     ) -> None:
         """`now` gives the time as DTM of 14 digits, UTC; `render_fhir` takes it as the time of the change.
 
-        `recorder` keeps the audit records of what changes here, `watcher` follows it; `policy` says who sees and does
-        what.
+        `recorder` keeps the audit records of what changes here, `watcher` follows it, `notifier` leaves what is to be
+        told; `policy` says who sees and does what.
         """
         self.units, self.domain, self.now, self.recorder, self.watcher = units, domain, now, recorder, watcher
-        self.policy = policy
+        self.policy, self.notifier = policy, notifier
         self._render_fhir, self._keys = render_fhir, Keys()
 
     @contextmanager

@@ -6,7 +6,7 @@ from typing import Protocol
 from access_policy.caller import Caller
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
-from xds.metadata import DocumentEntry
+from xds.metadata import DocumentEntry, RegistryObject
 
 
 class Watcher(Protocol):
@@ -27,6 +27,28 @@ class Watcher(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Leaves what is to be told to subscribers of documents; whatever it raises undoes the change."""
+
+    def changed(self, unit: UnitOfWork, patient: str, things: Sequence[RegistryObject], now: str) -> None:
+        """Objects of the patient with this CX key were added."""
+        ...
+
+    def merged(self, unit: UnitOfWork, subsumed: CX, surviving: CX) -> None:
+        """One patient was subsumed by another."""
+        ...
+
+
+class NoNotifier:
+    """Nobody subscribes."""
+
+    def changed(self, unit: UnitOfWork, patient: str, things: Sequence[RegistryObject], now: str) -> None:
+        """Nobody is told."""
+
+    def merged(self, unit: UnitOfWork, subsumed: CX, surviving: CX) -> None:
+        """Nobody follows either."""
+
+
 class NoWatcher:
     """Nobody follows: an affinity domain without records of persons."""
 
@@ -44,3 +66,4 @@ class NoWatcher:
 
 
 NO_WATCHER = NoWatcher()
+NO_NOTIFIER = NoNotifier()

@@ -15,15 +15,18 @@ from fhir_facade.sorting import SORTS
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.flows.test_provide_document_bundle import fed, provide, send
+from tests.flows.test_subscriptions import wanted
 from tests.servers import Server
 
 JSON_PATCH = "application/json-patch+json"
+TARGET = "http://127.0.0.1:1/told"
 VALUES = {"date": "ge2020", "token": "x", "string": "x"}
 
 
 @pytest.fixture(scope="module")
 def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    settings = servers.settings_for(tmp_path_factory.mktemp("carnet"), database, domain="ihe")
+    given = {"domain": "ihe", "audit": "on", "notification_targets": TARGET}
+    settings = servers.settings_for(tmp_path_factory.mktemp("carnet"), database, **given)
     with servers.in_process(settings) as running:
         yield running
 
@@ -34,7 +37,14 @@ def known(server: Server) -> dict[str, str]:
     patient = fed(server, fhir.a_patient())
     answers = provide(server, fhir.a_provide_bundle(patient))
     found = dict(one["location"].split("/")[-2:] for one in answers)
-    return found | {"Patient": patient.rpartition("/")[2]}
+    subscribed = send(server, "POST", "/fhir/Subscription", wanted(TARGET, filters=("DocumentReference?type=x",)))
+    assert subscribed.status == 201
+    log = json.loads(server.request("GET", f"/fhir/AuditEvent?patient={patient}").body)
+    return found | {
+        "Patient": patient.rpartition("/")[2],
+        "Subscription": json.loads(subscribed.body)["id"],
+        "AuditEvent": log["entry"][0]["resource"]["id"],
+    }
 
 
 def statement(server: Server) -> dict[str, Any]:
@@ -52,10 +62,12 @@ def test_every_interaction_that_is_declared_is_served(server: Server, known: dic
     for resource in rest["resource"]:
         kind = resource["type"]
         for code in [one["code"] for one in resource["interaction"]]:
-            if code == "read":
+            if (kind, code) == ("Subscription", "delete"):
+                assert server.request("DELETE", f"/fhir/{kind}/none").status == 404
+            elif code == "read":
                 assert server.request("GET", f"/fhir/{kind}/{known[kind]}").status == 200
             elif code == "create":
-                assert send(server, "POST", f"/fhir/{kind}", {"resourceType": kind, "id": "_"}).status == 400
+                assert send(server, "POST", f"/fhir/{kind}", {"resourceType": kind, "id": "_"}).status in (400, 422)
             elif code == "update":
                 assert (
                     send(server, "PUT", f"/fhir/{kind}?identifier=x", {"resourceType": kind, "id": "_"}).status == 400
@@ -76,7 +88,11 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
     patient = f"Patient/{known['Patient']}"
     for resource in statement(server)["rest"][0]["resource"]:
         kind = resource["type"]
-        base = {"DocumentReference": {"patient": patient}, "List": {"patient": patient, "code": "folder"}}.get(kind, {})
+        base = {
+            "DocumentReference": {"patient": patient},
+            "List": {"patient": patient, "code": "folder"},
+            "AuditEvent": {"patient": patient},
+        }.get(kind, {})
         asked = [{one["name"]: _a_value(one, base, patient)} for one in resource.get("searchParam", ())]
         asked += [{"_sort": f"-{one}"} for one in SORTS.get(kind, ())]
         asked += [{"_include": one} for one in resource.get("searchInclude", ())]
@@ -104,7 +120,8 @@ def test_every_path_of_the_description_is_served(server: Server, known: dict[str
         for method in operations:
             answer = server.request(method.upper(), where, b"" if method != "get" else None)
             refused = (400, 412, 415)
-            expected = {"post": refused, "put": refused, "patch": refused, "get": (200, 400)}[method]
+            by_method = {"post": refused, "put": refused, "patch": refused, "get": (200, 400), "delete": (204,)}
+            expected = by_method[method]
             assert answer.status in expected, (method, path, answer.status, answer.body)
             assert str(answer.status) in operations[method]["responses"]
 

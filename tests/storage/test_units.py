@@ -24,6 +24,7 @@ import repository.document_versions
 import repository.index
 import storage.assertion_uses
 import storage.outbox
+import subscriptions.sql
 from storage import engine as storage_engine
 from storage import migrate
 from storage.engine import UnsafeDatabase, check_undamaged, open_engine
@@ -327,6 +328,7 @@ def test_migrations_make_exactly_the_declared_tables(database_url: str) -> None:
                 audit.outbox.metadata,
                 dmp.sql.tables.metadata,
                 storage.assertion_uses.metadata,
+                subscriptions.sql.metadata,
             ],
         )
     engine.dispose()

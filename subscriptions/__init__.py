@@ -1,0 +1,1 @@
+"""Subscriptions to documents: DSUB and DSUBm on one store, one outbox and one sender."""

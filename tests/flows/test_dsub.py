@@ -1,0 +1,163 @@
+"""DSUB: subscribed and ended by SOAP, told by SOAP, on the outbox of all subscriptions. ITI TF-2: 3.52, 3.53."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from carnet.subscription_wiring import dispatcher_of
+from tests import messages, servers
+from tests.builders import PATIENT
+from tests.flows.test_subscriptions import states, submit
+from tests.notified import Subscriber, a_subscriber, until
+from tests.servers import Response, Server
+from xds.ebrim.schema import schema_findings
+
+WSNT, WSA = "http://docs.oasis-open.org/wsn/b-2", "http://www.w3.org/2005/08/addressing"
+RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
+BW = "http://docs.oasis-open.org/wsn/bw-2"
+DIALECT = "http://docs.oasis-open.org/wsn/t-1/TopicExpression/Simple"
+OF_PATIENT = "urn:uuid:aa2332d0-f8fe-11e0-be50-0800200c9a66"
+OF_ANYBODY = "urn:uuid:742790e0-aba6-43d6-9f1f-e43ed9790b79"
+SOAP = "application/soap+xml; charset=UTF-8"
+
+
+@pytest.fixture
+def subscriber() -> Iterator[Subscriber]:
+    made = a_subscriber()
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def server(tmp_path: Path, subscriber: Subscriber) -> Iterator[Server]:
+    settings = servers.settings_for(tmp_path / "data", notification_targets=subscriber.url)
+    with servers.in_process(settings) as running:
+        servers.know_patients(settings)
+        yield running
+
+
+def slot(name: str, value: str) -> str:
+    return f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{value}</rim:Value></rim:ValueList></rim:Slot>'
+
+
+PATIENT_SLOT = slot("$XDSDocumentEntryPatientId", f"'{PATIENT.key}'".replace("&", "&amp;"))
+
+
+def subscribe(
+    server: Server,
+    target: str,
+    *,
+    slots: str = PATIENT_SLOT,
+    topic: str = "ihe:FullDocumentEntry",
+    dialect: str = DIALECT,
+    query: str = OF_PATIENT,
+    end: str = "",
+) -> Response:
+    ends = f"<w:InitialTerminationTime>{end}</w:InitialTerminationTime>" if end else ""
+    body = (
+        f'<w:Subscribe xmlns:w="{WSNT}" xmlns:a="{WSA}" xmlns:rim="{RIM}" xmlns:ihe="urn:ihe:iti:dsub:2009">'
+        f"<w:ConsumerReference><a:Address>{target}</a:Address></w:ConsumerReference>"
+        f'<w:Filter><w:TopicExpression Dialect="{dialect}">{topic}</w:TopicExpression>'
+        f'<rim:AdhocQuery id="{query}">{slots}</rim:AdhocQuery></w:Filter>{ends}</w:Subscribe>'
+    )
+    envelope = messages.envelope(body.encode(), f"{BW}/NotificationProducer/SubscribeRequest")
+    return server.post("/xds/subscriptions", envelope, SOAP)
+
+
+def unsubscribe(server: Server, address: str) -> Response:
+    body = f'<w:Unsubscribe xmlns:w="{WSNT}"/>'.encode()
+    envelope = messages.envelope(body, f"{BW}/SubscriptionManager/UnsubscribeRequest")
+    to = b"<a:To xmlns:a='%s'>%s</a:To></e:Header>" % (WSA.encode(), address.encode())
+    return server.post("/xds/subscriptions", envelope.replace(b"</e:Header>", to), SOAP)
+
+
+def address_in(response: Response) -> str:
+    assert response.status == 200, response.body
+    found = etree.fromstring(response.body).find(f".//{{{WSNT}}}SubscriptionReference/{{{WSA}}}Address")
+    assert found is not None
+    return str(found.text)
+
+
+def fault_of(response: Response) -> str:
+    values = etree.fromstring(response.body).findall(".//{*}Fault/{*}Code/{*}Subcode/{*}Value")
+    assert values, response.body
+    return str(values[-1].text).rpartition(":")[2]
+
+
+def told_by(server: Server, subscriber: Subscriber, number: int) -> list[etree._Element]:
+    registry = servers.open_registry(server.settings)
+    dispatcher = dispatcher_of(server.settings, registry, pauses_ms=(10, 20))
+    subscriber.up()
+    dispatcher.start()
+    until(lambda: len(subscriber.told) == number)
+    dispatcher.stop()
+    registry.units.close()
+    return [etree.fromstring(one) for one in subscriber.told]
+
+
+def test_a_document_is_told_whole_or_by_reference(server: Server, subscriber: Subscriber) -> None:
+    addresses = [
+        address_in(subscribe(server, subscriber.url, topic=topic))
+        for topic in ("ihe:FullDocumentEntry", "ihe:MinimalDocumentEntry")
+    ]
+    assert submit(server, "2.25.7901")[0] == "Success"
+    told = told_by(server, subscriber, 2)
+    for message in told:
+        assert message.findtext(f".//{{{WSA}}}Action") == f"{BW}/NotificationConsumer/Notify"
+        [submitted] = message.findall(f".//{{{WSNT}}}NotificationMessage/{{{WSNT}}}Message/*")
+        assert not schema_findings(submitted)
+    objects = {message.find(f".//{{{RIM}}}RegistryObjectList/*").tag for message in told}  # type: ignore[union-attr]
+    assert objects == {f"{{{RIM}}}ExtrinsicObject", f"{{{RIM}}}ObjectRef"}
+    named = {message.findtext(f".//{{{WSNT}}}SubscriptionReference/{{{WSA}}}Address") for message in told}
+    assert named == set(addresses)
+
+
+def test_after_its_end_nobody_is_told(server: Server, subscriber: Subscriber) -> None:
+    address = address_in(subscribe(server, subscriber.url, end="P1D"))
+    ended = unsubscribe(server, address)
+    assert (ended.status, b"UnsubscribeResponse" in ended.body) == (200, True)
+    assert fault_of(unsubscribe(server, address)) == "ResourceUnknownFault"
+    assert submit(server, "2.25.7902")[0] == "Success"
+    assert states(server) == {}
+
+
+def test_codes_of_a_filter_decide(server: Server, subscriber: Subscriber) -> None:
+    other = slot("$XDSDocumentEntryTypeCode", "('0000-0^^1.2.3','0000-1^^1.2.3')")
+    address_in(subscribe(server, subscriber.url, slots=PATIENT_SLOT + other))
+    address_in(subscribe(server, subscriber.url, slots=other, query=OF_ANYBODY))
+    assert submit(server, "2.25.7903")[0] == "Success"
+    assert states(server) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"slots": ""}, "InvalidFilterFault"),
+        ({"slots": PATIENT_SLOT + slot("$XDSDocumentEntryAuthorPerson", "('A')")}, "InvalidFilterFault"),
+        ({"slots": PATIENT_SLOT + slot("$XDSDocumentEntryTypeCode", "('x')")}, "InvalidFilterFault"),
+        ({"query": "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"}, "InvalidFilterFault"),
+        ({"query": OF_ANYBODY}, "InvalidFilterFault"),
+        ({"topic": "ihe:FolderMetadata"}, "TopicNotSupportedFault"),
+        ({"dialect": "http://docs.oasis-open.org/wsn/t-1/TopicExpression/Full"}, "TopicExpressionDialectUnknownFault"),
+        ({"end": "soon"}, "UnacceptableInitialTerminationTimeFault"),
+        ({"end": "9999-01-01T00:00:00Z"}, "SubscribeCreationFailedFault"),
+    ],
+)
+def test_what_is_not_served_has_its_fault(
+    server: Server, subscriber: Subscriber, changes: dict[str, str], fault: str
+) -> None:
+    assert fault_of(subscribe(server, subscriber.url, **changes)) == fault
+
+
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1:1/", "https://other.example.org/", "http://169.254.169.254/", "file:///etc/passwd", ""]
+)
+def test_w04_a_consumer_that_is_not_listed_is_refused(server: Server, target: str) -> None:
+    assert fault_of(subscribe(server, target)) == "SubscribeCreationFailedFault"
+
+
+def test_without_targets_there_is_no_door(tmp_path: Path) -> None:
+    with servers.in_process(servers.settings_for(tmp_path)) as server:
+        assert subscribe(server, "http://127.0.0.1:1/").status == 404

@@ -1,0 +1,372 @@
+"""Subscribers are told at least once, in order, of what they may see; whatever is down or killed. DSUBm 2:3.111, 3.112."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.subscription import Subscription as FhirSubscription
+
+from access_policy.caller import PurposeOfUse
+from access_policy.visibility import EVERYTHING
+from carnet.clock import true_time
+from carnet.record_wiring import open_records
+from carnet.subscription_wiring import dispatcher_of
+from dmp import rights
+from dmp.actor import OPERATOR
+from dmp.rights import Whom
+from registry.criteria import Criteria
+from registry.store import Registry
+from storage.unit_of_work import UnitOfWork
+from subscriptions.delivery import Dispatcher
+from tests import messages, servers, sts
+from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
+from tests.carnet.test_security_commands import carnet
+from tests.flows import test_fhir_jwt as jwt
+from tests.flows.test_fhir_jwt import World
+from tests.notified import Subscriber, a_subscriber, parameters, until
+from tests.servers import Response, Server
+from xds.datatypes import Code
+from xds.metadata import Association, DocumentEntry
+
+ALL = "https://profiles.ihe.net/ITI/DSUBm/SubscriptionTopic/DSUBm-SubscriptionTopic-DocReference-PatientDependent-AllEvents"
+NEW = "https://profiles.ihe.net/ITI/DSUBm/SubscriptionTopic/DSUBm-SubscriptionTopic-DocumentReference-PatientDependent"
+BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
+CONTENT = b"<ClinicalDocument/>"
+OF_PATIENT = f"DocumentReference?patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}"
+FHIR = {"Content-Type": "application/fhir+json"}
+
+
+def wanted(
+    target: str, *, topic: str = ALL, filters: tuple[str, ...] = (OF_PATIENT,), **changes: Any
+) -> dict[str, Any]:
+    channel = {
+        "type": "rest-hook",
+        "endpoint": target,
+        "payload": changes.pop("payload", "application/fhir+json"),
+        "_payload": {
+            "extension": [
+                {"url": f"{BACKPORT}/backport-payload-content", "valueCode": changes.pop("content", "full-resource")}
+            ]
+        },
+    }
+    extensions = [{"url": f"{BACKPORT}/backport-filter-criteria", "valueString": one} for one in filters]
+    resource = {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "tests",
+        "criteria": topic,
+        "_criteria": {"extension": extensions},
+        "channel": channel,
+    }
+    return resource | changes
+
+
+def subscribe(server: Server, resource: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    body = json.dumps(resource).encode()
+    return server.request("POST", "/fhir/Subscription", body, FHIR | (headers or {}))
+
+
+def submit(server: Server, unique_id: str, *, replaces: str = "", **changes: Any) -> tuple[str, DocumentEntry]:
+    """Status and entry of a submission by ITI-41."""
+    entry = an_entry(content=CONTENT, unique_id=unique_id, **changes)
+    submission = a_submission(entry, patient_id=entry.patient_id)
+    submission = replace(submission, submission_set=replace(submission.submission_set, unique_id=f"{unique_id}.9"))
+    if replaces:
+        link = Association(
+            entry_uuid="urn:uuid:5d6a9aa0-0000-4000-8000-000000000001",
+            association_type="urn:ihe:iti:2007:AssociationType:RPLC",
+            source=entry.entry_uuid,
+            target=replaces,
+        )
+        submission = replace(submission, associations=(*submission.associations, link))
+    body = messages.provide_body(submission, {entry.entry_uuid: messages.include("d@test")})
+    message = messages.multipart(messages.envelope(body, messages.PROVIDE), [("d@test", CONTENT)])
+    answered = messages.read(server.post("/xds/repository", message, messages.multipart_type()))
+    return answered.status, entry
+
+
+@pytest.fixture
+def subscriber() -> Iterator[Subscriber]:
+    made = a_subscriber()
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def server(tmp_path: Path, subscriber: Subscriber) -> Iterator[Server]:
+    settings = servers.settings_for(tmp_path / "data", notification_targets=subscriber.url, notification_attempts=2)
+    with servers.in_process(settings) as running:
+        servers.know_patients(settings)
+        yield running
+
+
+@pytest.fixture
+def dispatcher(server: Server) -> Iterator[Dispatcher]:
+    """Started by tests; it tries again after milliseconds."""
+    registry = servers.open_registry(server.settings)
+    made = dispatcher_of(server.settings, registry, pauses_ms=(10, 20))
+    yield made
+    made.stop()
+    registry.units.close()
+
+
+def states(server: Server) -> dict[str, int]:
+    """State -> how many notifications."""
+    with closing(sqlite3.connect(server.settings.sqlite_file)) as database:
+        return dict(database.execute("SELECT state, COUNT(*) FROM notification GROUP BY state").fetchall())
+
+
+def test_a_receiver_that_was_down_and_a_server_that_was_killed_lose_nothing(
+    tmp_path: Path, database_url: str, subscriber: Subscriber
+) -> None:
+    settings = servers.settings_for(tmp_path / "data", database_url, notification_targets=subscriber.url)
+    with servers.killable(settings) as server:
+        servers.know_patients(settings)
+        taken = subscribe(server, wanted(subscriber.url))
+        assert taken.status == 201, taken.body
+        place = taken.headers["location"].removeprefix(server.url)
+        for number in range(3):
+            assert submit(server, f"2.25.70{number}")[0] == "Success"
+        assert server.process is not None
+        server.process.kill()
+        subscriber.status = 503
+        subscriber.up()
+        server.process.start()
+        until(lambda: subscriber.tried > 0)
+        server.process.kill()
+        subscriber.status = 200
+        server.process.start()
+        until(
+            lambda: len({one["entry"][0]["resource"]["parameter"][4]["valueString"] for one in subscriber.bundles}) == 4
+        )
+        assert json.loads(server.request("GET", place).body)["status"] == "active"
+    told = [parameters(one) for one in subscriber.bundles]
+    assert told[0]["type"] == "handshake"
+    numbers = [int(one["events-since-subscription-start"]) for one in told]
+    assert numbers == sorted(numbers)  # a repetition stands where it was
+    assert set(numbers) == {0, 1, 2, 3}
+    for bundle in subscriber.bundles:
+        Bundle.model_validate(bundle)
+    documents = [bundle["entry"][1]["resource"] for bundle in subscriber.bundles[1:]]
+    assert {one["masterIdentifier"]["value"] for one in documents} == {f"urn:oid:2.25.70{n}" for n in range(3)}
+
+
+def test_what_was_not_committed_is_told_to_nobody(server: Server, subscriber: Subscriber) -> None:
+    assert subscribe(server, wanted(subscriber.url)).status == 201
+    assert submit(server, "2.25.71")[0] == "Success"
+    assert submit(server, "2.25.72", title=None, type_code=None)[0] == "Failure"
+    assert states(server) == {"waiting": 2}  # the handshake and one document
+
+
+def test_patient_type_and_topic_decide(server: Server, subscriber: Subscriber, dispatcher: Dispatcher) -> None:
+    typed = f"{OF_PATIENT}&type=http://loinc.org|11488-4"
+    other = f"{OF_PATIENT}&type=http://loinc.org|0000-0"
+    for filters, topic in (((OF_PATIENT,), NEW), ((typed,), NEW), ((other,), ALL)):
+        assert subscribe(server, wanted(subscriber.url, topic=topic, filters=filters, content="id-only")).status == 201
+    loinc = Code(code="11488-4", coding_scheme="2.16.840.1.113883.6.1", display_name="CR")
+    assert submit(server, "2.25.73", type_code=loinc)[0] == "Success"
+    assert submit(server, "2.25.74", patient_id=OTHER_PATIENT)[0] == "Success"
+    subscriber.up()
+    dispatcher.start()
+    until(lambda: set(states(server)) == {"sent"})
+    events = [one for one in map(parameters, subscriber.bundles) if one["type"] == "event-notification"]
+    assert len(events) == 2
+    focus = {
+        one["valueReference"]["reference"]
+        for event in events
+        for one in event["notification-event"]
+        if one["name"] == "focus"
+    }
+    assert len(focus) == 1
+    assert all(len(bundle["entry"]) == 1 for bundle in subscriber.bundles)
+    [url] = focus
+    assert server.request("GET", url.removeprefix(server.url)).status == 200
+
+
+def test_a_replacement_names_the_new_document(server: Server, subscriber: Subscriber, dispatcher: Dispatcher) -> None:
+    status, _ = submit(server, "2.25.75")
+    assert status == "Success"
+    assert subscribe(server, wanted(subscriber.url)).status == 201
+    found = json.loads(server.request("GET", "/fhir/DocumentReference?identifier=urn:oid:2.25.75").body)
+    uuid = f"urn:uuid:{found['entry'][0]['resource']['id']}"
+    assert submit(server, "2.25.76", replaces=uuid)[0] == "Success"
+    subscriber.up()
+    dispatcher.start()
+    until(lambda: len(subscriber.told) == 2)
+    document = subscriber.bundles[1]["entry"][1]["resource"]
+    assert document["masterIdentifier"]["value"] == "urn:oid:2.25.76"
+    assert document["relatesTo"][0]["code"] == "replaces"
+
+
+def test_dead_letters_are_seen_and_tried_again(server: Server, subscriber: Subscriber, dispatcher: Dispatcher) -> None:
+    subscriber.status = 500
+    subscriber.up()
+    assert subscribe(server, wanted(subscriber.url)).status == 201
+    dispatcher.start()
+    until(lambda: states(server) == {"dead": 1})
+    data = server.settings.data
+    dead = carnet(Path(data), "subscriptions", "dead", "--data", data)
+    assert (dead.returncode, "2 attempts: answered 500" in dead.stdout) == (1, True)
+    subscriber.status = 202
+    retried = carnet(Path(data), "subscriptions", "retry", "--data", data, "--json")
+    assert json.loads(retried.stdout) == {"retried": 1}
+    until(lambda: states(server) == {"sent": 1})
+    listed = carnet(Path(data), "subscriptions", "list", "--data", data, "--json")
+    [row] = json.loads(listed.stdout)["subscriptions"]
+    assert (row["state"], row["sent"], row["target"]) == ("active", 1, subscriber.url)
+    assert carnet(Path(data), "subscriptions", "dead", "--data", data).returncode == 0
+
+
+def test_a_subscription_is_read_back_and_ended(server: Server, subscriber: Subscriber) -> None:
+    resource = wanted(subscriber.url, end="2027-01-01T00:00:00Z")
+    place = subscribe(server, resource).headers["location"].removeprefix(server.url)
+    found = json.loads(server.request("GET", place).body)
+    FhirSubscription.model_validate(found)
+    same = ("reason", "criteria", "_criteria", "channel", "end", "status")
+    assert {name: found[name] for name in same} == {name: resource[name] for name in same}
+    assert server.request("GET", f"{place}?_format=xml").status == 200
+    assert server.request("DELETE", place).status == 204
+    assert [server.request(method, place).status for method in ("GET", "DELETE")] == [404, 404]
+    assert submit(server, "2.25.77")[0] == "Success"
+    assert states(server) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"status": "active"}, "Subscription.status"),
+        ({"criteria": "DocumentReference?patient=1"}, "Subscription.criteria"),
+        ({"filters": ("Patient?name=x",)}, "Subscription.criteria.extension"),
+        ({"filters": ("DocumentReference?author=x",)}, "Subscription.criteria.extension"),
+        ({"payload": "text/plain"}, "Subscription.channel.payload"),
+        ({"content": "everything"}, "Subscription.channel.payload.extension"),
+        ({"end": "tomorrow"}, "Subscription.end"),
+        ({"end": "2020-01-01T00:00:00Z"}, "Subscription.channel.endpoint"),
+        ({"reason": None}, "Subscription.reason"),
+        ({"channel": {}}, "Subscription.channel.type"),
+    ],
+)
+def test_what_is_not_served_is_refused(
+    server: Server, subscriber: Subscriber, changes: dict[str, Any], place: str
+) -> None:
+    refused = subscribe(server, wanted(subscriber.url, **changes))
+    assert refused.status == 422
+    assert place in [one["expression"][0] for one in json.loads(refused.body)["issue"]]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("http://127.0.0.1:1/", "https://other.example.org/", "http://169.254.169.254/", "file:///etc/passwd"),
+        *("http://[::1]/told", "http://2130706433/", "http://user@127.0.0.1/"),
+    ],
+)
+def test_w04_nobody_is_told_anything_who_is_not_on_the_list(server: Server, target: str) -> None:
+    refused = subscribe(server, wanted(target))
+    assert refused.status == 422
+    assert states(server) == {}
+
+
+def test_w04_near_misses_of_a_listed_target_are_refused(server: Server, subscriber: Subscriber) -> None:
+    for target in (
+        f"{subscriber.url}/",
+        f"{subscriber.url}?x",
+        subscriber.url.upper(),
+        subscriber.url.replace("/told", ""),
+    ):
+        assert subscribe(server, wanted(target)).status == 422
+
+
+def test_w04_one_subscriber_has_so_many(server: Server, subscriber: Subscriber) -> None:
+    answers = [subscribe(server, wanted(subscriber.url)).status for _ in range(101)]
+    assert answers == [201] * 100 + [422]
+
+
+def test_without_targets_there_are_no_subscriptions(tmp_path: Path) -> None:
+    with servers.in_process(servers.settings_for(tmp_path)) as server:
+        assert subscribe(server, wanted("http://127.0.0.1:1/")).status == 404
+        resources = json.loads(server.request("GET", "/fhir/metadata").body)["rest"][0]["resource"]
+        assert "Subscription" not in [one["type"] for one in resources]
+
+
+# --- whose ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(tmp_path: Path, subscriber: Subscriber) -> Iterator[World]:
+    with jwt.a_world(tmp_path, notification_targets=subscriber.url) as made:
+        yield made
+
+
+def normal(*restrictions: str) -> tuple[Code, ...]:
+    codes = [Code(code=one, coding_scheme="1.2.250.1.213.1.1.4.13", display_name=one) for one in restrictions]
+    return (Code(code="N", coding_scheme="2.16.840.1.113883.5.25", display_name="Normal"), *codes)
+
+
+def delivered(world: World) -> Dispatcher:
+    made = dispatcher_of(world.server.settings, servers.open_registry(world.server.settings), pauses_ms=(10, 20))
+    made.start()
+    return made
+
+
+def test_the_policy_is_asked_when_something_is_sent(world: World, subscriber: Subscriber) -> None:
+    """A document hidden from the patient is not told to the patient; a blocked doctor is told nothing any more."""
+    for headers in (
+        world.patient(scopes=("patient/Subscription.c", "patient/DocumentReference.rs")),
+        world.bearer(scopes=("user/*.cruds",)),
+    ):
+        taken = subscribe(world.server, wanted(subscriber.url, content="id-only"), headers)
+        assert taken.status == 201, taken.body
+    jwt.submit(world, PATIENT, "2.25.7801")
+    jwt.submit(world, PATIENT, "2.25.7802", confidentiality_code=normal("INVISIBLE_PATIENT"))
+    subscriber.up()
+    dispatcher = delivered(world)
+    until(lambda: states(world.server) == {"sent": 5, "withheld": 1})  # two handshakes; the doctor sees both
+    registry, dmp = servers.open_registry(world.server.settings), open_records(world.server.settings)
+    doctor = Whom(id=sts.DOCTOR.identifier)
+    registry.units.write(lambda unit: rights.block(dmp, unit, PATIENT.key, doctor, by=OPERATOR, now=true_time()))
+    other = {"subject": sts.NURSE.identifier, "roles": (sts.NURSING,)}
+    assert world.ask(jwt.SEARCH, world.bearer(**other)).status == 200
+    registry.units.write(lambda unit: again(registry, unit))
+    until(lambda: states(world.server) == {"sent": 6, "withheld": 2})
+    dispatcher.stop()
+    registry.units.close()
+
+
+def again(registry: Registry, unit: UnitOfWork) -> None:
+    """As if one more version of the first document had come."""
+    found = registry.held(unit, [one.entry_uuid for one in sql_entries(registry)])
+    thing = next(iter(found.values())).thing
+    registry.notifier.changed(unit, PATIENT.key, [thing], registry.now())
+
+
+def sql_entries(registry: Registry) -> list[Any]:
+    criteria = Criteria(patient=PATIENT.key, unique_ids=("2.25.7801",))
+    return list(registry.find(criteria, EVERYTHING))
+
+
+def test_one_sees_and_ends_own_subscriptions_alone(world: World, subscriber: Subscriber) -> None:
+    mine = world.patient(scopes=("patient/*.cruds",))
+    taken = subscribe(world.server, wanted(subscriber.url), mine)
+    place = "/fhir/Subscription/" + json.loads(taken.body)["id"]
+    for method in ("GET", "DELETE"):
+        assert world.server.request(method, place, None, world.bearer(scopes=("user/*.cruds",))).status == 404
+    assert world.ask(place, mine).status == 200
+    assert world.ask(place, world.patient(scopes=("patient/Subscription.c",))).status == 401
+    assert world.server.request("DELETE", place, None, mine).status == 204
+
+
+def test_another_patient_or_an_emergency_is_no_reason(world: World, subscriber: Subscriber) -> None:
+    other = f"DocumentReference?patient.identifier=urn:oid:{OTHER_PATIENT.authority}|{OTHER_PATIENT.id}"
+    token = world.bearer(scopes=("user/*.cruds",))
+    assert subscribe(world.server, wanted(subscriber.url, filters=(other,)), token).status == 403
+    everybody = "DocumentReference?type=http://loinc.org|11488-4"
+    assert subscribe(world.server, wanted(subscriber.url, filters=(everybody,)), token).status == 403
+    glass = world.bearer(scopes=("user/*.cruds",), purpose=PurposeOfUse.BREAK_GLASS)
+    assert subscribe(world.server, wanted(subscriber.url), glass).status == 403
