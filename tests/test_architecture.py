@@ -22,6 +22,7 @@ PACKAGES = (
     "hl7v3",
     "dmp",
     "jobs",
+    "subscriptions",
     "registry",
     "repository",
     "portable_media",
