@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from carnet.options import json_option, print_result, settings_options
-from carnet.settings import Settings
 from carnet.registry_wiring import open_units
+from carnet.settings import Settings
 from subscriptions import sql
 from subscriptions.sql import Notification, Told
 from subscriptions.subscription import Subscription

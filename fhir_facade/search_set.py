@@ -59,9 +59,7 @@ def searchset_of(
     return orjson.dumps(bundle | ({"entry": entries} if entries else {}))
 
 
-def _links(
-    address: str, applied: Sequence[tuple[str, str]], next_after: str, count: int
-) -> list[dict[str, str]]:
+def _links(address: str, applied: Sequence[tuple[str, str]], next_after: str, count: int) -> list[dict[str, str]]:
     shown = [*applied, ("_count", str(count))]
     links = [{"relation": "self", "url": address + _encoded(shown)}]
     if next_after:
