@@ -15,6 +15,7 @@ from carnet.authentication import (
 )
 from carnet.carried_caller import IsTrusted, or_carried
 from carnet.clients import HEALTH
+from carnet.emergencies import Emergencies
 from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
 from carnet.fhir_callers import proved_fhir_caller
@@ -103,8 +104,9 @@ def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[
         told, told_by_request = open_callers(actors.settings, actors.auditor.refused)
         return or_carried(told, is_trusted, lambda _environ: None, open_callers=True), told_by_request
     authenticator = LiveAuthenticator(actors.settings, actors.units, TrustFolder(actors.settings))
-    of_request = proved_fhir_caller(authenticator, peer_certificate, actors.auditor.refused)
-    proved = proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused)
+    emergencies = Emergencies(actors.auditor)
+    of_request = emergencies.told(proved_fhir_caller(authenticator, peer_certificate, actors.auditor.refused))
+    proved = emergencies.told(proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused))
     return or_carried(proved, is_trusted, peer_certificate, open_callers=False), of_request
 
 
