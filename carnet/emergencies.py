@@ -1,4 +1,4 @@
-"""Break-glass on record when it begins: with the first message of an assertion that claims it. DICOM PS3.15: A.5.3.11"""
+"""Break-glass on record as it begins: with the first message of an assertion that claims it. DICOM PS3.15: A.5.3.11"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
