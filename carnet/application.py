@@ -49,6 +49,7 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
             raise SettingsError("without client certificates only --security open is served")
         check_security(actors.settings)
     app = flask.Flask("carnet", static_folder=None)
+    app.url_map.merge_slashes = False  # another path is not found, never redirected by a page with it inside
     app.register_blueprint(xds_blueprint(actors))
     of_message, of_request = _callers(actors, peer_certificate)
     app.register_blueprint(_fhir(actors, of_request))
