@@ -153,6 +153,8 @@ NODE_EVENTS: tuple[Event, ...] = (
     _of_node("recording stopped", SECURITY_ALERT, _E, "110133", "Audit Recording Stopped"),
     _of_node("assertion refused", AUTHENTICATION, _E, "110122", "Login"),
     _of_node("node refused", SECURITY_ALERT, _E, "110126", "Node Authentication"),
+    # Its end is that of the assertion: every record in between has the purpose of use.
+    _of_node("break-glass", SECURITY_ALERT, _E, "110127", "Emergency Override Started"),
     _of_node("configuration", SECURITY_ALERT, _E, "110131", "Software Configuration"),
     _of_node("damage", SECURITY_ALERT, _E, "damage", "stored document damaged or missing", system=CARNET),
     _of_node("log used", LOG_USED, _R, "export", "audit log exported", system=CARNET),

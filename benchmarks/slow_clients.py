@@ -44,6 +44,14 @@ class Percentiles:
     p99: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stalls:
+    """So many connections that stall, of these kinds by turns."""
+
+    count: int
+    kinds: tuple[str, ...]
+
+
 def percentiles(found: list[float]) -> Percentiles:
     ordered = sorted(found)
     p50, p95, p99 = (ordered[int(len(ordered) * share) - 1] for share in (0.5, 0.95, 0.99))
@@ -52,16 +60,21 @@ def percentiles(found: list[float]) -> Percentiles:
 
 @click.command()
 @click.option("--stalled", default=200, show_default=True, help="Stalled connections, all kinds by turns.")
+@click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(list(slow_clients.KINDS)), help="Only this kind, repeatable."
+)
 @click.option("--rounds", default=5, show_default=True, help="Rounds; each measures without and with them.")
 @click.option("--requests", default=2000, show_default=True, help="Requests of a measurement.")
 @click.option("--document", is_flag=True, help="Write the table to docs/deployment.md and keep the result.")
-def main(stalled: int, rounds: int, requests: int, document: bool) -> None:
+def main(stalled: int, kinds: tuple[str, ...], rounds: int, requests: int, document: bool) -> None:
     """Measure the 99th percentile of the others beside stalled connections.
 
     \b
     python -m benchmarks.slow_clients
     python -m benchmarks.slow_clients --rounds 9 --requests 4000 --document
+    python -m benchmarks.slow_clients --kind silent --kind "dripping octets"
     """
+    stalls = Stalls(count=stalled, kinds=kinds or tuple(slow_clients.KINDS))
     found: dict[str, list[tuple[Percentiles, Percentiles]]] = {}
     load = machine.load_average()
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +82,7 @@ def main(stalled: int, rounds: int, requests: int, document: bool) -> None:
         for name, server in _arrangements(pki, Path(folder)):
             servers.know_patients(server.settings)
             measured(server, pki, requests)  # warms up
-            found[name] = [_round(server, pki, stalled, requests, number) for number in range(rounds)]
+            found[name] = [_round(server, pki, stalls, requests, number) for number in range(rounds)]
             click.echo(f"{name}: measured", err=True)
     table = _table(found, stalled, rounds, requests, load)
     click.echo(table)
@@ -87,14 +100,14 @@ def _arrangements(pki: Pki, folder: Path) -> Iterator[tuple[str, Server]]:
         yield "behind nginx", server
 
 
-def _round(server: Server, pki: Pki, stalled: int, requests: int, number: int) -> tuple[Percentiles, Percentiles]:
+def _round(server: Server, pki: Pki, stalls: Stalls, requests: int, number: int) -> tuple[Percentiles, Percentiles]:
     """Without and with the stalled connections; every other round the other way round."""
 
     def alone() -> Percentiles:
         return measured(server, pki, requests)
 
     def beside() -> Percentiles:
-        with _stalling(server, pki, stalled):
+        with _stalling(server, pki, stalls):
             return measured(server, pki, requests)
 
     if number % 2:
@@ -104,12 +117,12 @@ def _round(server: Server, pki: Pki, stalled: int, requests: int, number: int) -
 
 
 @contextmanager
-def _stalling(server: Server, pki: Pki, count: int) -> Iterator[None]:
+def _stalling(server: Server, pki: Pki, stalls: Stalls) -> Iterator[None]:
     """In a process of its own, so that they take nothing from the clients that are measured."""
     spawn = multiprocessing.get_context("spawn")
     ready, stop = spawn.Event(), spawn.Event()
     address = (server.settings.host, server.settings.port)
-    process = spawn.Process(target=_stall, args=(*address, str(pki.client), str(pki.trust), count, ready, stop))
+    process = spawn.Process(target=_stall, args=(*address, str(pki.client), str(pki.trust), stalls, ready, stop))
     process.start()
     if not ready.wait(180):
         raise click.ClickException("the stalled connections were not open within 180 s")
@@ -120,11 +133,11 @@ def _stalling(server: Server, pki: Pki, count: int) -> Iterator[None]:
         process.join()
 
 
-def _stall(host: str, port: int, client: str, trust: str, count: int, ready: Any, stop: Any) -> None:
+def _stall(host: str, port: int, client: str, trust: str, stalls: Stalls, ready: Any, stop: Any) -> None:
     context = ssl.create_default_context(cafile=f"{trust}/root.pem")
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.load_cert_chain(client)
-    with slow_clients.stalling(slow_clients.connect_to(host, port, context), count):
+    with slow_clients.stalling(slow_clients.connect_to(host, port, context), stalls.count, stalls.kinds):
         ready.set()
         stop.wait()
 

@@ -16,6 +16,7 @@ from carnet.authentication import (
 )
 from carnet.carried_caller import IsTrusted, or_carried
 from carnet.clients import HEALTH
+from carnet.emergencies import Emergencies
 from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
 from carnet.fhir_callers import proved_fhir_caller
@@ -52,6 +53,7 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
             raise SettingsError("without client certificates only --security open is served")
         check_security(actors.settings)
     app = flask.Flask("carnet", static_folder=None)
+    app.url_map.merge_slashes = False  # another path is not found, never redirected by a page with it inside
     app.register_blueprint(xds_blueprint(actors))
     of_message, of_request = _callers(actors, peer_certificate)
     app.register_blueprint(_fhir(actors, of_request))
@@ -113,8 +115,9 @@ def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[
     trust = TrustFolder(actors.settings)
     authenticator = LiveAuthenticator(actors.settings, actors.units, trust)
     tokens = token_callers(actors.settings, actors.units, trust)
-    of_request = proved_fhir_caller(authenticator, tokens, peer_certificate, actors.auditor.refused)
-    proved = proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused)
+    emergencies = Emergencies(actors.auditor)
+    of_request = emergencies.told(proved_fhir_caller(authenticator, tokens, peer_certificate, actors.auditor.refused))
+    proved = emergencies.told(proved_caller(authenticator, peer_certificate, actors.settings, actors.auditor.refused))
     return or_carried(proved, is_trusted, peer_certificate, open_callers=False), of_request
 
 

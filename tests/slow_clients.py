@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -75,12 +75,12 @@ KINDS: dict[str, Callable[[Connect], socket.socket]] = {
 
 
 @contextmanager
-def stalling(connect: Connect, count: int) -> Iterator[list[str]]:
-    """So many connections, of all kinds by turns, held until the end; those that the server ends are opened anew.
+def stalling(connect: Connect, count: int, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[list[str]]:
+    """So many connections, of these kinds by turns, held until the end; those that the server ends are opened anew.
 
     Yields the kinds that are open; dripping ones send an octet of a header each half second.
     """
-    names = [list(KINDS)[number % len(KINDS)] for number in range(count)]
+    names = [kinds[number % len(kinds)] for number in range(count)]
     stop = threading.Event()
     ready = threading.Event()
     thread = threading.Thread(target=_hold, args=(connect, names, stop, ready), daemon=True)

@@ -49,6 +49,17 @@ def test_an_unforeseen_failure_of_the_fhir_door_is_an_operation_outcome_with_its
     assert b"broken for the test" not in answer.data
 
 
+@pytest.mark.parametrize(
+    "path", ["/fhir//DocumentReference/x'y", "//fhir/metadata", "/xds//registry", "/fhir//fh=ir/metadata"]
+)
+def test_a_path_with_two_slashes_is_not_found_and_not_redirected(client: FlaskClient, path: str) -> None:
+    """No page with the path inside it; FHIR answers as FHIR does."""
+    answer = client.get(path)
+    assert answer.status_code == 404
+    if path.startswith("/fhir/"):
+        assert json.loads(answer.data)["resourceType"] == "OperationOutcome"
+
+
 def test_an_unforeseen_failure_of_the_soap_door_is_a_receiver_fault_with_its_number(client: FlaskClient) -> None:
     slots = {
         "$XDSDocumentEntryPatientId": f"'{PATIENT.key}'",

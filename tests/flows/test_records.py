@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from access_policy.caller import PurposeOfUse
+from audit.dicom import read_message
 from carnet.command_line import commands
 from carnet.pki import Use, issue_card, issue_structure, make_igc
 from carnet.pki_folder import write_igc
@@ -21,6 +22,7 @@ from carnet.settings import Settings, SettingsError, check_security
 from dmp.sql import events, records, usage
 from registry.hidden_documents import newest_version
 from tests import messages, servers, sts
+from tests.audit_store import rows_of
 from tests.builders import PATIENT, REPOSITORY, a_submission, an_entry, an_oid
 from tests.dmp.people import notices
 from tests.dmp.test_directory import HEAD
@@ -112,6 +114,22 @@ def test_s51_an_access_by_break_glass_is_told_through_the_door(world: World) -> 
     new = told(world.server.settings, "emergency access")[before:]
     assert [(one["to"], one["professional"]) for one in new] == [("holder", sts.DOCTOR.identifier)]
     assert "break_glass" in acts(world.server.settings)
+
+
+def test_s24_break_glass_is_on_record_before_what_it_opens_and_once_for_an_assertion(world: World) -> None:
+    """DCM 110113 Security Alert, 110127 Emergency Override Started, with who, about whom and the purpose."""
+    unique_id = feed(world)
+    vihf, card = world.vihf(purpose=PurposeOfUse.BREAK_GLASS), world.card[Use.AUTHENTICATION]
+    before = len(rows_of(world.server.settings.database_url))
+    for _ in range(2):
+        body = messages.retrieve_body((REPOSITORY, unique_id))
+        assert world.post("/xds/repository", body, messages.RETRIEVE, vihf, card, parts=[]).status == "Success"
+    new = [one for one in rows_of(world.server.settings.database_url)[before:] if one.caller == sts.DOCTOR.identifier]
+    assert [one.event for one in new] == ["break-glass", "ITI-43", "ITI-43"]
+    record = read_message(new[0].message)
+    assert (record.event_id.code, record.type_codes[0].code) == ("110113", "110127")
+    assert record.patient == PATIENT.key
+    assert [one.code for one in record.purposes] == [str(one.code) for one in read_message(new[1].message).purposes]
 
 
 def test_s55_the_holder_is_told_of_a_document_added(world: World) -> None:
