@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from access_policy.caller import PurposeOfUse
+from carnet.command_line import commands
 from carnet.notice_senders import sender_of
 from carnet.notice_settings import notice_rules
 from carnet.settings import Settings
@@ -219,3 +221,26 @@ def test_a_mail_server_beyond_this_machine_must_offer_tls(monkeypatch: pytest.Mo
         assert run(desk, settings) == (0, 2)
     assert server.messages == []  # type: ignore[attr-defined]
     assert in_state(desk, Delivery.WAITING)[0].reason == "mail: SMTPNotSupportedError"
+
+
+def test_dead_letters_are_shown_and_tried_again_by_command(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "notices.jsonl"
+    options = ["--data", str(data)]
+    assert done(["db", "upgrade", *options]) is not None
+    ins = PATIENT.partition("^")[0]
+    done(["record", "inform", ins, "--now", "20250101", *options])
+    mail = ["--notices", "smtp://127.0.0.1:1", "--notices-from", FROM]
+    done(["jobs", "run", *mail, *options], code=1)
+    [line] = done(["notices", "list", *options]).splitlines()
+    assert "the recipient has no address" in line
+    assert ins not in line
+    assert json.loads(done(["notices", "retry", "--json", *options])) == {"revived": 1}
+    done(["jobs", "run", "--notices", f"file://{file}", *options])
+    assert json.loads(file.read_text())["notice"] == "record created automatically"
+    assert json.loads(done(["notices", "list", "--state", "sent", "--json", *options]))[0]["attempts"] == 1
+
+
+def done(words: list[str], *, code: int = 0) -> str:
+    result = CliRunner().invoke(commands, words)
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.stdout
