@@ -73,7 +73,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     database = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
     with servers.in_process(servers.settings_for(tmp_path, database, domain="dmp", audit="on")) as running:
         Software(running).record("PRPA_IN201311UV02", "CREA_RD", observations=CONSENT)
-        yield Office(running, Trail(running))
+        yield Office(running, Trail(running, with_node=True))
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_a_caller_of_no_known_quality_is_refused(office: Office, roles: tuple[Co
     body = messages.query_body(messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": "('2.25.1')"})
     assert caller.post("/xds/registry", body, messages.QUERY_ACTION).fault[-1].endswith("FailedAuthentication")
     assert office.records() == before
-    assert office.told()[-1][1] == 8
-    assert "JDV_J65" in office.told()[-1][2] or "second value" in office.told()[-1][2]
+    [refusal] = [description for _, outcome, description in office.told() if outcome == 8]
+    assert "JDV_J65" in refusal or "second value" in refusal
 
 
 def test_an_authorisation_that_expired_opens_nothing(office: Office) -> None:
@@ -102,7 +102,7 @@ def test_an_authorisation_that_expired_opens_nothing(office: Office) -> None:
     body = messages.retrieve_body((REPOSITORY, "2.25.1"))
     assert nurse.post("/xds/repository", body, messages.RETRIEVE).codes == ["XDSDocumentUniqueIdError"]
     assert office.records() == before
-    assert office.told()[-1] == ("ITI-43", 8, "XDSDocumentUniqueIdError")
+    assert ("ITI-43", 8, "XDSDocumentUniqueIdError") in office.told()
 
 
 def test_a_closed_record_takes_and_shows_nothing(office: Office) -> None:
