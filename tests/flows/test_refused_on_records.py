@@ -9,7 +9,7 @@ from time import perf_counter
 import pytest
 
 from access_policy.caller import AuthenticationMode
-from carnet.wiring import open_registry
+from carnet.registry_wiring import open_registry
 from dmp import life, rights
 from dmp.actor import OPERATOR
 from dmp.record import Record
