@@ -55,6 +55,7 @@ LIFE = ("suspend", "resume", "close", "reactivate", "request_erasure", "oppose",
 CHANGES = ("mask", "unmask", "make_visible_to_patient", "archive", "unarchive", "delete")
 SPECIALITIES, SECTIONS, ROLES = "1.2.250.1.71.4.2.5", "1.2.250.1.71.4.2.6", "1.2.250.1.213.1.6.1.107"
 THE_LIST = Paper(unique_id="", logical_id="", type_code="SYNTH", author="", structure="")
+_IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 _numbers = itertools.count(1)
 
 
@@ -135,7 +136,7 @@ NAMES = tuple(name for name, (often, _) in STEPS.items() for _ in range(often))
 @cache
 def template() -> Path:
     """A data folder with an empty database, to be copied."""
-    folder = Path(tempfile.mkdtemp(prefix="carnet-doors-"))
+    folder = Path(tempfile.mkdtemp(prefix="carnet-doors-", dir=_IN_MEMORY))
     open_actors(settings_for(folder / "data")).units.close()
     return folder / "data"
 
@@ -171,7 +172,7 @@ class Lives:
     """Three persons who may turn out to be one, represent each other, and have records; everybody asks."""
 
     def __init__(self, opened: int, *, over_http: bool = False) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="carnet-doors-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="carnet-doors-", dir=_IN_MEMORY))
         shutil.copytree(template(), self.folder / "data")
         self.clock = self.folder / "clock"
         self.now = BEGIN
