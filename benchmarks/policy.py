@@ -44,7 +44,7 @@ from xds.xml import parse
 
 RESULT = machine.ROOT / "benchmarks" / "results" / "policy.json"
 DOCUMENTS, SHOWN = 60, 20
-_ASKED = 40  # patients that have documents, of each sort
+ASKED = 40  # patients that have documents, of each sort
 _OPENED = "20260101000000"
 _MASKED = Code(code="MASQUE_PS", coding_scheme="1.2.250.1.213.1.1.4.13")
 _NORMAL = Code(code="N", coding_scheme="2.16.840.1.113883.5.25")
@@ -75,7 +75,7 @@ def main(records: int, authorisations: int, rounds: int, database: str, keep: bo
     """Measure in process, without network: what is compared is the work of the doors."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load({"data": folder, "database": database, "security": "open", "audit_reserve_mb": 0})
-        with _filled(settings, records, authorisations) as registry:
+        with filled(settings, records, authorisations) as registry:
             rows = [_measured(registry, settings, name, rounds) for name in _QUESTIONS]
     told = {
         "measured": datetime.now(UTC).date().isoformat(),
@@ -93,19 +93,19 @@ def main(records: int, authorisations: int, rounds: int, database: str, keep: bo
 
 
 @contextmanager
-def _filled(settings: Settings, records: int, authorisations: int) -> Iterator[Registry]:
+def filled(settings: Settings, records: int, authorisations: int) -> Iterator[Registry]:
     registry = open_registry(settings)
     try:
         _open_records(registry, records, authorisations)
-        for number in range(_ASKED):
-            _feed(registry, _patient(number), DOCUMENTS)
-            _feed(registry, _patient(number + _ASKED), SHOWN)
+        for number in range(ASKED):
+            _feed(registry, patient_of(number), DOCUMENTS)
+            _feed(registry, patient_of(number + ASKED), SHOWN)
         yield registry
     finally:
         registry.units.close()
 
 
-def _patient(number: int) -> CX:
+def patient_of(number: int) -> CX:
     digits = 1_58_06_35_238_000 + number
     return CX.of(id=f"{digits:013}{97 - digits % 97:02}", authority=TEST_INS, type_code="NH")
 
@@ -116,10 +116,10 @@ def _open_records(registry: Registry, records: int, authorisations: int) -> None
     flags = dict.fromkeys(("opposes_break_glass", "opposes_regulation", "masked_in_emergency"), False)
     flags |= {"occupational_consent": False, "is_attached": False}
     opened = empty | flags | {"state": "open", "opened": _OPENED, "channel": "accueil"}
-    rows = ({**opened, "record_key": key, "patient": _patient(key).key} for key in range(records))
+    rows = ({**opened, "record_key": key, "patient": patient_of(key).key} for key in range(records))
     _insert(registry, dmp_record, rows)
     identifiers = (
-        {"patient": _patient(key).key, "record_key": key, "since": _OPENED, "until": ""} for key in range(records)
+        {"patient": patient_of(key).key, "record_key": key, "since": _OPENED, "until": ""} for key in range(records)
     )
     _insert(registry, record_identifier, identifiers)
     right = {"is_block": False, "since": _OPENED, "until": "", "last_action": _OPENED, "display": "", "speciality": ""}
@@ -191,9 +191,9 @@ def _measured(registry: Registry, settings: Settings, name: str, rounds: int) ->
     expected = {"policy": SHOWN, "record": DOCUMENTS, "answer": SHOWN}
     for number in range(rounds + rounds // 10):
         for kind, policy, patient in (
-            ("policy", judged, _patient(number % _ASKED)),
-            ("record", opened, _patient(number % _ASKED)),
-            ("answer", opened, _patient(number % _ASKED + _ASKED)),
+            ("policy", judged, patient_of(number % ASKED)),
+            ("record", opened, patient_of(number % ASKED)),
+            ("answer", opened, patient_of(number % ASKED + ASKED)),
         ):
             registry.policy = policy
             began = clock()

@@ -1,7 +1,7 @@
 """What the doors tell the audit: each answered request, before its answer leaves. ITI TF-2: 3.20.4.1.1."""
 
 import copy
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from access_policy.refusals import Refused
 from audit.events import RECORD_TRANSACTIONS
 from audit.objects import a_document, a_query
 from audit.occurrence import Occurrence
-from audit.record import Outcome, ParticipantObject
+from audit.record import Detail, Outcome, ParticipantObject
 from audit.recorder import NO_RECORDER, AuditTrail, Recorder
 from carnet.audited_answers import Ended, read_answer
 from carnet.audited_requests import PatientsOf, occurrences_of
@@ -33,6 +33,9 @@ RECORDED_WITH_CHANGE = frozenset(
 )
 _ON_RECORDS = frozenset(one.name for one in RECORD_TRANSACTIONS)
 _QUESTIONS = ("ITI-18", "ITI-51")
+_READINGS = frozenset({"ITI-18", "ITI-43", "ITI-66", "ITI-67", "ITI-68", "read"})
+# Event and caller -> the rule of the policy that let the caller read; empty where nothing is judged.
+RuleOf = Callable[[str, Caller], str]
 _PATIENT_PARAMETERS = ("patient.identifier", "patient:identifier")
 
 
@@ -44,13 +47,14 @@ def _nobody(_ids: Collection[str]) -> Mapping[str, str]:
 class Auditor:
     """Keeps what the doors tell; without a trail the audit is off. `patients_of` names the patients of documents.
 
-    `accesses` is told what was read by whom, where there are records of persons.
+    `accesses` is told what was read by whom, where there are records of persons, and `rule_of` says what let them.
     """
 
     trail: AuditTrail | None = None
     patients_of: PatientsOf = _nobody
     recorded_with_change: Collection[str] = RECORDED_WITH_CHANGE
     accesses: Accesses | None = None
+    rule_of: RuleOf | None = None
 
     @property
     def recorder(self) -> Recorder:
@@ -86,7 +90,19 @@ class Auditor:
         if ended.outcome is Outcome.SUCCESS and transaction in self.recorded_with_change:
             return
         found = self._occurrences(transaction, message.body, ended)
-        self.trail.keep(about_caller_where_unnamed(found, message.caller), message.caller)
+        told = about_caller_where_unnamed(found, message.caller)
+        self.trail.keep(self._with_rule(told, message.caller), message.caller)
+
+    def _with_rule(self, found: Iterable[Occurrence], caller: Caller) -> list[Occurrence]:
+        """On the patient of what was read: which rule of the policy decided. DMP 12.3, 13"""
+        found = list(found)
+        if self.rule_of is None or not any(_is_reading(one) for one in found):
+            return found
+        rule = self.rule_of(found[0].event, caller)
+        detail = (Detail("rule", rule.encode()),) if rule else ()
+        return [
+            replace(one, patient_details=(*one.patient_details, *detail)) if _is_reading(one) else one for one in found
+        ]
 
     def broken(self, operation: str, message: Message, problem: Exception) -> None:
         """A request that ends without an answer of its transaction; what happens here changes nothing of it."""
@@ -117,7 +133,7 @@ class Auditor:
     def told(self, occurrence: Occurrence, caller: Caller) -> None:
         """Keep one occurrence. Raises StorageFailed."""
         if self.trail is not None:
-            self.trail.keep([occurrence], caller)
+            self.trail.keep(self._with_rule([occurrence], caller), caller)
 
     def _occurrences(self, transaction: str, body: etree._Element, ended: Ended) -> tuple[Occurrence, ...]:
         """No request is so broken that there is no record of it."""
@@ -181,6 +197,10 @@ def about_caller_where_unnamed(found: Iterable[Occurrence], caller: Caller) -> l
 def transaction_of(operation: str) -> str:
     """`ITI-44` of `ITI-44-PRPA_IN201301UV02`."""
     return "-".join(operation.split("-")[:2])
+
+
+def _is_reading(one: Occurrence) -> bool:
+    return one.event in _READINGS and one.outcome is Outcome.SUCCESS and one.patient != ""
 
 
 def _failed(occurrence: Occurrence, problem: FhirProblem | StorageFailed) -> Occurrence:

@@ -49,6 +49,10 @@ COMMANDS: CommandTable = {
         "Import an IHE XDM medium (a ZIP file or a folder), or a folder of CDA documents.",
     ),
     "jobs": ("carnet.job_commands:jobs", "Dated work on the records, which a server does by itself."),
+    "notices": (
+        "carnet.notice_commands:notices",
+        "Notices to persons and their médecin traitant: waiting, sent, or dead.",
+    ),
     "on-demand": ("carnet.on_demand_commands:on_demand", "On-demand documents, made when they are retrieved."),
     "patient": ("carnet.patient_commands:patient", "Patient identifiers known to the registry."),
     "pki": ("carnet.pki_commands:pki", "A test IGC shaped as the French health PKI."),

@@ -9,6 +9,7 @@ import structlog
 
 from access_policy.caller import Caller
 from carnet.clock import Clock, true_time
+from carnet.notice_senders import sender_of
 from carnet.record_opening import open_known
 from carnet.record_wiring import HIDDEN, has_records, open_records
 from carnet.settings import SettingsError
@@ -17,6 +18,7 @@ from jobs.dated_work import Job, Ran
 from jobs.folded_counters import folded_counters
 from jobs.hidden_documents import Hidden, announcements, lifted_visibility
 from jobs.record_jobs import automatic_opening, closing_after_suspension, erasing_after_retention
+from jobs.sent_notices import sent_notices
 from registry.erasure import contents_of, erase_metadata
 from registry.hidden_documents import hidden_until, newest_version
 from registry.metadata_versions import restricted, write_version
@@ -47,6 +49,7 @@ def jobs_of(actors: Actors) -> tuple[Job, ...]:
         if opened is not None:
             write_version(registry, unit, opened, SERVER_CALLER)
 
+    send = sender_of(actors.settings, units)
     return (
         automatic_opening(dmp, units, partial(open_known, registry)),
         closing_after_suspension(dmp, units),
@@ -54,6 +57,7 @@ def jobs_of(actors: Actors) -> tuple[Job, ...]:
         lifted_visibility(dmp, units, hidden, lift),
         erasing_after_retention(dmp, units, lambda patient: remove_all(registry, repository, patient)),
         folded_counters(dmp, units),
+        *([] if send is None else [sent_notices(units, send)]),
     )
 
 

@@ -3,14 +3,19 @@
 from functools import partial
 from pathlib import Path
 
+from access_policy.caller import Caller
 from access_policy.policy import OPEN_POLICY, Policy, RecordPolicy
 from access_policy.policy_file import BadPolicy, PolicyFile, read_policy_file
+from access_policy.rights import Action
 from access_policy.tables import Tables, published, published_matrix, published_rights
 from carnet.clock import clock
 from carnet.record_settings import rules_of
 from carnet.record_wiring import has_records
 from carnet.settings import Settings, SettingsError
 from dmp.facts import record_facts
+from registry.store import Registry
+
+_OF_CONTENT = frozenset({"ITI-43", "ITI-68"})
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -27,6 +32,20 @@ def record_policy(settings: Settings) -> RecordPolicy:
         facts_of=partial(record_facts, rules=rules_of(settings)),
         now=clock(settings.clock),
     )
+
+
+def reading_rule(registry: Registry, event: str, caller: Caller) -> str:
+    """The rule by which a caller found or read what was shown: for the audit record of it.
+
+    A search that showed nothing has the rule that refused. Content that was delivered without one that allows was the
+    caller's own. DMP 12.3
+    """
+    if not registry.policy.judges(caller):
+        return ""
+    action = Action.READ if event in _OF_CONTENT else Action.SEARCH
+    with registry.units.read() as connection:
+        decision = registry.policy.decide(connection, action, caller)
+    return decision.rule if decision.allowed or action is Action.SEARCH else "document.own"
 
 
 def tables_of(settings: Settings) -> Tables:

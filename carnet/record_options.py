@@ -26,6 +26,7 @@ RECORD_SETTINGS = (
     *("clock", "record_regime", "information_weeks", "suspension_weeks", "retention_years", "early_erasure_months"),
     *("authorisation_months", "announcement_days", "announcement_target", "visible_after_months"),
     *("visible_after_days", "journal_days", "journal_lines", "majority_age"),
+    *("notices", "notices_from", "notices_doctor_address", "notices_secret_file"),
 )
 _BY = (
     "Who acts: holder, representative:INS, professional:ID@STRUCTURE, staff:ID@STRUCTURE, structure:ID, insurer, "

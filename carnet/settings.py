@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from carnet.audit_settings import audit_rules
 from carnet.clock import clock_rules
 from carnet.elsewhere_settings import elsewhere, elsewhere_rules, is_loopback, scheme_of
+from carnet.notice_settings import notice_rules
 from carnet.record_settings import record_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
 from xds.failure import WrongSettings
@@ -228,6 +229,16 @@ class Settings:
         "further paths of the SOAP doors, PATH=DOOR separated by blanks, such as /services/registry=registry; the "
         "domain dmp has those of the DMP besides",
     )
+    notices: str = _setting(
+        "",
+        "where notices to persons go: smtp://[USER@]HOST[:PORT] (STARTTLS), smtps://…, the https:// URL of a service "
+        "that takes JSON, or file:///FILE for tests; default they wait",
+    )
+    notices_from: str = _setting("", "e-mail address that notices come from")
+    notices_doctor_address: str = _setting(
+        "", "MSSanté address of a médecin traitant, {id} standing for the PS_IdNat; default none by mail"
+    )
+    notices_secret_file: str = _setting("", "file with the password of the mail server, or the bearer token")
     jobs_minutes: int = _setting(15, "minutes between two runs of the jobs of a server; 0: `carnet jobs run` does them")
     directory: str = _setting(
         "ignore",
@@ -440,7 +451,12 @@ def _check(settings: Settings) -> None:
     if settings.codes and settings.domain != "ihe":
         raise SettingsError(f"setting codes: the domain {settings.domain} has its own codes, expected --domain ihe")
     _check_roles(settings)
-    for sentence in (*audit_rules(settings), *record_rules(settings), *clock_rules(settings.clock)):
+    for sentence in (
+        *audit_rules(settings),
+        *record_rules(settings),
+        *notice_rules(settings),
+        *clock_rules(settings.clock),
+    ):
         raise SettingsError(sentence)
 
 

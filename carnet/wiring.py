@@ -21,6 +21,7 @@ from carnet.internal_calls import read_secret
 from carnet.metrics import DAMAGED, LEFT_OVER, UNSETTLED, Counts
 from carnet.mounted_documents import check_documents
 from carnet.on_demand_documents import find_on_demand
+from carnet.policy_wiring import reading_rule
 from carnet.record_services import record_service
 from carnet.record_wiring import accesses_of, has_records
 from carnet.registry_elsewhere import RegistryElsewhere
@@ -101,7 +102,8 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
     if Role.REGISTRY in roles:
         registry = registry_on(settings, units, recorder)
         patients_of = partial(_patients_of, registry)
-        auditor = Auditor(trail=trail, patients_of=patients_of, accesses=accesses_of(settings, units))
+        rule_of = partial(reading_rule, registry)
+        auditor = Auditor(trail=trail, patients_of=patients_of, accesses=accesses_of(settings, units), rule_of=rule_of)
         reach = _in_this_process(settings, registry)
     else:
         elsewhere = RegistryElsewhere(settings)

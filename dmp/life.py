@@ -211,9 +211,8 @@ def close(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str, 
 def reactivate(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str, how: str = "") -> Record:
     """Open a closed or suspended record again, with everything that is in it. DMP 3 (TD1.2)"""
     record = dmp.found(unit, patient, by, now)
-    changes = {"closed": "", "closing_reason": "", "suspended": "", "erasure_requested": "", "due": ""}
-    changes |= {"details": {"how": how}}
-    return dmp.change(unit, record, Act.REACTIVATE, by, now, **changes)
+    cleared = dict.fromkeys(("closed", "closing_reason", "suspended", "erasure_requested", "due"), "")
+    return dmp.change(unit, record, Act.REACTIVATE, by, now, **cleared, details={"how": how})
 
 
 def request_erasure(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str) -> Record:

@@ -1,6 +1,6 @@
 """What persons and their médecin traitant are told, left beside the change that causes it. DMP 1 (S15, S55), 13.
 
-Who sends them reads the outbox; no document's content is in a notice, and no name. CSP R.1111-48, R.1111-53
+`jobs.sent_notices` sends them; no document's content is in a notice, and no name. CSP R.1111-48, R.1111-53
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from enum import StrEnum
 from dmp.record import Record
 from dmp.records import Records
 from dmp.rules import NoticeTarget
-from dmp.sql import rights
+from dmp.sql import letters, rights
 from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork
 
@@ -45,6 +45,7 @@ def send(dmp: Records, unit: UnitOfWork, record: Record, notice: Notice, *, now:
         told = {"notice": str(notice), "to": role, "recipient": recipient, "patient": record.patient, "recorded": now}
         key = dmp.keys.new()
         post(unit.connection, Topic.NOTICE, record_key=key, patient_key=record.key, record=told | about)
+        letters.queue(unit.connection, key, now)
 
 
 def _recipients(dmp: Records, unit: UnitOfWork, record: Record, notice: Notice, now: str) -> Iterator[tuple[str, str]]:

@@ -77,9 +77,10 @@ DECK_2020 = Rules(
 )
 
 
-def later(moment: str, *, months: int = 0, weeks: int = 0, days: int = 0) -> str:
+def later(moment: str, *, months: int = 0, weeks: int = 0, days: int = 0, minutes: int = 0) -> str:
     """A DTM moved; the 31st of a month that has fewer days is its last."""
-    found = datetime.strptime(moment, _FORM) + timedelta(weeks=weeks, days=days)  # noqa: DTZ007 - UTC by contract
+    moved = timedelta(weeks=weeks, days=days, minutes=minutes)
+    found = datetime.strptime(moment, _FORM) + moved  # noqa: DTZ007 - UTC by contract
     number = found.year * _MONTHS + found.month - 1 + months
     year, month = number // _MONTHS, number % _MONTHS + 1
     day = min(found.day, calendar.monthrange(year, month)[1])

@@ -75,9 +75,8 @@ def feed_rules(registry: Registry, unit: UnitOfWork, submission: Submission, cal
 
 def _entry_rules(entry: DocumentEntry, caller: Caller, *, as_structure: bool) -> Iterator[RegistryError]:
     """EX_2.1-1050; what a structure feeds is said to be the structure's, what a patient feeds the patient's."""
-    traits, problems = traits_of(entry), {}
-    if caller.is_patient_side:
-        problems |= _deposit_problems(entry, traits)
+    traits = traits_of(entry)
+    problems = _deposit_problems(entry, traits) if caller.is_patient_side else {}
     if as_structure and f"{caller.structure}^{STRUCTURES}" not in structure_ids(entry.author):
         problems["feed.structure"] = f"expected an authorInstitution with the caller's structure, {caller.structure}"
     if Trait.MASKED in traits and Trait.HIDDEN in traits:

@@ -176,6 +176,16 @@ directory_structure = Table(
     comment="Structures that may act: Struct_IdNat and kind",
 )
 
+notice_delivery = Table(
+    "notice_delivery",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, String, nullable=False) for name in ("state", "due", "reason")),
+    Column("attempts", BigInteger, nullable=False),
+    Index("ix_notice_delivery_due", "state", "due"),
+    comment="How far a notice of the outbox got: waiting, sent or dead; when it is tried again, and why it failed",
+)
+
 directory_software = Table(
     "directory_software",
     metadata,

@@ -27,6 +27,8 @@ WORDS = {
     "gc": [],
     "import": [FOLDER],
     "jobs run": [],
+    "notices list": [],
+    "notices retry": [],
     "on-demand add": [INS],
     "patient add": [INS],
     "patient list": [],

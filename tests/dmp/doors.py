@@ -18,7 +18,7 @@ from tests.builders import REPOSITORY, TEST_INS, a_status_update, a_submission, 
 from tests.dmp.dossier_model import Asker
 from tests.hl7v3 import record_messages as written
 from tests.messages import Answered
-from tests.servers import Response
+from tests.servers import Response, Server
 from xds.datatypes import CX, XCN, XON, Code
 from xds.ebrim.read import read_document_entries
 from xds.ebrim.write import write_submit_objects_request
@@ -50,6 +50,11 @@ def in_this_process(app: Any) -> Send:
             return Response(status=answer.status_code, headers=named, body=answer.get_data())
 
     return send
+
+
+def over_network(server: Server) -> Send:
+    """Requests to a server that listens."""
+    return lambda method, path, body, headers: server.request(method, path, body or None, dict(headers))
 
 
 def restriction(code: str) -> Code:

@@ -27,9 +27,10 @@ from carnet.application import application
 from carnet.command_line import commands
 from carnet.wiring import Actors, open_actors
 from dmp.refusal import RecordRefused
+from tests import servers
 from tests.builders import a_replacement, an_entry
 from tests.dmp import doors
-from tests.dmp.doors import EVERY_STATUS, Doors, cx_of, in_this_process
+from tests.dmp.doors import EVERY_STATUS, Doors, cx_of, in_this_process, over_network
 from tests.dmp.dossier_model import G15, SYSTEMS, Asker, Dossier, Paper, hidden_until, matrix, rows
 from tests.dmp.record_model import Person, Refused, joined
 from tests.servers import settings_for
@@ -54,6 +55,7 @@ LIFE = ("suspend", "resume", "close", "reactivate", "request_erasure", "oppose",
 CHANGES = ("mask", "unmask", "make_visible_to_patient", "archive", "unarchive", "delete")
 SPECIALITIES, SECTIONS, ROLES = "1.2.250.1.71.4.2.5", "1.2.250.1.71.4.2.6", "1.2.250.1.213.1.6.1.107"
 THE_LIST = Paper(unique_id="", logical_id="", type_code="SYNTH", author="", structure="")
+_IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 _numbers = itertools.count(1)
 
 
@@ -134,7 +136,7 @@ NAMES = tuple(name for name, (often, _) in STEPS.items() for _ in range(often))
 @cache
 def template() -> Path:
     """A data folder with an empty database, to be copied."""
-    folder = Path(tempfile.mkdtemp(prefix="carnet-doors-"))
+    folder = Path(tempfile.mkdtemp(prefix="carnet-doors-", dir=_IN_MEMORY))
     open_actors(settings_for(folder / "data")).units.close()
     return folder / "data"
 
@@ -169,8 +171,8 @@ class Step:
 class Lives:
     """Three persons who may turn out to be one, represent each other, and have records; everybody asks."""
 
-    def __init__(self, opened: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="carnet-doors-"))
+    def __init__(self, opened: int, *, over_http: bool = False) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="carnet-doors-", dir=_IN_MEMORY))
         shutil.copytree(template(), self.folder / "data")
         self.clock = self.folder / "clock"
         self.now = BEGIN
@@ -180,7 +182,10 @@ class Lives:
         self.actors = open_actors(given)
         self.entered = commands_on(self.actors)
         self.entered.__enter__()
-        self.doors = Doors(in_this_process(application(self.actors)))
+        self.served = servers.in_process(given) if over_http else None
+        self.doors = Doors(
+            in_this_process(application(self.actors)) if self.served is None else over_network(self.served.__enter__())
+        )
         self.of = {ins: Dossier(person=Person(), names={ins}) for ins in PERSONS}
         self.present = {ins: ins for ins in PERSONS}
         self.traits: set[str] = set()
@@ -190,6 +195,8 @@ class Lives:
 
     def end(self) -> None:
         self.entered.__exit__(None, None, None)
+        if self.served is not None:
+            self.served.__exit__(None, None, None)
         self.actors.units.close()
         shutil.rmtree(self.folder)
 
@@ -625,9 +632,9 @@ def steps_of(seed: int, number: int) -> list[Step]:
     return [Step(name=draw.choice(NAMES), asker=draw.choice(ASKERS), seed=draw.randrange(2**32)) for _ in range(number)]
 
 
-def broken_by(steps: Sequence[Step]) -> Exception | AssertionError | None:
+def broken_by(steps: Sequence[Step], *, over_http: bool = False) -> Exception | None:
     """What is wrong in this life, None when nothing is."""
-    lives = Lives(opened=len(PERSONS))
+    lives = Lives(opened=len(PERSONS), over_http=over_http)
     try:
         for step in steps:
             lives.take(step)
@@ -664,6 +671,10 @@ def live(*, lives: int, steps: int, first: int = 1) -> None:
 
 def test_every_door_shows_what_the_facts_say() -> None:
     live(lives=14, steps=150)
+
+
+def test_a_life_over_http_is_the_same() -> None:
+    assert broken_by(steps_of(7, 150), over_http=True) is None
 
 
 @pytest.mark.long

@@ -136,6 +136,28 @@ def test_every_step_is_on_record_with_its_person(server: Server) -> None:
     ]
 
 
+def test_what_was_read_is_on_record_with_the_rule_that_let_it(server: Server) -> None:
+    trail, doctor, nurse = Trail(server), Software(server), Software(server, NURSE)
+    breaking = Software(server, replace(NURSE, purpose=PurposeOfUse.BREAK_GLASS, reason="inconscient"))
+    doctor.record("PRPA_IN201311UV02", "CREA_RD", observations=CONSENT)
+    assert doctor.feed() == "Success"
+    for one, expected in ((doctor, 1), (nurse, 0), (breaking, 1)):
+        assert one.found() == expected
+    nurse.authorise("AJOUT")
+    assert nurse.found() == 1
+    rules = [
+        [d.value.decode() for thing in one.objects for d in thing.details if d.type == "rule"]
+        for one in trail.records()
+        if one.type_codes[0].code == "ITI-18"
+    ]
+    assert [one[-1] for one in rules] == [
+        "authorisation.none",  # one's own documents alone
+        "authorisation.none",
+        "opposition.break_glass",
+        "authorisation.valid",
+    ]
+
+
 def _patient(record: Record) -> str:
     return next((one.id.partition("^")[0] for one in record.objects if one.is_patient), "")
 

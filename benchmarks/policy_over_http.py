@@ -1,0 +1,144 @@
+"""What the policy costs over HTTP: the same requests to two servers of one database, one of which has the open policy.
+
+10,000 records with 200 authorisations each; the caller is told 20 documents of 60. The open policy is asked about a
+patient who has nothing but 20 ("same answer"), and about the same patient, whose 60 it tells ("same record"). Both
+servers take the same assertion at its word; requests alternate. Times are of the clock, seen by the client.
+
+python -m benchmarks.policy_over_http --database postgresql+psycopg://carnet@localhost/empty
+python -m benchmarks.policy_over_http --records 500 --authorisations 20 --rounds 100
+"""
+
+import base64
+import json
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
+
+import click
+from werkzeug.serving import make_server
+
+from access_policy.make_vihf import security_header
+from access_policy.policy import OPEN_POLICY
+from benchmarks import machine
+from benchmarks.policy import ASKED, DOCUMENTS, SHOWN, Row, filled, patient_of
+from carnet.application import application
+from carnet.settings import Settings, load
+from carnet.wiring import open_actors
+from tests import messages, postgresql, sts
+from tests.access_policy.callers import PERSON
+from tests.servers import Server, free_port
+from xds.datatypes import CX
+
+RESULT = machine.ROOT / "benchmarks" / "results" / "policy_over_http.json"
+_APPROVED = "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')"
+Ask = Callable[[Server, CX], int]
+
+
+@click.command()
+@click.option("--records", default=10_000, show_default=True, help="Open records.")
+@click.option("--authorisations", default=200, show_default=True, help="Of each record.")
+@click.option("--rounds", default=400, show_default=True, help="Questions of each kind.")
+@click.option("--database", default="", help="URL of an empty PostgreSQL database; default one started for this.")
+@click.option("--keep/--no-keep", default=False, help="Write the result to benchmarks/results.")
+def main(records: int, authorisations: int, rounds: int, database: str, keep: bool) -> None:
+    """Measure over loopback, both servers on threads of one process, on PostgreSQL."""
+    with tempfile.TemporaryDirectory() as folder, nullcontext(database) if database else postgresql.running() as url:
+        given = {"data": folder, "database": url, "security": "open", "audit": "off"}
+        settings = load({**given, "port": free_port()})
+        with filled(settings, records, authorisations):
+            pass
+        click.echo(f"{records} records with {authorisations} authorisations each are there", err=True)
+        with _serving(settings) as judged, _serving(load({**given, "port": free_port()}), is_open=True) as opened:
+            rows = [_measured(judged, opened, name, rounds) for name in _QUESTIONS]
+    told = {
+        "measured": datetime.now(UTC).date().isoformat(),
+        "machine": machine.machine(),
+        "load": machine.load_average(),
+        "database": "postgresql",
+        "records": records,
+        "authorisations": authorisations,
+        "rows": [asdict(one) for one in rows],
+    }
+    click.echo(json.dumps(told, indent=2))
+    if keep:
+        RESULT.write_text(json.dumps(told, indent=2) + "\n")
+
+
+@contextmanager
+def _serving(settings: Settings, *, is_open: bool = False) -> Iterator[Server]:
+    actors = open_actors(settings)
+    if is_open and actors.registry is not None:
+        actors.registry.policy = OPEN_POLICY
+    listening = make_server(settings.host, settings.port, application(actors), threaded=True)
+    thread = threading.Thread(target=listening.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Server(url=f"http://{settings.address}", settings=settings)
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
+        actors.units.close()
+
+
+@cache
+def _assertion(patient: CX) -> bytes:
+    """Made once for each patient: signing is the client's work."""
+    return security_header(sts.a_vihf(sts.a_claim(subject=PERSON, patient_id=patient)))
+
+
+def _find_documents(server: Server, patient: CX) -> int:
+    slots = {"$XDSDocumentEntryPatientId": f"'{patient.key}'", "$XDSDocumentEntryStatus": _APPROVED}
+    message = messages.envelope(messages.query_body(messages.FIND_DOCUMENTS, slots), messages.QUERY_ACTION)
+    message = message.replace(b"</e:Header>", _assertion(patient) + b"</e:Header>")
+    answer = server.post("/xds/registry", message, messages.simple_type(messages.QUERY_ACTION))
+    return answer.body.count(b"<rim:ExtrinsicObject ") or answer.body.count(b"<ExtrinsicObject ")
+
+
+def _search(server: Server, patient: CX) -> int:
+    header = _assertion(patient)
+    inside = header[header.index(b">") + 1 : header.rindex(b"</wsse:Security>")]
+    token = base64.urlsafe_b64encode(inside).decode().rstrip("=")
+    path = f"/fhir/DocumentReference?patient.identifier=urn:oid:{patient.authority}|{patient.id}&_count=100"
+    answer = server.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+    return answer.body.count(b'"resourceType":"DocumentReference"')
+
+
+_QUESTIONS: dict[str, Ask] = {"FindDocuments [ITI-18]": _find_documents, "DocumentReference [ITI-67]": _search}
+
+
+def _measured(judged: Server, opened: Server, name: str, rounds: int) -> Row:
+    ask, expected = _QUESTIONS[name], {"policy": SHOWN, "record": DOCUMENTS, "answer": SHOWN}
+    times: dict[str, list[float]] = {kind: [] for kind in expected}
+    for number in range(rounds + rounds // 10):
+        patient = patient_of(number % ASKED)
+        turn = (
+            ("policy", judged, patient),
+            ("record", opened, patient),
+            ("answer", opened, patient_of(number % ASKED + ASKED)),
+        )
+        for kind, server, asked in turn:
+            began = time.perf_counter()
+            shown = ask(server, asked)
+            times[kind].append(time.perf_counter() - began)
+            if shown != expected[kind]:
+                raise click.ClickException(f"{name}: {kind}: found {shown} documents, expected {expected[kind]}")
+    medians = {kind: statistics.median(found[rounds // 10 :]) for kind, found in times.items()}
+    return Row(
+        question=name,
+        policy=round(medians["policy"] * 1e6),
+        open_same_record=round(medians["record"] * 1e6),
+        open_same_answer=round(medians["answer"] * 1e6),
+        ratio_same_record=round(medians["policy"] / medians["record"], 3),
+        ratio_same_answer=round(medians["policy"] / medians["answer"], 3),
+    )
+
+
+if __name__ == "__main__":
+    main()
