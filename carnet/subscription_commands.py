@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
+from carnet.existing_stores import existing_units
 from carnet.options import json_option, print_result, settings_options
-from carnet.registry_wiring import open_units
 from carnet.settings import Settings
 from subscriptions import sql
 from subscriptions.sql import Notification, Told
@@ -34,12 +34,8 @@ def list_all(settings: Settings, as_json: bool) -> None:
     \b
     carnet subscriptions list --data ./carnet-data
     """
-    units = open_units(settings)
-    try:
-        with units.read() as connection:
-            found, counts = sql.of_subscriber(connection, ""), sql.counts(connection)
-    finally:
-        units.close()
+    with existing_units(settings) as units, units.read() as connection:
+        found, counts = sql.of_subscriber(connection, ""), sql.counts(connection)
     rows = [_row(one, counts) for one in found]
     lines = [_line(row) for row in rows] or ["no subscriptions"]
     print_result({"subscriptions": rows}, "\n".join(lines), as_json)
@@ -71,12 +67,8 @@ def dead(settings: Settings, as_json: bool) -> None:
     \b
     carnet subscriptions dead
     """
-    units = open_units(settings)
-    try:
-        with units.read() as connection:
-            found = sql.in_state(connection, Told.DEAD, limit=_SHOWN)
-    finally:
-        units.close()
+    with existing_units(settings) as units, units.read() as connection:
+        found = sql.in_state(connection, Told.DEAD, limit=_SHOWN)
     lines = [_dead_line(one) for one in found] or ["no dead letters"]
     rows = [{name: str(getattr(one, name)) for name in Notification.__slots__} for one in found]
     print_result({"dead": rows}, "\n".join(lines), as_json)
@@ -100,9 +92,6 @@ def retry(settings: Settings, keys: tuple[int, ...], as_json: bool) -> None:
     carnet subscriptions retry
     carnet subscriptions retry 911328346112263213
     """
-    units = open_units(settings)
-    try:
+    with existing_units(settings) as units:
         number = units.write(lambda unit: sql.revive(unit.connection, keys or None))
-    finally:
-        units.close()
     print_result({"retried": number}, f"{number} put back in line", as_json)

@@ -15,6 +15,10 @@ INS, DOCTOR, FOLDER = "258063523804186", "899700218896", "examples/reports"
 WORDS = {
     "audit anchor": [],
     "audit export": ["--patient", INS],
+    "audit hold": ["--patient", INS, "--reason", "case 2026/117"],
+    "audit holds": [],
+    "audit purge": ["--certificate", "tests/carnet/no.pem"],
+    "audit release": ["--patient", INS],
     "audit status": [],
     "audit verify": [],
     "backup": ["copy"],
@@ -58,6 +62,9 @@ WORDS = {
     "record unblock": [INS, DOCTOR],
     "record unmask": [INS, "2.25.1"],
     "stats": [],
+    "subscriptions dead": [],
+    "subscriptions list": [],
+    "subscriptions retry": [],
     "policy explain": ["--as", "patient", "--patient", INS],
 }
 MAKES_ONE = {"db upgrade", "demo", "restore", "serve"}
