@@ -16,7 +16,7 @@ _SHOWN = 1000
 
 @click.group("subscriptions")
 def subscriptions() -> None:
-    """Subscriptions to documents (DSUBm), and what could not be told. Beside a running server or without one.
+    """Subscriptions to documents (DSUB, DSUBm), and what could not be told. Beside a running server or without one.
 
     \b
     carnet subscriptions list
