@@ -32,7 +32,8 @@ from carnet.record_wiring import log_seen_by
 from carnet.repositories_elsewhere import RepositoriesElsewhere
 from carnet.request_body import read_to_the_end
 from carnet.roles import Role
-from carnet.settings import SettingsError, check_security
+from carnet.security_settings import check_security
+from carnet.settings import SettingsError
 from carnet.subscription_wiring import broker_of
 from carnet.trust_folder import TrustFolder
 from carnet.wiring import Actors

@@ -30,7 +30,8 @@ from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.refused_handshakes import RefusedHandshakes
 from carnet.registry_wiring import open_units
 from carnet.scrubbing import Scrubber, started_scrubber
-from carnet.settings import Settings, check_security
+from carnet.security_settings import check_security
+from carnet.settings import Settings
 from carnet.subscription_wiring import notification_targets, sender_of, started_dispatcher
 from carnet.wiring import Actors, open_actors
 from storage.only_server import only_server

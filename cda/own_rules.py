@@ -7,8 +7,6 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from lxml import etree
-
 from cda.code_shapes import CODE_SHAPES
 from cda.findings import Finding, Model
 from cda.models import model_versions
@@ -44,7 +42,6 @@ _CODE_SYSTEMS: Mapping[tuple[str, ...], str] = {
     ),
 }
 _CONFIDENTIALITY = "2.16.840.1.113883.5.25"
-_coded_in = etree.XPath("//*[@codeSystem = $system and @code]")
 _Broken = tuple[str, Node, str]
 
 
@@ -161,10 +158,11 @@ def _code_systems(nodes: Nodes) -> Iterator[_Broken]:
 
 
 def _codes(nodes: Nodes) -> Iterator[_Broken]:
-    for system, has_shape in CODE_SHAPES.items():
-        for node in map(nodes.node, _coded_in(nodes.root.element, system=system)):  # type: ignore[arg-type]
-            if not has_shape(_said(node, "code")):
-                yield f"G21-{system}", node, _said(node, "code")
+    shapes = CODE_SHAPES.get
+    for node in nodes.every():
+        has_shape = shapes(node.attributes.get("codeSystem", ""))
+        if has_shape is not None and "code" in node.attributes and not has_shape(node.attributes["code"]):
+            yield f"G21-{node.attributes['codeSystem']}", node, node.attributes["code"]
 
 
 def _sections(nodes: Nodes) -> Iterator[_Broken]:

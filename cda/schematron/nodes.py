@@ -5,7 +5,7 @@ dictionary look-up each; a call into libxml2 costs several times as much. One do
 it is read. No node knows its parent, so that a document is gone with its last reference.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,6 +70,10 @@ class Nodes:
     def node(self, element: Element) -> Node:
         """The node of an element of the tree. KeyError for any other."""
         return self._nodes[element]
+
+    def every(self) -> Iterable[Node]:
+        """All of them, in document order."""
+        return self._nodes.values()
 
     def parent(self, node: Node) -> Node | None:
         """The node above; None above the root."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from carnet import authentication
 from tests.attacks import corpus, doors
 from tests.attacks.doors import Alarms, Doors
 from tests.attacks.watch import MOST_MEMORY, SLOWEST_SECONDS, Canary, Stopwatch, memory, watched
@@ -25,7 +26,9 @@ class Target:
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    with memory_folder() as folder, doors.alarmed() as alarms:
+    """Refusals are told at once: that all take as long is tested elsewhere, and here there are thousands of them."""
+    with memory_folder() as folder, doors.alarmed() as alarms, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(authentication, "_REFUSAL_SECONDS", 0.0)
         if corpus.ATTACKS.is_dir():
             corpus.sets()
         canary = Canary(folder)

@@ -90,7 +90,8 @@ def objects(connection: Connection) -> dict[str, dict[str, Any]]:
     """Rows by entryUUID without keys, which depend on the time of writing; FHIR without the moment of the change."""
     found = {}
     for row in connection.execute(select(registry_object)).mappings():
-        kept = {name: value for name, value in row.items() if not name.endswith("_key")}
+        moments = ("_key", "last_updated")
+        kept = {name: value for name, value in row.items() if not name.endswith(moments)}
         if row["fhir"] is not None:
             kept["fhir"] = orjson.loads(row["fhir"])
             kept["fhir"]["meta"].pop("lastUpdated")

@@ -7,7 +7,8 @@ import pytest
 from carnet.elsewhere_settings import is_loopback
 from carnet.internal_calls import read_secret
 from carnet.roles import Role
-from carnet.settings import Settings, SettingsError, check_security, load
+from carnet.security_settings import check_security
+from carnet.settings import Settings, SettingsError, load
 
 
 def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

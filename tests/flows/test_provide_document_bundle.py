@@ -370,7 +370,6 @@ def test_the_same_bundle_twice_is_refused_by_its_unique_ids(server: Server, pati
         (b'{"resourceType":"Bundle","resourceType":"Bundle"}', FHIR_JSON, 400),
         (b"[]", FHIR_JSON, 400),
         (b'{"resourceType":"Patient"}', FHIR_JSON, 400),
-        (b'{"resourceType":"Bundle","type":"batch"}', FHIR_JSON, 400),
         (b"{}", "text/plain", 415),
     ],
 )

@@ -18,7 +18,8 @@ from carnet.command_line import commands
 from carnet.pki import Use, issue_card, issue_structure, make_igc
 from carnet.pki_folder import write_igc
 from carnet.registry_wiring import open_registry
-from carnet.settings import Settings, SettingsError, check_security
+from carnet.security_settings import check_security
+from carnet.settings import Settings, SettingsError
 from dmp.sql import events, records, usage
 from registry.hidden_documents import newest_version
 from tests import messages, servers, sts
