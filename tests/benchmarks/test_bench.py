@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import disk, document_tables
+from benchmarks import disk, document_tables, layer_tables
 from benchmarks.bench import RESULTS, main
 from benchmarks.closed_loop import Sample
 from benchmarks.floors import Floor
@@ -150,7 +150,7 @@ def test_the_page_shows_a_kept_result(place: str) -> None:
     begin, end = marks(place)
     shown = PAGE.read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
     name = shown.partition("](../benchmarks/results/")[2].partition(".json")[0]
-    write = document_tables.markdown if place == "documents" else markdown
+    write = {"documents": document_tables.markdown, "layers": layer_tables.markdown}.get(place, markdown)
     assert write(json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))) in shown
 
 
