@@ -9,6 +9,7 @@ import structlog
 
 from access_policy.caller import Caller
 from carnet.clock import Clock, true_time
+from carnet.failures import log_unexpected
 from carnet.notice_senders import sender_of
 from carnet.record_opening import open_known
 from carnet.record_wiring import HIDDEN, has_records, open_records
@@ -110,6 +111,8 @@ class Scheduler(threading.Thread):
                     log.info("job done", job=ran.job, done=ran.done, left=len(ran.left))
         except StorageFailed as problem:
             log.warning("jobs interrupted", problem=type(problem).__name__)
+        except Exception as problem:  # noqa: BLE001 - the thread lives on: the next run tries again
+            log_unexpected(problem)
 
 
 def started_scheduler(actors: Actors) -> Scheduler | None:

@@ -6,15 +6,17 @@ Each goes through the same door, with its own decision and its own audit record,
 import base64
 import binascii
 import io
+import string
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from wsgiref.types import WSGIEnvironment
 
 import flask
 from werkzeug.datastructures import Headers
 
 from access_policy.caller import Caller
+from carnet.failures import log_unexpected
 from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import outcome_of, refusal
@@ -81,13 +83,25 @@ def _rules(bundle: Mapping[str, Any]) -> Iterator[Issue]:
 
 
 def _answered(entry: Mapping[str, Any], caller: Caller, base_url: str) -> bytes:
+    """Whatever one part does, the others have their answers: some of them may have been written already."""
+    try:
+        return _dispatched(entry, caller, base_url)
+    except Exception as problem:  # noqa: BLE001 - a part gets a correlation id, the log the rest
+        return _told("503 SERVICE UNAVAILABLE", "exception", f"unexpected failure {log_unexpected(problem)}")
+
+
+def _dispatched(entry: Mapping[str, Any], caller: Caller, base_url: str) -> bytes:
     request = entry["request"]
-    path, query = _place(request["url"], base_url)
+    try:
+        path, query = _place(request["url"], base_url)
+        kind, body = _body(entry.get("resource"))
+    except (ValueError, TypeError):  # no URL; a number that JSON has and no system keeps
+        return _told("400 BAD REQUEST", "invalid", "expected a URL and a resource that can be read")
     if request["method"] not in _METHODS:
-        return _refused("405 METHOD NOT ALLOWED", f"method: expected one of {', '.join(_METHODS)}")
+        return _told("405 METHOD NOT ALLOWED", "not-supported", f"method: expected one of {', '.join(_METHODS)}")
     if path in ("", "/", "/metadata", "/openapi.json") or path.startswith("/Binary"):
-        return _refused("400 BAD REQUEST", "url: found what is not answered in a batch, ask for it by itself")
-    kind, body = _body(entry.get("resource"))
+        sentence = "url: found what is not answered in a batch, ask for it by itself"
+        return _told("400 BAD REQUEST", "not-supported", sentence)
     environ = _environ(request, path, query, kind, body)
     environ[CALLER] = caller
     app: flask.Flask = flask.current_app
@@ -97,9 +111,13 @@ def _answered(entry: Mapping[str, Any], caller: Caller, base_url: str) -> bytes:
 
 
 def _place(url: str, base_url: str) -> tuple[str, str]:
-    """Path below the base, and query; the URL may be relative or have the base of this server."""
+    """Path below the base, and query; the URL may be relative or have the base of this server. All answers are JSON.
+
+    Raises ValueError.
+    """
     parts = urlsplit(url.removeprefix(base_url))
-    return f"/{unquote(parts.path).lstrip('/')}", parts.query
+    asked = [one for one in parts.query.split("&") if one.partition("=")[0] != "_format"]
+    return f"/{unquote(parts.path).lstrip('/')}", quote("&".join(asked), safe=string.printable)
 
 
 def _body(resource: Any) -> tuple[str, bytes]:
@@ -121,7 +139,7 @@ def _environ(request: Mapping[str, Any], path: str, query: str, kind: str, body:
     given = {header: request[name] for name, header in _HEADERS.items() if name in request}
     return kept | given | {
         "REQUEST_METHOD": request["method"],
-        "PATH_INFO": f"/fhir{path}",
+        "PATH_INFO": f"/fhir{path}".encode().decode("latin-1"),
         "QUERY_STRING": query,
         "CONTENT_TYPE": kind,
         "CONTENT_LENGTH": str(len(body)),
@@ -144,8 +162,8 @@ def _entry(status: str, headers: Headers, body: bytes) -> bytes:
     return write_json(({"resource": resource} if resource is not None and is_good else {}) | {"response": told})
 
 
-def _refused(status: str, sentence: str) -> bytes:
-    outcome = outcome_of([Issue("not-supported", sentence)])
+def _told(status: str, code: str, sentence: str) -> bytes:
+    outcome = outcome_of([Issue(code, sentence)])
     return write_json({"response": {"status": status, "outcome": outcome}})
 
 

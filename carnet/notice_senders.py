@@ -5,6 +5,7 @@ A message says that something happened and where to look, and nothing of what: n
 
 import json
 import os
+import re
 import smtplib
 import ssl
 import urllib.request
@@ -93,11 +94,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 # --- mail ----------------------------------------------------------------------------------------
 
 
+# One addr-spec in its plain form: no list, no display name, no line break. RFC 5322 3.4.1
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+
+
 def _by_mail(settings: Any, url: SplitResult, address: Address) -> Send:
     def send(letter: Letter) -> None:
         recipient = address(letter)
         if not recipient:
             raise NoticeNotSent("mail: the recipient has no address", for_good=True)
+        if not _ADDRESS.fullmatch(recipient):
+            raise NoticeNotSent("mail: found something else than one address", for_good=True)
         message = message_of(letter, sender=settings.notices_from, recipient=recipient)
         try:
             with _connection(url) as server:

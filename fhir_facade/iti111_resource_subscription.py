@@ -11,6 +11,7 @@ from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, not_found, refusal
 from fhir_facade.patients import Patients
 from fhir_facade.search_values import read_token, split, unescape
+from fhir_facade.structural_rules import structural_rules
 from fhir_facade.times import from_date_time, to_instant
 from subscriptions.broker import Broker, NotTaken
 from subscriptions.subscription import CHANGES, Channel, CodeFilter, Content, Event, Subscription
@@ -101,6 +102,7 @@ def _problems(resource: Mapping[str, Any]) -> Iterator[Issue]:
         yield Issue("value", f"expected {', '.join(Content)}", "Subscription.channel.payload.extension")
     if len(json.dumps(resource)) > _LONGEST * 5:
         yield Issue("too-long", "the resource is too large", "Subscription")
+    yield from structural_rules(resource)
     yield from _end_problems(resource)
     yield from _filter_problems(resource)
 
@@ -117,17 +119,23 @@ def _end(resource: Mapping[str, Any]) -> str:
 
 
 def _filter_problems(resource: Mapping[str, Any]) -> Iterator[Issue]:
-    place = "Subscription.criteria.extension"
+    place, asked = "Subscription.criteria.extension", set[str]()
     for text in _filters(resource):
+        if isinstance(text, str) and len(text) > _LONGEST:
+            yield Issue("too-costly", f"expected at most {_LONGEST} characters", place)
+            return
         name, mark, query = text.partition("?") if isinstance(text, str) else ("", "", "")
         pairs = parse_qsl(query, keep_blank_values=True)
-        if name != "DocumentReference" or not mark or not pairs or len(text) > _LONGEST:
+        if name != "DocumentReference" or not mark or not pairs:
             yield Issue("value", "expected DocumentReference?PARAMETER=VALUE&…", place)
         for parameter, value in pairs:
-            if parameter not in (*_FILTERED, *_PATIENT):
+            if parameter in asked:
+                yield Issue("not-supported", f"{parameter}: expected it once, its values in one list", place)
+            elif parameter not in (*_FILTERED, *_PATIENT):
                 yield Issue("not-supported", f"expected {', '.join((*_PATIENT, *_FILTERED))}", place)
             elif not value or len(split(value)) > _MOST_VALUES:
                 yield Issue("value", f"{parameter}: expected 1 to {_MOST_VALUES} values", place)
+            asked.add(parameter)
 
 
 def _filters(resource: Mapping[str, Any]) -> list[Any]:

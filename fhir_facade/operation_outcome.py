@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 import orjson
 
 from fhir_facade.issues import Issue
 from xds.errors import ErrorCode
 
+_MOST_ISSUES = 100
 # XDS error code -> (HTTP status, issue.code)
 XDS_ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.REGISTRY_METADATA: (400, "invariant"),
@@ -74,8 +76,8 @@ def _written(issue: Issue) -> dict[str, object]:
 
 
 def refusal(issues: Iterable[Issue], status: int = 400) -> FhirProblem:
-    """A request refused for all of these."""
-    found = tuple(issues)
+    """A request refused for all of these; for the first hundred, where there are more."""
+    found = tuple(islice(issues, _MOST_ISSUES))
     return FhirProblem(status, found[0].code, found[0].diagnostics, found[0].expression, found)
 
 

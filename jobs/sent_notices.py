@@ -62,9 +62,14 @@ def _tried(letter: Letter, send: Send, now: str) -> Letter:
     attempts = letter.attempts + 1
     try:
         send(letter)
-    except NoticeNotSent as problem:
-        is_dead = problem.for_good or attempts >= _MOST_ATTEMPTS
+    except Exception as problem:  # noqa: BLE001 - whatever one letter does, the others are sent
+        is_dead = getattr(problem, "for_good", False) or attempts >= _MOST_ATTEMPTS
         state = Delivery.DEAD if is_dead else Delivery.WAITING
         due = later(now, minutes=min(2**attempts, _LONGEST_PAUSE_MINUTES))
-        return replace(letter, state=state, attempts=attempts, due=due, reason=str(problem)[:200])
+        return replace(letter, state=state, attempts=attempts, due=due, reason=_reason(problem))
     return replace(letter, state=Delivery.SENT, attempts=attempts, due=now, reason="")
+
+
+def _reason(problem: Exception) -> str:
+    """The words of a sender, which repeat nothing of the letter; of what nobody foresaw its kind alone."""
+    return str(problem)[:200] if isinstance(problem, NoticeNotSent) else type(problem).__name__

@@ -191,6 +191,20 @@ def test_mail_goes_to_the_address_of_the_record_and_to_the_mssante_address_of_th
         assert hidden not in text
 
 
+@pytest.mark.parametrize(
+    "address", ["a@", "<", "a@b\nc", "x@y.example, evil@z.example", "Lise <lise@example.org>", "é@example.org"]
+)
+def test_what_is_not_one_plain_address_is_a_dead_letter_and_stops_nothing(desk: Desk, address: str) -> None:
+    def know(unit: Any) -> None:
+        record = records.find(unit.connection, PATIENT)
+        assert record is not None
+        persons.put(unit.connection, record.key, Person(telecoms=(f"mailto:{address}",)))
+
+    desk.units.write(know)
+    assert run(desk, Settings(notices="smtp://127.0.0.1:1", notices_from=FROM)) == (0, 2)
+    assert "mail: found something else than one address" in {one.reason for one in in_state(desk, Delivery.DEAD)}
+
+
 def test_whoever_has_no_address_is_a_dead_letter_at_once(desk: Desk) -> None:
     settings = Settings(notices="smtp://127.0.0.1:1", notices_from=FROM)
     assert run(desk, settings) == (0, 2)

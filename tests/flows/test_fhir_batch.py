@@ -136,6 +136,26 @@ def test_what_is_no_part_of_a_batch_is_refused_in_its_place(server: Server, url:
 
 
 @pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("Patient?identifier=x&_format=xml", "200"),
+        ("http://[", "400"),
+        ("DocumentReference/%E2%82%AC", "404"),
+        ("Patient?identifier=€", "200"),
+    ],
+)
+def test_a_part_that_is_hard_to_read_keeps_no_other_from_its_answer(server: Server, url: str, status: str) -> None:
+    entries = answered(send(server, "POST", "/fhir", a_batch(asked("GET", "Patient/1"), asked("GET", url))))
+    assert statuses(entries) == ["404", status]
+
+
+def test_a_number_that_nobody_can_keep_is_refused_in_its_place(server: Server) -> None:
+    resource = {"resourceType": "Patient", "extension": [{"url": "x", "valueInteger": 10**30}]}
+    entries = [asked("POST", "Patient", resource), asked("GET", "Patient/1")]
+    assert statuses(answered(send(server, "POST", "/fhir", a_batch(*entries)))) == ["400", "404"]
+
+
+@pytest.mark.parametrize(
     "bundle",
     [
         a_batch({"resource": {"resourceType": "Patient"}}),

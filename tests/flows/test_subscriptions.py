@@ -237,6 +237,14 @@ def test_a_subscription_is_read_back_and_ended(server: Server, subscriber: Subsc
     assert states(server) == {}
 
 
+def test_a_filter_of_any_length_gets_a_short_answer(server: Server, subscriber: Subscriber) -> None:
+    for pairs in (300, 50_000):
+        changed = wanted(subscriber.url, filters=("DocumentReference?" + "&".join(["a=b"] * pairs),))
+        refused = subscribe(server, changed)
+        assert refused.status == 422
+        assert len(json.loads(refused.body)["issue"]) <= 100
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
@@ -244,6 +252,8 @@ def test_a_subscription_is_read_back_and_ended(server: Server, subscriber: Subsc
         ({"criteria": "DocumentReference?patient=1"}, "Subscription.criteria"),
         ({"filters": ("Patient?name=x",)}, "Subscription.criteria.extension"),
         ({"filters": ("DocumentReference?author=x",)}, "Subscription.criteria.extension"),
+        ({"filters": ("DocumentReference?type=A&type=B",)}, "Subscription.criteria.extension"),
+        ({"extension": [{"url": "x", "valueInteger": 10**29}]}, "Subscription.extension[0].valueInteger"),
         ({"payload": "text/plain"}, "Subscription.channel.payload"),
         ({"content": "everything"}, "Subscription.channel.payload.extension"),
         ({"end": "tomorrow"}, "Subscription.end"),
