@@ -74,23 +74,33 @@ class TokenAuthenticator:
 
     def __init__(self, rules: TokenRules, uses: AssertionUses, *, now: Callable[[], datetime]) -> None:
         self._rules, self._uses, self._now = rules, uses, now
-        self._callers: dict[bytes, Caller] = {}
+        self._callers: dict[bytes, tuple[Caller, str]] = {}
 
     def caller(self, text: str, client: bytes) -> Caller:
         """The caller of a token that a client showed; `client` is the SHA-256 of its certificate. Raises Refused.
 
-        A token verified before, shown by the same client, is not verified again while it is valid.
+        A token verified before, shown by the same client, is not verified again while it is valid and its issuer has
+        the key that signed it.
         """
         rules, now, key = self._rules, self._now(), sha256(client + text.encode()).digest()
-        known = self._callers.get(key)
+        known, key_id = self._callers.get(key, (None, ""))
         if known is not None and rules.reuse_allowed and is_current(known, now, rules.skew):
-            return known
-        caller = identify_token(read_token(text), client, rules, now=now)
+            if self._has_key(known, key_id):
+                return known
+            self._callers.pop(key, None)
+        token = read_token(text)
+        caller = identify_token(token, client, rules, now=now)
         note_use(self._uses, caller, skew=rules.skew, reuse_allowed=rules.reuse_allowed, now=now)
         if len(self._callers) >= _KEPT_CALLERS:
             self._callers.clear()
-        self._callers[key] = caller
+        self._callers[key] = caller, token.key_id
         return caller
+
+    def _has_key(self, known: Caller, key_id: str) -> bool:
+        """Whether the key that signed is still among those of its issuer: one that was withdrawn opens nothing."""
+        proof = known.credentials
+        keys = () if proof is None else self._rules.issuer(proof.issuer).keys(key_id)
+        return proof is not None and any(one.thumbprint() == proof.signer for one in keys)
 
 
 def identify_token(token: Token, client: bytes, rules: TokenRules, *, now: datetime) -> Caller:

@@ -215,6 +215,19 @@ def test_another_client_cannot_use_a_token_again() -> None:
     assert found.value.reason is Reason.REPLAY
 
 
+def test_a_key_that_its_issuer_withdrew_opens_nothing_any_more() -> None:
+    given = tokens.rules()
+    held = [*given.issuers[0].keys("")]
+    issuer = replace(given.issuers[0], keys=lambda _key_id: tuple(held))
+    authenticator = TokenAuthenticator(replace(given, issuers=(issuer,)), sts.RememberedUses(), now=lambda: sts.NOW)
+    token = signed(claims())
+    authenticator.caller(token, CLIENT)
+    held.clear()
+    with pytest.raises(Refused) as found:
+        authenticator.caller(token, CLIENT)
+    assert found.value.reason is Reason.KEY
+
+
 def test_without_reuse_a_token_serves_once() -> None:
     by = tokens.rules(reuse_allowed=False)
     authenticator = TokenAuthenticator(by, sts.RememberedUses(), now=lambda: sts.NOW)
