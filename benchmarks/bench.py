@@ -37,7 +37,7 @@ from benchmarks.transactions import BY_KEY, TRANSACTIONS, Transaction
 from carnet.settings import Settings
 
 RESULTS = machine.ROOT / "benchmarks" / "results"
-# Settings that "everything on" adds to "open": none exists yet, so the second column says "as open".
+# Settings that "everything on" adds to "open": none here, so the second column says "as open"; `layers` measures them.
 EVERYTHING_ON: Mapping[str, Any] = {}
 
 

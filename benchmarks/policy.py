@@ -16,10 +16,11 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from sqlalchemy import Table, insert
@@ -44,6 +45,7 @@ from xds.xml import parse
 
 RESULT = machine.ROOT / "benchmarks" / "results" / "policy.json"
 DOCUMENTS, SHOWN = 60, 20
+_EXPECTED = {"policy": SHOWN, "record": DOCUMENTS, "answer": SHOWN}
 ASKED = 40  # patients that have documents, of each sort
 _OPENED = "20260101000000"
 _MASKED = Code(code="MASQUE_PS", coding_scheme="1.2.250.1.213.1.1.4.13")
@@ -77,19 +79,28 @@ def main(records: int, authorisations: int, rounds: int, database: str, keep: bo
         settings = load({"data": folder, "database": database, "security": "open", "audit_reserve_mb": 0})
         with filled(settings, records, authorisations) as registry:
             rows = [_measured(registry, settings, name, rounds) for name in _QUESTIONS]
+    show(
+        rows,
+        RESULT if keep else None,
+        clock="wall" if database else "CPU of the thread",
+        database=database.partition(":")[0] or "sqlite",
+        records=records,
+        authorisations=authorisations,
+    )
+
+
+def show(rows: Sequence[Row], file: Path | None, **circumstances: object) -> None:
+    """Print the rows with what they were measured under, and keep them in a file where one is wanted."""
     told = {
         "measured": datetime.now(UTC).date().isoformat(),
         "machine": machine.machine(),
         "load": machine.load_average(),
-        "clock": "wall" if database else "CPU of the thread",
-        "database": database.partition(":")[0] or "sqlite",
-        "records": records,
-        "authorisations": authorisations,
+        **circumstances,
         "rows": [asdict(one) for one in rows],
     }
     click.echo(json.dumps(told, indent=2))
-    if keep:
-        RESULT.write_text(json.dumps(told, indent=2) + "\n")
+    if file is not None:
+        file.write_text(json.dumps(told, indent=2) + "\n")
 
 
 @contextmanager
@@ -183,28 +194,42 @@ _QUESTIONS = {"FindDocuments [ITI-18]": _find_documents, "DocumentReference [ITI
 
 
 def _measured(registry: Registry, settings: Settings, name: str, rounds: int) -> Row:
-    ask = _QUESTIONS[name]
-    open_ask = ask(registry, lambda patient: proved(patient_id=patient))
-    judged, opened = policy_of(settings), OPEN_POLICY
+    ask = _QUESTIONS[name](registry, lambda patient: proved(patient_id=patient))
+    judged = policy_of(settings)
+
+    def asked(kind: str, patient: CX) -> object:
+        registry.policy = judged if kind == "policy" else OPEN_POLICY
+        return ask(patient)
+
     clock = time.thread_time if settings.uses_sqlite else time.perf_counter
-    times: dict[str, list[float]] = {"policy": [], "record": [], "answer": []}
-    expected = {"policy": SHOWN, "record": DOCUMENTS, "answer": SHOWN}
+    return measured(name, rounds, asked, clock=clock, is_counted=name in _COUNTED)
+
+
+def measured(
+    question: str,
+    rounds: int,
+    ask: Callable[[str, CX], object],
+    *,
+    clock: Callable[[], float],
+    is_counted: bool = True,
+) -> Row:
+    """Ask the policy, the open one about the same record, and the open one that answers as much, in turn.
+
+    `ask` takes which of them and the patient, and returns how many documents were shown. Raises ClickException for
+    another number of them.
+    """
+    times: dict[str, list[float]] = {kind: [] for kind in _EXPECTED}
     for number in range(rounds + rounds // 10):
-        for kind, policy, patient in (
-            ("policy", judged, patient_of(number % ASKED)),
-            ("record", opened, patient_of(number % ASKED)),
-            ("answer", opened, patient_of(number % ASKED + ASKED)),
-        ):
-            registry.policy = policy
+        for kind, expected in _EXPECTED.items():
+            patient = patient_of(number % ASKED + (ASKED if kind == "answer" else 0))
             began = clock()
-            shown = open_ask(patient)
+            shown = ask(kind, patient)
             times[kind].append(clock() - began)
-            if shown != expected[kind] and name in _COUNTED:
-                raise click.ClickException(f"{name}: {kind}: found {shown} documents, expected {expected[kind]}")
-    kept = {kind: found[rounds // 10 :] for kind, found in times.items()}
-    medians = {kind: statistics.median(found) for kind, found in kept.items()}
+            if is_counted and shown != expected:
+                raise click.ClickException(f"{question}: {kind}: found {shown} documents, expected {expected}")
+    medians = {kind: statistics.median(found[rounds // 10 :]) for kind, found in times.items()}
     return Row(
-        question=name,
+        question=question,
         policy=round(medians["policy"] * 1e6),
         open_same_record=round(medians["record"] * 1e6),
         open_same_answer=round(medians["answer"] * 1e6),

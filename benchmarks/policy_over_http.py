@@ -9,15 +9,11 @@ python -m benchmarks.policy_over_http --records 500 --authorisations 20 --rounds
 """
 
 import base64
-import json
-import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import cache
 
 import click
@@ -26,7 +22,7 @@ from werkzeug.serving import make_server
 from access_policy.make_vihf import security_header
 from access_policy.policy import OPEN_POLICY
 from benchmarks import machine
-from benchmarks.policy import ASKED, DOCUMENTS, SHOWN, Row, filled, patient_of
+from benchmarks.policy import Row, filled, measured, show
 from carnet.application import application
 from carnet.settings import Settings, load
 from carnet.wiring import open_actors
@@ -56,18 +52,7 @@ def main(records: int, authorisations: int, rounds: int, database: str, keep: bo
         click.echo(f"{records} records with {authorisations} authorisations each are there", err=True)
         with _serving(settings) as judged, _serving(load({**given, "port": free_port()}), is_open=True) as opened:
             rows = [_measured(judged, opened, name, rounds) for name in _QUESTIONS]
-    told = {
-        "measured": datetime.now(UTC).date().isoformat(),
-        "machine": machine.machine(),
-        "load": machine.load_average(),
-        "database": "postgresql",
-        "records": records,
-        "authorisations": authorisations,
-        "rows": [asdict(one) for one in rows],
-    }
-    click.echo(json.dumps(told, indent=2))
-    if keep:
-        RESULT.write_text(json.dumps(told, indent=2) + "\n")
+    show(rows, RESULT if keep else None, database="postgresql", records=records, authorisations=authorisations)
 
 
 @contextmanager
@@ -114,30 +99,10 @@ _QUESTIONS: dict[str, Ask] = {"FindDocuments [ITI-18]": _find_documents, "Docume
 
 
 def _measured(judged: Server, opened: Server, name: str, rounds: int) -> Row:
-    ask, expected = _QUESTIONS[name], {"policy": SHOWN, "record": DOCUMENTS, "answer": SHOWN}
-    times: dict[str, list[float]] = {kind: [] for kind in expected}
-    for number in range(rounds + rounds // 10):
-        patient = patient_of(number % ASKED)
-        turn = (
-            ("policy", judged, patient),
-            ("record", opened, patient),
-            ("answer", opened, patient_of(number % ASKED + ASKED)),
-        )
-        for kind, server, asked in turn:
-            began = time.perf_counter()
-            shown = ask(server, asked)
-            times[kind].append(time.perf_counter() - began)
-            if shown != expected[kind]:
-                raise click.ClickException(f"{name}: {kind}: found {shown} documents, expected {expected[kind]}")
-    medians = {kind: statistics.median(found[rounds // 10 :]) for kind, found in times.items()}
-    return Row(
-        question=name,
-        policy=round(medians["policy"] * 1e6),
-        open_same_record=round(medians["record"] * 1e6),
-        open_same_answer=round(medians["answer"] * 1e6),
-        ratio_same_record=round(medians["policy"] / medians["record"], 3),
-        ratio_same_answer=round(medians["policy"] / medians["answer"], 3),
-    )
+    def asked(kind: str, patient: CX) -> int:
+        return _QUESTIONS[name](judged if kind == "policy" else opened, patient)
+
+    return measured(name, rounds, asked, clock=time.perf_counter)
 
 
 if __name__ == "__main__":
