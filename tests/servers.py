@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -35,7 +34,7 @@ from dmp.record import Channel, HolderKind
 from dmp.rights import Whom
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
-from tests import sts
+from tests import forked, sts
 from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY
 from xds.datatypes import CX
 
@@ -244,16 +243,14 @@ def killable(settings: Settings) -> Iterator[Server]:
         process.kill()
 
 
-def _serving(settings: Settings, *, in_session: bool = False) -> tuple[subprocess.Popen[bytes], Path]:
+def _serving(settings: Settings, *, in_session: bool = False) -> tuple[forked.Command, Path]:
     """The process and its log."""
-    command = [sys.executable, "-m", "carnet", "serve", *_options(settings)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
     log = Path(settings.data) / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, env=environment, cwd=log.parent, start_new_session=in_session
-        )
+    log.write_bytes(b"")
+    arguments = ["serve", *_options(settings)]
+    process = forked.start(arguments, output=log, environment=environment, folder=log.parent, in_session=in_session)
     return process, log
 
 
@@ -293,7 +290,7 @@ def _feed_port(log: Path) -> int:
     return int(found[1]) if found else 0
 
 
-def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(settings: Settings, process: forked.Command, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     host, port = (settings.host, settings.port) if not settings.health else address_of(settings.health, "health")
     while time.monotonic() < deadline:
@@ -321,8 +318,7 @@ def carnet(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
     }
     words = [word for pair in options.items() for word in pair]
     words += ["--repository-id", settings.repository_id] * (arguments[0] == "fsck" and bool(settings.repository_id))
-    command = [sys.executable, "-m", "carnet", *arguments, *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return forked.run([*arguments, *words])
 
 
 def know_patients(settings: Settings, *patients: CX) -> None:

@@ -1,8 +1,6 @@
 """A backup taken while documents arrive and go is one state; restored, it is that state and sound."""
 
 import os
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from carnet.settings import Settings
 from repository import index
 from repository.consistency import document_findings, documents
 from repository.filesystem_store import path_of
+from tests import forked
 from tests.repository.holdings import flip, hold, keys
 
 
@@ -163,11 +162,8 @@ def test_the_commands_do_it_and_fsck_agrees(tmp_path: Path) -> None:
         ["restore", str(tmp_path / "b"), "--data", restored],
         ["fsck", "--data", restored],
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "carnet", *arguments], capture_output=True, text=True, check=False, timeout=60
-        )
+        done = forked.run(arguments)
         assert done.returncode == 0, done.stderr
     assert "2 documents, " in done.stdout
-    again = [sys.executable, "-m", "carnet", "restore", str(tmp_path / "b"), "--data", restored]
-    refused = subprocess.run(again, capture_output=True, text=True, check=False, timeout=60)
+    refused = forked.run(["restore", str(tmp_path / "b"), "--data", restored])
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)

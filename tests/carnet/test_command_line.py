@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from carnet.command_line import commands, main
 from storage import migrate
-from tests import servers
+from tests import forked, servers
 from tests.command_tree import leaves
 from tests.servers import ROOT, Server
 
@@ -224,7 +224,7 @@ def test_a_report_that_cannot_be_read_is_named(refusal: Refusal, tmp_path: Path)
 
 def test_the_database_is_brought_to_the_newest_schema(tmp_path: Path) -> None:
     for _ in range(2):
-        result = carnet("db", "upgrade", "--data", str(tmp_path))
+        result = forked.run(["db", "upgrade", "--data", str(tmp_path)])
         assert (result.returncode, result.stdout) == (
             0,
             f"database at revision {migrate.newest()}\n",

@@ -1,7 +1,6 @@
 """A folder of documents that is not there, or is another's, keeps the server from starting; nothing is written into it."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from carnet.registry_wiring import open_units
 from carnet.settings import Settings, SettingsError
 from repository.filesystem_store import FilesystemStore
 from repository.s3_store import S3Address, S3BlobStore
-from tests import servers
+from tests import forked, servers
 from tests.blob_stores import BUCKET, object_store
 from tests.repository.holdings import hold
 
@@ -122,9 +121,7 @@ def test_what_crashes_left_behind_keeps_no_new_server_from_starting(tmp_path: Pa
 def test_the_server_says_so_in_one_sentence(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     filled(settings, tmp_path / "elsewhere")
-    command = [sys.executable, "-m", "carnet", "serve", "--security", "open", "--port", str(settings.port)]
-    places = ["--data", settings.data, "--documents", settings.documents]
-    done = subprocess.run([*command, *places], capture_output=True, text=True, check=False, timeout=60)
+    done = serving(settings)
     assert done.returncode == 2
     [sentence] = done.stderr.splitlines()
     assert sentence.startswith("carnet: the store of documents file://") and "is it mounted" in sentence
@@ -168,8 +165,7 @@ def test_a_bucket_without_the_documents_of_the_database_is_refused(tmp_path: Pat
 
 def serving(settings: Settings) -> "subprocess.CompletedProcess[str]":
     places = ["--data", settings.data, "--documents", settings.documents, "--s3-endpoint", settings.s3_endpoint]
-    command = [sys.executable, "-m", "carnet", "serve", "--security", "open", "--port", str(settings.port)]
-    return subprocess.run([*command, *places], capture_output=True, text=True, check=False, timeout=60)
+    return forked.run(["serve", "--security", "open", "--port", str(settings.port), *places])
 
 
 def test_a_server_whose_bucket_does_not_exist_says_so_and_does_not_start(tmp_path: Path, endpoint: str) -> None:

@@ -1,14 +1,11 @@
 """`carnet db rerender`: what an earlier version stored without a rendering gets one."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from tests import messages, servers
+from tests import forked, messages, servers
 from tests.builders import PATIENT, a_submission, an_entry
-from tests.servers import ROOT
 
 
 def test_everything_is_rendered_anew_beside_a_running_server(tmp_path: Path) -> None:
@@ -24,13 +21,7 @@ def test_everything_is_rendered_anew_beside_a_running_server(tmp_path: Path) -> 
         with engine.begin() as connection:
             connection.execute(text("UPDATE registry_object SET fhir = NULL"))
         engine.dispose()
-        done = subprocess.run(
-            [sys.executable, "-m", "carnet", "db", "rerender", "--data", str(tmp_path)],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=False,
-        )
+        done = forked.run(["db", "rerender", "--data", str(tmp_path)])
         assert (done.returncode, done.stdout) == (0, "2 objects rendered\n"), done.stderr
         after = server.request("GET", asked)
         assert b'"total":1' in after.body
@@ -38,7 +29,6 @@ def test_everything_is_rendered_anew_beside_a_running_server(tmp_path: Path) -> 
 
 
 def test_a_mistyped_folder_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "carnet", "db", "rerender", "--data", str(tmp_path / "nothing")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = forked.run(["db", "rerender", "--data", str(tmp_path / "nothing")])
     assert done.returncode == 2
     assert "expected the database of a server" in done.stderr

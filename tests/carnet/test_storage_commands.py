@@ -1,8 +1,6 @@
 """fsck and gc as their users run them."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from repository.filesystem_store import FilesystemStore, path_of
-from tests import messages, servers
+from tests import forked, messages, servers
 from tests.builders import PATIENT, REPOSITORY, a_submission, an_entry
 from tests.repository.holdings import flip, kept, keys
 from tests.servers import Server
@@ -53,8 +51,7 @@ def store(server: Server) -> FilesystemStore:
 
 
 def carnet(server: Server, *arguments: str) -> Run:
-    command = [sys.executable, "-m", "carnet", *arguments, "--data", server.settings.data]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = forked.run([*arguments, "--data", server.settings.data])
     return Run(done.returncode, done.stdout, done.stderr)
 
 
