@@ -49,7 +49,7 @@ STOP_SECONDS = 40
 class Server:
     """A running server and its settings; `pid` 0 when it runs in this process, `feed` the port of its MLLP.
 
-    `process` is there when it may be killed.
+    `process` is there when it may be killed, `command` when it runs as a process that ends with SIGTERM.
     """
 
     url: str
@@ -57,6 +57,7 @@ class Server:
     pid: int = 0
     feed: int = 0
     process: "Process | None" = None
+    command: forked.Command | None = None
 
     @property
     def databases(self) -> tuple[str, ...]:
@@ -260,7 +261,7 @@ def started(settings: Settings) -> Iterator[Server]:
     process, log = _serving(settings)
     try:
         _wait(settings, process, log)
-        yield Server(url=settings.public_url, settings=settings, pid=process.pid, feed=_feed_port(log))
+        yield Server(url=settings.public_url, settings=settings, pid=process.pid, feed=_feed_port(log), command=process)
     finally:
         process.terminate()
         try:

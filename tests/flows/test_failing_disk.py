@@ -1,6 +1,5 @@
 """A disk that did not keep what it was told to ends the server; the next start serves what was acknowledged."""
 
-import os
 import shutil
 import subprocess
 import threading
@@ -63,7 +62,8 @@ def test_the_server_ends_after_a_sync_that_failed_and_starts_clean(tmp_path: Pat
             late, refused = provide(server)
             assert (refused.status, refused.codes) == ("Failure", [code])
             server.log_with("see to the disk, then start it again")
-            assert os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT).si_status == 1
+            assert server.command is not None
+            assert server.command.wait(timeout=30) == 1
     with servers.started(replace(settings, port=servers.free_port())) as server:
         assert messages.contents(messages.retrieve(server, (REPOSITORY, kept.unique_id or ""))) == [CONTENT]
         assert provide(server)[1].status == "Success"
