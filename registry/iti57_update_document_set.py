@@ -67,7 +67,7 @@ def carry_out(
     operations = operations_of(_with_uuids(submission))
     change = Change(registry=registry, unit=unit, operations=operations, facts=facts)
     things = updated(change, patient_key, recreate_references=kind is SubmissionKind.RESTRICTED_UPDATE)
-    tell(registry, unit, patient_key, things, transaction=kind, caller=caller)
+    tell(registry, unit, things, transaction=kind, caller=caller)
     return things
 
 

@@ -21,7 +21,6 @@ from registry.sql.places import Places
 from registry.sql.tables import KIND_OF
 from registry.watching import NO_NOTIFIER, NO_WATCHER, Notifier, Watcher
 from storage.keys import Keys
-from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork, Units
 from xds.affinity_domain import AffinityDomain
 from xds.datatypes import CX
@@ -319,23 +318,6 @@ class Registry:
     ) -> set[str]:
         """Documents linked to the targets by associations of these types."""
         return objects.sources_of(unit.connection, patient_key, targets, association_types)
-
-    def announce(
-        self, unit: UnitOfWork, patient_key: int, entry_uuids: Iterable[str], *, transaction: str, caller: Caller
-    ) -> None:
-        """Leave a notification beside what it tells about.
-
-        `entry_uuids` name it: the SubmissionSet of a submission, everything that a removal took.
-        """
-        record = {
-            "transaction": transaction,
-            "caller": caller.name,
-            "outcome": "success",
-            "recorded": self.now(),
-            "objects": list(entry_uuids),
-        }
-        key = self._keys.new()
-        post(unit.connection, Topic.NOTIFICATION, record_key=key, patient_key=patient_key, record=record)
 
     def _renderings(self, thing: RegistryObject, links: Sequence[Association]) -> dict[str, str | bytes | None]:
         now = self.now()
