@@ -13,7 +13,7 @@ from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.metadata import Association
-from xds.metadata_update_rules import Held
+from xds.metadata_update_facts import Held
 from xds.removal_rules import RemovalFacts, removal_rules
 from xds.vocabulary import RELATIONSHIPS, RIM, AssociationType
 

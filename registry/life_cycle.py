@@ -13,7 +13,7 @@ from xds.datatypes import DTM
 from xds.ebrim.attributes import SubmissionKind
 from xds.identifiers import is_symbolic, new_uuid_urn
 from xds.metadata import Association, Folder, RegistryObject, Submission, SubmissionSet
-from xds.metadata_update_rules import Held
+from xds.metadata_update_facts import Held
 from xds.vocabulary import ADDENDA, REPLACEMENTS, AssociationType, AvailabilityStatus
 
 FIRST_VERSION = 1

@@ -157,12 +157,13 @@ def add(connection: Connection, things: Sequence[RegistryObject], rows: Sequence
 def sources_of(
     connection: Connection, patient_key: int, targets: Collection[str], association_types: Collection[str]
 ) -> set[str]:
-    """entryUUIDs that are linked to the targets by associations of these types."""
+    """entryUUIDs that are linked to the targets by Approved associations of these types."""
     statement = select(_o.source).where(
         _o.patient_key == patient_key,
         _o.kind == KINDS[Association],
         one_of(_o.target, sorted(targets)),
         _o.association_type.in_(sorted(association_types)),
+        _o.status == STATUSES[AvailabilityStatus.APPROVED],
     )
     return set(connection.execute(statement).scalars())
 

@@ -304,6 +304,15 @@ def test_a_stored_document_is_a_member_by_reference_even_of_another_patient() ->
         assert [error.code for error in errors] == codes
 
 
+def test_no_association_leads_to_a_deprecated_document() -> None:
+    """A membership by reference is one like every other. ITI TF-3: Table 4.2.4.1-2"""
+    member = an_association(target=UUID, submission_set_status="Reference")
+    errors = of_state(
+        a_submission(associations=(member,)), objects={UUID: stored(status=AvailabilityStatus.DEPRECATED)}
+    )
+    assert [error.code for error in errors] == [ErrorCode.REGISTRY_DEPRECATED_DOCUMENT]
+
+
 def test_a_stored_submission_set_takes_no_more_members() -> None:
     member = an_association(source=UUID, target="Document01")
     errors = of_state(a_submission(associations=(member,)), objects={UUID: stored(kind=SubmissionSet)})

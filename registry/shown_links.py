@@ -1,0 +1,33 @@
+"""Which associations the FHIR rendering of an object shows."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import Connection
+
+from registry.sql import held
+from xds.metadata import Association, DocumentEntry, RegistryObject
+from xds.metadata_json import from_json
+from xds.vocabulary import AssociationType, AvailabilityStatus
+
+
+def approved(links: Iterable[str]) -> list[Association]:
+    found = [from_json(Association, link) for link in links]
+    return [one for one in found if one.availability_status is AvailabilityStatus.APPROVED]
+
+
+def shown_links(
+    thing: RegistryObject, links: Sequence[Association], associations: Collection[str]
+) -> list[Association]:
+    """Of a document its relationships; of a SubmissionSet or Folder its documents and folders, no associations."""
+    if isinstance(thing, DocumentEntry):
+        return list(links)
+    members = (one for one in links if one.association_type is AssociationType.HAS_MEMBER)
+    return [one for one in members if one.target not in associations]
+
+
+def associations_among(connection: Connection, links: Iterable[Association]) -> set[str]:
+    """Members that are associations themselves; documents are members as Original or Reference. ITI TF-3: 4.2.2.1"""
+    is_member = AssociationType.HAS_MEMBER
+    unmarked = {one.target for one in links if one.association_type is is_member and not one.submission_set_status}
+    stored = held.by_entry_uuid(connection, unmarked) if unmarked else {}
+    return {entry_uuid for entry_uuid, one in stored.items() if isinstance(one.thing, Association)}
