@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from registry.sql import held
+from registry.sql import objects
 from xds.metadata import Association, DocumentEntry, RegistryObject
 from xds.metadata_json import from_json
 from xds.vocabulary import AssociationType, AvailabilityStatus
@@ -26,8 +26,9 @@ def shown_links(
 
 
 def associations_among(connection: Connection, links: Iterable[Association]) -> set[str]:
-    """Members that are associations themselves; documents are members as Original or Reference. ITI TF-3: 4.2.2.1"""
-    is_member = AssociationType.HAS_MEMBER
-    unmarked = {one.target for one in links if one.association_type is is_member and not one.submission_set_status}
-    stored = held.by_entry_uuid(connection, unmarked) if unmarked else {}
-    return {entry_uuid for entry_uuid, one in stored.items() if isinstance(one.thing, Association)}
+    """Members that are associations themselves. ITI TF-3: 4.2.2.1
+
+    SubmissionSetStatus does not tell: senders write it on memberships of every kind.
+    """
+    members = {one.target for one in links if one.association_type is AssociationType.HAS_MEMBER}
+    return objects.associations_among(connection, members)

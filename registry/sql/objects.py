@@ -168,6 +168,17 @@ def sources_of(
     return set(connection.execute(statement).scalars())
 
 
+def associations_among(connection: Connection, entry_uuids: Collection[str]) -> set[str]:
+    """Those of the entryUUIDs that are associations."""
+    keys = [key for found in identities.object_keys_of(connection, entry_uuids).values() for key in found]
+    if not keys:
+        return set()
+    statement = select(_o.entry_uuid).where(
+        one_of_pairs(_o.patient_key, _o.object_key, keys), _o.kind == KINDS[Association]
+    )
+    return set(connection.execute(statement).scalars())
+
+
 def associations_from(connection: Connection, patient_key: int, source: str) -> list[str]:
     """Attributes JSON of the associations whose source is this object."""
     rows = _links_from(connection.dialect).rows(connection, of_patient=patient_key, of_source=source)
