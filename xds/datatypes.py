@@ -379,6 +379,10 @@ def parse_patient_field(text: str) -> str:
 
 def parse_recipient(text: str) -> str:
     """`XON|XCN|XTN`, each part optional, at least one. ITI TF-3: 4.2.3.3.7"""
-    if not text.replace("|", "").replace("^", "").strip():
+    parts = text.split("|")
+    given = [(kind, part) for kind, part in zip((XON, XCN, XTN), parts, strict=False) if part.strip("^ ")]
+    if not given or len(parts) > 3:
         raise ValueError("expected XON|XCN|XTN with at least one part")
+    for kind, part in given:
+        kind.parse(part)
     return text

@@ -131,6 +131,10 @@ def test_times_with_a_zone_or_of_another_script_are_refused() -> None:
         (parse_unique_id, "a\nb"),
         (parse_patient_field, "Dupont"),
         (parse_recipient, "|^|"),
+        (parse_recipient, "Hospital|||"),
+        (parse_recipient, "^^^^^^^^^no OID"),
+        (parse_recipient, "Hospital|^^given name alone"),
+        (parse_recipient, "Hospital||^^Internet^"),
     ],
 )
 def test_a_malformed_value_is_refused(parse: object, text: str) -> None:

@@ -121,6 +121,8 @@ def test_an_on_demand_entry_has_no_content_attributes() -> None:
         ({"unique_id": "1.2.3^4"}, "uniqueId"),
         ({"type_code": Code(code="0000-0", coding_scheme="2.16.840.1.113883.6.1")}, "typeCode: found '0000-0^^"),
         ({"class_code": Code(code="10", coding_scheme="1.2.3")}, "classCode"),
+        ({"source_patient_info": ("PID-5|A^B", "PID-19|123")}, "sourcePatientInfo: found PID-19"),
+        ({"source_patient_info": ("PID-8|F", "PID-8|M")}, "sourcePatientInfo: found PID-8 2 times"),
         ({"confidentiality_code": (Code(code="X", coding_scheme="1.2.3"),)}, "confidentialityCode"),
     ],
 )
