@@ -7,6 +7,7 @@ that text. `parse` raises ValueError with a sentence that names what was expecte
 import re
 import unicodedata
 from calendar import monthrange
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -377,12 +378,15 @@ def parse_patient_field(text: str) -> str:
     return text
 
 
+_RECIPIENT_PARTS: tuple[Callable[[str], Composite], ...] = (XON.parse, XCN.parse, XTN.parse)
+
+
 def parse_recipient(text: str) -> str:
     """`XON|XCN|XTN`, each part optional, at least one. ITI TF-3: 4.2.3.3.7"""
     parts = text.split("|")
-    given = [(kind, part) for kind, part in zip((XON, XCN, XTN), parts, strict=False) if part.strip("^ ")]
-    if not given or len(parts) > 3:
+    given = [(parse, part) for parse, part in zip(_RECIPIENT_PARTS, parts, strict=False) if part.strip("^ ")]
+    if not given or len(parts) > len(_RECIPIENT_PARTS):
         raise ValueError("expected XON|XCN|XTN with at least one part")
-    for kind, part in given:
-        kind.parse(part)
+    for parse, part in given:
+        parse(part)
     return text

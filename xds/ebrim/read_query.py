@@ -30,7 +30,7 @@ def read_adhoc_query(body: etree._Element) -> AdhocQuery:
     for value in _long_values(body):
         value.text = None
     for option in body.iterfind(_OPTION):
-        option.attrib.pop("returnType", None)
+        option.attrib.pop("returnType", "")
     findings = schema_findings(body, explained=_MOST_ELEMENTS_EXPLAINED)
     if findings:
         raise Rejected(RegistryError(code=ErrorCode.REGISTRY, context=str(finding)) for finding in findings)
