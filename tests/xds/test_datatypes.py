@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import strategies
-from xds.datatypes import (
-    CX,
-    DTM,
-    XCN,
-    XON,
-    XTN,
-    Code,
-    CXi,
-    escape,
+from xds.datatypes import CX, DTM, XCN, XON, XTN, Code, CXi, escape, unescape
+from xds.texts import (
     parse_language,
     parse_mime_type,
     parse_oid,
@@ -24,7 +17,6 @@ from xds.datatypes import (
     parse_sha1,
     parse_size,
     parse_unique_id,
-    unescape,
 )
 
 
