@@ -17,10 +17,9 @@ from registry.sql.identities import object_keys_of
 from registry.sql.tables import identity, object_value, registry_object
 from storage.engine import open_engine
 from storage.keys import Keys
-from storage.outbox import Topic, outbox
 
-_KEYS = ("object_key", "submission_key", "record_key")
-_WRITTEN_BEFORE_COMMIT = (registry_object, identity, object_value, outbox)
+_KEYS = ("object_key", "submission_key")
+_WRITTEN_BEFORE_COMMIT = (registry_object, identity, object_value)
 Rows = Mapping[str, Sequence[dict[str, Any]]]
 
 
@@ -33,8 +32,6 @@ def rows_of_submission(connection: Connection, entry_uuid: str) -> Rows:
     keys = [row["object_key"] for row in found[registry_object.name]]
     for table in (identity, object_value):
         found[table.name] = _all(connection, table, table.c.object_key.in_(keys))
-    newest = select(outbox).where(outbox.c.patient_key == patient).order_by(outbox.c.record_key.desc())
-    found[outbox.name] = [dict(row) for row in connection.execute(newest.limit(len(Topic))).mappings()]
     return found
 
 

@@ -95,7 +95,7 @@ class _Client:
         if transaction.writes:
             for number in itertools.count() if load.canned else self._numbers[transaction.key]:
                 octets = self._request(transaction, number, load.shown).octets(path=load.canned)
-                yield Call(octets, lengths[0])
+                yield Call(octets, lengths[0], transaction.document(number))
         octets_of = self._prepared(transaction, load)
         for number in itertools.count():
             yield Call(octets_of[number % len(octets_of)], lengths[number % len(lengths)])

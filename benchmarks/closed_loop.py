@@ -24,10 +24,14 @@ class WrongAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as octets, and the length its answer must have."""
+    """One request as octets, and the length its answer must have.
+
+    `subject`: what it changes, if that bears one change after the other: the next call about it waits for this answer.
+    """
 
     octets: bytes
     answer_length: int
+    subject: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +73,57 @@ def _loop(
     selector: selectors.BaseSelector, opened: list["_Connection"], calls: Iterator[Call], seconds: float
 ) -> Sample:
     times: list[float] = []
-    began = time.perf_counter()
-    for one in opened:
-        one.send(next(calls))
-    waiting = len(opened)
-    while waiting:
+    idle, line = list(opened), _Line(calls)
+    began = now = time.perf_counter()
+    while True:
+        while idle and (line.sent < len(opened) or line.is_held_up or now - began < seconds):
+            call = line.take()
+            if call is None:
+                break
+            idle.pop().send(call)
+        if len(idle) == len(opened):
+            return sample_of(times, time.perf_counter() - began)
         ready = selector.select(_TIMEOUT_SECONDS)
         if not ready:
             raise WrongAnswer(f"no answer within {_TIMEOUT_SECONDS} s")
         for key, _ in ready:
             one = key.data
-            if not one.receive():
-                continue
-            now = time.perf_counter()
-            times.append(now - one.began)
-            if now - began < seconds:
-                one.send(next(calls))
-            else:
-                waiting -= 1
-    return sample_of(times, time.perf_counter() - began)
+            if one.receive():
+                now = time.perf_counter()
+                times.append(now - one.began)
+                line.answered(one.call)
+                idle.append(one)
+
+
+class _Line:
+    """Calls in their order: one about a subject that an answer is still missing for holds up those behind it.
+
+    A server may take up a request later than many that were sent after it. None is left in the line at the end.
+    """
+
+    def __init__(self, calls: Iterator[Call]) -> None:
+        self._calls, self._subjects = calls, set[int]()
+        self._first: Call | None = None
+        self.sent = 0
+
+    @property
+    def is_held_up(self) -> bool:
+        return self._first is not None
+
+    def take(self) -> Call | None:
+        """The next call to send, None while it must wait."""
+        call = self._first or next(self._calls)
+        self._first = call if call.subject in self._subjects else None
+        if self._first is not None:
+            return None
+        if call.subject is not None:
+            self._subjects.add(call.subject)
+        self.sent += 1
+        return call
+
+    def answered(self, call: Call) -> None:
+        if call.subject is not None:
+            self._subjects.remove(call.subject)
 
 
 def sample_of(times: list[float], seconds: float) -> Sample:
@@ -105,11 +141,11 @@ class _Connection:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = plain if tls is None else tls.wrap_socket(plain, server_hostname=host)
         self._buffer = bytearray(_RECEIVE)
-        self.began = 0.0
-        self._head, self._missing, self._expected = b"", -1, 0
+        self.began, self.call = 0.0, Call(b"", 0)
+        self._head, self._missing = b"", -1
 
     def send(self, call: Call) -> None:
-        self._head, self._missing, self._expected = b"", -1, call.answer_length
+        self.call, self._head, self._missing = call, b"", -1
         self.began = time.perf_counter()
         self.socket.sendall(call.octets)
 
@@ -139,10 +175,10 @@ class _Connection:
     def _length(self, end: int) -> int:
         lines = self._head[:end].lower().split(b"\r\n")
         length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), -1)
-        if lines[0].split()[1] != b"200" or length != self._expected:
+        if lines[0].split()[1] != b"200" or length != self.call.answer_length:
             reasons = ", ".join(sorted(set(_REASON.findall(self._head[end:].decode("utf-8", "replace")))))
             raise WrongAnswer(
                 f"found {lines[0].decode()} with {length} octets{reasons and f' ({reasons})'}, "
-                f"expected 200 with {self._expected} octets"
+                f"expected 200 with {self.call.answer_length} octets"
             )
         return length

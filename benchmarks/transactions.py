@@ -35,7 +35,8 @@ class Transaction:
     `request` gives the request of a number; `problem` says what is wrong with its answer, empty when
     nothing is; `subjects` are the patients it is asked for in turn. `target` is the least ratio to the
     `floor`. `writes`: every request must be a new one; numbers count from 0. `before`: requests sent once
-    before the one with number 0. `stored`: entryUUID of a document that a submission registered.
+    before the one with number 0. `document`: number of the one that a request gives its next version.
+    `stored`: entryUUID of a document that a submission registered.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Transaction:
     floor: Floor = Floor.CANNED
     target: float | None = None
     writes: bool = False
+    document: Callable[[int], int | None] = lambda _: None
     before: Callable[[Workload], Sequence[Request]] = _nothing
     stored: Callable[[Workload, int], str] | None = None
 
@@ -85,9 +87,14 @@ def _before_updates(workload: Workload) -> Sequence[Request]:
     ]
 
 
+def _updated_document(number: int) -> int:
+    """The document whose turn it is: the same one comes back after 200 requests."""
+    return number % (_UPDATED_SUBMISSIONS * _UPDATED_ENTRIES)
+
+
 def _update(workload: Workload, number: int) -> Request:
-    """The next version of the document whose turn it is: the same document comes back after 200 requests."""
-    version, document = divmod(number, _UPDATED_SUBMISSIONS * _UPDATED_ENTRIES)
+    """The next version of a document."""
+    version, document = number // (_UPDATED_SUBMISSIONS * _UPDATED_ENTRIES), _updated_document(number)
     body = workload.submissions.update(
         number,
         stored=_LARGEST_NUMBER + document // _UPDATED_ENTRIES,
@@ -175,6 +182,7 @@ TRANSACTIONS = (
         title="ITI-57 Update Document Set, 1 new version",
         request=_update,
         writes=True,
+        document=_updated_document,
         before=_before_updates,
     ),
 )

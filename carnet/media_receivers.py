@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from access_policy.caller import Caller
 from access_policy.visibility import EVERYTHING
+from audit.objects import a_document
+from audit.occurrence import Occurrence
 from carnet.proof import NO_PROOF, Proof
 from carnet.wiring import Actors
 from carnet.xds_client import Answer, XdsClient, provide_request, read_answer
@@ -19,7 +21,7 @@ from xds.ebrim.read import read_document_entries
 from xds.ebrim.response import adhoc_query_response
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import RegistryError, Rejected
-from xds.metadata import DocumentEntry, Submission
+from xds.metadata import DocumentEntry, RegistryObject, Submission
 from xds.vocabulary import AvailabilityStatus
 from xds.xml import parse
 
@@ -74,7 +76,7 @@ class LocalReceiver:
         def give(unit: UnitOfWork) -> bool:
             stored = registry.held(unit, {entry_uuid})[entry_uuid]
             registry.rewrite(unit, stored, replace(stored.thing, availability_status=status))
-            registry.announce(unit, stored.key[0], [entry_uuid], transaction="carnet import", caller=OPERATOR)
+            registry.recorder.record(unit, [_status_taken(stored.thing)], OPERATOR)
             return True
 
         return self._takes_status and registry.units.write(give)
@@ -132,6 +134,14 @@ def _by_unique_id(entries: Sequence[DocumentEntry]) -> dict[str, tuple[DocumentE
         key = entry.unique_id or ""
         found[key] = (*found.get(key, ()), entry)
     return found
+
+
+def _status_taken(thing: RegistryObject) -> Occurrence:
+    """A status given on this machine is an update of the document like another."""
+    assert isinstance(thing, DocumentEntry)  # noqa: S101 - a medium gives statuses of documents
+    patient = "" if thing.patient_id is None else thing.patient_id.key
+    objects = (a_document(thing.unique_id or "", thing.repository_unique_id or ""),)
+    return Occurrence(event="ITI-57", patient=patient, objects=objects)
 
 
 def _errors(answer: Answer) -> tuple[RegistryError, ...]:

@@ -9,7 +9,8 @@ from access_policy.caller import Caller
 from access_policy.visibility import EVERYTHING, Purpose
 from registry import iti61_register_on_demand_document_entry as iti61
 from registry.criteria import ALL, Criteria, Order, Page
-from registry.store import Registry, Snapshot
+from registry.snapshot import Snapshot
+from registry.store import Registry
 from repository import document_list
 from repository.on_demand_source import PROVIDER_SLOT, OnDemandDocument
 from storage.unit_of_work import UnitOfWork

@@ -37,6 +37,7 @@ from carnet.wiring import Actors, open_actors
 from storage.only_server import only_server
 from storage.unit_of_work import StorageFailed
 from subscriptions.delivery import Dispatcher
+from xds.ebrim.schema import open_explainer
 
 _STOP_SECONDS = 30
 _OTHER_DESCRIPTORS = 1000
@@ -146,7 +147,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     with only_server(settings.database_url):
         check_address(settings)
         open_units(settings, whole=True).close()
-        _in_a_child(partial(_open_and_close, settings))
+        _in_a_child(partial(_open_and_close, settings), meanwhile=open_explainer)
         open_transports(settings)
         sender_of(settings)
         notification_targets(settings)
@@ -160,10 +161,12 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
             raise
 
 
-def _in_a_child(work: Callable[[], None]) -> None:
-    """Done by a process that ends with it. What it raises is raised here."""
+def _in_a_child(work: Callable[[], None], *, meanwhile: Callable[[], None]) -> None:
+    """Done by a process that ends with it, while this one does something else. What it raises is raised here."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as children:
-        children.submit(work).result()
+        done = children.submit(work)
+        meanwhile()
+        done.result()
 
 
 def _open_and_close(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from dmp.record import Record
 from dmp.records import Records
 from dmp.rules import NoticeTarget
 from dmp.sql import letters, rights
-from storage.outbox import Topic, post
+from storage.outbox import post
 from storage.unit_of_work import UnitOfWork
 
 HOLDER, REPRESENTATIVE, TREATING_DOCTOR = "holder", "representative", "treating_doctor"
@@ -44,7 +44,7 @@ def send(dmp: Records, unit: UnitOfWork, record: Record, notice: Notice, *, now:
     for role, recipient in _recipients(dmp, unit, record, notice, now):
         told = {"notice": str(notice), "to": role, "recipient": recipient, "patient": record.patient, "recorded": now}
         key = dmp.keys.new()
-        post(unit.connection, Topic.NOTICE, record_key=key, patient_key=record.key, record=told | about)
+        post(unit.connection, record_key=key, patient_key=record.key, record=told | about)
         letters.queue(unit.connection, key, now)
 
 

@@ -19,7 +19,7 @@ from fhir_facade.profile_rules import FOLDER as MHD_FOLDER
 from fhir_facade.profile_rules import SUBMISSION_SET as MHD_SUBMISSION_SET
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.xds_issues import ELEMENTS, LIST_ELEMENTS
-from xds import metadata_update, metadata_update_rules, removal_rules, restricted_update_rules
+from xds import association_update_rules, metadata_update, metadata_update_rules, removal_rules, restricted_update_rules
 from xds.ebrim.attributes import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 from xds.errors import ErrorCode
 from xds.stored_queries import MULTI_PATIENT_STORED_QUERIES, REGISTRY_STORED_QUERIES
@@ -29,7 +29,7 @@ FOLDER_OF_PAGES = Path(__file__).parent / "generated"
 RULES = {
     "Submission (ITI-41, 42, 61)": (objects, references, state, association_ends),
     "Operations of an update (ITI-57)": (metadata_update,),
-    "Update against what is stored (ITI-57)": (metadata_update_rules,),
+    "Update against what is stored (ITI-57)": (metadata_update_rules, association_update_rules),
     "Restricted update (ITI-92)": (restricted_update_rules,),
     "Removal (ITI-62)": (removal_rules,),
 }

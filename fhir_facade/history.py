@@ -16,7 +16,8 @@ from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.times import search_range, to_date_time
 from fhir_facade.version_tags import version_tag
 from registry.criteria import ALL, Criteria, Form
-from registry.store import Registry, Snapshot
+from registry.snapshot import Snapshot
+from registry.store import Registry
 from xds.datatypes import DTM
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
 from xds.metadata import DocumentEntry

@@ -9,7 +9,7 @@ from fhir_facade.patients import Patients
 from fhir_facade.search_shape import Shape
 from fhir_facade.shared_elements import fhir_id
 from registry.criteria import Criteria, Form, Found
-from registry.store import Snapshot
+from registry.snapshot import Snapshot
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import RELATIONSHIPS, AssociationType, AvailabilityStatus
 

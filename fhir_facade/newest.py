@@ -1,7 +1,7 @@
 """The newest version of an object, by whatever id a URL may have. PDSm 8 (T07)"""
 
 from registry.criteria import Criteria, Form, Found, Page
-from registry.store import Snapshot
+from registry.snapshot import Snapshot
 from xds.metadata import RegistryObject
 
 

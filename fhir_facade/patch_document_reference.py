@@ -27,7 +27,8 @@ from fhir_facade.xds_issues import issues_of
 from registry.criteria import Criteria, Form, Page
 from registry.hidden_documents import newest_version
 from registry.metadata_versions import NORMAL, same_codes, update_document
-from registry.store import Registry, Snapshot
+from registry.snapshot import Snapshot
+from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import Code
 from xds.errors import ErrorCode, Rejected

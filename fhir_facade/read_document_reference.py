@@ -10,7 +10,7 @@ from fhir_facade.code_systems import from_identifier
 from fhir_facade.fhir_json import first
 from fhir_facade.read_people import read_author, read_cx, read_cxi, read_person, read_source_patient
 from fhir_facade.reader import Reader, Resource
-from xds import datatypes as dt
+from xds import texts
 from xds.datatypes import CX, XCN
 from xds.metadata import DocumentEntry
 from xds.vocabulary import AvailabilityStatus
@@ -77,15 +77,15 @@ def _unique_id(reader: Reader) -> str | None:
     if not identifier.get("value"):
         return None
     text = from_identifier(identifier.get("system", ""), identifier["value"])
-    found: str | None = reader.parsed(dt.parse_unique_id, text, "masterIdentifier.value")
+    found: str | None = reader.parsed(texts.parse_unique_id, text, "masterIdentifier.value")
     return found
 
 
 def _content(reader: Reader, content: Resource) -> dict[str, Any]:
     attachment, path = content.get("attachment", {}), "content[0].attachment"
     return {
-        "mime_type": reader.parsed(dt.parse_mime_type, attachment.get("contentType"), f"{path}.contentType"),
-        "language_code": reader.parsed(dt.parse_language, attachment.get("language"), f"{path}.language"),
+        "mime_type": reader.parsed(texts.parse_mime_type, attachment.get("contentType"), f"{path}.contentType"),
+        "language_code": reader.parsed(texts.parse_language, attachment.get("language"), f"{path}.language"),
         "creation_time": reader.time(attachment.get("creation"), f"{path}.creation"),
         "size": attachment.get("size"),
         "hash": reader.parsed(read_hash, attachment.get("hash"), f"{path}.hash"),

@@ -6,7 +6,7 @@ from fhir_facade.archived import status_of
 from fhir_facade.read_document_reference import read_subject
 from fhir_facade.read_people import read_author, read_organization, read_recipient
 from fhir_facade.reader import Reader, Resource, extensions
-from xds import datatypes as dt
+from xds import texts
 from xds.datatypes import CX, Code
 from xds.identifiers import OID_PREFIX
 from xds.metadata import Author, Folder, SubmissionSet
@@ -81,7 +81,7 @@ def _source_id(reader: Reader) -> str | None:
     for number, extension in reader.extensions("ihe-sourceId"):
         value = str(extension.get("valueIdentifier", {}).get("value", "")).removeprefix(OID_PREFIX)
         if value:
-            found: str | None = reader.parsed(dt.parse_oid, value, f"extension[{number}].valueIdentifier.value")
+            found: str | None = reader.parsed(texts.parse_oid, value, f"extension[{number}].valueIdentifier.value")
             return found
     return None
 

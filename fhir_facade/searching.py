@@ -16,7 +16,8 @@ from fhir_facade.search_shape import SHAPING, read_shape
 from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.sorting import place_of, read_page, read_sort
 from registry.criteria import Criteria, Form, Found
-from registry.store import Registry, Snapshot
+from registry.snapshot import Snapshot
+from registry.store import Registry
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
 from xds.metadata import RegistryObject
 

@@ -11,7 +11,8 @@ from typing import TypeVar
 from access_policy.caller import Caller
 from portable_media.history import History, Versioned, is_whole, logical_id_of, version_of
 from registry.criteria import Criteria
-from registry.store import Registry, Snapshot
+from registry.snapshot import Snapshot
+from registry.store import Registry
 from xds.datatypes import CX, DTM
 from xds.identifiers import new_oid, new_uuid_urn
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet

@@ -169,12 +169,9 @@ def _queued(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Call
     if errors or owner is None or owner.unique_id is None:
         raise Rejected(errors)
     queue.add(unit.connection, owner.unique_id, received=registry.now(), things=submission.objects)
-    tell(registry, unit, NO_PATIENT, [owner], transaction=SubmissionKind.RECEIVE, caller=caller)
+    tell(registry, unit, [owner], transaction=SubmissionKind.RECEIVE, caller=caller)
     context = f"{named(owner)}: no patient is named; the documents are kept until they are matched with one"
     return RegistryError(code=ErrorCode.DOCUMENT_QUEUED, context=context, severity=Severity.WARNING)
-
-
-NO_PATIENT = 0
 
 
 def _queue_rules(unit: UnitOfWork, owner: SubmissionSet | None) -> Iterator[RegistryError]:

@@ -5,12 +5,12 @@ unescaped here, because an identifier must come out whole or not at all.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from uuid import uuid4
 
 import hl7
+
+from registry.hl7v2_text import STANDARD_DELIMITERS, Delimiters, unescape
 
 # MSH-18 -> codec. HL7 table 0211
 CHARACTER_SETS = {
@@ -26,7 +26,6 @@ _BLOCK_CHARACTERS = re.compile("[\x0b\x1c]")
 _NULL = '""'
 # Taking a message apart costs by the piece: a feed's message has some hundred.
 _MOST_PIECES = 10_000
-STANDARD_VERSION = "2.3.1"
 
 
 class AcknowledgementCode(StrEnum):
@@ -76,24 +75,6 @@ def rejected(problem: Problem, reason: str, location: str = "MSH^1") -> MessageR
 def error(problem: Problem, reason: str, location: str) -> MessageRefused:
     """AE: a message of a kind that is taken, with contents that are not."""
     return MessageRefused(AcknowledgementCode.ERROR, (Finding(problem=problem, reason=reason, location=location),))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delimiters:
-    """MSH-1 and MSH-2. HL7 2.3.1 2.7"""
-
-    field: str = "|"
-    component: str = "^"
-    repetition: str = "~"
-    escape: str = "\\"
-    subcomponent: str = "&"
-
-    @property
-    def separators(self) -> tuple[str, ...]:
-        return self.field, self.component, self.repetition, self.subcomponent
-
-
-STANDARD_DELIMITERS = Delimiters()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,86 +254,15 @@ def _identifier(text: str, header: Header, location: str) -> WireIdentifier:
     try:
         parts = [unescape(part.strip(), delimiters, header.codec) for part in (components[0], *assigner[:3])]
     except ValueError as problem:
-        raise error(Problem.DATA_TYPE, f"{location}: {problem}", location) from None
+        raise error(Problem.DATA_TYPE, f"{_field(location)}: {problem}", location) from None
     if header.is_codec_guessed and not all(part.isascii() for part in parts):
-        reason = f"{location}: found characters outside ASCII and no character set in MSH-18"
+        reason = f"{_field(location)}: found characters outside ASCII and no character set in MSH-18"
         raise error(Problem.TABLE_VALUE, reason, location)
     names = ("id", "namespace", "universal_id", "universal_id_type")
     given = {name: "" if part == _NULL else part for name, part in zip(names, parts, strict=False)}
     return WireIdentifier(**given)
 
 
-def escape(text: str, delimiters: Delimiters = STANDARD_DELIMITERS) -> str:
-    """One component of a message; characters that are no text are written as hexadecimal octets of UTF-8."""
-    letters = {getattr(delimiters, name): letter for name, letter in _LETTERS.items()}
-
-    def escaped(char: str) -> str:
-        if char in letters:
-            return f"{delimiters.escape}{letters[char]}{delimiters.escape}"
-        if ord(char) < 0x20:
-            return f"{delimiters.escape}X{ord(char):02X}{delimiters.escape}"
-        return char
-
-    return "".join(escaped(char) for char in text)
-
-
-_LETTERS = {"field": "F", "component": "S", "repetition": "R", "escape": "E", "subcomponent": "T"}
-
-
-def unescape(text: str, delimiters: Delimiters = STANDARD_DELIMITERS, codec: str = "utf-8") -> str:
-    """The characters of a component. HL7 2.3.1 2.9
-
-    Raises ValueError for an escape sequence that stands for no character: highlighting, a change of
-    character set, formatting, a sequence that is not closed.
-    """
-    pieces = text.split(delimiters.escape)
-    if len(pieces) % 2 == 0:
-        raise ValueError("expected every escape sequence to be closed")
-    characters = {letter: getattr(delimiters, name) for name, letter in _LETTERS.items()}
-    return "".join(
-        piece if number % 2 == 0 else _character(piece, characters, codec) for number, piece in enumerate(pieces)
-    )
-
-
-def _character(sequence: str, characters: dict[str, str], codec: str) -> str:
-    if sequence in characters:
-        return characters[sequence]
-    if re.fullmatch(r"X([0-9A-Fa-f]{2})+", sequence):
-        return bytes.fromhex(sequence[1:]).decode(codec)
-    raise ValueError("found an escape sequence that stands for no character")
-
-
-def write_ack(
-    header: Header, code: AcknowledgementCode, findings: Sequence[Finding] = (), *, now: str, note: str = ""
-) -> bytes:
-    """ACK to the message with this header; `now` is 14 digits, UTC; `note` is for people. ITI TF-2x: C.2.3"""
-    event = f"^{escape(header.event)}" if header.event else ""
-    msh = (
-        "MSH",
-        "^~\\&",
-        escape(header.receiving_application),
-        escape(header.receiving_facility),
-        escape(header.sending_application),
-        escape(header.sending_facility),
-        f"{now}+0000",
-        "",
-        f"ACK{event}",
-        uuid4().hex[:20],
-        escape(header.processing_id) or "P",
-        escape(header.version) or STANDARD_VERSION,
-        *([""] * 5 + [escape(header.character_set)] if header.character_set else []),
-    )
-    msa = ["MSA", code, escape(header.control_id)]
-    text = "; ".join(finding.reason for finding in findings) or note
-    if text:
-        msa.append(escape(text))
-    segments = ["|".join(msh), "|".join(msa)]
-    if findings:
-        segments.append("ERR|" + "~".join(_finding(finding) for finding in findings))
-    return ("\r".join(segments) + "\r").encode(header.codec, "replace")
-
-
-def _finding(finding: Finding) -> str:
-    """Segment, sequence, field, and the code with its text. HL7 2.3.1 2.24.5.1"""
-    location = (finding.location + "^^^").split("^")[:3]
-    return "^".join([*location, f"{finding.problem}&{escape(finding.reason)}&HL70357"])
+def _field(location: str) -> str:
+    """`PID^1^3` as people write it, `PID-3`."""
+    return location.replace("^1^", "-")

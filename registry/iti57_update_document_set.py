@@ -19,7 +19,8 @@ from xds.ebrim.read import Reading
 from xds.errors import Rejected
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
 from xds.metadata_update import Operations, operation_rules, operations_of
-from xds.metadata_update_rules import UpdateFacts, update_rules
+from xds.metadata_update_facts import UpdateFacts
+from xds.metadata_update_rules import update_rules
 from xds.submission_rules import object_rules
 
 KIND = SubmissionKind.UPDATE
@@ -67,7 +68,7 @@ def carry_out(
     operations = operations_of(_with_uuids(submission))
     change = Change(registry=registry, unit=unit, operations=operations, facts=facts)
     things = updated(change, patient_key, recreate_references=kind is SubmissionKind.RESTRICTED_UPDATE)
-    tell(registry, unit, patient_key, things, transaction=kind, caller=caller)
+    tell(registry, unit, things, transaction=kind, caller=caller)
     return things
 
 

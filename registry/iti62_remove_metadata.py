@@ -13,7 +13,7 @@ from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.metadata import Association
-from xds.metadata_update_rules import Held
+from xds.metadata_update_facts import Held
 from xds.removal_rules import RemovalFacts, removal_rules
 from xds.vocabulary import RELATIONSHIPS, RIM, AssociationType
 
@@ -65,7 +65,7 @@ def handle(registry: Registry, unit: UnitOfWork, entry_uuids: Sequence[str], cal
     )
     shown = {a.source for a in links if a.association_type in (*RELATIONSHIPS, AssociationType.HAS_MEMBER)}
     registry.render_again(unit, shown - removed.keys())
-    _announce(registry, unit, removed.values(), caller)
+    _record(registry, unit, removed.values(), caller)
 
 
 def _facts(registry: Registry, unit: UnitOfWork, removed: dict[str, Held]) -> RemovalFacts:
@@ -84,13 +84,12 @@ def _facts(registry: Registry, unit: UnitOfWork, removed: dict[str, Held]) -> Re
     return RemovalFacts(objects={uuid: one.thing for uuid, one in held.items()}, links=associations)
 
 
-def _announce(registry: Registry, unit: UnitOfWork, removed: Iterable[Held], caller: Caller) -> None:
-    """One notification and one audit record for each patient concerned. Remove Metadata and Documents 3.62.5"""
+def _record(registry: Registry, unit: UnitOfWork, removed: Iterable[Held], caller: Caller) -> None:
+    """One audit record for each patient concerned. Remove Metadata and Documents 3.62.5"""
     by_patient: dict[int, list[str]] = {}
     for one in removed:
         by_patient.setdefault(one.key[0], []).append(one.thing.entry_uuid)
     for patient_key, entry_uuids in sorted(by_patient.items()):
-        registry.announce(unit, patient_key, entry_uuids, transaction=TRANSACTION, caller=caller)
         patient = registry.patient_of(unit, patient_key)
         objects = tuple(a_removed_object(one) for one in sorted(entry_uuids))
         registry.recorder.record(unit, [Occurrence(event=TRANSACTION, patient=patient, objects=objects)], caller)

@@ -21,8 +21,8 @@ from registry.hl7v2 import (
     read_header,
     read_message,
     rejected,
-    write_ack,
 )
+from registry.hl7v2_ack import write_ack
 from registry.patients import Source
 from registry.store import Registry
 from storage.unit_of_work import StorageFailed, UnitOfWork
@@ -178,25 +178,32 @@ def _event(header: Header) -> Event:
 
 
 def _own(message: Message, segment: str, field: int, domain: AffinityDomain) -> tuple[CX, ...]:
-    """The identifiers of the affinity domain, each once; those of other domains are not ours to keep."""
+    """The identifiers of the affinity domain, each once; those of other domains are not ours to keep.
+
+    Where no identifier says that it is ours, those that say nothing are, if the settings name who assigned them.
+    Else nothing is guessed.
+    """
+    given = [(one, _authority(one, domain)) for one in message.identifiers(segment, field) if one.id]
+    own = [(one, oid) for one, oid in given if oid]
+    unsaid = [(one, domain.default_authority) for one, oid in given if oid is None]
+    if not own and domain.default_authority:
+        own = unsaid
+    if own:
+        found = (CX.of(id=one.id, authority=oid) for one, oid in own)
+        return tuple({one.key: one for one in found}.values())
     location = f"{segment}^1^{field}"
-    found: dict[str, CX] = {}
-    for identifier in message.identifiers(segment, field):
-        authority = _authority(identifier, domain, location)
-        if authority and identifier.id:
-            patient_id = CX.of(id=identifier.id, authority=authority)
-            found[patient_id.key] = patient_id
-    if not found:
-        expected = ", ".join(sorted(domain.assigning_authorities)) or "any OID"
-        reason = f"{segment}-{field}: found no identifier of the affinity domain, expected one assigned by {expected}"
-        raise error(Problem.UNKNOWN_KEY, reason, location)
-    return tuple(found.values())
+    if unsaid:
+        reason = f"{segment}-{field}: found no OID of the assigning authority, and the settings name none to fill in"
+        raise error(Problem.REQUIRED_FIELD, reason, location)
+    expected = ", ".join(sorted(domain.assigning_authorities)) or "any OID"
+    reason = f"{segment}-{field}: found no identifier of the affinity domain, expected one assigned by {expected}"
+    raise error(Problem.UNKNOWN_KEY, reason, location)
 
 
 def _fed(message: Message, domain: AffinityDomain) -> tuple[CX, ...]:
     """The identifiers to make known; none where each is another domain's, which is ignored. ITI TF-2: 3.8.4.1.3"""
     given = [one for one in message.identifiers("PID", 3) if one.id]
-    if given and not any(_authority(one, domain, "PID^1^3") for one in given):
+    if given and all(_authority(one, domain) == "" for one in given):
         return ()
     return _own(message, "PID", 3, domain)
 
@@ -209,16 +216,12 @@ def _own_if_any(message: Message, domain: AffinityDomain) -> tuple[CX, ...]:
         return ()
 
 
-def _authority(identifier: WireIdentifier, domain: AffinityDomain, location: str) -> str:
-    """OID of the assigning authority, filled in where only a namespace or nothing was sent; empty when foreign."""
+def _authority(identifier: WireIdentifier, domain: AffinityDomain) -> str | None:
+    """OID of the assigning authority, by its name where only that was sent; empty when foreign, None when not said."""
     if identifier.universal_id:
         is_iso = identifier.universal_id_type in ("", "ISO") and is_oid(identifier.universal_id)
         return identifier.universal_id if is_iso and domain.is_assigned_by(identifier.universal_id) else ""
-    authority = domain.authority_names.get(identifier.namespace, "") or domain.default_authority
-    if not authority:
-        reason = f"{location}: found no OID of the assigning authority, and the settings name none to fill in"
-        raise error(Problem.REQUIRED_FIELD, reason, location)
-    return authority
+    return domain.authority_names.get(identifier.namespace)
 
 
 def _single(patient_ids: tuple[CX, ...], segment: str, field: int) -> CX:

@@ -13,7 +13,7 @@ from xds.datatypes import DTM
 from xds.ebrim.attributes import SubmissionKind
 from xds.identifiers import is_symbolic, new_uuid_urn
 from xds.metadata import Association, Folder, RegistryObject, Submission, SubmissionSet
-from xds.metadata_update_rules import Held
+from xds.metadata_update_facts import Held
 from xds.vocabulary import ADDENDA, REPLACEMENTS, AssociationType, AvailabilityStatus
 
 FIRST_VERSION = 1
@@ -57,16 +57,13 @@ def first_version(thing: RegistryObject, *, now: str) -> RegistryObject:
 def tell(
     registry: Registry,
     unit: UnitOfWork,
-    patient_key: int,
     things: Sequence[RegistryObject],
     *,
     transaction: SubmissionKind,
     caller: Caller,
 ) -> None:
-    """Leave notifications and an audit record of a submission, which commit with it. ITI TF-2: 3.41.5, 3.42.5"""
+    """Audit record of a submission and notifications of subscribers, which commit with it. ITI TF-2: 3.41.5, 3.42.5"""
     sets = [thing for thing in things if isinstance(thing, SubmissionSet)]
-    uuids = [one.entry_uuid for one in sets]
-    registry.announce(unit, patient_key, uuids, transaction=transaction, caller=caller)
     patient = next((one.patient_id.key for one in sets if one.patient_id is not None), "")
     registry.notifier.changed(unit, patient, things, registry.now())
     occurrence = Occurrence(

@@ -28,7 +28,7 @@ from xds.datatypes import Code
 from xds.errors import ErrorCode, RegistryError
 from xds.metadata import DocumentEntry, Submission
 from xds.metadata_update import MetadataUpdate, Operations, StatusUpdate
-from xds.metadata_update_rules import UpdateFacts
+from xds.metadata_update_facts import UpdateFacts
 from xds.submission_rules import StoredFacts, named
 from xds.vocabulary import AvailabilityStatus
 

@@ -3,7 +3,7 @@
 Every read takes a `Visibility`, every write a `UnitOfWork`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,57 +14,26 @@ from access_policy.caller import Caller
 from access_policy.policy import OPEN_POLICY, Policy
 from access_policy.visibility import Purpose, Visibility
 from audit.recorder import NO_RECORDER, Recorder
-from registry.criteria import ALL, Criteria, Form, Found, Page, SortKey
-from registry.sql import facts, find, held, identities, merges, objects, order
+from registry.criteria import ALL, Criteria, Form, Found, Page
+from registry.shown_links import approved, associations_among, shown_links
+from registry.snapshot import Snapshot
+from registry.sql import facts, held, identities, merges, objects
 from registry.sql.identities import KnownPatient
-from registry.sql.places import Places
 from registry.sql.tables import KIND_OF
 from registry.watching import NO_NOTIFIER, NO_WATCHER, Notifier, Watcher
 from storage.keys import Keys
-from storage.outbox import Topic, post
 from storage.unit_of_work import UnitOfWork, Units
 from xds.affinity_domain import AffinityDomain
 from xds.datatypes import CX
-from xds.ebrim.read import read_registry_objects
-from xds.ebrim.response import adhoc_query_response
 from xds.ebrim.write import write_object
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.metadata_json import from_json, to_json
-from xds.metadata_update_rules import Held
+from xds.metadata_update_facts import Held
 from xds.submission_rules import StoredFacts
-from xds.vocabulary import AssociationType, AvailabilityStatus
-from xds.xml import XmlLimits, parse
 
 _REMOVED_AT_ONCE = 200
-_READ_AT_ONCE = 500
-_OUR_OWN = XmlLimits(octets=2**30, elements=2**30)  # renderings, a few at once
 RenderFhir = Callable[[DocumentEntry | SubmissionSet | Folder, Sequence[Association], str], bytes]
-
-
-class Snapshot:
-    """The registry at one instant, as far as it may be seen."""
-
-    def __init__(self, connection: Connection, visibility: Visibility) -> None:
-        self.connection, self.visibility = connection, visibility
-        self._places = Places(connection)
-
-    def find(self, criteria: Criteria, page: Page = ALL, form: Form = Form.EBRIM) -> tuple[Found, ...]:
-        return find.find(self.connection, self._places, criteria, self.visibility, page, form)
-
-    def objects(self, criteria: Criteria, page: Page = ALL) -> Iterator[RegistryObject]:
-        """What is found as the objects that the renderings stand for."""
-        found = self.find(criteria, page)
-        for start in range(0, len(found), _READ_AT_ONCE):
-            group = [one.rendering for one in found[start : start + _READ_AT_ONCE]]
-            yield from read_registry_objects(parse(adhoc_query_response(group), limits=_OUR_OWN))
-
-    def sorted_by(self, sort: Sequence[SortKey], found: Found) -> tuple[str, ...]:
-        """The values by which an object has its place in this order."""
-        return order.values_of(self.connection, sort, found)
-
-    def count(self, criteria: Criteria) -> int:
-        return find.count(self.connection, self._places, criteria, self.visibility)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +167,7 @@ class Registry:
         rows = []
         for key, thing in zip(keys, things, strict=True):
             row = objects.row_of(thing, patient_key=patient_key, object_key=key, submission_key=submission_key)
-            shown = _shown(thing, links.get(thing.entry_uuid, ()), associations)
+            shown = shown_links(thing, links.get(thing.entry_uuid, ()), associations)
             row |= self._renderings(thing, shown)
             rows.append(row | {"visible_from": self._visible_from(unit, patient_key, thing)})
         objects.add(unit.connection, things, rows)
@@ -280,9 +249,9 @@ class Registry:
         """The Approved associations that the FHIR rendering of an object shows."""
         if isinstance(thing, Association):
             return []
-        links = _approved(objects.associations_from(unit.connection, patient_key, thing.entry_uuid))
-        among = _associations_among(unit.connection, links) if isinstance(thing, SubmissionSet) else ()
-        return _shown(thing, links, among)
+        links = approved(objects.associations_from(unit.connection, patient_key, thing.entry_uuid))
+        among = associations_among(unit.connection, links) if isinstance(thing, SubmissionSet) else ()
+        return shown_links(thing, links, among)
 
     def move_objects(self, unit: UnitOfWork, *, subsumed: KnownPatient, surviving: KnownPatient) -> int:
         """Give the surviving patient every object of the subsumed one, rendered again; returns how many.
@@ -295,8 +264,8 @@ class Registry:
         for rows in merges.batches(connection, subsumed.key):
             shown = [row["entry_uuid"] for row in rows if KIND_OF[row["kind"]] is not Association]
             links = merges.links_from(connection, (subsumed.key, surviving.key), shown)
-            members = (link for found in links.values() for link in _approved(found))
-            associations = _associations_among(connection, members)
+            members = (link for found in links.values() for link in approved(found))
+            associations = associations_among(connection, members)
             owner = _NewOwner(subsumed.patient_id, surviving, renumbered)
             moving = [self._moved(row, owner, links.get(row["entry_uuid"], ()), associations) for row in rows]
             merges.move(connection, rows, moving)
@@ -312,7 +281,7 @@ class Registry:
         if kind is Association:
             return moved
         thing = owner.given(from_json(kind, row["attributes"]))
-        return moved | self._renderings(thing, _shown(thing, _approved(links), associations))
+        return moved | self._renderings(thing, shown_links(thing, approved(links), associations))
 
     def sources_of(
         self, unit: UnitOfWork, patient_key: int, targets: Collection[str], association_types: Collection[str]
@@ -320,46 +289,8 @@ class Registry:
         """Documents linked to the targets by associations of these types."""
         return objects.sources_of(unit.connection, patient_key, targets, association_types)
 
-    def announce(
-        self, unit: UnitOfWork, patient_key: int, entry_uuids: Iterable[str], *, transaction: str, caller: Caller
-    ) -> None:
-        """Leave a notification beside what it tells about.
-
-        `entry_uuids` name it: the SubmissionSet of a submission, everything that a removal took.
-        """
-        record = {
-            "transaction": transaction,
-            "caller": caller.name,
-            "outcome": "success",
-            "recorded": self.now(),
-            "objects": list(entry_uuids),
-        }
-        key = self._keys.new()
-        post(unit.connection, Topic.NOTIFICATION, record_key=key, patient_key=patient_key, record=record)
-
     def _renderings(self, thing: RegistryObject, links: Sequence[Association]) -> dict[str, str | bytes | None]:
         now = self.now()
         fhir = None if isinstance(thing, Association) else self._render_fhir(thing, links, now)
         ebrim = write_object(thing)
         return {"attributes": to_json(thing).decode(), "ebrim": ebrim, "fhir": fhir, "last_updated": now}
-
-
-def _approved(links: Iterable[str]) -> list[Association]:
-    found = [from_json(Association, link) for link in links]
-    return [one for one in found if one.availability_status is AvailabilityStatus.APPROVED]
-
-
-def _shown(thing: RegistryObject, links: Sequence[Association], associations: Collection[str]) -> list[Association]:
-    """Of a document its relationships; of a SubmissionSet or Folder its documents and folders, and no associations."""
-    if isinstance(thing, DocumentEntry):
-        return list(links)
-    members = (one for one in links if one.association_type is AssociationType.HAS_MEMBER)
-    return [one for one in members if one.target not in associations]
-
-
-def _associations_among(connection: Connection, links: Iterable[Association]) -> set[str]:
-    """Members that are associations themselves; documents are members as Original or Reference. ITI TF-3: 4.2.2.1"""
-    is_member = AssociationType.HAS_MEMBER
-    unmarked = {one.target for one in links if one.association_type is is_member and not one.submission_set_status}
-    stored = held.by_entry_uuid(connection, unmarked) if unmarked else {}
-    return {entry_uuid for entry_uuid, one in stored.items() if isinstance(one.thing, Association)}

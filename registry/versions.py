@@ -6,20 +6,25 @@ XDS Metadata Update 3.57.4.1.3.3, Restricted Metadata Update 3.92.4.1.3.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from registry.life_cycle import FIRST_VERSION, a_member, first_version, is_open_folder, touched
+from registry.life_cycle import (
+    FIRST_VERSION,
+    a_member,
+    carried_memberships,
+    deprecate_replaced,
+    first_version,
+    is_open_folder,
+    replacements,
+    touched,
+)
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
+from xds.association_update_rules import propagation_rules, reconciliation_rules
 from xds.errors import Rejected
 from xds.identifiers import new_uuid_urn
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.metadata_update import MetadataUpdate, Operations, StatusUpdate
-from xds.metadata_update_rules import (
-    Held,
-    UpdateFacts,
-    propagation_rules,
-    reconciliation_rules,
-    updated_by,
-)
+from xds.metadata_update_facts import Held, UpdateFacts
+from xds.metadata_update_rules import updated_by
 from xds.vocabulary import METADATA_UPDATE_TRIGGERS, RELATIONSHIPS, AssociationType, AvailabilityStatus
 
 DEPRECATED = AvailabilityStatus.DEPRECATED
@@ -57,12 +62,14 @@ def updated(change: Change, patient_key: int, *, recreate_references: bool = Fal
     copies = _propagated(change, approved)
     references = _references(change, approved) if recreate_references else {}
     memberships = _memberships(change, things, [*copies, *_submitted(change, things)])
-    registry.add(unit, patient_key, (*things, *copies, *references.values(), *memberships))
+    carried = carried_memberships(registry, unit, things)
+    added = (*things, *copies, *references.values(), *memberships, *carried)
+    registry.add(unit, patient_key, added)
+    deprecate_replaced(registry, unit, patient_key, {one.target for one in replacements(things)})
     _deprecate_previous(change)
     for stored in references:
         registry.rewrite(unit, stored, replace(stored.thing, availability_status=DEPRECATED))
     changed = _change_statuses(change)
-    added = (*things, *copies, *references.values(), *memberships)
     _touch(change, [*added, *changed])
     _render_relationships(change, [*copies, *_submitted(change, things), *changed])
     _check_reconciled(change, added)

@@ -4,48 +4,15 @@ The numbers U name the rules in `docs/generated/rules.md`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
+from xds.association_update_rules import submitted_association_rules
 from xds.errors import ErrorCode, RegistryError, metadata_error
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
-from xds.metadata_update import MetadataUpdate, Operations, StatusUpdate, SubmittedAssociation, Versioned, error
-from xds.submission_rules import StoredObject, named, same_document_rules
-from xds.vocabulary import RELATIONSHIPS, AssociationType, AvailabilityStatus
-
-APPROVED = AvailabilityStatus.APPROVED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """An object the registry holds, whole. `key` is how the registry finds its row again."""
-
-    thing: RegistryObject
-    is_current: bool = True
-    key: tuple[int, int] = (0, 0)
-
-    @property
-    def status(self) -> AvailabilityStatus:
-        return self.thing.availability_status or APPROVED
-
-    @property
-    def is_approved(self) -> bool:
-        return self.status is APPROVED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateFacts:
-    """The registry's state as far as one update touches it.
-
-    `newest` by logical id; `objects` by entryUUID; `links` the Approved associations between objects that
-    a submitted association names; `patients` the keys of the known patients among those named.
-    """
-
-    patients: frozenset[str] = frozenset()
-    newest: Mapping[str, Held] = field(default_factory=dict)
-    objects: Mapping[str, Held] = field(default_factory=dict)
-    by_unique_id: Mapping[str, tuple[StoredObject, ...]] = field(default_factory=dict)
-    links: tuple[Association, ...] = ()
+from xds.metadata_update import MetadataUpdate, Operations, StatusUpdate, Versioned, error
+from xds.metadata_update_facts import Held, UpdateFacts
+from xds.submission_rules import named, same_document_rules
+from xds.vocabulary import AvailabilityStatus
 
 
 def update_rules(operations: Operations, facts: UpdateFacts) -> Iterator[RegistryError]:
@@ -58,7 +25,7 @@ def update_rules(operations: Operations, facts: UpdateFacts) -> Iterator[Registr
         yield from _status_update_rules(operations, status_update, facts)
     for submitted in operations.submitted_associations:
         if submitted.association is not None:
-            yield from _submitted_association_rules(operations, submitted, submitted.association, facts)
+            yield from submitted_association_rules(operations, submitted, submitted.association, facts)
 
 
 def identity_rules(operations: Operations, facts: UpdateFacts) -> Iterator[RegistryError]:
@@ -239,110 +206,3 @@ def _status_problems(trigger: Association, held: Held, facts: UpdateFacts) -> It
         yield "targetObject: found a deleted document, expected one that may still change"
     elif not held.is_current:
         yield f"targetObject: found version {thing.version}, expected the newest version"
-
-
-def _submitted_association_rules(
-    operations: Operations, submitted: SubmittedAssociation, association: Association, facts: UpdateFacts
-) -> Iterator[RegistryError]:
-    """U16, U17, U18: a relationship of documents or a member of a folder, between stored objects."""
-    ends = []
-    for end, identifier in (("sourceObject", association.source), ("targetObject", association.target)):
-        held = facts.objects.get(identifier)
-        if held is None:
-            yield error(
-                ErrorCode.UNRESOLVED_REFERENCE,
-                association,
-                f"{named(association)}: {end}: found {identifier}, expected a stored object",
-            )
-            continue
-        ends.append(held)
-        if not isinstance(held.thing, SubmissionSet) and not held.is_approved:
-            yield _update_error(
-                association, f"{end}: found {identifier}, which is Deprecated, expected an Approved object"
-            )
-    if len(ends) == 2:
-        yield from _ends_rules(operations, association, ends[0].thing, ends[1].thing)
-    for link in facts.links:
-        if (link.source, link.target, link.association_type) == (
-            association.source,
-            association.target,
-            association.association_type,
-        ):
-            yield _update_error(
-                association, f"found the same association stored as {link.entry_uuid}, expected a new one"
-            )
-
-
-def _ends_rules(
-    operations: Operations, association: Association, source: RegistryObject, target: RegistryObject
-) -> Iterator[RegistryError]:
-    """U16, U17"""
-    is_relationship = association.association_type in RELATIONSHIPS
-    expected = DocumentEntry if is_relationship else Folder
-    if not isinstance(source, expected) or not isinstance(target, DocumentEntry):
-        yield _update_error(
-            association,
-            f"found {association.association_type} from {named(source)} to {named(target)}, "
-            "expected a relationship of two documents or a Folder and its member",
-        )
-        return
-    owner = operations.submission_set
-    patients = {thing.patient_id.key for thing in (source, target, owner) if thing is not None and thing.patient_id}
-    if len(patients) > 1:
-        yield error(
-            ErrorCode.PATIENT_ID_RECONCILIATION,
-            association,
-            f"{named(association)}: found its ends and the SubmissionSet of several patients, expected one",
-        )
-
-
-def _update_error(association: Association, reason: str) -> RegistryError:
-    return error(ErrorCode.METADATA_UPDATE, association, f"{named(association)}: {reason}")
-
-
-def propagation_rules(
-    operations: Operations, links: Iterable[Association], facts: UpdateFacts
-) -> Iterator[RegistryError]:
-    """U22: two updated objects that are linked carry their associations over alike."""
-    updates = {
-        held.thing.entry_uuid: update
-        for update in operations.metadata_updates
-        if (held := facts.newest.get(update.logical_id)) is not None
-    }
-    for link in links:
-        source, target = updates.get(link.source), updates.get(link.target)
-        if source is not None and target is not None and source.propagates is not target.propagates:
-            ends = f"{named(source.thing)} and {named(target.thing)}"
-            context = f"AssociationPropagation: found yes and no on {ends}, which are linked, expected the same"
-            yield error(ErrorCode.METADATA_UPDATE, source.thing, context)
-
-
-def reconciliation_rules(links: Iterable[Association], ends: Mapping[str, Held]) -> Iterator[RegistryError]:
-    """U21: what Approved associations link belongs to one patient, judged on the state after the update."""
-    for link in links:
-        source, target = ends.get(link.source), ends.get(link.target)
-        if source is None or target is None or _may_cross_patients(link, source.thing):
-            continue
-        one, other = _patient_of(source), _patient_of(target)
-        if one and other and one != other:
-            yield RegistryError(
-                code=ErrorCode.PATIENT_ID_RECONCILIATION,
-                context=f"{named(link)}: found {named(source.thing)} and {named(target.thing)} with two patients then, "
-                "expected one",
-                location=target.thing.entry_uuid,
-            )
-
-
-def _may_cross_patients(link: Association, source: RegistryObject) -> bool:
-    return (
-        isinstance(source, SubmissionSet)
-        and link.association_type is AssociationType.HAS_MEMBER
-        and link.submission_set_status == "Reference"
-    )
-
-
-def _patient_of(held: Held) -> str:
-    """The patient of an object that counts for reconciliation, empty for the others."""
-    if isinstance(held.thing, Association) or not held.is_approved or held.thing.patient_id is None:
-        return ""
-    return held.thing.patient_id.key

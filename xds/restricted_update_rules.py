@@ -9,8 +9,8 @@ from xds.affinity_domain import AffinityDomain
 from xds.errors import ErrorCode, RegistryError
 from xds.metadata import DocumentEntry, Submission
 from xds.metadata_update import MetadataUpdate, Operations, error
+from xds.metadata_update_facts import UpdateFacts
 from xds.metadata_update_rules import (
-    UpdateFacts,
     identity_rules,
     other_document_rules,
     repeated_updates,

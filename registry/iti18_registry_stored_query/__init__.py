@@ -79,7 +79,7 @@ def handle(
 
 
 def _check_single_patient(found: Iterable[Found]) -> None:
-    """LeafClass answers of queries by id do not mix patients. ITI TF-2: 3.18.4.1.3"""
-    if len({one.patient_key for one in found}) > 1:
+    """LeafClass answers of queries by id do not mix patients; an association has none. ITI TF-2: 3.18.4.1.3"""
+    if len({one.patient_key for one in found if one.source is None}) > 1:
         context = "LeafClass result: found objects of several patients, expected those of one; ask for ObjectRef"
         raise Rejected([RegistryError(code=ErrorCode.RESULT_NOT_SINGLE_PATIENT, context=context)])

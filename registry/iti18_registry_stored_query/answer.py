@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from registry.claims import OTHER_PATIENT
 from registry.criteria import Criteria, Form, Found, Page
-from registry.store import Snapshot
+from registry.snapshot import Snapshot
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.query_grammar import ReturnType
 

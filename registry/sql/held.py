@@ -13,7 +13,7 @@ from registry.sql.lists import one_of_given, one_of_pairs_given
 from registry.sql.tables import KIND_OF, registry_object
 from storage.prepared import Prepared, prepare
 from xds.metadata_json import from_json
-from xds.metadata_update_rules import Held
+from xds.metadata_update_facts import Held
 
 _o = registry_object.c
 _COLUMNS = (_o.patient_key, _o.object_key, _o.kind, _o.is_current, _o.attributes)

@@ -157,12 +157,24 @@ def add(connection: Connection, things: Sequence[RegistryObject], rows: Sequence
 def sources_of(
     connection: Connection, patient_key: int, targets: Collection[str], association_types: Collection[str]
 ) -> set[str]:
-    """entryUUIDs that are linked to the targets by associations of these types."""
+    """entryUUIDs that are linked to the targets by Approved associations of these types."""
     statement = select(_o.source).where(
         _o.patient_key == patient_key,
         _o.kind == KINDS[Association],
         one_of(_o.target, sorted(targets)),
         _o.association_type.in_(sorted(association_types)),
+        _o.status == STATUSES[AvailabilityStatus.APPROVED],
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def associations_among(connection: Connection, entry_uuids: Collection[str]) -> set[str]:
+    """Those of the entryUUIDs that are associations."""
+    keys = [key for found in identities.object_keys_of(connection, entry_uuids).values() for key in found]
+    if not keys:
+        return set()
+    statement = select(_o.entry_uuid).where(
+        one_of_pairs(_o.patient_key, _o.object_key, keys), _o.kind == KINDS[Association]
     )
     return set(connection.execute(statement).scalars())
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import repeat
+from itertools import count, repeat
 from pathlib import Path
 
 import pytest
@@ -88,6 +88,37 @@ def test_requests_are_sent_in_the_order_of_the_calls() -> None:
     with answering(RIGHT) as port:
         assert drive("127.0.0.1", port, given, connections=2, seconds=0).requests == 2
     assert list(given) == []
+
+
+def test_a_change_is_not_sent_before_the_one_it_follows_was_answered() -> None:
+    """One connection stalls while the other goes on: no call passes the one about the same thing that it holds."""
+    happened: list[str] = []
+    released, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(ConnectionError):
+            while request := connection.recv(65536).decode():
+                happened.append(f"{request} came")
+                if request == "0":
+                    released.wait(10)
+                elif request == "3":
+                    threading.Timer(0.05, released.set).start()
+                happened.append(f"{request} answered")
+                connection.sendall(RIGHT)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    given = (Call(str(number).encode(), 5, subject=number % 4) for number in count())
+    with listener:
+        requests = drive("127.0.0.1", listener.getsockname()[1], given, connections=2, seconds=0.01).requests
+        listener.shutdown(socket.SHUT_RDWR)
+    assert happened.index("3 answered") < happened.index("0 answered") < happened.index("4 came")
+    assert len(happened) == 2 * requests
+    assert next(given).octets == str(requests).encode()
 
 
 def test_canned_bytes_have_the_length_asked_for_and_the_body_is_read(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dmp.life import Opening, open_record
 from dmp.record import Record
 from dmp.records import Records
 from dmp.rights import Whom
-from storage.outbox import Topic, outbox
+from storage.outbox import outbox
 from storage.unit_of_work import Units
 from xds.datatypes import CX, Code
 
@@ -79,7 +79,5 @@ def opened(desk: Desk, patient: str = PATIENT, **changes: Any) -> Record:
 def notices(units: Units) -> list[dict[str, str]]:
     """Everything that persons are told, oldest first."""
     with units.read() as connection:
-        rows = connection.execute(
-            select(outbox.c.record).where(outbox.c.topic == int(Topic.NOTICE)).order_by(outbox.c.record_key)
-        )
+        rows = connection.execute(select(outbox.c.record).order_by(outbox.c.record_key))
         return [json.loads(row[0]) for row in rows]

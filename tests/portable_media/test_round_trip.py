@@ -17,6 +17,7 @@ from portable_media.importer import Fate
 from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
 from tests import strategies
+from tests.audit.happenings import a_trail, kept
 from tests.builders import (
     OTHER_PATIENT,
     PATIENT,
@@ -313,8 +314,11 @@ def test_archived_and_deleted_documents_keep_their_status(tmp_path: Path, status
     entry = an_entry(entry_uuid=new_uuid_urn())
     with holding(tmp_path / "from") as source:
         submit(source, a_submission(entry), {entry.entry_uuid: b"<ClinicalDocument/>"})
+        source.registry.recorder = a_trail(source.units)
         assert LocalReceiver(source).take_status(entry.entry_uuid, status)
         assert objects(source)[entry.entry_uuid].availability_status is status
+        (record,) = kept(source.units)
+        assert (record.type_codes[0].code, record.patient) == ("ITI-57", PATIENT.key)
         assert export(source, tmp_path / "current.zip").documents == 0
         assert export(source, tmp_path / "all.zip", deprecated_too=True).documents == 1
     with holding(tmp_path / "to") as target:

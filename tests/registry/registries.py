@@ -13,7 +13,7 @@ from storage.unit_of_work import UnitOfWork
 from tests.builders import a_reading, a_submission, an_association, an_entry
 from xds.errors import RegistryError, Rejected
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
-from xds.metadata_update_rules import Held
+from xds.metadata_update_facts import Held
 from xds.vocabulary import AssociationType, AvailabilityStatus
 
 T = TypeVar("T", bound=RegistryObject)

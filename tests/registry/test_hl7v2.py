@@ -7,17 +7,15 @@ from hypothesis import strategies as st
 from registry.hl7v2 import (
     CHARACTER_SETS,
     AcknowledgementCode,
-    Delimiters,
     Finding,
     MessageRefused,
     Problem,
     WireIdentifier,
-    escape,
     read_header,
     read_message,
-    unescape,
-    write_ack,
 )
+from registry.hl7v2_ack import write_ack
+from registry.hl7v2_text import Delimiters, escape, unescape
 
 PUNCTUATION = "|^~\\&#!$%*+:;<=>?@_"  # but those of "UNICODE UTF-8" and "2.3.1"
 DELIMITERS = st.permutations(PUNCTUATION).map(

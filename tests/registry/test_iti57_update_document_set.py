@@ -332,6 +332,16 @@ def test_a_status_update_that_breaks_a_rule_names_it(
     assert refused_codes(registry, request_of(registry, entry)) == expected
 
 
+def test_an_addendum_whose_link_was_withdrawn_is_not_deprecated_with_the_document(registry: Registry) -> None:
+    entry = a_stored_entry(registry)
+    added = a_stored_entry(registry, a_replacement(an_entry(), entry.entry_uuid, APND))
+    [link] = links(registry, entry.entry_uuid, kind=APND)
+    update(registry, a_status_update(link.entry_uuid, "Approved", "Deprecated"))
+    a_stored_entry(registry, a_replacement(an_entry(), entry.entry_uuid))
+    assert now_held(registry, entry).availability_status is DEPRECATED
+    assert now_held(registry, added).availability_status is APPROVED
+
+
 def test_the_status_of_an_older_version_stays(registry: Registry) -> None:
     entry = a_stored_entry(registry)
     update(registry, an_update(entry))
@@ -356,6 +366,27 @@ def test_a_submitted_membership_is_held_by_the_submission_set_and_touches_the_fo
     [membership] = [one for one in links(registry, other.entry_uuid) if one.source == folder.entry_uuid]
     assert {one.source for one in links(registry, membership.entry_uuid)} == {owner_of(things).entry_uuid}
     assert str(now_held(registry, folder).last_update_time) > str(folder.last_update_time)
+
+
+def test_a_submitted_replacement_does_what_one_of_a_submission_does(registry: Registry) -> None:
+    """ITI TF-3: 4.2.2.2.3"""
+    folder, entry = a_filled_folder(registry, a_folder(), an_entry())
+    addendum = a_stored_entry(registry, a_replacement(an_entry(), entry.entry_uuid, APND))
+    new = a_stored_entry(registry)
+    things = update(registry, a_submitted_association(new.entry_uuid, entry.entry_uuid, RPLC))
+    statuses = [now_held(registry, one).availability_status for one in (entry, addendum, new)]
+    assert statuses == [DEPRECATED, DEPRECATED, APPROVED]
+    [entered] = [one for one in links(registry, new.entry_uuid) if one.source == folder.entry_uuid]
+    assert {one.source for one in links(registry, entered.entry_uuid)} == {owner_of(things).entry_uuid}
+    assert str(now_held(registry, folder).last_update_time) > str(folder.last_update_time)
+    again = a_submitted_association(addendum.entry_uuid, entry.entry_uuid, RPLC)
+    assert "XDSMetadataUpdateError" in refused_codes(registry, again)
+
+
+def test_a_submitted_snapshot_is_a_stable_document_of_one_on_demand(registry: Registry) -> None:
+    first, second = a_stored_entry(registry), a_stored_entry(registry)
+    request = a_submitted_association(first.entry_uuid, second.entry_uuid, AssociationType.IS_SNAPSHOT_OF)
+    assert refused_codes(registry, request) == {"XDSRegistryMetadataError"}
 
 
 def test_triggers_are_not_stored(registry: Registry) -> None:
@@ -447,8 +478,10 @@ def test_a_reference_from_another_patient_is_found_from_the_document(registry: R
         ("$XDSDocumentEntryEntryUUID", entry.entry_uuid),
         ("$XDSDocumentEntryUniqueId", entry.unique_id),
     ):
-        request = AdhocQuery(
-            id=GET_DOCUMENTS_AND_ASSOCIATIONS.id, return_type="ObjectRef", slots=((name, (f"('{value}')",)),)
-        )
-        found = iti18.handle(registry, read_query(request), OPEN_CALLER)
-        assert {one.source for one in found if one.source} == {one.source for one in links(registry, entry.entry_uuid)}
+        for return_type in ("ObjectRef", "LeafClass"):  # an association has no patient that could be another
+            request = AdhocQuery(
+                id=GET_DOCUMENTS_AND_ASSOCIATIONS.id, return_type=return_type, slots=((name, (f"('{value}')",)),)
+            )
+            found = iti18.handle(registry, read_query(request), OPEN_CALLER)
+            sources = {one.source for one in links(registry, entry.entry_uuid)}
+            assert {one.source for one in found if one.source} == sources

@@ -96,6 +96,19 @@ def test_nothing_is_guessed_among_several_authorities(feed: Registry, pid: str) 
     assert (code, "ERR|PID^1^3^101&" in text, known(feed)) == ("AE", True, set())
 
 
+@pytest.mark.parametrize("stray", ["4711", "4711^^^LABO"])
+def test_a_number_that_no_authority_is_known_of_does_no_harm_beside_ours(feed: Registry, stray: str) -> None:
+    """Systems send their own number along, often without saying whose it is."""
+    for domain in (ONE, TWO):
+        feed.domain = domain
+        assert send(feed, adt("A01", f"{stray}~P1^^^&{RED}&ISO"))[0] == "AA"
+    assert send(feed, adt("A04", f"P2^^^&{RED}&ISO~{stray}"))[0] == "AA"
+    assert known(feed) == {cx("P1"), cx("P2")}
+    assert send(feed, adt("A40", f"{stray}~P1^^^&{RED}&ISO", f"{stray}~P2^^^&{RED}&ISO"))[0] == "AA"
+    code, text = send(feed, adt("A01", f"{stray}~P1^^^&9.9.9&ISO"))
+    assert (code, "ERR|PID^1^3^101&PID-3: found no OID" in text) == ("AE", True)
+
+
 def test_demographics_are_acknowledged_and_ignored(feed: Registry) -> None:
     assert send(feed, adt("A08"))[0] == "AA"
     assert known(feed) == set()

@@ -1,5 +1,6 @@
 """Patients made known and merged, on SQLite and on PostgreSQL. ITI TF-2: 3.8."""
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -161,6 +162,26 @@ def test_fhir_shows_the_surviving_identifier_and_keeps_the_links(registry: Regis
     assert PATIENT.id.encode() in one.rendering
     assert OTHER_PATIENT.id.encode() not in one.rendering
     assert b'"replaces"' in one.rendering
+
+
+@pytest.mark.parametrize("status", [None, "Original"])
+def test_a_list_holds_no_association_after_a_merge_however_it_is_marked(registry: Registry, status: str | None) -> None:
+    """SubmissionSetStatus is tolerated where a SubmissionSet holds a membership of a Folder. ITI TF-3: 4.2.2.1"""
+    folder = a_folder(patient_id=OTHER_PATIENT)
+    member = an_association(source=folder.entry_uuid, target="Document01")
+    own = (member, an_association(target=member.entry_uuid, submission_set_status=status))
+    entry = an_entry(patient_id=OTHER_PATIENT)
+    submission = a_submission(entry, folders=(folder,), associations=own, patient_id=OTHER_PATIENT)
+    registry.units.write(lambda unit: iti42.handle(registry, unit, a_reading(submission), OPEN_CALLER))
+    before = _items_of_the_set(registry, OTHER_PATIENT)
+    merge(registry)
+    assert len(before) == 2
+    assert _items_of_the_set(registry, PATIENT) == before
+
+
+def _items_of_the_set(registry: Registry, patient: CX) -> list[object]:
+    [found] = registry.find(Criteria(kind=SubmissionSet, patient=patient.key), EVERYTHING, form=Form.FHIR)
+    return list(json.loads(found.rendering)["entry"])
 
 
 def test_what_was_searchable_stays_searchable(registry: Registry) -> None:

@@ -65,6 +65,25 @@ def test_of_two_threads_exactly_one_wins(
         assert sorted(outcomes, key=len) == [WON, lost]
 
 
+@pytest.mark.parametrize("versions", [pytest.param(25, id="25"), pytest.param(500, id="500", marks=pytest.mark.long)])
+def test_who_follows_one_document_is_never_refused_for_what_others_do(registry: Registry, versions: int) -> None:
+    """Each thread gives a document of the same patient its versions, one after the answer to the other."""
+    entries = [a_stored_entry(registry) for _ in range(4)]
+    outcomes: list[Outcome] = []
+
+    def follow(entry: DocumentEntry) -> None:
+        for version in range(1, versions + 1):
+            update = an_update(entry, entry_uuid=f"Update{version}", previous_version=version)
+            outcomes.append(attempt(registry, update, iti57.handle))
+
+    threads = [threading.Thread(target=follow, args=(entry,)) for entry in entries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == [WON] * 4 * versions
+
+
 @pytest.fixture
 def competitors(postgresql_url: str) -> Iterator[Callable[[Any], tuple[Any, Any]]]:
     """Starts two processes that race for a handle; gives the queues of submissions and the one of outcomes."""

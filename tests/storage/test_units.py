@@ -29,7 +29,7 @@ from storage import engine as storage_engine
 from storage import migrate
 from storage.engine import UnsafeDatabase, check_undamaged, open_engine
 from storage.keys import Keys
-from storage.outbox import Topic, post
+from storage.outbox import post
 from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def keep(unit: UnitOfWork, key: int) -> int:
-    post(unit.connection, Topic.NOTIFICATION, record_key=key, patient_key=1, record={"number": str(key)})
+    post(unit.connection, record_key=key, patient_key=1, record={"number": str(key)})
     return key
 
 
@@ -141,7 +141,7 @@ def test_closing_answers_every_unit_that_waits(tmp_path: Path) -> None:
 WRITES_UNDER_A_FAILING_DISK = """
 import sys
 from storage.engine import open_engine
-from storage.outbox import Topic, post
+from storage.outbox import post
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import StorageFailed
 
@@ -149,7 +149,7 @@ units = SqliteUnits(open_engine(sys.argv[1]))
 for number in range(1, 9):
     try:
         units.write(
-            lambda unit: post(unit.connection, Topic.NOTIFICATION, record_key=number, patient_key=1, record={"n": str(number)})
+            lambda unit: post(unit.connection, record_key=number, patient_key=1, record={"n": str(number)})
         )
         print("kept", number, flush=True)
     except StorageFailed as problem:
@@ -191,7 +191,7 @@ def fill(unit: UnitOfWork) -> None:
     pages = unit.connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     unit.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     try:
-        post(unit.connection, Topic.NOTIFICATION, record_key=1, patient_key=1, record={"big": "x" * 10**6})
+        post(unit.connection, record_key=1, patient_key=1, record={"big": "x" * 10**6})
     finally:
         unit.connection.exec_driver_sql("PRAGMA max_page_count=1000000000")
 

@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import strategies
-from xds.datatypes import (
-    CX,
-    DTM,
-    XCN,
-    XON,
-    XTN,
-    Code,
-    CXi,
-    escape,
+from xds.datatypes import CX, DTM, XCN, XON, XTN, Code, CXi, escape, unescape
+from xds.texts import (
     parse_language,
     parse_mime_type,
     parse_oid,
@@ -24,7 +17,6 @@ from xds.datatypes import (
     parse_sha1,
     parse_size,
     parse_unique_id,
-    unescape,
 )
 
 
@@ -131,6 +123,10 @@ def test_times_with_a_zone_or_of_another_script_are_refused() -> None:
         (parse_unique_id, "a\nb"),
         (parse_patient_field, "Dupont"),
         (parse_recipient, "|^|"),
+        (parse_recipient, "Hospital|||"),
+        (parse_recipient, "^^^^^^^^^no OID"),
+        (parse_recipient, "Hospital|^^given name alone"),
+        (parse_recipient, "Hospital||^^Internet^"),
     ],
 )
 def test_a_malformed_value_is_refused(parse: object, text: str) -> None:

@@ -121,6 +121,8 @@ def test_an_on_demand_entry_has_no_content_attributes() -> None:
         ({"unique_id": "1.2.3^4"}, "uniqueId"),
         ({"type_code": Code(code="0000-0", coding_scheme="2.16.840.1.113883.6.1")}, "typeCode: found '0000-0^^"),
         ({"class_code": Code(code="10", coding_scheme="1.2.3")}, "classCode"),
+        ({"source_patient_info": ("PID-5|A^B", "PID-19|123")}, "sourcePatientInfo: found PID-19"),
+        ({"source_patient_info": ("PID-8|F", "PID-8|M")}, "sourcePatientInfo: found PID-8 2 times"),
         ({"confidentiality_code": (Code(code="X", coding_scheme="1.2.3"),)}, "confidentialityCode"),
     ],
 )
@@ -302,6 +304,15 @@ def test_a_stored_document_is_a_member_by_reference_even_of_another_patient() ->
         submission = a_submission(associations=(member,))
         errors = of_state(submission, objects={UUID: stored(patient=OTHER_PATIENT.key)})
         assert [error.code for error in errors] == codes
+
+
+def test_no_association_leads_to_a_deprecated_document() -> None:
+    """A membership by reference is one like every other. ITI TF-3: Table 4.2.4.1-2"""
+    member = an_association(target=UUID, submission_set_status="Reference")
+    errors = of_state(
+        a_submission(associations=(member,)), objects={UUID: stored(status=AvailabilityStatus.DEPRECATED)}
+    )
+    assert [error.code for error in errors] == [ErrorCode.REGISTRY_DEPRECATED_DOCUMENT]
 
 
 def test_a_stored_submission_set_takes_no_more_members() -> None:

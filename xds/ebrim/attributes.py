@@ -9,6 +9,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from xds import datatypes as dt
+from xds import texts
 from xds.identifiers import is_uuid_urn
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import AssociationType, AvailabilityStatus, ClassificationNode, DocumentAvailability, ObjectType
@@ -136,12 +137,12 @@ def _parse_one_of(*words: str) -> Callable[[str], str]:
 
 
 def _parse_home(text: str) -> str:
-    dt.parse_oid(text.removeprefix("urn:oid:"))
+    texts.parse_oid(text.removeprefix("urn:oid:"))
     return text
 
 
 def _text(name: str, parse: Callable[[str], Any]) -> Datatype:
-    return Datatype(name=name, parse=parse, restore=dt.parse_string)
+    return Datatype(name=name, parse=parse, restore=texts.parse_string)
 
 
 def _restore_code(parts: list[str]) -> dt.Code:
@@ -159,8 +160,8 @@ def _restore_text(stored: str | list[str]) -> str:
     return dt.LocalizedString(first, language=first.language, charset=first.charset, others=tuple(others))
 
 
-STRING = _text("String", dt.parse_string)
-TEXT = Datatype(name="String", parse=dt.parse_string, restore=_restore_text)
+STRING = _text("String", texts.parse_string)
+TEXT = Datatype(name="String", parse=texts.parse_string, restore=_restore_text)
 CX = Datatype(name="CX", parse=dt.CX.parse, restore=dt.CX)
 CXI = Datatype(name="CXi", parse=dt.CXi.parse, restore=dt.CXi)
 XCN = Datatype(name="XCN", parse=dt.XCN.parse, restore=dt.XCN)
@@ -169,17 +170,17 @@ XTN = Datatype(name="XTN", parse=dt.XTN.parse, restore=dt.XTN)
 DTM = Datatype(name="DTM", parse=dt.DTM.parse, restore=dt.DTM)
 CODE = Datatype(name="Code", parse=dt.Code.parse, restore=_restore_code)
 FLAG = Datatype(name="-", parse=bool, restore=bool)
-AUTHOR = Datatype(name="author", parse=dt.parse_string, restore=dict)
-SHA1 = _text("SHA1", dt.parse_sha1)
-SIZE = Datatype(name="Integer", parse=dt.parse_size, restore=int)
-OID = _text("OID", dt.parse_oid)
+AUTHOR = Datatype(name="author", parse=texts.parse_string, restore=dict)
+SHA1 = _text("SHA1", texts.parse_sha1)
+SIZE = Datatype(name="Integer", parse=texts.parse_size, restore=int)
+OID = _text("OID", texts.parse_oid)
 OID_URN = _text("OID URN", _parse_home)
 UUID = _text("UUID", _parse_uuid_urn)
-LANGUAGE = _text("RFC 5646 tag", dt.parse_language)
-MIME_TYPE = _text("MIME type", dt.parse_mime_type)
-IDENTIFIER = _text("Identifier", dt.parse_unique_id)
-PATIENT_FIELD = _text("Field", dt.parse_patient_field)
-RECIPIENT = _text("XON|XCN|XTN", dt.parse_recipient)
+LANGUAGE = _text("RFC 5646 tag", texts.parse_language)
+MIME_TYPE = _text("MIME type", texts.parse_mime_type)
+IDENTIFIER = _text("Identifier", texts.parse_unique_id)
+PATIENT_FIELD = _text("Field", texts.parse_patient_field)
+RECIPIENT = _text("XON|XCN|XTN", texts.parse_recipient)
 STATUS = Datatype(name="status URN", parse=AvailabilityStatus, restore=AvailabilityStatus)
 OBJECT_TYPE = Datatype(name="objectType UUID", parse=ObjectType, restore=ObjectType)
 ASSOCIATION_TYPE = Datatype(name="association type URN", parse=AssociationType, restore=AssociationType)

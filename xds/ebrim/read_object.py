@@ -90,6 +90,8 @@ def _read_identifiers(
             continue
         element = elements[0]
         check_owner(element, "registryObject", "ExternalIdentifier", report)
+        if not localized(element.find(_NAME), row.name, report):
+            report.add(f"{row.name} Name", "none", f"expected {row.label}")
         value = read_value(row, (element.get("value") or "").strip(), report)
         if value is not None:
             fields[row.field] = value

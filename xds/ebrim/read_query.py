@@ -23,11 +23,14 @@ def read_adhoc_query(body: etree._Element) -> AdhocQuery:
 
     A list of values may be longer than the 256 characters that the schema gives a `rim:Value`: the limit
     is that of a stored attribute, senders put whole lists into one Value, and the values themselves have
-    their bounds. The texts of such Values are taken out of `body` before the schema judges the rest.
+    their bounds. The texts of such Values are taken out of `body` before the schema judges the rest, and so is the
+    returnType: of it, as of the parameters, the grammar tells everything that is wrong at once.
     """
     request = read_as_sent(body)
     for value in _long_values(body):
         value.text = None
+    for option in body.iterfind(_OPTION):
+        option.attrib.pop("returnType", "")
     findings = schema_findings(body, explained=_MOST_ELEMENTS_EXPLAINED)
     if findings:
         raise Rejected(RegistryError(code=ErrorCode.REGISTRY, context=str(finding)) for finding in findings)

@@ -49,6 +49,11 @@ def _explainer() -> xmlschema.XMLSchema10:
     return xmlschema.XMLSchema10(str(resource("xsd/messages.xsd")))
 
 
+def open_explainer() -> None:
+    """Read what puts findings into words, so that the first one that is wrong need not wait for it: half a second."""
+    _explainer()
+
+
 def schema_findings(body: etree._Element, *, explained: int = MOST_ELEMENTS_EXPLAINED) -> tuple[SchemaFinding, ...]:
     """Every violation of the message schema, at most 20; empty when the body is valid.
 

@@ -5,6 +5,7 @@ Three stages: the objects by themselves, the references between them, and the st
 `docs/generated/rules.md`.
 """
 
+from xds.submission_rules.association_ends import snapshot_rules
 from xds.submission_rules.facts import StoredFacts, StoredObject
 from xds.submission_rules.objects import Unreadable, object_rules
 from xds.submission_rules.references import reference_rules
@@ -19,5 +20,6 @@ __all__ = [
     "object_rules",
     "reference_rules",
     "same_document_rules",
+    "snapshot_rules",
     "state_rules",
 ]

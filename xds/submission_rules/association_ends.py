@@ -41,7 +41,12 @@ def _relationship_rules(
     ):
         yield _unresolved(association, "sourceObject", association.source, "a DocumentEntry of the request")
     if kind is AssociationType.IS_SNAPSHOT_OF:
-        yield from _snapshot_rules(association, own, target)
+        source = own.get(association.source)
+        yield from snapshot_rules(
+            association,
+            source=source.object_type if isinstance(source, DocumentEntry) else None,
+            target=None if target is None else target.object_type,
+        )
     must_be_stored = kind in REPLACEMENTS or kind is AssociationType.IS_SNAPSHOT_OF
     if must_be_stored and association.target in own:
         yield _unresolved(association, "targetObject", association.target, "a DocumentEntry of the registry")
@@ -51,25 +56,24 @@ def _relationship_rules(
         return
     if target.kind is not DocumentEntry:
         yield _unresolved(association, "targetObject", association.target, "a DocumentEntry")
-    elif target.status is not AvailabilityStatus.APPROVED or not target.is_current:
+    elif _is_deprecated(target):
         yield _deprecated(association)
 
 
-def _snapshot_rules(
-    association: Association, own: Mapping[str, RegistryObject], target: StoredObject | None
+def snapshot_rules(
+    association: Association, *, source: ObjectType | None, target: ObjectType | None
 ) -> Iterator[RegistryError]:
-    """T17: a stable document is a snapshot of an on-demand one."""
-    source = own.get(association.source)
-    if isinstance(source, DocumentEntry) and source.object_type is not ObjectType.STABLE:
+    """T17: a stable document is a snapshot of an on-demand one; None for what is no known document."""
+    if source is ObjectType.ON_DEMAND:
         yield metadata_error(f"{named(association)}: sourceObject: found an on-demand document, expected a stable one")
-    if target is not None and target.kind is DocumentEntry and target.object_type is not ObjectType.ON_DEMAND:
+    if target is ObjectType.STABLE:
         yield metadata_error(f"{named(association)}: targetObject: found a stable document, expected an on-demand one")
 
 
 def _member_rules(
     association: Association, own: Mapping[str, RegistryObject], outside: Mapping[str, StoredObject]
 ) -> Iterator[RegistryError]:
-    """T3, T16, A4"""
+    """T3, T13, T16, A4"""
     source, target = outside.get(association.source), outside.get(association.target)
     for stored in (source, target):
         if stored is not None and stored.kind is SubmissionSet:
@@ -81,11 +85,10 @@ def _member_rules(
         )
     if target is None or target.kind is not DocumentEntry:
         return
-    if isinstance(own.get(association.source), SubmissionSet):
-        if association.submission_set_status != "Reference":
-            found = association.submission_set_status or "none"
-            yield metadata_error(f"{named(association)}: SubmissionSetStatus: found {found}, expected Reference")
-    elif target.status is not AvailabilityStatus.APPROVED:
+    if isinstance(own.get(association.source), SubmissionSet) and association.submission_set_status != "Reference":
+        found = association.submission_set_status or "none"
+        yield metadata_error(f"{named(association)}: SubmissionSetStatus: found {found}, expected Reference")
+    if _is_deprecated(target):
         yield _deprecated(association)
 
 
@@ -149,6 +152,11 @@ def _unresolved(association: Association, end: str, identifier: str, expected: s
         code=ErrorCode.UNRESOLVED_REFERENCE,
         context=f"{named(association)}: {end}: found {identifier}, expected {expected}",
     )
+
+
+def _is_deprecated(stored: StoredObject) -> bool:
+    """A document that no new association may lead to: replaced, or of another version than the newest."""
+    return stored.status is not AvailabilityStatus.APPROVED or not stored.is_current
 
 
 def _deprecated(association: Association) -> RegistryError:

@@ -1,5 +1,6 @@
 """The objects of a submission by themselves: D, S, F and A rules. ITI TF-3: 4.2.3."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from xds.affinity_domain import AffinityDomain
@@ -12,6 +13,8 @@ from xds.submission_rules.wording import named
 from xds.vocabulary import METADATA_UPDATE_TRIGGERS, RELATIONSHIPS, ObjectType
 
 TITLE_MAX_LENGTH = 128
+_PID_FORBIDDEN = ("PID-2", "PID-4", "PID-12", "PID-19")
+_PID_SINGLE = ("PID-7", "PID-8")
 Unreadable = frozenset[tuple[str, str]]
 
 
@@ -109,12 +112,24 @@ def document_entry_rules(entry: DocumentEntry, kind: SubmissionKind, domain: Aff
         yield metadata_error(
             f"{named(entry)}: serviceStartTime: found {start} after serviceStopTime {stop}, expected it not later"
         )
+    yield from _source_patient_rules(entry)
     if entry.title is not None and len(entry.title) > TITLE_MAX_LENGTH:
         yield metadata_error(
             f"{named(entry)}: title: found {len(entry.title)} characters, expected at most {TITLE_MAX_LENGTH}"
         )
     if domain.unique_id_is_oid and entry.unique_id is not None and not is_oid(entry.unique_id):
         yield metadata_error(f"{named(entry)}: uniqueId: found {entry.unique_id!r}, expected an OID without extension")
+
+
+def _source_patient_rules(entry: DocumentEntry) -> Iterator[RegistryError]:
+    """D7: fields of PID that are not in the list, or stand in it once. ITI TF-3: 4.2.3.2.25"""
+    fields = Counter(line.partition("|")[0] for line in entry.source_patient_info)
+    for name, count in fields.items():
+        if name in _PID_FORBIDDEN:
+            expected = f"expected a field other than {', '.join(_PID_FORBIDDEN)}"
+            yield metadata_error(f"{named(entry)}: sourcePatientInfo: found {name}, {expected}")
+        if name in _PID_SINGLE and count > 1:
+            yield metadata_error(f"{named(entry)}: sourcePatientInfo: found {name} {count} times, expected it once")
 
 
 def association_rules(association: Association) -> Iterator[RegistryError]:

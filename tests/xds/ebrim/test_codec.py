@@ -159,6 +159,11 @@ def broken(old: str, new: str, *, count: int = 1) -> list[str]:
         ("urn:uuid:d9d542f3-6cc4-48b6-8870-ea235fbc94c2", "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd", "2 of them"),
         ("AssociationType:HasMember", "AssociationType:HasFriend", "associationType: found"),
         ("<rim:Value>Original</rim:Value>", "<rim:Value>Copy</rim:Value>", "SubmissionSetStatus: found 'Copy'"),
+        (
+            '<rim:Name><rim:LocalizedString value="XDSDocumentEntry.uniqueId"/></rim:Name>',
+            "",
+            "uniqueId Name: found none, expected XDSDocumentEntry.uniqueId",
+        ),
     ],
 )
 def test_a_broken_wire_form_names_object_and_attribute(old: str, new: str, expected: str) -> None:

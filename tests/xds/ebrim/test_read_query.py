@@ -9,6 +9,7 @@ from xds.ebrim.schema import schema_findings
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import ErrorCode, Rejected
 from xds.metadata import Slot
+from xds.query_grammar import read_query
 from xds.stored_queries import GET_DOCUMENTS
 from xds.xml import parse
 
@@ -45,6 +46,14 @@ def test_a_comment_in_a_long_list_is_no_part_of_it() -> None:
 )
 def test_the_schema_judges_the_rest(broken: bytes) -> None:
     assert all(context.startswith("line 1") for context in refusal(broken))
+
+
+def test_an_unknown_return_type_is_told_beside_what_else_is_wrong() -> None:
+    slots = [(NAME, ["('a')"]), (NAME, ["('b')"]), ("$MetadataLevel", ["3"])]
+    with pytest.raises(Rejected) as caught:
+        read_query(read_adhoc_query(parse(request(GET_DOCUMENTS.id, slots, return_type="Everything"))))
+    contexts = [error.context for error in caught.value.errors]
+    assert [context.partition(":")[0] for context in contexts] == ["returnType", NAME, "$MetadataLevel"]
 
 
 def test_what_stands_outside_the_slots_of_the_query_keeps_its_limit() -> None:
