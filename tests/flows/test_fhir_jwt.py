@@ -192,6 +192,49 @@ def test_metadata_and_smart_configuration_say_so(world: World) -> None:
     assert "permission-v2" in found["capabilities"]
 
 
+def test_whoever_needs_the_keys_while_they_are_fetched_waits_for_them() -> None:
+    """The first requests of a server come together; none is refused because another one fetches."""
+    private, public = new_keys("ES256")
+    asked, answered = threading.Event(), threading.Event()
+
+    def fetch() -> bytes:
+        asked.set()
+        assert answered.wait(30)
+        return json.dumps(public).encode()
+
+    keys, found = FetchedKeys(fetch), list[int]()
+    threads = [threading.Thread(target=lambda: found.append(len(keys(private["kid"])))) for _ in range(8)]
+    for one in threads:
+        one.start()
+    assert asked.wait(30)
+    threading.Event().wait(0.2)
+    assert found == []
+    answered.set()
+    for one in threads:
+        one.join()
+    assert found == [1] * 8
+
+
+def test_whoever_has_the_key_does_not_wait_for_newer_ones() -> None:
+    private, public = new_keys("ES256")
+    clock, may_answer = [0.0], threading.Event()
+    may_answer.set()
+
+    def fetch() -> bytes:
+        assert may_answer.wait(30)
+        return json.dumps(public).encode()
+
+    keys = FetchedKeys(fetch, seconds=lambda: clock[0])
+    assert keys(private["kid"])
+    clock[0] += 700
+    may_answer.clear()
+    fetching = threading.Thread(target=lambda: keys(private["kid"]))
+    fetching.start()
+    assert keys(private["kid"])
+    may_answer.set()
+    fetching.join()
+
+
 def test_keys_are_fetched_once_and_again_for_a_new_one() -> None:
     private, public = new_keys("ES256")
     asked: list[str] = []
