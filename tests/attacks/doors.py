@@ -29,6 +29,7 @@ from carnet.settings import Settings
 from carnet.wiring import Actors, open_actors
 from cda.rule_packs import RuleSet, own_rules_of_layers
 from cda.validate import check_bytes
+from subscriptions.dsub import WSNT
 from tests import messages, mutual_tls, servers
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
 from xds.vocabulary import QUERY, RS, XDS_B
@@ -44,9 +45,12 @@ ANSWERS = frozenset(
         f"{{{QUERY}}}AdhocQueryResponse",
         f"{{{XDS_B}}}RetrieveDocumentSetResponse",
         "{urn:hl7-org:v3}MCCI_IN000002UV01",
+        f"{{{WSNT}}}SubscribeResponse",
+        f"{{{WSNT}}}UnsubscribeResponse",
     }
 )
 LEAKS = (b"Traceback", b"unexpected failure", b'File "/', b"lxml", b"sqlalchemy", b"the canary sang", b"root:x:0:")
+TOLD = "http://127.0.0.1:9/told"  # nothing is sent: these doors have no dispatcher
 SOAP_PATHS = ("/xds/registry", "/xds/repository", "/xds/patients", "/xds/recipient")
 TRANSACTIONS = {
     "ITI-18": ("/xds/registry", messages.QUERY_ACTION),
@@ -282,7 +286,13 @@ def opened(folder: Path) -> Iterator[Doors]:
     """
     pki = mutual_tls.a_pki(folder / "pki")
     client = pki.card[Use.AUTHENTICATION].der
-    given = {"audit": "on", "cda_validity": "warn", "cda_agreement": "warn", "check_codes": False}
+    given = {
+        "audit": "on",
+        "cda_validity": "warn",
+        "cda_agreement": "warn",
+        "check_codes": False,
+        "notification_targets": TOLD,
+    }
     plain = servers.settings_for(folder / "open", mllp="127.0.0.1:0", wire="strict", **given)
     proved = servers.settings_for(folder / "proved", security="mtls", trust=str(pki.trust))
     with ExitStack() as stack:

@@ -25,11 +25,14 @@ from portable_media.history import read_history, steps
 from portable_media.importer import import_subsets
 from portable_media.medium import MediumRefused
 from portable_media.subsets import subsets
+from subscriptions.dsub import SUBSCRIBE, UNSUBSCRIBE, WSNT
 from tests import fhir_bundles, messages, sts
 from tests.attacks.conftest import Target
-from tests.attacks.doors import TRANSACTIONS, Answer, Doors
+from tests.attacks.doors import TOLD, TRANSACTIONS, Answer, Doors
 from tests.attacks.mutants import SEED, mutants
 from tests.builders import PATIENT, a_submission, an_entry
+from tests.flows.test_dsub import PATIENT_SLOT, subscribe_body
+from tests.flows.test_subscriptions import wanted
 from tests.hl7v3.written import ii, v3_message
 from tests.mllp import adt
 from tests.portable_media.holdings import export, holding, submit
@@ -114,6 +117,32 @@ def _bundles() -> tuple[bytes, ...]:
     return tuple(json.dumps(one).encode() for one in bundles)
 
 
+def _subscriptions() -> tuple[bytes, ...]:
+    of_patient = (
+        f"DocumentReference?patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}&type=http://loinc.org|1"
+    )
+    return (json.dumps(wanted(TOLD, filters=(of_patient,), end="2027-01-01T00:00:00Z")).encode(),)
+
+
+def _dsub() -> tuple[bytes, ...]:
+    to = (
+        b"<a:To xmlns:a='http://www.w3.org/2005/08/addressing'>http://127.0.0.1/xds/subscriptions?subscription=x</a:To>"
+    )
+    asked = subscribe_body(TOLD, slots=PATIENT_SLOT, end="P1D").encode()
+    ended = messages.envelope(f'<w:Unsubscribe xmlns:w="{WSNT}"/>'.encode(), UNSUBSCRIBE)
+    return messages.envelope(asked, SUBSCRIBE), ended.replace(b"</e:Header>", to + b"</e:Header>")
+
+
+def _batches() -> tuple[bytes, ...]:
+    patch = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": "W10="}
+    entries = [
+        {"request": {"method": "GET", "url": f"DocumentReference?{SEARCH}"}},
+        {"request": {"method": "GET", "url": "Binary/1a2b3c"}},
+        {"request": {"method": "PATCH", "url": "DocumentReference?identifier=urn:oid:1.2.3"}, "resource": patch},
+    ]
+    return (json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode(),)
+
+
 def _form(doors: Doors, octets: bytes) -> Answer:
     kind = "application/x-www-form-urlencoded"
     return doors.fhir("POST", "/fhir/DocumentReference/_search", octets, content_type=kind)
@@ -147,6 +176,11 @@ DOORS = {
         seeds=_bundles,
         send=lambda doors, octets: doors.fhir("POST", "/fhir", octets),
     ),
+    "FHIR batch": Fuzzed(seeds=_batches, send=lambda doors, octets: doors.fhir("POST", "/fhir", octets)),
+    "FHIR subscription": Fuzzed(
+        seeds=_subscriptions, send=lambda doors, octets: doors.fhir("POST", "/fhir/Subscription", octets)
+    ),
+    "DSUB": Fuzzed(seeds=_dsub, send=lambda doors, octets: doors.simple("/xds/subscriptions", octets)),
     "FHIR patient": Fuzzed(
         seeds=lambda: (
             b'{"resourceType":"Patient","identifier":[{"system":"urn:oid:1.2.3","value":"1"}],"active":true}',
