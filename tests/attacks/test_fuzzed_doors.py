@@ -20,6 +20,7 @@ from access_policy.make_vihf import make_vihf
 from carnet.clock import true_time
 from carnet.media_receivers import LocalReceiver
 from carnet.pki import Use
+from carnet.record_services import record_operations
 from portable_media.archives import ZipMedium
 from portable_media.history import read_history, steps
 from portable_media.importer import import_subsets
@@ -33,6 +34,7 @@ from tests.attacks.mutants import SEED, mutants
 from tests.builders import PATIENT, a_submission, an_entry
 from tests.flows.test_dsub import PATIENT_SLOT, subscribe_body
 from tests.flows.test_subscriptions import wanted
+from tests.hl7v3 import record_messages as written
 from tests.hl7v3.written import ii, v3_message
 from tests.mllp import adt
 from tests.portable_media.holdings import export, holding, submit
@@ -117,6 +119,27 @@ def _bundles() -> tuple[bytes, ...]:
     return tuple(json.dumps(one).encode() for one in bundles)
 
 
+def _records() -> tuple[bytes, ...]:
+    bodies = {
+        "PRPA_IN201307UV02": (written.record_query(), written.record_query("CNSLT_DATA")),
+        "PRPA_IN201305UV02": (written.patient_search(),),
+        "PRPA_IN201311UV02": (written.record_request("PRPA_IN201311UV02", "DMP_CREATION"),),
+        "PRPA_IN201314UV02": (written.record_request("PRPA_IN201314UV02", "DMP_FERMETURE", closing="oui"),),
+    }
+    return tuple(messages.envelope(one, f"urn:hl7-org:v3:{name}") for name, found in bodies.items() for one in found)
+
+
+def _habilitations() -> tuple[bytes, ...]:
+    simple = [one for one in record_operations() if one.door == "habilitations"]
+    fields = "<action>AJOUT</action><role>PS</role><ins>258063523804186</ins><start>0</start><size>10</size>"
+    return tuple(messages.envelope(_element(one.body, fields), one.action) for one in simple)
+
+
+def _element(body: str, fields: str) -> bytes:
+    namespace, name = body[1:].split("}")
+    return f'<{name} xmlns="{namespace}">{fields}</{name}>'.encode()
+
+
 def _subscriptions() -> tuple[bytes, ...]:
     of_patient = (
         f"DocumentReference?patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}&type=http://loinc.org|1"
@@ -161,6 +184,10 @@ DOORS = {
     "registry": Fuzzed(seeds=_questions, send=lambda doors, octets: doors.simple("/xds/registry", octets)),
     "repository": Fuzzed(seeds=_retrievals, send=lambda doors, octets: doors.simple("/xds/repository", octets)),
     "patients": Fuzzed(seeds=_feed_v3, send=lambda doors, octets: doors.simple("/xds/patients", octets)),
+    "records": Fuzzed(seeds=_records, send=lambda doors, octets: doors.simple("/xds/patients", octets)),
+    "habilitations": Fuzzed(
+        seeds=_habilitations, send=lambda doors, octets: doors.simple("/xds/habilitations", octets)
+    ),
     "MTOM": Fuzzed(seeds=_mtom, send=lambda doors, octets: doors.post("/xds/repository", octets, _MTOM_TYPE)),
     "recipient": Fuzzed(seeds=_mtom, send=lambda doors, octets: doors.post("/xds/recipient", octets, _MTOM_TYPE)),
     "content type": Fuzzed(
