@@ -118,6 +118,18 @@ class Caller:
         return self.standing is not Standing.PROFESSIONAL
 
     @property
+    def subject(self) -> str:
+        """Who this is among the callers of every issuer: a national identifier is somebody by itself.
+
+        Any other name means something beside whoever gave it: the structure in indirect mode, else the issuer. DMP 6.4
+        """
+        is_national = self.is_patient_side or self.mode in (AuthenticationMode.DIRECT, AuthenticationMode.AIR)
+        if self.credentials is None or is_national:
+            return self.name
+        giver = self.structure if self.mode is AuthenticationMode.INDIRECT else self.credentials.issuer
+        return f"{giver}\n{self.name}"
+
+    @property
     def profession(self) -> Code | None:
         """The first role."""
         return self.roles[0] if self.roles else None

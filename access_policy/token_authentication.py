@@ -107,7 +107,8 @@ def identify_token(token: Token, client: bytes, rules: TokenRules, *, now: datet
     """Verify a token and read its caller, whatever uses it had. Raises Refused."""
     issuer = rules.issuer(token.claimed.get("iss"))
     claims, key = verify_token(token, issuer.keys(token.key_id))
-    rules.issuer(claims.get("iss"))
+    if claims.get("iss") != issuer.issuer:
+        raise Refused(Reason.ISSUER, "the signed claims name another issuer than the one whose key signed")
     said = token_assertion(claims)
     expires = check_times(said, now=now, skew=rules.skew, longest=rules.longest, life=None)
     check_audience(said, (*rules.audiences, *issuer.audiences), required=True)

@@ -59,9 +59,13 @@ def percentiles(found: list[float]) -> Percentiles:
 
 
 @click.command()
-@click.option("--stalled", default=200, show_default=True, help="Stalled connections, all kinds by turns.")
+@click.option("--stalled", default=200, show_default=True, help="Stalled connections, the kinds by turns.")
 @click.option(
-    "--kind", "kinds", multiple=True, type=click.Choice(list(slow_clients.KINDS)), help="Only this kind, repeatable."
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(list(slow_clients.KINDS)),
+    help="Only this kind, repeatable; default all that ask for nothing.",
 )
 @click.option("--rounds", default=5, show_default=True, help="Rounds; each measures without and with them.")
 @click.option("--requests", default=2000, show_default=True, help="Requests of a measurement.")
@@ -73,8 +77,9 @@ def main(stalled: int, kinds: tuple[str, ...], rounds: int, requests: int, docum
     python -m benchmarks.slow_clients
     python -m benchmarks.slow_clients --rounds 9 --requests 4000 --document
     python -m benchmarks.slow_clients --kind silent --kind "dripping octets"
+    python -m benchmarks.slow_clients --kind "answers never read" --stalled 50
     """
-    stalls = Stalls(count=stalled, kinds=kinds or tuple(slow_clients.KINDS))
+    stalls = Stalls(count=stalled, kinds=kinds or slow_clients.STALLED)
     found: dict[str, list[tuple[Percentiles, Percentiles]]] = {}
     load = machine.load_average()
     with tempfile.TemporaryDirectory() as folder:

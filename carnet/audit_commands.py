@@ -90,17 +90,20 @@ def audit_verify(settings: Settings, anchors_file: str | None, signed_by: tuple[
         "broken": None if verified.broken is None else verified.broken.sequence,
         "found": None if verified.broken is None else verified.broken.found,
     }
-    print_result(result, _sentence(result), as_json)
+    print_result(result, _sentence(result, knows_signer=bool(believed)), as_json)
     if verified.broken is not None:
         sys.exit(1)
 
 
-def _sentence(result: dict[str, Any]) -> str:
+def _sentence(result: dict[str, Any], *, knows_signer: bool) -> str:
     if result["broken"] is not None:
         return f"broken at sequence {result['broken']}: {result['found']}; the records before it are whole"
     not_yet = f"; {result['unsealed']} not sealed yet" if result["unsealed"] else ""
     gone = f", {result['purged']} of them purged" if result["purged"] else ""
-    agree = f"{result['anchors']} anchors agree, {result['signed']} of them signed"
+    signed = (
+        f"{result['signed']} of them signed" if knows_signer else "no certificate was given to verify signatures by"
+    )
+    agree = f"{result['anchors']} anchors agree, {signed}"
     return f"{result['verified']} records are whole and in their order{gone}, {agree}{not_yet}"
 
 

@@ -152,7 +152,7 @@ class Auditor:
         about = About(occurrence.objects)
         try:
             yield about
-        except (FhirProblem, StorageFailed) as problem:
+        except Exception as problem:
             self.told(_failed(occurrence, problem), caller)
             raise
         if self.accesses is not None:
@@ -165,7 +165,7 @@ class Auditor:
         self.check()
         try:
             yield
-        except (FhirProblem, StorageFailed) as problem:
+        except Exception as problem:
             self.told(_failed(occurrence, problem), caller)
             raise
 
@@ -203,11 +203,13 @@ def _is_reading(one: Occurrence) -> bool:
     return one.event in _READINGS and one.outcome is Outcome.SUCCESS and one.patient != ""
 
 
-def _failed(occurrence: Occurrence, problem: FhirProblem | StorageFailed) -> Occurrence:
-    unavailable = isinstance(problem, StorageFailed) or problem.status >= 500
-    code = problem.code if isinstance(problem, FhirProblem) else "transient"
-    outcome = Outcome.MAJOR if unavailable else Outcome.SERIOUS
-    return replace(occurrence, outcome=outcome, description=code)
+def _failed(occurrence: Occurrence, problem: Exception) -> Occurrence:
+    """What nobody foresaw is on record as well, as a failure of the service."""
+    if isinstance(problem, FhirProblem):
+        outcome = Outcome.MAJOR if problem.status >= 500 else Outcome.SERIOUS
+        return replace(occurrence, outcome=outcome, description=problem.code)
+    code = "transient" if isinstance(problem, StorageFailed) else "exception"
+    return replace(occurrence, outcome=Outcome.MAJOR, description=code)
 
 
 def _cx(token: str) -> str:

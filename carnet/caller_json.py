@@ -2,11 +2,11 @@
 
 Walks the fields of `Caller`, whatever it holds: texts, truth values, numbers, times, codes, tuples of them. A field
 that is missing, unknown or of another type is no caller, so what one side proves and the other does not know is
-refused.
+refused. Of one that was kept, a field that came later has its default.
 """
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from types import NoneType, UnionType
@@ -25,7 +25,12 @@ def write_caller(caller: Caller) -> dict[str, Any]:
 
 def read_caller(found: Any) -> Caller:
     """Raises NoCaller."""
-    return cast(Caller, _read(Caller, found, "caller"))
+    return cast(Caller, _read(Caller, found, "caller", _whole))
+
+
+def read_kept_caller(found: Any) -> Caller:
+    """One that an earlier version may have written. Raises NoCaller."""
+    return cast(Caller, _read(Caller, found, "caller", _without_later))
 
 
 def _written(value: Any) -> Any:
@@ -38,16 +43,28 @@ def _written(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _read(kind: Any, found: Any, where: str) -> Any:
+# The names that a mapping must hold, of a dataclass; what else it may hold are its other fields.
+_Needed = Callable[[Any], frozenset[str]]
+
+
+def _whole(kind: Any) -> frozenset[str]:
+    return frozenset(one.name for one in fields(kind))
+
+
+def _without_later(kind: Any) -> frozenset[str]:
+    return frozenset(one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING)
+
+
+def _read(kind: Any, found: Any, where: str, needed: _Needed) -> Any:
     """A value of this type, as its field is declared."""
     if get_origin(kind) in (Union, UnionType):
-        return None if found is None else _read(_but_none(kind), found, where)
+        return None if found is None else _read(_but_none(kind), found, where, needed)
     if get_origin(kind) is tuple:
         if not isinstance(found, list):
             raise NoCaller(f"{where}: expected a list")
-        return tuple(_read(get_args(kind)[0], one, where) for one in found)
+        return tuple(_read(get_args(kind)[0], one, where, needed) for one in found)
     if is_dataclass(kind):
-        return _read_fields(kind, found, where)
+        return _read_fields(kind, found, where, needed)
     if isinstance(kind, type) and issubclass(kind, Enum | datetime):
         return _read_text(kind, found, where)
     if type(found) is not kind:
@@ -60,12 +77,12 @@ def _but_none(kind: Any) -> Any:
     return one
 
 
-def _read_fields(kind: Any, found: Any, where: str) -> Any:
+def _read_fields(kind: Any, found: Any, where: str, needed: _Needed) -> Any:
     hints = get_type_hints(kind)
     names = [one.name for one in fields(kind)]
-    if not isinstance(found, Mapping) or found.keys() != set(names):
+    if not isinstance(found, Mapping) or not needed(kind) <= found.keys() <= set(names):
         raise NoCaller(f"{where}: expected {', '.join(names)}")
-    return kind(**{name: _read(hints[name], found[name], f"{where}.{name}") for name in names})
+    return kind(**{name: _read(hints[name], value, f"{where}.{name}", needed) for name, value in found.items()})
 
 
 def _read_text(kind: type[Enum | datetime], found: Any, where: str) -> Any:

@@ -18,6 +18,7 @@ from carnet.wiring import Actors
 from jobs.dated_work import Job, Ran
 from jobs.folded_counters import folded_counters
 from jobs.hidden_documents import Hidden, announcements, lifted_visibility
+from jobs.purged_notifications import purged_notifications
 from jobs.record_jobs import automatic_opening, closing_after_suspension, erasing_after_retention
 from jobs.sent_notices import sent_notices
 from registry.erasure import contents_of, erase_metadata
@@ -36,10 +37,23 @@ _MINUTE = 60.0
 
 
 def jobs_of(actors: Actors) -> tuple[Job, ...]:
-    """In the order in which they run. Raises SettingsError where there are no records, or not both actors."""
+    """In the order in which they run: those of records, where there are any, and those of subscriptions.
+
+    Raises SettingsError without a registry, or where records have not both actors in this process.
+    """
+    if actors.registry is None:
+        raise SettingsError("setting roles: expected the registry, whose jobs these are")
+    of_records = _jobs_of_records(actors) if has_records(actors.settings) else ()
+    return (*of_records, _purging(actors))
+
+
+def _purging(actors: Actors) -> Job:
+    return purged_notifications(actors.units, days=actors.settings.notification_days)
+
+
+def _jobs_of_records(actors: Actors) -> tuple[Job, ...]:
+    """Raises SettingsError where there are not both actors."""
     registry, repository = actors.together()
-    if not has_records(actors.settings):
-        raise SettingsError(f"setting domain: found {actors.settings.domain}, expected dmp: others have no records")
     dmp, units = open_records(actors.settings), actors.units
 
     def hidden(moment: str) -> Iterator[Hidden]:
@@ -116,11 +130,15 @@ class Scheduler(threading.Thread):
 
 
 def started_scheduler(actors: Actors) -> Scheduler | None:
-    """A running one; none where the settings want none, a test moves the clock, or this process lacks an actor."""
+    """A running one; none where the settings want none, a test moves the clock, or the registry is elsewhere.
+
+    With registry and repository apart, the jobs of records are for a command that has both.
+    """
     settings = actors.settings
-    whole = actors.registry is not None and actors.repository is not None
-    if not settings.jobs_minutes or settings.clock or not has_records(settings) or not whole:
+    if not settings.jobs_minutes or settings.clock or actors.registry is None:
         return None
-    scheduler = Scheduler(jobs_of(actors), actors.units, minutes=settings.jobs_minutes)
+    is_apart = has_records(settings) and actors.repository is None
+    jobs = (_purging(actors),) if is_apart else jobs_of(actors)
+    scheduler = Scheduler(jobs, actors.units, minutes=settings.jobs_minutes)
     scheduler.start()
     return scheduler

@@ -1,8 +1,11 @@
 """One HTTP request of a client and its answer, and the ways it fails."""
 
 import http.client
+import socket
 import ssl
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from urllib.parse import SplitResult, urlsplit
 
 from xds.failure import Failure
@@ -56,6 +59,54 @@ def connection_to(url: SplitResult, *, timeout: float, context: ssl.SSLContext |
     if url.scheme == "https":
         return http.client.HTTPSConnection(host, url.port or 443, timeout=timeout, context=context)
     return http.client.HTTPConnection(host, url.port or 80, timeout=timeout)
+
+
+def brief_exchange(
+    url: SplitResult,
+    method: str,
+    *,
+    seconds: float,
+    most: int,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+) -> tuple[int, bytes]:
+    """One request to an address of the settings: status, and the answer up to `most` octets and one more.
+
+    So many seconds for each address that the name has, for the handshake, and for all the rest together, however slowly
+    it comes. No redirect is followed and no proxy of the environment used. Raises OSError, HTTPException.
+    """
+    connection = connection_to(url, timeout=seconds, context=context)
+    try:
+        connection.connect()
+        with _cut_after(connection.sock, seconds) as is_cut:
+            query = f"?{url.query}" if url.query else ""
+            connection.request(method, f"{url.path or '/'}{query}", body=body, headers=dict(headers or {}))
+            answer = connection.getresponse()
+            if is_cut.is_set():
+                raise TimeoutError(f"no whole head within {seconds:g} seconds")
+            return answer.status, answer.read(most + 1)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _cut_after(connection: socket.socket, seconds: float) -> Iterator[threading.Event]:
+    """Ends both directions after a time: who waits on the connection goes on with what came by then. Says whether."""
+    is_cut = threading.Event()
+
+    def cut() -> None:
+        is_cut.set()
+        with suppress(OSError):  # it was closed meanwhile
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield is_cut
+    finally:
+        timer.cancel()
 
 
 def base_url(url: str, context: ssl.SSLContext | None = None) -> SplitResult:

@@ -22,7 +22,7 @@ def add_changes(
     registry: Registry,
     *,
     base_url: str,
-    caller_of: Callable[[str], Caller],
+    caller_of: Callable[..., Caller],
     auditor: Auditor,
 ) -> None:
     """`caller_of` gives the caller that may run a transaction, and refuses any other.
@@ -34,6 +34,7 @@ def add_changes(
     def patch_found() -> flask.Response:
         wanted()
         caller = caller_of(_UPDATE)
+        caller_of("ITI-67", "DocumentReference.s")  # the criteria tell what there is
         query = [one for one in flask.request.args.items(multi=True) if one[0] not in ("_format", "_pretty")]
         with auditor.change(Occurrence(event=_UPDATE), caller):
             found = patch_document_reference.conditional(registry, query, caller, base_url=base_url)

@@ -14,15 +14,15 @@ from carnet.settings import Settings
 
 @click.group()
 def jobs() -> None:
-    """Dated work on the records, which a server does by itself."""
+    """Dated work on records and subscriptions, which a server does by itself."""
 
 
 @jobs.command("run")
 @click.option("--now", default="", help="Time to take for now, YYYYMMDDhhmmss or ISO 8601; default the clock's.")
 @json_option
-@settings_options(*RECORD_SETTINGS)
+@settings_options(*RECORD_SETTINGS, "notification_days")
 def jobs_run(settings: Settings, now: str, as_json: bool) -> None:
-    """Do what is due: open, close and erase records, remind of hidden documents and open them.
+    """Do what is due: open, close and erase records, remind of hidden documents and open them, purge notifications.
 
     Harmless when repeated: what is done is done. Exit code 1: something was left for another run.
 

@@ -26,7 +26,11 @@ UNSETTLED = Counter(
     name="carnet_unsettled_submissions_total",
     meaning="Submissions that were answered and whose documents are still awaited in the index.",
 )
-COUNTERS = (DAMAGED, LEFT_OVER, UNSETTLED)
+UNTOLD = Counter(
+    name="carnet_notification_failures_total",
+    meaning="Failures of this program while it told subscribers; the notification is tried again.",
+)
+COUNTERS = (DAMAGED, LEFT_OVER, UNSETTLED, UNTOLD)
 
 
 class Counts:

@@ -3,12 +3,12 @@
 A message says that something happened and where to look, and nothing of what: no document, no professional, no record.
 """
 
+import http.client
 import json
 import os
 import re
 import smtplib
 import ssl
-import urllib.request
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from carnet.elsewhere_settings import is_loopback
+from carnet.exchange import brief_exchange
 from carnet.notice_settings import MAIL_PORTS
 from dmp.notices import TREATING_DOCTOR, Notice
 from dmp.sql import persons, records
@@ -24,6 +25,8 @@ from jobs.sent_notices import NoticeNotSent, Send
 from storage.unit_of_work import Units
 
 _SECONDS = 30
+_LARGEST_ANSWER = 64 * 1024
+_TAKEN = range(200, 300)
 # Notice -> what its recipient reads; the same for every person and record.
 _SENTENCES = {
     Notice.CREATED: "Un dossier médical partagé a été ouvert.",
@@ -45,7 +48,7 @@ def sender_of(settings: Any, units: Units) -> Send | None:
         return lambda letter: _write(Path(url.path), letter)
     if url.scheme in MAIL_PORTS:
         return _by_mail(settings, url, lambda letter: address_of(settings, units, letter))
-    return lambda letter: _post(settings.notices, _secret(settings), letter)
+    return lambda letter: _post(url, _secret(settings), letter)
 
 
 def told(letter: Letter) -> dict[str, str]:
@@ -71,24 +74,17 @@ def _write(file: Path, letter: Letter) -> None:
         raise NoticeNotSent(f"file: {problem.strerror}") from problem
 
 
-def _post(url: str, secret: str, letter: Letter) -> None:
+def _post(url: SplitResult, secret: str, letter: Letter) -> None:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {secret}"} if secret else {})
-    request = urllib.request.Request(url, json.dumps(told(letter)).encode(), headers)  # noqa: S310 - a checked scheme
-    opener = urllib.request.build_opener(_NoRedirect)
+    body, context = json.dumps(told(letter)).encode(), ssl.create_default_context() if url.scheme == "https" else None
     try:
-        with opener.open(request, timeout=_SECONDS):
-            return
-    except OSError as problem:  # URLError, HTTPError and timeouts are such
-        code = getattr(problem, "code", None)
-        reason = f"web service: {type(problem).__name__}" if code is None else f"web service: answered {code}"
-        raise NoticeNotSent(reason) from problem
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Notices go where the settings say, and nowhere else."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
+        status, _ = brief_exchange(
+            url, "POST", seconds=_SECONDS, most=_LARGEST_ANSWER, body=body, headers=headers, context=context
+        )
+    except (OSError, ValueError, http.client.HTTPException) as problem:
+        raise NoticeNotSent(f"web service: {type(problem).__name__}") from problem
+    if status not in _TAKEN:
+        raise NoticeNotSent(f"web service: answered {status}")
 
 
 # --- mail ----------------------------------------------------------------------------------------

@@ -14,8 +14,12 @@ def notice_rules(settings: Any) -> Iterator[str]:
     """What is wrong with the settings of notices."""
     if not settings.notices:
         return
-    url = urlsplit(settings.notices)
-    if url.scheme not in _SCHEMES or (url.scheme != "file" and not url.hostname):
+    try:
+        url = urlsplit(settings.notices)
+        is_port = url.port != 0
+    except ValueError:
+        url, is_port = urlsplit(""), False
+    if not is_port or url.scheme not in _SCHEMES or (url.scheme != "file" and not url.hostname):
         expected = "smtp://HOST, smtps://HOST, https://HOST/PATH or file:///PATH"
         yield f"setting notices: found {settings.notices!r}, expected {expected}"
     if url.scheme == "http" and not is_loopback(url.hostname or ""):

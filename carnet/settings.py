@@ -27,7 +27,7 @@ UNIX = "unix:"
 _AT_LEAST_ONE = (
     *("max_document_mb", "max_message_mb", "max_root_mb", "max_parts", "max_part_header_kb"),
     *("mllp_message_kb", "registry_timeout_seconds", "vihf_life_seconds", "assertion_hours"),
-    *("audit_retention_years", "notification_attempts"),
+    *("audit_retention_years", "notification_attempts", "notification_days"),
     *("queue", "uploads", "connections", "connections_per_client"),
     *("handshake_seconds", "head_seconds", "slow_seconds", "idle_seconds"),
 )
@@ -251,6 +251,9 @@ class Settings:
         "blanks; default none: there are no subscriptions",
     )
     notification_attempts: int = _setting(20, "attempts after which a notification is a dead letter: about half a day")
+    notification_days: int = _setting(
+        90, "days for which it is kept what subscribers were told, and subscriptions that ended"
+    )
     notification_certificate: str = _setting("", "client certificate for those addresses, PEM, then its chain")
     notification_key: str = _setting("", "its private key, PEM; default in the file of the certificate")
     notification_trust: str = _setting("", "certificates, PEM, of those that issue theirs; default the system's")

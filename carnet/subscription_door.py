@@ -63,8 +63,11 @@ def _operation(name: str, body: str, action: str, answer: str, handler: Callable
 def _named(body: etree._Element) -> str:
     """The id in the address that the message was sent to."""
     to = body.getroottree().getroot().find(_TO)
-    query = "" if to is None else urlsplit(text_of(to)).query
-    return parse_qs(query).get("subscription", [""])[0][:36]
+    try:
+        query = "" if to is None else urlsplit(text_of(to)).query
+        return parse_qs(query).get("subscription", [""])[0][:36]
+    except ValueError:  # no URL, or one with a thousand parameters: none of ours
+        return ""
 
 
 @contextmanager
@@ -82,5 +85,8 @@ def _recorded(auditor: Auditor, message: Message, action: Action) -> Iterator[No
         yield
     except SoapFault as problem:
         auditor.told(replace(told, outcome=Outcome.SERIOUS, description=problem.subcodes[0]), caller)
+        raise
+    except Exception:
+        auditor.told(replace(told, outcome=Outcome.MAJOR, description="unexpected failure"), caller)
         raise
     auditor.told(told, caller)

@@ -3,6 +3,8 @@
 import http.client
 import json
 import ssl
+from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from access_policy.caller import Caller
@@ -11,11 +13,14 @@ from access_policy.visibility import Purpose
 from audit.objects import a_document
 from audit.occurrence import Occurrence
 from audit.syslog_transport import client_context
-from carnet.caller_json import read_caller, write_caller
+from carnet.caller_json import read_kept_caller, write_caller
 from carnet.clock import clock
-from carnet.elsewhere_settings import is_loopback
-from carnet.exchange import connection_to
+from carnet.elsewhere_settings import scheme_of
+from carnet.exchange import brief_exchange
+from carnet.failures import log_unexpected
+from carnet.metrics import UNTOLD
 from carnet.settings import Settings, SettingsError
+from carnet.subscribers import Believed, still_believed
 from carnet.subscription_door import address_of
 from carnet.wiring import Actors
 from fhir_facade.iti112_resource_notify import notification_bundle
@@ -27,6 +32,7 @@ from subscriptions.delivery import Dispatcher, Post, Send, TargetFailed
 from subscriptions.dsub import write_notify
 from subscriptions.sql import Notification
 from subscriptions.subscription import Channel, Event, Subscription
+from xds.datatypes import CX
 
 _SECONDS, _LARGEST_ANSWER = 10.0, 64 * 1024
 _TAKEN = range(200, 300)
@@ -42,18 +48,23 @@ def broker_of(settings: Settings, registry: Registry) -> Broker | None:
         targets=targets,
         now=clock(settings.clock),
         write_caller=lambda caller: json.dumps(write_caller(caller), ensure_ascii=False),
+        present=registry.present_patient,
     )
 
 
 def notification_targets(settings: Settings) -> frozenset[str]:
     """The addresses that may be told anything: https, or http on loopback. Raises SettingsError."""
     for one in settings.notification_targets.split():
-        parts = urlsplit(one)
-        is_local = parts.scheme == "http" and is_loopback(parts.hostname or "")
-        if not (parts.scheme == "https" or is_local) or not parts.hostname or "@" in parts.netloc or parts.fragment:
-            expected = "https://HOST[:PORT]/PATH, or http on loopback"
+        if not _is_target(one):
+            expected = "https://HOST[:PORT]/PATH, or http on loopback, in the characters of a URL"
             raise SettingsError(f"setting notification_targets: found {one}, expected {expected}")
     return frozenset(settings.notification_targets.split())
+
+
+def _is_target(url: str) -> bool:
+    """An address that a request can be sent to as it stands. RFC 3986: 2"""
+    is_text = all("!" <= one <= "~" for one in url)
+    return is_text and scheme_of(url) in ("http", "https") and "@" not in urlsplit(url).netloc and "#" not in url
 
 
 def started_dispatcher(actors: Actors) -> Dispatcher | None:
@@ -61,18 +72,28 @@ def started_dispatcher(actors: Actors) -> Dispatcher | None:
     settings, registry = actors.settings, actors.registry
     if registry is None or not notification_targets(settings):
         return None
-    dispatcher = dispatcher_of(settings, registry)
+
+    def in_trouble(problem: Exception) -> None:
+        log_unexpected(problem)
+        actors.counts.count(UNTOLD)
+
+    dispatcher = dispatcher_of(settings, registry, on_trouble=in_trouble)
     dispatcher.start()
     return dispatcher
 
 
 def dispatcher_of(
-    settings: Settings, registry: Registry, *, pauses_ms: tuple[int, int] = (1_000, 3_600_000)
+    settings: Settings,
+    registry: Registry,
+    *,
+    on_trouble: Callable[[Exception], object] = log_unexpected,
+    pauses_ms: tuple[int, int] = (1_000, 3_600_000),
 ) -> Dispatcher:
     """Raises SettingsError."""
+    believed = still_believed(settings, registry.units)
 
     def write(subscription: Subscription, told: Notification) -> Post | None:
-        return _message(registry, subscription, told, settings.public_url)
+        return _message(registry, believed, subscription, told, settings.public_url)
 
     def sent(unit: UnitOfWork, subscription: Subscription, told: Notification) -> None:
         if told.event is not Event.HANDSHAKE:
@@ -85,19 +106,22 @@ def dispatcher_of(
         write=write,
         send=sender_of(settings),
         on_sent=sent,
+        on_trouble=on_trouble,
         attempts=settings.notification_attempts,
         now=clock(settings.clock),
         pauses_ms=pauses_ms,
     )
 
 
-def _message(registry: Registry, subscription: Subscription, told: Notification, url: str) -> Post | None:
-    """What the subscriber may know now; None for nothing: the policy is asked when it is sent."""
+def _message(
+    registry: Registry, believed: Believed, subscription: Subscription, told: Notification, url: str
+) -> Post | None:
+    """What the subscriber may know now; None for nothing: issuers and policy are asked when it is sent."""
+    caller, is_fhir = _subscriber(registry, subscription), subscription.channel is Channel.FHIR
+    if not believed(caller) or not permits(caller, "ITI-67", ("DocumentReference.r",)):
+        return None
     if told.event is Event.HANDSHAKE:
         return notification_bundle(subscription, told, base_url=f"{url}/fhir")
-    caller, is_fhir = read_caller(json.loads(subscription.caller)), subscription.channel is Channel.FHIR
-    if not permits(caller, "ITI-67", ("DocumentReference.r",)):
-        return None
     criteria = Criteria(entry_uuids=(told.entry_uuid,), on_demand=True, all_versions=True)
     with registry.seen_by(caller, Purpose.METADATA) as snapshot:
         found = snapshot.find(criteria, Page(size=1), Form.FHIR if is_fhir else Form.EBRIM)
@@ -112,14 +136,34 @@ def _message(registry: Registry, subscription: Subscription, told: Notification,
     )
 
 
+def _subscriber(registry: Registry, subscription: Subscription) -> Caller:
+    """Who subscribed, about the patient that theirs is today: a proof about a former identifier is about its person."""
+    caller = read_kept_caller(json.loads(subscription.caller))
+    if caller.patient_id is None:
+        return caller
+    with registry.units.read() as connection:
+        return replace(caller, patient_id=CX(registry.present_patient(connection, caller.patient_id.key)))
+
+
 def sender_of(settings: Settings) -> Send:
-    """POST to a target of the settings: no redirects, ten seconds, 64 kB of an answer. Raises SettingsError."""
-    context = _context(settings)
+    """POST to a target that the settings still name: ten seconds, 64 kB of an answer. Raises SettingsError."""
+    context, targets = _context(settings), notification_targets(settings)
 
     def send(target: str, post: Post) -> None:
+        if target not in targets:
+            raise TargetFailed("the settings name this target no longer")
+        headers = {"Content-Type": post.content_type}
         try:
-            status = _post(target, post, context)
-        except (OSError, http.client.HTTPException) as problem:
+            status, _ = brief_exchange(
+                urlsplit(target),
+                "POST",
+                seconds=_SECONDS,
+                most=_LARGEST_ANSWER,
+                body=post.body,
+                headers=headers,
+                context=context,
+            )
+        except (OSError, ValueError, http.client.HTTPException) as problem:
             raise TargetFailed(type(problem).__name__) from None
         if status not in _TAKEN:
             raise TargetFailed(f"answered {status}")
@@ -137,16 +181,3 @@ def _context(settings: Settings) -> ssl.SSLContext:
     except OSError as problem:
         names = "notification_certificate, notification_key, notification_trust"
         raise SettingsError(f"settings {names}: {problem}") from problem
-
-
-def _post(target: str, post: Post, context: ssl.SSLContext) -> int:
-    parts = urlsplit(target)
-    connection = connection_to(parts, timeout=_SECONDS, context=context)
-    try:
-        path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        connection.request("POST", path, body=post.body, headers={"Content-Type": post.content_type})
-        answer = connection.getresponse()
-        answer.read(_LARGEST_ANSWER)
-        return answer.status
-    finally:
-        connection.close()

@@ -1,7 +1,8 @@
 """Where the keys of an issuer of tokens come from: a file, or the address that the settings name; never a token.
 
 Keys from an address are fetched when they are first needed, kept ten minutes, and fetched again when a token names one
-that is not there, twice a minute at most. An address that fails leaves the keys that were known.
+that is not there, twice a minute at most. An address that fails leaves the keys that were known. Who needs a key that
+is being fetched waits for it, as long as that may take.
 """
 
 import http.client
@@ -15,12 +16,13 @@ from urllib.parse import SplitResult, urlsplit
 import structlog
 
 from access_policy.bearer_token import Key, read_keys
-from carnet.elsewhere_settings import is_loopback
-from carnet.exchange import connection_to
+from carnet.elsewhere_settings import scheme_of
+from carnet.exchange import brief_exchange
 from carnet.reloading import Reloading
 from carnet.settings import SettingsError
 
 _KEPT_SECONDS, _PAUSE_SECONDS, _TIMEOUT = 600.0, 30.0, 5.0
+_LONGEST_WAIT = 3 * _TIMEOUT  # connection, handshake, answer
 _LARGEST = 64 * 1024
 # The octets of a JWK Set. Raises OSError, HTTPException or ValueError.
 Fetch = Callable[[], bytes]
@@ -45,7 +47,7 @@ def _read(file: Path) -> tuple[Key, ...]:
 
 
 class FetchedKeys:
-    """`KeysOf` from an address. One thread fetches; the others go on with what is known."""
+    """`KeysOf` from an address. One thread fetches; others go on with the key that they look for, or wait for it."""
 
     def __init__(self, fetch: Fetch, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._fetch, self._seconds, self._turn = fetch, seconds, threading.Lock()
@@ -53,48 +55,45 @@ class FetchedKeys:
         self._tried = self._fetched = float("-inf")
 
     def __call__(self, key_id: str) -> tuple[Key, ...]:
-        if self._is_wanting(key_id):
-            with self._turn:
+        if self._is_wanting(key_id) and self._turn.acquire(timeout=0 if self._has(key_id) else _LONGEST_WAIT):
+            try:
                 if self._is_wanting(key_id):
                     self._renew()
+            finally:
+                self._turn.release()
         return self._keys
+
+    def _has(self, key_id: str) -> bool:
+        return any(key_id in ("", one.kid) for one in self._keys)
 
     def _is_wanting(self, key_id: str) -> bool:
         now = self._seconds()
         is_old = now - self._fetched > _KEPT_SECONDS
-        is_missing = key_id != "" and all(one.kid != key_id for one in self._keys)
-        return (is_old or is_missing) and now - self._tried > _PAUSE_SECONDS
+        return (is_old or not self._has(key_id)) and now - self._tried > _PAUSE_SECONDS
 
     def _renew(self) -> None:
-        self._tried = self._seconds()
         try:
             self._keys = read_keys(self._fetch())
-            self._fetched = self._tried
+            self._fetched = self._seconds()
         except (OSError, http.client.HTTPException, ValueError) as problem:
             structlog.get_logger().error("keys of tokens not fetched", problem=type(problem).__name__)
+        finally:
+            self._tried = self._seconds()
 
 
 def fetch_from(url: str, authorities: Path | None) -> Fetch:
     """GET of an address of the settings: https, or http on loopback; no redirects. Raises SettingsError."""
-    parts = urlsplit(url)
-    is_local = parts.scheme == "http" and is_loopback(parts.hostname or "")
-    if not parts.hostname or (parts.scheme != "https" and not is_local):
+    if scheme_of(url) not in ("http", "https"):
         raise SettingsError(f"jwks_url: found {url}, expected https://…, or http on loopback")
-    context = None
+    parts, context = urlsplit(url), None
     if parts.scheme == "https":
         context = ssl.create_default_context(cafile=None if authorities is None else str(authorities))
     return lambda: _get(parts, context)
 
 
 def _get(url: SplitResult, context: ssl.SSLContext | None) -> bytes:
-    connection = connection_to(url, timeout=_TIMEOUT, context=context)
-    try:
-        query = f"?{url.query}" if url.query else ""
-        connection.request("GET", f"{url.path or '/'}{query}", headers={"Accept": "application/json"})
-        answer = connection.getresponse()
-        octets = answer.read(_LARGEST + 1)
-    finally:
-        connection.close()
-    if answer.status != http.client.OK or len(octets) > _LARGEST:
-        raise ValueError(f"answered {answer.status} with {len(octets)} octets")
+    accepted = {"Accept": "application/json"}
+    status, octets = brief_exchange(url, "GET", seconds=_TIMEOUT, most=_LARGEST, headers=accepted, context=context)
+    if status != http.client.OK or len(octets) > _LARGEST:
+        raise ValueError(f"answered {status} with {len(octets)} octets")
     return octets

@@ -293,7 +293,12 @@ def _indexed(index: int) -> Step:
 
 
 def _extension(url: str) -> Step:
-    return lambda nodes: [one for one in _children("extension")(nodes) if one.value.get("url") == url]
+    return lambda nodes: [one for one in _children("extension")(nodes) if _has_url(one.value, url)]
+
+
+def _has_url(value: Any, url: str) -> bool:
+    """An operation before may have put there what is no extension."""
+    return isinstance(value, dict) and value.get("url") == url
 
 
 def _children(name: str) -> Step:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from access_policy.permission import permits
 from fhir_facade.fhir_json import write_json
 from fhir_facade.patient import to_patient
 from fhir_facade.patients import Patients
@@ -25,6 +26,12 @@ _TO_KIND: Mapping[str, tuple[tuple[AssociationType, ...], tuple[type[RegistryObj
     "DocumentReference:relatesto": (_RELATED, (DocumentEntry,)),
 }
 _PATIENTS = ("patient", "subject")
+# What reads a resource of this type: the transaction, and the letter of SMART.
+_READ_BY: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "DocumentReference": ("ITI-67", ("DocumentReference.r",)),
+    "List": ("ITI-66", ("List.r",)),
+    "Patient": ("ITI-67", ("Patient.r",)),
+}
 
 
 class Included(NamedTuple):
@@ -38,7 +45,17 @@ class Included(NamedTuple):
 def included(
     snapshot: Snapshot, found: Sequence[Found], shape: Shape, patients: Patients, subjects: Sequence[Mapping[str, Any]]
 ) -> Iterator[Included]:
-    """Each once, and none that is a match itself. `subjects` are the subjects of the matches."""
+    """Each once, and none that is a match itself. `subjects` are the subjects of the matches.
+
+    A token opens what it has a scope for, and nothing more is there: what it would not let be read is left out.
+    """
+    beside = _found_beside(snapshot, found, shape, patients, subjects)
+    return (one for one in beside if permits(patients.caller, *_READ_BY[one.resource]))
+
+
+def _found_beside(
+    snapshot: Snapshot, found: Sequence[Found], shape: Shape, patients: Patients, subjects: Sequence[Mapping[str, Any]]
+) -> Iterator[Included]:
     told = {one.object_key for one in found}
     uuids = tuple(one.entry_uuid for one in found)
     for name in shape.includes:

@@ -83,8 +83,7 @@ def handle(
     with patients.registry.units.read() as connection:
         chosen = None if patient is None else _chosen(connection, seen_by, patients.caller, patient.key, applied)
         if chosen is not None:
-            total = outbox.count(connection, chosen)
-            found = outbox.newest(connection, chosen, before=after, limit=size + 1) if size else []
+            total, found = _page(connection, chosen, patients.caller, before=after, limit=size + 1 if size else 0)
     shown = found[:size]
     return searchset_of(
         "AuditEvent",
@@ -105,10 +104,31 @@ def read(patients: Patients, seen_by: SeenBy, fhir_id: str) -> bytes:
     with patients.registry.units.read() as connection:
         about = outbox.patient_of(connection, int(fhir_id)) if caller.patient_id is None else caller.patient_id.key
         chosen = _chosen(connection, seen_by, caller, about, [("_id", fhir_id)]) if about else None
-        found = [] if chosen is None else outbox.newest(connection, chosen, before=None, limit=1)
+        found = [] if chosen is None else _page(connection, chosen, caller, before=None, limit=1)[1]
     if not found:
         raise not_found()
     return _resource(*found[0])
+
+
+def _page(
+    connection: Any, chosen: Any, caller: Caller, *, before: int | None, limit: int
+) -> tuple[int, list[tuple[int, bytes]]]:
+    """How many records there are in all, and some of them.
+
+    A name that another issuer may have given too does not say whose a record is: each is looked at, all of one person.
+    """
+    if caller.credentials is None or caller.subject == caller.name:
+        total = outbox.count(connection, chosen)
+        return total, outbox.newest(connection, chosen, before=before, limit=limit) if limit else []
+    signed = f"<{caller.name}@{caller.credentials.issuer}>"
+    every = outbox.newest(connection, chosen, before=None, limit=outbox.count(connection, chosen))
+    own = [one for one in every if _is_signed(one[1], signed)]
+    return len(own), [one for one in own if before is None or one[0] < before][:limit]
+
+
+def _is_signed(message: bytes, signed: str) -> bool:
+    """Whether the person who asked is named so. ITI TF-2: 3.40.4.2"""
+    return any(one.is_requestor and one.user_name.endswith(signed) for one in read_message(message).participants)
 
 
 def _resource(key: int, message: bytes) -> bytes:

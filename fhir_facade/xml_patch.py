@@ -22,6 +22,7 @@ _STEP = rf"(?:{_NAME}|\*)(?:{_PREDICATE})*"
 _LAST = rf"(?:{_STEP}|@{_NAME}|text\(\)(?:\[\d+\])?|comment\(\)(?:\[\d+\])?)"
 _SELECTOR = re.compile(rf"/?{_STEP}(?:/{_STEP})*(?:/{_LAST})?")
 _BARE = re.compile(r"""(?<![\w@:.'"-])([A-Za-z_][\w.-]*)(?![\w.:(-])(?=(?:[^'"]|'[^']*'|"[^"]*")*\Z)""")
+_ATTRIBUTE = re.compile(r"@[A-Za-z_][\w.-]*")  # FHIR has none with a prefix
 _LONGEST = 500
 _OPERATIONS = ("add", "replace", "remove")
 
@@ -96,7 +97,7 @@ def _content(operation: etree._Element) -> tuple[str, list[etree._Element]]:
 def _add(node: Any, operation: etree._Element) -> None:
     """RFC 5261: 4.3"""
     kind, position = operation.get("type", ""), operation.get("pos", "")
-    if not isinstance(node, etree._Element) or (kind and not kind.startswith("@")):
+    if not isinstance(node, etree._Element) or (kind and not _ATTRIBUTE.fullmatch(kind)):
         raise impossible("add: found no element at its place, or a kind of node that is not added here")
     text, nodes = _content(operation)
     if kind:

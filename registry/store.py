@@ -237,6 +237,10 @@ class Registry:
         for version in left.values():
             self.rewrite(unit, version, version.thing, is_current=True)
 
+    def present_patient(self, connection: Connection, patient_id: str) -> str:
+        """CX key of the patient that this one is today, after any merges; itself where there was none."""
+        return identities.present_id(connection, patient_id)
+
     def patients_of(self, connection: Connection, unique_ids: Collection[str]) -> dict[str, str]:
         """uniqueId -> identifier of the patient, in CX form, for the documents that are registered here."""
         return identities.patients_of(connection, unique_ids)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from access_policy.caller import Caller, PurposeOfUse
@@ -30,13 +31,15 @@ class NotTaken(Exception):
 class Broker:
     """`targets`: the addresses that may be told anything, to the letter. `now` gives a DTM of 14 digits, UTC.
 
-    `write_caller` makes text of a caller, to ask the policy for them when something is sent.
+    `write_caller` makes text of a caller, to ask the policy for them when something is sent. `present` gives the CX key
+    of the patient that the one of a CX key is today, after merges, on the connection it is given.
     """
 
     units: Units
     targets: Collection[str]
     now: Callable[[], str]
     write_caller: Callable[[Caller], str]
+    present: Callable[[Any, str], str]
     keys: Keys = field(default_factory=Keys)
 
     def subscribe(self, wanted: Subscription, caller: Caller) -> Subscription:
@@ -50,14 +53,15 @@ class Broker:
             created=now,
             ends=wanted.ends or _later(now, LONGEST),
             caller=self.write_caller(caller),
-            subscriber=caller.name,
+            subscriber=caller.subject,
             state=State.REQUESTED if is_fhir else State.ACTIVE,
         )
 
         def work(unit: UnitOfWork) -> None:
-            if sql.count_of(unit.connection, caller.name) >= MOST_OF_ONE:
+            if sql.count_of(unit.connection, caller.subject, now) >= MOST_OF_ONE:
                 raise NotTaken(f"found {MOST_OF_ONE} subscriptions of this subscriber, expected fewer")
-            sql.add(unit.connection, taken)
+            patient = self.present(unit.connection, taken.patient) if taken.patient else ""
+            sql.add(unit.connection, replace(taken, patient=patient))
             if is_fhir:
                 sql.post(unit.connection, [self._handshake(taken)])
 
@@ -88,12 +92,12 @@ class Broker:
         """A subscription of this caller; the open caller has every one."""
         with self.units.read() as connection:
             found = sql.by_id(connection, name)
-        return found if found is not None and _is_of(found, caller) else None
+            return found if found is not None and self._is_of(connection, found, caller) else None
 
     def all_own(self, caller: Caller) -> list[Subscription]:
         with self.units.read() as connection:
-            found = sql.of_subscriber(connection, "" if caller.is_open else caller.name)
-        return [one for one in found if _is_of(one, caller)]
+            found = sql.of_subscriber(connection, "" if caller.is_open else caller.subject)
+            return [one for one in found if self._is_of(connection, one, caller)]
 
     def end(self, caller: Caller, name: str) -> bool:
         """False where the caller has none of this name. Raises StorageFailed."""
@@ -101,13 +105,14 @@ class Broker:
             return False
         return self.units.write(lambda unit: sql.remove(unit.connection, name))
 
-
-def _is_of(one: Subscription, caller: Caller) -> bool:
-    """Whose it is, and about whom the caller's proof is now."""
-    if caller.is_open:
-        return True
-    seen = claimed(caller)
-    return one.subscriber == caller.name and (seen.everything or seen.admits(one.patient))
+    def _is_of(self, connection: Any, one: Subscription, caller: Caller) -> bool:
+        """Whose it is, and about whom the caller's proof is now: whoever that patient is today."""
+        if caller.is_open:
+            return True
+        seen = claimed(caller)
+        if one.subscriber != caller.subject or seen.everything:
+            return one.subscriber == caller.subject
+        return seen.patient != "" and self.present(connection, seen.patient) == one.patient
 
 
 def _later(moment: str, by: timedelta) -> str:

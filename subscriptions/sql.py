@@ -22,6 +22,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     text,
     update,
@@ -91,6 +92,19 @@ class Notification:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A notification whose time has come, and where its subscription has them sent; empty where that is gone."""
+
+    notification: Notification
+    target: str
+
+    @property
+    def is_again(self) -> bool:
+        """Whether the target has failed to take it before."""
+        return self.notification.attempts > 0
+
+
 # --- subscriptions -----------------------------------------------------------------------------
 
 
@@ -116,8 +130,10 @@ def of_subscriber(connection: Connection, subscriber: str) -> list[Subscription]
     return [_subscription(row) for row in connection.execute(statement).mappings()]
 
 
-def count_of(connection: Connection, subscriber: str) -> int:
-    return connection.execute(select(func.count()).where(_s.subscriber == subscriber)).scalar_one()
+def count_of(connection: Connection, subscriber: str, now: str) -> int:
+    """How many of them go on; `now` is a DTM."""
+    goes_on = (_s.subscriber == subscriber, _s.state != str(State.OFF), _s.ends > now)
+    return connection.execute(select(func.count()).where(*goes_on)).scalar_one()
 
 
 def interested(connection: Connection, patient: str, now: str) -> list[Subscription]:
@@ -132,8 +148,8 @@ def set_state(connection: Connection, name: str, state: State) -> None:
 
 
 def remove(connection: Connection, name: str) -> bool:
-    """A subscription and what waits for it; False where there is none."""
-    connection.execute(delete(notification).where(_n.subscription == name, _n.state == str(Told.WAITING)))
+    """A subscription and everything that it was to be told; False where there is none."""
+    connection.execute(delete(notification).where(_n.subscription == name))
     return connection.execute(delete(subscription).where(_s.id == name)).rowcount > 0
 
 
@@ -167,11 +183,26 @@ def post(connection: Connection, rows: Sequence[Notification]) -> None:
         connection.execute(insert(notification), [_row(one) for one in rows])
 
 
-def heads(connection: Connection, now: int) -> list[Notification]:
-    """Of each subscription the first that waits, where it is due: order is kept within a subscription."""
+def heads(connection: Connection, now: int) -> list[Due]:
+    """Of each subscription the first that waits, where it is due: order is kept within a subscription.
+
+    Those that never failed come first; `now` in milliseconds since 1970.
+    """
     first = select(func.min(_n.notification_key)).where(_n.state == str(Told.WAITING)).group_by(_n.subscription)
-    statement = select(notification).where(_n.notification_key.in_(first), _n.due <= now)
-    return [_notification(row) for row in connection.execute(statement).mappings()]
+    both = notification.outerjoin(subscription, _s.id == _n.subscription)
+    statement = (
+        select(notification, func.coalesce(_s.target, "").label("target"))
+        .select_from(both)
+        .where(_n.notification_key.in_(first), _n.due <= now)
+        .order_by(_n.attempts, _n.notification_key)
+    )
+    return [
+        Due(
+            notification=_notification({column.name: row[column.name] for column in notification.columns}),
+            target=row["target"],
+        )
+        for row in connection.execute(statement).mappings()
+    ]
 
 
 def next_number(connection: Connection, name: str) -> int:
@@ -201,6 +232,31 @@ def revive(connection: Connection, keys: Iterable[int] | None) -> int:
     if keys is not None:
         statement = statement.where(_n.notification_key.in_(tuple(keys)))
     return connection.execute(statement.values(state=str(Told.WAITING), attempts=0, due=0, problem="")).rowcount
+
+
+def purge(connection: Connection, before: str, *, limit: int) -> int:
+    """Remove up to so many notifications of before a DTM that were sent or withheld; returns how many.
+
+    The one with the highest number of a subscription stays: the next is counted from it. Dead letters stay.
+    """
+    other = notification.alias()
+    highest = select(func.max(other.c.number)).where(other.c.subscription == _n.subscription).scalar_subquery()
+    old = select(_n.notification_key).where(
+        _n.state.in_((str(Told.SENT), str(Told.WITHHELD))),
+        _n.recorded < before,
+        or_(_n.number == 0, _n.number < highest),
+    )
+    keys = connection.execute(old.limit(limit)).scalars().all()
+    connection.execute(delete(notification).where(_n.notification_key.in_(keys)))
+    return len(keys)
+
+
+def purge_ended(connection: Connection, before: str, *, limit: int) -> int:
+    """Remove up to so many subscriptions that ended before a DTM, with all they were to be told; returns how many."""
+    names = connection.execute(select(_s.id).where(_s.ends < before).limit(limit)).scalars().all()
+    connection.execute(delete(notification).where(_n.subscription.in_(names)))
+    connection.execute(delete(subscription).where(_s.id.in_(names)))
+    return len(names)
 
 
 def _row(one: Notification) -> dict[str, Any]:

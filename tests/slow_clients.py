@@ -1,7 +1,7 @@
 """Clients that begin and do not go on: the kinds that a server must outlive. Row M15 of the attack matrix."""
 
 import contextlib
-import selectors
+import select
 import socket
 import ssl
 import threading
@@ -71,11 +71,16 @@ KINDS: dict[str, Callable[[Connect], socket.socket]] = {
     "stalled chunk": stalled_chunk,
     "dripping octets": partial_headers,
     "answered, never closed": answered_and_kept_open,
+    "answers never read": answers_never_read,
 }
+# Those that ask for nothing; whoever takes no answer has asked for many, which is work beside a stall.
+STALLED = tuple(name for name in KINDS if name != "answers never read")
+# What shows that the server ended a connection whose answers nobody takes; of the others anything that comes.
+_ENDS = {"answers never read": select.POLLRDHUP}
 
 
 @contextmanager
-def stalling(connect: Connect, count: int, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[list[str]]:
+def stalling(connect: Connect, count: int, kinds: Sequence[str] = STALLED) -> Iterator[list[str]]:
     """So many connections, of these kinds by turns, held until the end; those that the server ends are opened anew.
 
     Yields the kinds that are open; dripping ones send an octet of a header each half second.
@@ -94,40 +99,38 @@ def stalling(connect: Connect, count: int, kinds: Sequence[str] = tuple(KINDS)) 
 
 
 def _hold(connect: Connect, names: list[str], stop: threading.Event, ready: threading.Event) -> None:
-    held: dict[socket.socket, str] = {}
-    with selectors.DefaultSelector() as ended:
-        for name in names:
-            _open(connect, name, held, ended)
-        ready.set()
-        dripped = time.monotonic()
-        while not stop.wait(0.05):
-            if time.monotonic() - dripped > 0.5:
-                dripped = time.monotonic()
-                for one in [one for one, name in held.items() if name == "dripping octets"]:
-                    with contextlib.suppress(OSError):
-                        one.sendall(b"X")
-            for key, _ in ended.select(0):
-                _reopen(connect, key.fileobj, held, ended)  # type: ignore[arg-type]
-    for one in held:
+    held: dict[int, tuple[socket.socket, str]] = {}
+    ended = select.poll()
+    for name in names:
+        _open(connect, name, held, ended)
+    ready.set()
+    dripped = time.monotonic()
+    while not stop.wait(0.05):
+        if time.monotonic() - dripped > 0.5:
+            dripped = time.monotonic()
+            for one in [one for one, name in held.values() if name == "dripping octets"]:
+                with contextlib.suppress(OSError):
+                    one.sendall(b"X")
+        for number, _ in ended.poll(0):
+            _reopen(connect, number, held, ended)
+    for one, _ in held.values():
         one.close()
 
 
-def _open(connect: Connect, name: str, held: dict[socket.socket, str], ended: selectors.BaseSelector) -> None:
+def _open(connect: Connect, name: str, held: dict[int, tuple[socket.socket, str]], ended: select.poll) -> None:
     try:
         made = KINDS[name](connect)
     except OSError:
         return
-    held[made] = name
+    held[made.fileno()] = made, name
     if name != "answered, never closed":
-        ended.register(made, selectors.EVENT_READ)
+        ended.register(made, _ENDS.get(name, select.POLLIN))
 
 
-def _reopen(
-    connect: Connect, one: socket.socket, held: dict[socket.socket, str], ended: selectors.BaseSelector
-) -> None:
+def _reopen(connect: Connect, number: int, held: dict[int, tuple[socket.socket, str]], ended: select.poll) -> None:
     """The server said something or ended the connection: both are the end of this one."""
-    ended.unregister(one)
-    name = held.pop(one)
+    ended.unregister(number)
+    one, name = held.pop(number)
     one.close()
     _open(connect, name, held, ended)
 

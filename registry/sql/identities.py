@@ -41,6 +41,14 @@ def known_patient(connection: Connection, patient_id: str) -> KnownPatient | Non
     return next((_known(row) for row in connection.execute(statement)), None)
 
 
+def present_id(connection: Connection, patient_id: str) -> str:
+    """CX key of the patient who subsumed this one, and so on; itself where nobody did. ITI TF-2: 3.8.4.2.3"""
+    found = known_patient(connection, patient_id)
+    while found is not None and found.merged_into is not None:
+        found = _known(connection.execute(select(patient).where(patient.c.patient_key == found.merged_into)).one())
+    return patient_id if found is None else found.patient_id.key
+
+
 def known_patients(connection: Connection) -> list[KnownPatient]:
     """Every patient, in the order in which they became known."""
     return [_known(row) for row in connection.execute(select(patient).order_by(patient.c.patient_key))]

@@ -24,11 +24,13 @@ from carnet.application import application
 from carnet.audit_wiring import started_audit
 from carnet.mllp_door import Attendant, open_port
 from carnet.pki import Use
+from carnet.record_services import record_operations
 from carnet.refused_handshakes import RefusedHandshakes
 from carnet.settings import Settings
 from carnet.wiring import Actors, open_actors
 from cda.rule_packs import RuleSet, own_rules_of_layers
 from cda.validate import check_bytes
+from subscriptions.dsub import SUBSCRIBE, WSNT
 from tests import messages, mutual_tls, servers
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
 from xds.vocabulary import QUERY, RS, XDS_B
@@ -38,16 +40,33 @@ FAULTS = {
     400: frozenset({"Sender"}),
     500: frozenset({"MustUnderstand", "VersionMismatch", "DataEncodingUnknown"}),
 }
+
+
+def record_answers() -> Iterator[str]:
+    """What the services of records answer, by the names of their messages. DMP 3"""
+    for one in record_operations():
+        name = one.body.removeprefix("{urn:hl7-org:v3}")
+        yield f"{{asip:ci-sis:gdp:2010}}{name}_Response" if name != one.body else f"{one.body}Response"
+
+
 ANSWERS = frozenset(
     {
         f"{{{RS}}}RegistryResponse",
         f"{{{QUERY}}}AdhocQueryResponse",
         f"{{{XDS_B}}}RetrieveDocumentSetResponse",
         "{urn:hl7-org:v3}MCCI_IN000002UV01",
+        *(f"{{urn:hl7-org:v3}}PRPA_IN2013{number:02}UV02" for number in (6, 8, 12, 13, 15, 16)),
+        *record_answers(),
+        f"{{{WSNT}}}SubscribeResponse",
+        f"{{{WSNT}}}UnsubscribeResponse",
     }
 )
-LEAKS = (b"Traceback", b"unexpected failure", b'File "/', b"lxml", b"sqlalchemy", b"the canary sang", b"root:x:0:")
-SOAP_PATHS = ("/xds/registry", "/xds/repository", "/xds/patients", "/xds/recipient")
+LEAKS = (b"Traceback", b"unexpected failure", b'File "/', b"lxml.", b"sqlalchemy", b"the canary sang", b"root:x:0:")
+TOLD = "http://127.0.0.1:9/told"  # nothing is sent: these doors have no dispatcher
+SOAP_PATHS = (
+    *("/xds/registry", "/xds/repository", "/xds/patients", "/xds/recipient"),
+    *("/xds/subscriptions", "/xds/habilitations"),
+)
 TRANSACTIONS = {
     "ITI-18": ("/xds/registry", messages.QUERY_ACTION),
     "ITI-42": ("/xds/registry", messages.REGISTER),
@@ -61,6 +80,7 @@ TRANSACTIONS = {
     "ITI-86": ("/xds/repository", messages.REMOVE),
     "XDR": ("/xds/recipient", messages.PROVIDE),
     "ITI-44": ("/xds/patients", "urn:hl7-org:v3:PRPA_IN201301UV02"),
+    "ITI-52": ("/xds/subscriptions", SUBSCRIBE),
 }
 
 
@@ -282,7 +302,13 @@ def opened(folder: Path) -> Iterator[Doors]:
     """
     pki = mutual_tls.a_pki(folder / "pki")
     client = pki.card[Use.AUTHENTICATION].der
-    given = {"audit": "on", "cda_validity": "warn", "cda_agreement": "warn", "check_codes": False}
+    given = {
+        "audit": "on",
+        "cda_validity": "warn",
+        "cda_agreement": "warn",
+        "check_codes": False,
+        "notification_targets": TOLD,
+    }
     plain = servers.settings_for(folder / "open", mllp="127.0.0.1:0", wire="strict", **given)
     proved = servers.settings_for(folder / "proved", security="mtls", trust=str(pki.trust))
     with ExitStack() as stack:

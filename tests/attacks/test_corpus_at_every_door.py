@@ -31,24 +31,39 @@ _PARTS: dict[str, Way] = {
 }
 _PROOFS: dict[str, Way] = {"token": Doors.token, "assertion": Doors.assertion}
 _DOCUMENT: dict[str, Way] = {"cda check": Doors.check}
+_RESOURCES = ("", "/DocumentReference", "/Patient", "/Subscription", "/DocumentReference/$generate-metadata")
+_SEARCHED = ("DocumentReference", "List", "Patient", "AuditEvent")
+
+
+def _fhir(method: str, path: str, content_type: str) -> Way:
+    return lambda doors, octets: doors.fhir(method, f"/fhir{path}", octets, content_type=content_type)
+
+
+def _taking(kind: str, patch: str) -> dict[str, Way]:
+    """Every place of the FHIR door that takes resources, or patches, of this kind: `json` or `xml`."""
+    ways = {f"POST /fhir{path} {kind}": _fhir("POST", path, f"application/fhir+{kind}") for path in _RESOURCES}
+    for content_type in (f"application/fhir+{kind}", patch):
+        ways[f"PATCH {content_type}"] = _fhir("PATCH", "/DocumentReference/1", content_type)
+    return ways
+
+
+_FHIR_XML = _taking("xml", "application/xml-patch+xml")
 _FHIR: dict[str, Way] = {
-    "POST /fhir": lambda doors, octets: doors.fhir("POST", "/fhir", octets),
-    "POST /fhir/DocumentReference": lambda doors, octets: doors.fhir("POST", "/fhir/DocumentReference", octets),
-    "POST /fhir/Patient": lambda doors, octets: doors.fhir("POST", "/fhir/Patient", octets),
-    "PATCH": lambda doors, octets: doors.fhir("PATCH", "/fhir/DocumentReference/1", octets),
-    "search by POST": lambda doors, octets: doors.fhir(
-        "POST", "/fhir/DocumentReference/_search", octets, content_type="application/x-www-form-urlencoded"
-    ),
+    **_taking("json", "application/json-patch+json"),
+    **{
+        f"search {name} by POST": _fhir("POST", f"/{name}/_search", "application/x-www-form-urlencoded")
+        for name in _SEARCHED
+    },
 }
 _FEED: dict[str, Way] = {"feed": Doors.message}
-_XML = {**_SIMPLE, **_INSIDE, "root part": Doors.root, **_PROOFS, **_DOCUMENT, **_FEED}
+_XML = {**_SIMPLE, **_INSIDE, "root part": Doors.root, **_FHIR_XML, **_PROOFS, **_DOCUMENT, **_FEED}
 _JSON = {**_FHIR, **_SIMPLE, "token": Doors.token, **_FEED}
 _MIME = {**_PARTS, **_SIMPLE, **_FEED}
 _HTTP = {**_MIME, **_FHIR}
 WAYS: dict[str, dict[str, Way]] = {
     **dict.fromkeys(("xml-malformed", "xml-bombs", "xml-fuzz-seeds", "xxe-payloads", "xslt"), _XML),
     **dict.fromkeys(("c14n", "xmldsig", "saml", "cda-xss"), _XML),
-    "fhir-bad": {**_FHIR, **_DOCUMENT, **_SIMPLE, **_FEED},
+    "fhir-bad": {**_FHIR, **_FHIR_XML, **_DOCUMENT, **_SIMPLE, **_FEED},
     **dict.fromkeys(("json", "json-fuzz-seeds"), _JSON),
     **dict.fromkeys(("mime", "mime-fuzz-seeds", "mtom"), _MIME),
     **dict.fromkeys(("http", "http-fuzz-seeds"), _HTTP),

@@ -20,16 +20,21 @@ from access_policy.make_vihf import make_vihf
 from carnet.clock import true_time
 from carnet.media_receivers import LocalReceiver
 from carnet.pki import Use
+from carnet.record_services import record_operations
 from portable_media.archives import ZipMedium
 from portable_media.history import read_history, steps
 from portable_media.importer import import_subsets
 from portable_media.medium import MediumRefused
 from portable_media.subsets import subsets
+from subscriptions.dsub import SUBSCRIBE, UNSUBSCRIBE, WSNT
 from tests import fhir_bundles, messages, sts
 from tests.attacks.conftest import Target
-from tests.attacks.doors import TRANSACTIONS, Answer, Doors
+from tests.attacks.doors import TOLD, TRANSACTIONS, Answer, Doors
 from tests.attacks.mutants import SEED, mutants
 from tests.builders import PATIENT, a_submission, an_entry
+from tests.flows.test_dsub import PATIENT_SLOT, subscribe_body
+from tests.flows.test_subscriptions import wanted
+from tests.hl7v3 import record_messages as written
 from tests.hl7v3.written import ii, v3_message
 from tests.mllp import adt
 from tests.portable_media.holdings import export, holding, submit
@@ -114,6 +119,53 @@ def _bundles() -> tuple[bytes, ...]:
     return tuple(json.dumps(one).encode() for one in bundles)
 
 
+def _records() -> tuple[bytes, ...]:
+    bodies = {
+        "PRPA_IN201307UV02": (written.record_query(), written.record_query("CNSLT_DATA")),
+        "PRPA_IN201305UV02": (written.patient_search(),),
+        "PRPA_IN201311UV02": (written.record_request("PRPA_IN201311UV02", "DMP_CREATION"),),
+        "PRPA_IN201314UV02": (written.record_request("PRPA_IN201314UV02", "DMP_FERMETURE", closing="oui"),),
+    }
+    return tuple(messages.envelope(one, f"urn:hl7-org:v3:{name}") for name, found in bodies.items() for one in found)
+
+
+def _habilitations() -> tuple[bytes, ...]:
+    simple = [one for one in record_operations() if one.door == "habilitations"]
+    fields = "<action>AJOUT</action><role>PS</role><ins>258063523804186</ins><start>0</start><size>10</size>"
+    return tuple(messages.envelope(_element(one.body, fields), one.action) for one in simple)
+
+
+def _element(body: str, fields: str) -> bytes:
+    namespace, name = body[1:].split("}")
+    return f'<{name} xmlns="{namespace}">{fields}</{name}>'.encode()
+
+
+def _subscriptions() -> tuple[bytes, ...]:
+    of_patient = (
+        f"DocumentReference?patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}&type=http://loinc.org|1"
+    )
+    return (json.dumps(wanted(TOLD, filters=(of_patient,), end="2027-01-01T00:00:00Z")).encode(),)
+
+
+def _dsub() -> tuple[bytes, ...]:
+    to = (
+        b"<a:To xmlns:a='http://www.w3.org/2005/08/addressing'>http://127.0.0.1/xds/subscriptions?subscription=x</a:To>"
+    )
+    asked = subscribe_body(TOLD, slots=PATIENT_SLOT, end="P1D").encode()
+    ended = messages.envelope(f'<w:Unsubscribe xmlns:w="{WSNT}"/>'.encode(), UNSUBSCRIBE)
+    return messages.envelope(asked, SUBSCRIBE), ended.replace(b"</e:Header>", to + b"</e:Header>")
+
+
+def _batches() -> tuple[bytes, ...]:
+    patch = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": "W10="}
+    entries = [
+        {"request": {"method": "GET", "url": f"DocumentReference?{SEARCH}"}},
+        {"request": {"method": "GET", "url": "Binary/1a2b3c"}},
+        {"request": {"method": "PATCH", "url": "DocumentReference?identifier=urn:oid:1.2.3"}, "resource": patch},
+    ]
+    return (json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode(),)
+
+
 def _form(doors: Doors, octets: bytes) -> Answer:
     kind = "application/x-www-form-urlencoded"
     return doors.fhir("POST", "/fhir/DocumentReference/_search", octets, content_type=kind)
@@ -132,6 +184,10 @@ DOORS = {
     "registry": Fuzzed(seeds=_questions, send=lambda doors, octets: doors.simple("/xds/registry", octets)),
     "repository": Fuzzed(seeds=_retrievals, send=lambda doors, octets: doors.simple("/xds/repository", octets)),
     "patients": Fuzzed(seeds=_feed_v3, send=lambda doors, octets: doors.simple("/xds/patients", octets)),
+    "records": Fuzzed(seeds=_records, send=lambda doors, octets: doors.simple("/xds/patients", octets)),
+    "habilitations": Fuzzed(
+        seeds=_habilitations, send=lambda doors, octets: doors.simple("/xds/habilitations", octets)
+    ),
     "MTOM": Fuzzed(seeds=_mtom, send=lambda doors, octets: doors.post("/xds/repository", octets, _MTOM_TYPE)),
     "recipient": Fuzzed(seeds=_mtom, send=lambda doors, octets: doors.post("/xds/recipient", octets, _MTOM_TYPE)),
     "content type": Fuzzed(
@@ -147,6 +203,11 @@ DOORS = {
         seeds=_bundles,
         send=lambda doors, octets: doors.fhir("POST", "/fhir", octets),
     ),
+    "FHIR batch": Fuzzed(seeds=_batches, send=lambda doors, octets: doors.fhir("POST", "/fhir", octets)),
+    "FHIR subscription": Fuzzed(
+        seeds=_subscriptions, send=lambda doors, octets: doors.fhir("POST", "/fhir/Subscription", octets)
+    ),
+    "DSUB": Fuzzed(seeds=_dsub, send=lambda doors, octets: doors.simple("/xds/subscriptions", octets)),
     "FHIR patient": Fuzzed(
         seeds=lambda: (
             b'{"resourceType":"Patient","identifier":[{"system":"urn:oid:1.2.3","value":"1"}],"active":true}',

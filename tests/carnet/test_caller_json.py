@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller
+from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller, Credentials, Kind
 from access_policy.make_vihf import Vihf
 from carnet import caller_json
-from carnet.caller_json import NoCaller, read_caller, write_caller
+from carnet.caller_json import NoCaller, read_caller, read_kept_caller, write_caller
 from carnet.pki import Use
 from tests import sts
 from xds.datatypes import CX, Code
@@ -82,3 +82,28 @@ def test_a_caller_proved_by_an_assertion_goes_whole_to_another_process(claim: Vi
     caller = sts.accepted(sts.envelope(sts.a_vihf(claim)), client[Use.AUTHENTICATION])
     assert caller.credentials is not None
     assert read_caller(json.loads(orjson.dumps(write_caller(caller)))) == caller
+
+
+def a_doctor() -> Caller:
+    proof = Credentials(
+        kind=Kind.TOKEN,
+        assertion_id="1",
+        issuer="https://as.example.org/",
+        expires=datetime(2026, 3, 10, tzinfo=UTC),
+        client="",
+        signer="x",
+    )
+    return Caller(name="899700218896", mode=AuthenticationMode.DIRECT, credentials=proof)
+
+
+def test_a_caller_that_was_kept_has_the_defaults_of_fields_that_came_later() -> None:
+    kept = write_caller(a_doctor())
+    for name in ("is_secret_connection", "provider_identifiers"):
+        del kept[name]
+    del kept["credentials"]["scopes"]
+    assert read_kept_caller(kept) == a_doctor()
+    with pytest.raises(NoCaller):
+        read_caller(kept)
+    for wrong in ({**kept, "unheard_of": 1}, {name: one for name, one in kept.items() if name != "name"}):
+        with pytest.raises(NoCaller):
+            read_kept_caller(wrong)

@@ -128,7 +128,11 @@ def serving(server: socketserver.BaseServer) -> Iterator[int]:
         server.server_close()
 
 
-def test_a_web_service_is_told_in_json_and_its_refusal_is_kept_without_its_words(desk: Desk, tmp_path: Path) -> None:
+def test_a_web_service_is_told_in_json_and_its_refusal_is_kept_without_its_words(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):  # notices go where the settings say
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
     bodies, answers = [], [503, 302, 204, 204]
 
     class Service(BaseHTTPRequestHandler):
@@ -218,6 +222,8 @@ def test_whoever_has_no_address_is_a_dead_letter_at_once(desk: Desk) -> None:
         ({"notices": "http://example.org/notices"}, "expected https"),
         ({"notices": "smtps://example.org"}, "notices_from"),
         ({"notices": "smtp://"}, "expected smtp://HOST"),
+        ({"notices": "https://example.org:port/"}, "expected smtp://HOST"),
+        ({"notices": "https://["}, "expected smtp://HOST"),
     ],
 )
 def test_settings_that_send_nowhere_or_in_the_clear_are_refused(given: dict[str, str], expected: str) -> None:

@@ -1,6 +1,7 @@
 """JSON Patch, XML Patch and FHIRPath Patch: published cases, and what clients get wrong."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from fhir_facade.fhir_xml import FHIR, read_xml
 from fhir_facade.fhirpath_patch import fhirpath_patched, read_fhirpath_patch
 from fhir_facade.json_patch import check_operations, json_patched
 from fhir_facade.operation_outcome import FhirProblem
+from fhir_facade.patches import read_patch
 from fhir_facade.xml_patch import apply_operations, check_xml_patch, read_xml_patch, xml_patched
+from tests.attacks.mutants import SEED, mutants
 
 LABELLED = {
     "resourceType": "DocumentReference",
@@ -142,6 +145,13 @@ def test_selectors_that_could_cost_more_than_a_walk_are_refused(selector: str) -
     assert refused.value.status == 400
 
 
+@pytest.mark.parametrize("kind", ["@1 a", "@a:b", "@xml:lang", "@{u}a", "@", "namespace::f", "x"])
+def test_what_is_no_attribute_of_fhir_is_not_added(kind: str) -> None:
+    with pytest.raises(FhirProblem) as refused:
+        xml_patch(f'<add sel="f:DocumentReference" type="{kind}">x</add>')
+    assert refused.value.status == 422
+
+
 @pytest.mark.parametrize("body", [b"", b"<a>", b"<a/>", b'<!DOCTYPE a [<!ENTITY x "y">]><a><remove sel="&x;"/></a>'])
 def test_what_is_no_xml_patch_is_a_bad_request(body: bytes) -> None:
     with pytest.raises(FhirProblem) as refused:
@@ -221,6 +231,48 @@ def test_a_fhirpath_patch_that_says_nothing_possible_is_refused(given: dict[str,
     with pytest.raises(FhirProblem) as refused:
         fhirpath_patched(LABELLED, read_fhirpath_patch(given))
     assert refused.value.status == status
+
+
+def test_what_is_no_extension_has_no_url() -> None:
+    first = parameters("add", "DocumentReference", name={"valueString": "extension"}, value={"valueString": "x"})
+    then = parameters("delete", "DocumentReference.extension('u')")
+    both = {"resourceType": "Parameters", "parameter": [*first["parameter"], *then["parameter"]]}
+    assert fhirpath_patched(LABELLED, read_fhirpath_patch(both)) == LABELLED | {"extension": ["x"]}
+
+
+KINDS = ("application/json-patch+json", "application/xml-patch+xml", "application/fhir+json")
+JSON_PATCH = [
+    {"op": "replace", "path": "/status", "value": "superseded"},
+    {"op": "add", "path": "/extension", "value": [{"url": "u", "valueBoolean": True}]},
+    {"op": "move", "from": "/securityLabel/0", "path": "/securityLabel/1"},
+]
+XML_PATCH = (
+    f'<diff xmlns:f="{FHIR}"><replace sel="f:DocumentReference/f:status/@value">superseded</replace>'
+    '<add sel="f:DocumentReference" type="@id">x</add><remove sel="f:DocumentReference/f:securityLabel[1]"/></diff>'
+)
+FHIRPATH_PATCH = {
+    "resourceType": "Parameters",
+    "parameter": [
+        *parameters("add", "DocumentReference", name={"valueString": "extension"}, value={"valueString": "x"})["parameter"],
+        *parameters("replace", "DocumentReference.extension('u').value", value={"valueBoolean": True})["parameter"],
+        *parameters("delete", "DocumentReference.securityLabel.where(coding.code = 'N').first()")["parameter"],
+    ],
+}  # fmt: skip
+SOUND = (json.dumps(JSON_PATCH).encode(), XML_PATCH.encode(), json.dumps(FHIRPATH_PATCH).encode())
+
+
+@pytest.mark.parametrize(("kind", "sound"), list(zip(KINDS, SOUND, strict=True)))
+@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_a_patch_broken_at_random_is_refused_or_carried_out(kind: str, sound: bytes, count: int) -> None:
+    seed = int(os.environ.get("CARNET_FUZZ_SEED", SEED))
+    print(f"{kind}: seed {seed}, {count} patches")
+    for number, octets in enumerate(mutants((sound,), count, seed=seed)):
+        try:
+            read_patch(kind, octets)(LABELLED)
+        except FhirProblem as problem:
+            assert problem.status in (400, 422), (seed, number, octets)
+        except Exception as problem:
+            raise AssertionError(f"{kind}: seed {seed}, patch {number}: {octets!r}") from problem
 
 
 @given(st.text(alphabet="DocumentRefrnc.stau[]()'=0 where", max_size=60))

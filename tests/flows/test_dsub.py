@@ -45,8 +45,14 @@ def slot(name: str, value: str) -> str:
 PATIENT_SLOT = slot("$XDSDocumentEntryPatientId", f"'{PATIENT.key}'".replace("&", "&amp;"))
 
 
-def subscribe(
-    server: Server,
+def subscribe(server: Server, target: str, **changes: str) -> Response:
+    envelope = messages.envelope(
+        subscribe_body(target, **changes).encode(), f"{BW}/NotificationProducer/SubscribeRequest"
+    )
+    return server.post("/xds/subscriptions", envelope, SOAP)
+
+
+def subscribe_body(
     target: str,
     *,
     slots: str = PATIENT_SLOT,
@@ -54,16 +60,14 @@ def subscribe(
     dialect: str = DIALECT,
     query: str = OF_PATIENT,
     end: str = "",
-) -> Response:
+) -> str:
     ends = f"<w:InitialTerminationTime>{end}</w:InitialTerminationTime>" if end else ""
-    body = (
+    return (
         f'<w:Subscribe xmlns:w="{WSNT}" xmlns:a="{WSA}" xmlns:rim="{RIM}" xmlns:ihe="urn:ihe:iti:dsub:2009">'
         f"<w:ConsumerReference><a:Address>{target}</a:Address></w:ConsumerReference>"
         f'<w:Filter><w:TopicExpression Dialect="{dialect}">{topic}</w:TopicExpression>'
         f'<rim:AdhocQuery id="{query}">{slots}</rim:AdhocQuery></w:Filter>{ends}</w:Subscribe>'
     )
-    envelope = messages.envelope(body.encode(), f"{BW}/NotificationProducer/SubscribeRequest")
-    return server.post("/xds/subscriptions", envelope, SOAP)
 
 
 def unsubscribe(server: Server, address: str) -> Response:
@@ -121,6 +125,18 @@ def test_after_its_end_nobody_is_told(server: Server, subscriber: Subscriber) ->
     assert fault_of(unsubscribe(server, address)) == "ResourceUnknownFault"
     assert submit(server, "2.25.7902")[0] == "Success"
     assert states(server) == {}
+
+
+@pytest.mark.parametrize("to", ["http://[", "http://x/?" + "a&amp;" * 2000, "", "\u0663:\u0663"])
+def test_an_address_that_is_none_of_a_subscription_is_a_fault_on_record(
+    tmp_path: Path, subscriber: Subscriber, to: str
+) -> None:
+    settings = servers.settings_for(tmp_path / "data", notification_targets=subscriber.url, audit="on")
+    with servers.in_process(settings) as server:
+        assert fault_of(unsubscribe(server, to)) == "ResourceUnknownFault"
+        with servers.open_registry(settings).units.read() as connection:
+            rows = connection.exec_driver_sql("SELECT event, outcome FROM audit_record WHERE event = 'ITI-52'").all()
+    assert [tuple(one) for one in rows] == [("ITI-52", 8)]
 
 
 def test_codes_of_a_filter_decide(server: Server, subscriber: Subscriber) -> None:

@@ -152,6 +152,53 @@ def test_f06_scopes_are_asked_for_each_interaction(
         assert found.headers["www-authenticate"] == 'Bearer error="insufficient_scope"'
 
 
+@pytest.mark.parametrize(
+    ("scopes", "included"),
+    [
+        (("user/DocumentReference.rs",), set()),
+        (("user/DocumentReference.rs", "user/List.r"), {"List"}),
+        (("user/*.rs",), {"List", "Patient"}),
+        (("ITI-67",), {"Patient"}),
+        (("ITI-66", "ITI-67"), {"List", "Patient"}),
+        (("user/DocumentReference.s",), set()),
+    ],
+)
+def test_f06_what_stands_beside_matches_needs_a_scope_of_its_own(
+    world: World, scopes: tuple[str, ...], included: set[str]
+) -> None:
+    asked = f"{SEARCH}&_revinclude=List:item&_include=DocumentReference:patient&_include=DocumentReference:relatesto"
+    found = world.ask(asked, world.bearer(scopes=scopes))
+    assert found.status == 200, found.body
+    beside = [one for one in json.loads(found.body)["entry"] if one["search"]["mode"] == "include"]
+    assert {one["resource"]["resourceType"] for one in beside} == included
+
+
+def test_f06_documents_of_lists_need_a_scope_of_documents(world: World) -> None:
+    asked = SEARCH.replace("DocumentReference", "List") + "&code=submissionset&_include=List:item"
+    for scopes, number in ((("user/List.s",), 0), (("user/List.s", "user/DocumentReference.r"), 1)):
+        found = world.ask(asked, world.bearer(scopes=scopes))
+        assert found.status == 200, found.body
+        modes = [one["search"]["mode"] for one in json.loads(found.body)["entry"]]
+        assert (modes.count("match"), modes.count("include")) == (1, number)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status"),
+    [
+        (("user/DocumentReference.u",), 401),
+        (("ITI-57",), 401),
+        (("user/DocumentReference.ur",), 401),
+        (("user/DocumentReference.us",), 404),
+        (("ITI-57", "ITI-67"), 404),
+    ],
+)
+def test_f06_a_patch_by_criteria_is_a_search_too(world: World, scopes: tuple[str, ...], status: int) -> None:
+    headers = {"Content-Type": "application/json-patch+json", **world.bearer(scopes=scopes)}
+    path = SEARCH.partition("?")[0] + "?identifier=urn:oid:1.2.3.4.5"
+    patched = world.server.request("PATCH", path, b'[{"op":"test","path":"/status","value":"current"}]', headers)
+    assert patched.status == status, patched.body
+
+
 def test_f06_every_refused_token_has_one_answer(world: World) -> None:
     good = world.bearer()["Authorization"]
     head, body, signature = good.split(".")
@@ -190,6 +237,49 @@ def test_metadata_and_smart_configuration_say_so(world: World) -> None:
     found = json.loads(world.ask("/fhir/.well-known/smart-configuration", {}).body)
     assert found["token_endpoint"] == "https://as.example.org/token"
     assert "permission-v2" in found["capabilities"]
+
+
+def test_whoever_needs_the_keys_while_they_are_fetched_waits_for_them() -> None:
+    """The first requests of a server come together; none is refused because another one fetches."""
+    private, public = new_keys("ES256")
+    asked, answered = threading.Event(), threading.Event()
+
+    def fetch() -> bytes:
+        asked.set()
+        assert answered.wait(30)
+        return json.dumps(public).encode()
+
+    keys, found = FetchedKeys(fetch), list[int]()
+    threads = [threading.Thread(target=lambda: found.append(len(keys(private["kid"])))) for _ in range(8)]
+    for one in threads:
+        one.start()
+    assert asked.wait(30)
+    threading.Event().wait(0.2)
+    assert found == []
+    answered.set()
+    for one in threads:
+        one.join()
+    assert found == [1] * 8
+
+
+def test_whoever_has_the_key_does_not_wait_for_newer_ones() -> None:
+    private, public = new_keys("ES256")
+    clock, may_answer = [0.0], threading.Event()
+    may_answer.set()
+
+    def fetch() -> bytes:
+        assert may_answer.wait(30)
+        return json.dumps(public).encode()
+
+    keys = FetchedKeys(fetch, seconds=lambda: clock[0])
+    assert keys(private["kid"])
+    clock[0] += 700
+    may_answer.clear()
+    fetching = threading.Thread(target=lambda: keys(private["kid"]))
+    fetching.start()
+    assert keys(private["kid"])
+    may_answer.set()
+    fetching.join()
 
 
 def test_keys_are_fetched_once_and_again_for_a_new_one() -> None:

@@ -2,18 +2,21 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
+from access_policy.make_token import new_keys, sign_token, token_claims
 from carnet.clock import true_time
 from carnet.record_wiring import open_records
 from dmp import rights
 from dmp.actor import OPERATOR
 from dmp.rights import Whom
 from tests import servers, sts
+from tests.access_policy import tokens
 from tests.builders import OTHER_PATIENT, PATIENT
 from tests.flows import test_fhir_jwt as jwt
 from tests.flows.test_fhir_jwt import SEARCH, World
@@ -162,3 +165,34 @@ def test_reading_the_log_is_on_record(visited: World) -> None:
     holder = visited.patient(scopes=("patient/AuditEvent.rs",))
     before = asked(visited, f"{LOG}&subtype=ITI-81", holder)["total"]
     assert asked(visited, f"{LOG}&subtype=ITI-81", holder)["total"] == before + 1
+
+
+def test_in_a_domain_without_records_the_same_name_of_another_issuer_is_somebody_else(tmp_path: Path) -> None:
+    """Own actions are those of one name and one issuer; totals and pages count no others."""
+    private, public = new_keys("ES256")
+    (tmp_path / "keys.json").write_text(json.dumps(public))
+    issuers = ("https://a.example.org/", "https://b.example.org/")
+    tables = [f'[[issuer]]\nissuer = "{one}"\nkeys = "keys.json"\n' for one in issuers]
+    (tmp_path / "issuers.toml").write_text("\n".join(tables))
+    settings = servers.settings_for(
+        tmp_path / "data", domain="ihe", audit="on", token_issuers=str(tmp_path / "issuers.toml")
+    )
+
+    def token(issuer: str) -> dict[str, str]:
+        told = tokens.told(issuer=issuer, scopes=ALL, audience=f"{settings.public_url}/fhir")
+        return {"Authorization": f"Bearer {sign_token(token_claims(told, now=datetime.now(UTC)), private)}"}
+
+    search = LOG.replace("AuditEvent", "DocumentReference")
+    with servers.in_process(settings) as server:
+        servers.know_patients(settings)
+        for issuer, times in zip(issuers, (1, 2), strict=True):
+            for _ in range(times):
+                assert server.request("GET", search, None, token(issuer)).status == 200
+        seen = {one: json.loads(server.request("GET", f"{LOG}&_count=1", None, token(one)).body) for one in issuers}
+        assert [seen[one]["total"] for one in issuers] == [1, 2]
+        ids = [seen[one]["entry"][0]["resource"]["id"] for one in issuers]
+        statuses = [server.request("GET", f"/fhir/AuditEvent/{ids[0]}", None, token(one)).status for one in issuers]
+        assert statuses == [200, 404]
+        following = next(one["url"] for one in seen[issuers[1]]["link"] if one["relation"] == "next")
+        page = json.loads(server.request("GET", following.removeprefix(server.url), None, token(issuers[1])).body)
+        assert [one["resource"]["subtype"][-1]["code"] for one in page["entry"]] == ["ITI-67"]

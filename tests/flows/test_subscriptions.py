@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,30 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.subscription import Subscription as FhirSubscription
 
-from access_policy.caller import PurposeOfUse
+from access_policy.caller import OPEN_CALLER, PurposeOfUse
+from access_policy.make_token import new_keys, sign_token, token_claims
 from access_policy.visibility import EVERYTHING
 from carnet.clock import true_time
 from carnet.record_wiring import open_records
-from carnet.subscription_wiring import dispatcher_of
+from carnet.settings import Settings, SettingsError
+from carnet.subscription_wiring import dispatcher_of, notification_targets
 from dmp import rights
 from dmp.actor import OPERATOR
 from dmp.rights import Whom
 from registry.criteria import Criteria
+from registry.patients import Source, merge
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from subscriptions.delivery import Dispatcher
 from tests import messages, servers, sts
+from tests.access_policy import tokens
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
 from tests.carnet.test_security_commands import carnet
 from tests.flows import test_fhir_jwt as jwt
 from tests.flows.test_fhir_jwt import World
 from tests.notified import Subscriber, a_subscriber, parameters, until
 from tests.servers import Response, Server
-from xds.datatypes import Code
+from xds.datatypes import CX, Code
 from xds.metadata import Association, DocumentEntry
 
 ALL = "https://profiles.ihe.net/ITI/DSUBm/SubscriptionTopic/DSUBm-SubscriptionTopic-DocReference-PatientDependent-AllEvents"
@@ -305,6 +310,50 @@ def test_without_targets_there_are_no_subscriptions(tmp_path: Path) -> None:
         assert "Subscription" not in [one["type"] for one in resources]
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("https://ehr.example.org:port/", "https://ehr.example.org:99999/", "https://ehr.example.org:0/", "https://["),
+        *("https://é.example.org/", "https://ehr.example.org/dit é", "ftp://127.0.0.1/", "http://ehr.example.org/"),
+        *("https://user@ehr.example.org/", "https://ehr.example.org/#here", "told"),
+    ],
+)
+def test_an_address_that_nothing_can_be_sent_to_is_no_target(target: str) -> None:
+    with pytest.raises(SettingsError, match="notification_targets"):
+        notification_targets(Settings(security="open", notification_targets=target))
+
+
+def test_a_target_that_the_settings_name_no_longer_is_told_nothing(
+    server: Server, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    """The operator sees dead letters, and may have them sent when the target is back on the list."""
+    assert subscribe(server, wanted(subscriber.url)).status == 201
+    subscriber.up()
+    registry = servers.open_registry(server.settings)
+    others = replace(server.settings, notification_targets="https://other.example.org/")
+    dispatcher = dispatcher_of(others, registry, pauses_ms=(10, 20))
+    dispatcher.start()
+    until(lambda: states(server) == {"dead": 1})
+    dispatcher.stop()
+    registry.units.close()
+    assert subscriber.tried == 0
+
+
+def test_whom_an_open_server_took_at_their_word_a_closed_one_tells_nothing(
+    server: Server, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    assert subscribe(server, wanted(subscriber.url)).status == 201
+    assert submit(server, "2.25.7401")[0] == "Success"
+    subscriber.up()
+    registry = servers.open_registry(server.settings)
+    dispatcher = dispatcher_of(replace(server.settings, security="mtls"), registry, pauses_ms=(10, 20))
+    dispatcher.start()
+    until(lambda: states(server) == {"withheld": 2})
+    dispatcher.stop()
+    registry.units.close()
+    assert subscriber.tried == 0
+
+
 # --- whose ---------------------------------------------------------------------------------
 
 
@@ -347,6 +396,37 @@ def test_the_policy_is_asked_when_something_is_sent(world: World, subscriber: Su
     until(lambda: states(world.server) == {"sent": 6, "withheld": 2})
     dispatcher.stop()
     registry.units.close()
+
+
+def test_in_a_domain_without_records_too_a_proof_about_a_former_identifier_is_about_its_person(
+    tmp_path: Path, subscriber: Subscriber
+) -> None:
+    private, public = new_keys("ES256")
+    (tmp_path / "keys.json").write_text(json.dumps(public))
+    (tmp_path / "issuers.toml").write_text(f'[[issuer]]\nissuer = "{tokens.ISSUER}"\nkeys = "keys.json"\n')
+    settings = servers.settings_for(
+        tmp_path / "data",
+        domain="ihe",
+        notification_targets=subscriber.url,
+        token_issuers=str(tmp_path / "issuers.toml"),
+    )
+    told = tokens.told(patient_id=PATIENT, scopes=("user/*.cruds",), audience=f"{settings.public_url}/fhir")
+    bearer = {"Authorization": f"Bearer {sign_token(token_claims(told, now=datetime.now(UTC)), private)}"}
+    with servers.in_process(settings) as server:
+        servers.know_patients(settings)
+        taken = subscribe(server, wanted(subscriber.url, content="id-only"), bearer)
+        assert taken.status == 201, taken.body
+        registry = servers.open_registry(settings)
+        source, old, new = Source(transaction="ITI-8", caller=OPEN_CALLER), CX(PATIENT.key), CX(OTHER_PATIENT.key)
+        registry.units.write(lambda unit: merge(registry, unit, subsumed=old, surviving=new, source=source))
+        assert submit(server, "2.25.7901", patient_id=new)[0] == "Success"
+        subscriber.up()
+        dispatcher = dispatcher_of(settings, registry, pauses_ms=(10, 20))
+        dispatcher.start()
+        until(lambda: set(states(server)) <= {"sent", "withheld"})
+        dispatcher.stop()
+        registry.units.close()
+        assert states(server) == {"sent": 2}
 
 
 def again(registry: Registry, unit: UnitOfWork) -> None:

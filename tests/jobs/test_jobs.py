@@ -13,7 +13,7 @@ from access_policy.visibility import EVERYTHING
 from carnet.dated_work import SERVER_CALLER, jobs_of, run_all
 from carnet.record_opening import open_known
 from carnet.record_wiring import HIDDEN, MASKED, carries, open_records
-from carnet.settings import Settings, SettingsError
+from carnet.settings import Settings
 from carnet.wiring import Actors, open_actors
 from dmp import life, rights
 from dmp.actor import OPERATOR
@@ -219,11 +219,10 @@ def test_one_process_runs_the_jobs(actors: Actors) -> None:
     assert state(actors) is RecordState.INFORMED
 
 
-def test_a_domain_without_records_has_no_jobs(tmp_path: Path) -> None:
+def test_a_domain_without_records_has_the_job_of_subscriptions_alone(tmp_path: Path) -> None:
     opened = open_actors(Settings(data=str(tmp_path), security="open", domain="ihe"))
     try:
-        with pytest.raises(SettingsError, match="domain"):
-            jobs_of(opened)
+        assert [one.name for one in jobs_of(opened)] == ["purged notifications"]
     finally:
         opened.units.close()
 
