@@ -9,6 +9,7 @@ from conformance.failures import KitError, UnreachableServer
 from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
 from conformance.peers.command_line import build_peers, ipf, ipf_server
+from conformance.report.command_line import compare, report
 
 USAGE = 2
 
@@ -24,7 +25,7 @@ def commands() -> None:
     """
 
 
-for command in (nist, fhir, ipf, ipf_server, build_peers):
+for command in (report, compare, nist, fhir, ipf, ipf_server, build_peers):
     commands.add_command(command)
 
 
