@@ -9,6 +9,7 @@ from conformance.failures import KitError, UnreachableServer
 from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
 from conformance.peers.command_line import build_peers, ipf, ipf_server
+from conformance.population.command_line import data
 from conformance.report.command_line import compare, report
 
 USAGE = 2
@@ -25,7 +26,7 @@ def commands() -> None:
     """
 
 
-for command in (report, compare, nist, fhir, ipf, ipf_server, build_peers):
+for command in (data, report, compare, nist, fhir, ipf, ipf_server, build_peers):
     commands.add_command(command)
 
 
