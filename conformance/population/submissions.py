@@ -56,22 +56,22 @@ def entry_uuid_of(document: Document) -> str:
     return f"urn:uuid:{Chance(0, 'entry', document.unique_id).uuid()}"
 
 
-def provide_payload(documents: Sequence[Document], chance: Chance) -> etree._Element:
-    """The request of one submission; each `xds:Document` is there, its octets are not yet."""
+def provide_payload(documents: Sequence[Document], chance: Chance, *, content: bytes | None = None) -> etree._Element:
+    """The request of one submission; each `xds:Document` is there, its octets are not yet. `content`: others."""
     request = etree.Element(f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest", nsmap={"xds": XDS_B})
     submit = etree.SubElement(request, f"{{{LCM}}}SubmitObjectsRequest", nsmap={"lcm": LCM})
     objects = etree.SubElement(submit, f"{{{RIM}}}RegistryObjectList", nsmap={"rim": RIM})
     identifiers = [entry_uuid_of(one) for one in documents]
     for document, identifier in zip(documents, identifiers, strict=True):
-        _write_entry(objects, document, identifier)
-    _write_set(objects, documents[0], chance)
+        _write_entry(objects, document, identifier, document.content if content is None else content)
+    write_submission_set(objects, documents[0], chance)
     for identifier in identifiers:
-        member = _association(objects, _HAS_MEMBER, "SubmissionSet01", identifier, chance)
-        _slot(member, "SubmissionSetStatus", "Original")
+        member = write_association(objects, _HAS_MEMBER, "SubmissionSet01", identifier, chance)
+        write_slot(member, "SubmissionSetStatus", "Original")
     for document, identifier in zip(documents, identifiers, strict=True):
         if document.replaces:
             old = f"urn:uuid:{Chance(0, 'entry', document.replaces).uuid()}"
-            _association(objects, _REPLACES, identifier, old, chance)
+            write_association(objects, _REPLACES, identifier, old, chance)
     for identifier in identifiers:
         etree.SubElement(request, f"{{{XDS_B}}}Document", id=identifier)
     return request
@@ -123,20 +123,19 @@ def source_patient_info(patient: Patient) -> tuple[str, ...]:
     )
 
 
-def _write_entry(objects: etree._Element, document: Document, identifier: str) -> None:
-    content = document.content
+def _write_entry(objects: etree._Element, document: Document, identifier: str, content: bytes) -> None:
     entry = etree.SubElement(
         objects, f"{{{RIM}}}ExtrinsicObject", id=identifier, mimeType="text/xml", objectType=_OBJECT_TYPE
     )
     patient = document.patient
-    _slot(entry, "creationTime", f"{document.created - _OFFSET:%Y%m%d%H%M%S}")
-    _slot(entry, "hash", hashlib.sha1(content).hexdigest())
-    _slot(entry, "languageCode", "fr-FR")
-    _slot(entry, "legalAuthenticator", author_person(document.author))
-    _slot(entry, "serviceStartTime", f"{document.started - _OFFSET:%Y%m%d%H%M%S}")
-    _slot(entry, "size", str(len(content)))
-    _slot(entry, "sourcePatientId", f"{patient.number}^^^&2.25.4711&ISO^PI")
-    _slot(entry, "sourcePatientInfo", *source_patient_info(patient))
+    write_slot(entry, "creationTime", f"{document.created - _OFFSET:%Y%m%d%H%M%S}")
+    write_slot(entry, "hash", hashlib.sha1(content).hexdigest())
+    write_slot(entry, "languageCode", "fr-FR")
+    write_slot(entry, "legalAuthenticator", author_person(document.author))
+    write_slot(entry, "serviceStartTime", f"{document.started - _OFFSET:%Y%m%d%H%M%S}")
+    write_slot(entry, "size", str(len(content)))
+    write_slot(entry, "sourcePatientId", f"{patient.number}^^^&2.25.4711&ISO^PI")
+    write_slot(entry, "sourcePatientInfo", *source_patient_info(patient))
     _text(entry, "Name", document.title)
     _author(entry, _ENTRY["author"], identifier, document.author)
     form = document.form
@@ -149,14 +148,14 @@ def _write_entry(objects: etree._Element, document: Document, identifier: str) -
         ("typeCode", document.type),
     )
     for name, coded in codes:
-        _coded(entry, _ENTRY[name], identifier, coded)
+        write_coded(entry, _ENTRY[name], identifier, coded)
     _external(entry, _ENTRY["patientId"], identifier, "XDSDocumentEntry.patientId", patient.cx)
     _external(entry, _ENTRY["uniqueId"], identifier, "XDSDocumentEntry.uniqueId", document.unique_id)
 
 
-def _write_set(objects: etree._Element, first: Document, chance: Chance) -> None:
+def write_submission_set(objects: etree._Element, first: Document, chance: Chance) -> None:
     package = etree.SubElement(objects, f"{{{RIM}}}RegistryPackage", id="SubmissionSet01")
-    _slot(package, "submissionTime", f"{first.created - _OFFSET + timedelta(minutes=5):%Y%m%d%H%M%S}")
+    write_slot(package, "submissionTime", f"{first.created - _OFFSET + timedelta(minutes=5):%Y%m%d%H%M%S}")
     _text(package, "Name", first.title)
     etree.SubElement(
         package,
@@ -166,7 +165,7 @@ def _write_set(objects: etree._Element, first: Document, chance: Chance) -> None
         classificationNode=_SET_NODE,
     )
     _author(package, _SET["author"], "SubmissionSet01", first.author)
-    _coded(package, _SET["contentTypeCode"], "SubmissionSet01", code("JDV_J59", "07"))
+    write_coded(package, _SET["contentTypeCode"], "SubmissionSet01", code("JDV_J59", "07"))
     _external(package, _SET["patientId"], "SubmissionSet01", "XDSSubmissionSet.patientId", first.patient.cx)
     _external(package, _SET["sourceId"], "SubmissionSet01", "XDSSubmissionSet.sourceId", "2.25.4711")
     _external(package, _SET["uniqueId"], "SubmissionSet01", "XDSSubmissionSet.uniqueId", chance.oid())
@@ -174,15 +173,15 @@ def _write_set(objects: etree._Element, first: Document, chance: Chance) -> None
 
 def _author(owner: etree._Element, scheme: str, classified: str, author: Professional) -> None:
     found = _classification(owner, scheme, classified, "")
-    _slot(found, "authorPerson", author_person(author))
-    _slot(found, "authorInstitution", author_institution(author))
+    write_slot(found, "authorPerson", author_person(author))
+    write_slot(found, "authorInstitution", author_institution(author))
     known = specialty(author)
-    _slot(found, "authorSpecialty", f"{known.code}^{known.display}^{known.system}")
+    write_slot(found, "authorSpecialty", f"{known.code}^{known.display}^{known.system}")
 
 
-def _coded(owner: etree._Element, scheme: str, classified: str, coded: Coded) -> None:
+def write_coded(owner: etree._Element, scheme: str, classified: str, coded: Coded) -> None:
     found = _classification(owner, scheme, classified, coded.code)
-    _slot(found, "codingScheme", coded.system)
+    write_slot(found, "codingScheme", coded.system)
     _text(found, "Name", coded.display)
 
 
@@ -211,7 +210,7 @@ def _external(owner: etree._Element, scheme: str, registered: str, name: str, va
     _text(found, "Name", name)
 
 
-def _association(objects: etree._Element, kind: str, source: str, target: str, chance: Chance) -> etree._Element:
+def write_association(objects: etree._Element, kind: str, source: str, target: str, chance: Chance) -> etree._Element:
     return etree.SubElement(
         objects,
         f"{{{RIM}}}Association",
@@ -222,7 +221,7 @@ def _association(objects: etree._Element, kind: str, source: str, target: str, c
     )
 
 
-def _slot(owner: etree._Element, name: str, *values: str) -> None:
+def write_slot(owner: etree._Element, name: str, *values: str) -> None:
     slot = etree.Element(f"{{{RIM}}}Slot", name=name)
     inside = etree.SubElement(slot, f"{{{RIM}}}ValueList")
     for value in values:

@@ -239,6 +239,16 @@ def _table(found: Sequence[dict[str, str]]) -> bytes:
     return text.getvalue().encode("utf-8")
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Seed, instant, sizes and digests of a data set. Raises KitError."""
+    path = folder / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise KitError(f"{path}: {problem}; expected a data set made by `python -m conformance data`") from None
+    return found
+
+
 def read_table(folder: Path, name: str) -> Iterator[dict[str, str]]:
     """The rows of a table of a data set. Raises KitError."""
     path = folder / name
