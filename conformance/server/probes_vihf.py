@@ -29,7 +29,6 @@ MANDATORY = {
     "sector": "Secteur_Activite",
     "mode": "Authentification_mode",
     "role": ROLE,
-    "patient": PATIENT,
     "resource": "Ressource_URN",
     "purpose": PURPOSE,
     "software": "LPS_Nom",
@@ -91,6 +90,13 @@ def _authentication_certificate(target: Target) -> bytes:
 
 def _without(attribute: str, target: Target) -> bytes:
     return security_header(_signed(target, _claim(target, **{attribute: None})))
+
+
+def _without_patient(target: Target) -> Iterator[str]:
+    """Refused, or taken for a call about nobody: no document of the patient may come back."""
+    reply = _sent(target, _without(PATIENT, target))
+    if not reply.is_refused and b"ExtrinsicObject" in reply.body:
+        yield f"found {reply} with documents, expected a fault or nothing"
 
 
 def _other_patient(target: Target) -> bytes:
@@ -165,7 +171,8 @@ def _wrapped(shape: str, same_id: bool, forged_first: bool, target: Target) -> I
     ordered = pieces if forged_first else pieces[::-1]
     body = find_documents(target.patient().cx)
     if shape == "original-in-the-body":
-        body, ordered = body + etree.tostring(pieces[1]), pieces[:1]
+        end = b"</q:AdhocQueryRequest>"
+        body, ordered = body.replace(end, etree.tostring(pieces[1]) + end), pieces[:1]
     message = target.envelope(QUERY, body, security_header(*ordered))
     reply = target.post(target.registry, QUERY, message, transaction="TD3.1", caller=target.doctor)
     if not reply.is_refused:
@@ -200,6 +207,12 @@ def probes(wrapped: int) -> Iterator[Probe]:
             title_en=f"a VIHF without {attribute}",
             failures=partial(_refused, partial(_without, attribute)),
         )
+    yield Probe(
+        name="vihf.without-patient",
+        title_fr="VIHF sans patient",
+        title_en="a VIHF without a patient",
+        failures=_without_patient,
+    )
     for same_id, forged_first, shape in islice(product((True, False), (True, False), SHAPES), wrapped):
         place = f"{'same' if same_id else 'new'}-id-{'first' if forged_first else 'last'}"
         yield Probe(
