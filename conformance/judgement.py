@@ -83,7 +83,8 @@ class Run:
         """Requirement id → verdict: failed by one failed finding, passed by findings that all passed."""
         found: dict[str, set[Verdict]] = {one.id: set() for one in self.requirements}
         for finding in self.findings:
-            found.setdefault(finding.requirement, set()).add(finding.verdict)
+            if finding.requirement in found:
+                found[finding.requirement].add(finding.verdict)
         return {identifier: worst(tuple(verdicts)) for identifier, verdicts in found.items()}
 
     @property
@@ -98,8 +99,8 @@ class Run:
 
     @property
     def has_failed(self) -> bool:
-        """Is a requirement of level SHALL or SHOULD failed?"""
-        return Verdict.FAILED in self.counts
+        """Is anything wrong: a requirement of either level, or a test that belongs to none?"""
+        return any(one.verdict is Verdict.FAILED for one in self.findings)
 
     def findings_of(self, requirement: str) -> tuple[Finding, ...]:
         return tuple(one for one in self.findings if one.requirement == requirement)

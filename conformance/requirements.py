@@ -131,3 +131,9 @@ def _one_of(choices: type[Choice], value: str, where: str) -> Choice:
 
 def _repeated(identifiers: Sequence[str]) -> Iterator[str]:
     return (one for at, one in enumerate(identifiers) if one in identifiers[:at])
+
+
+def requirement_about(way: Way, test: str) -> str:
+    """The id of the requirement of servers that a test checks; empty when it only sets others up."""
+    found = (one.id for one in requirements_of(Actor.SERVER) if one.way is way and one.is_about(test))
+    return next(found, "")

@@ -1,25 +1,23 @@
 """The runs of the NIST XDS kit and of the FHIR kit as findings on requirements, with their messages."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from conformance.fhir.as_run import finding_of_case
 from conformance.fhir.bundle_cases import read_cases
 from conformance.fhir.client import Answer, Client
 from conformance.fhir.command_line import known_patient, run_cases
-from conformance.fhir.outcomes import CaseOutcome
-from conformance.fhir.outcomes import Status as CaseStatus
-from conformance.judgement import Finding, Message, Verdict
+from conformance.judgement import Finding, Message
+from conformance.nist.as_run import findings_of_test, message_of
 from conformance.nist.configuration import Configuration, check_server, open_session, open_system
 from conformance.nist.kit import read_kit
-from conformance.nist.message_files import octets_of_message
-from conformance.nist.outcomes import Status, StepOutcome, TestOutcome
+from conformance.nist.outcomes import StepOutcome
 from conformance.nist.run import Observer, run_kit
 from conformance.nist.run_order import plan_run, select
 from conformance.nist.step_run import SystemUnderTest
-from conformance.requirements import Actor, Way, requirements_of
 from conformance.server.configuration import Mhd, ServerConfiguration, Xds
 from conformance.server.target import client_context
 
@@ -40,14 +38,14 @@ def run_nist(configuration: ServerConfiguration, xds: Xds, keep: Keep, told: Tol
     numbers, sent = itertools.count(1), dict[str, str]()
 
     def step_ends(step: StepOutcome) -> None:
-        message = _nist_message(step, next(numbers))
+        message = message_of(step, next(numbers))
         if message is not None:
             sent[step.place] = message.id
             keep(message)
 
     observer = Observer(step_ends=step_ends, test_ends=lambda test: told(f"NIST {test.id}", len(planned)))
     for test in run_kit(kit, planned, system, session, observer).tests:
-        yield from _nist_findings(test, sent)
+        yield from findings_of_test(test, sent)
 
 
 def _without_waits(system: SystemUnderTest) -> SystemUnderTest:
@@ -78,62 +76,6 @@ def _key_beside(certificate: Path) -> Path | None:
     return key if key.exists() else None
 
 
-def _nist_message(step: StepOutcome, number: int) -> Message | None:
-    if step.exchange is not None:
-        response = step.exchange.response
-        octets = octets_of_message(step.exchange.request), b"" if response is None else octets_of_message(response)
-        peer, problem = step.exchange.url, step.exchange.problem
-    elif step.feed is not None:
-        octets = step.feed.request.encode("utf-8"), step.feed.response.encode("utf-8")
-        peer, problem = step.feed.address, step.feed.problem
-    else:
-        return None
-    return Message(
-        id=f"nist-{number:04}",
-        time=datetime.now(UTC),
-        transaction=step.transaction,
-        peer=peer,
-        request=octets[0],
-        answer=octets[1],
-        step=f"nist/{step.place}",
-        problem=problem,
-    )
-
-
-def _nist_findings(test: TestOutcome, sent: dict[str, str]) -> Iterator[Finding]:
-    requirement = requirement_about(Way.NIST, test.id)
-    failed = [step for step in test.steps if step.status is Status.FAILED]
-    for step in failed:
-        yield Finding(
-            requirement=requirement,
-            verdict=Verdict.FAILED,
-            text_fr=f"Essai {test.id}, étape {step.section}/{step.step} : {step.transaction}",
-            text_en=f"Test {test.id}, step {step.section}/{step.step}: {step.transaction}",
-            message=sent.get(step.place, ""),
-            evidence="\n".join(f"{one.check}: {one}" for one in step.failures),
-            step=f"nist/{test.id}",
-        )
-    if failed:
-        return
-    why = test.skipped or "; ".join(one.note for one in test.steps if one.note)
-    verdict = Verdict.NOT_TESTED if test.status is Status.NOT_RUN else Verdict.PASSED
-    yield Finding(
-        requirement=requirement,
-        verdict=verdict,
-        text_fr=f"Essai {test.id} : {test.title}",
-        text_en=f"Test {test.id}: {test.title}",
-        message=next((sent[step.place] for step in test.steps if step.place in sent), ""),
-        evidence=why,
-        step=f"nist/{test.id}",
-    )
-
-
-def requirement_about(way: Way, test: str) -> str:
-    """The id of the requirement that a test checks; empty when it only sets others up."""
-    found = (one.id for one in requirements_of(Actor.SERVER) if one.way is way and one.is_about(test))
-    return next(found, "")
-
-
 def run_fhir(configuration: ServerConfiguration, mhd: Mhd, keep: Keep, told: Told) -> Iterator[Finding]:
     """Run the FHIR kit: a finding for each case."""
     if mhd.kit is None:
@@ -154,7 +96,7 @@ def run_fhir(configuration: ServerConfiguration, mhd: Mhd, keep: Keep, told: Tol
     count = len(read_cases(mhd.kit))
     for case in run_cases(client, mhd.kit, mhd.tests, known_patient(mhd.patient) if mhd.patient else None):
         told(f"FHIR {case.name}", count)
-        yield _fhir_finding(case, sent)
+        yield finding_of_case(case, sent)
         sent.clear()
 
 
@@ -168,22 +110,4 @@ def _fhir_message(request: bytes, answer: Answer, number: int, base: str) -> Mes
         request=f"{answer.request} HTTP/1.1\r\nContent-Type: application/fhir+json\r\n\r\n".encode() + request,
         answer="\r\n".join(head).encode("utf-8") + answer.body,
         step="fhir",
-    )
-
-
-def _fhir_finding(case: CaseOutcome, sent: Sequence[str]) -> Finding:
-    group = case.name.partition("/")[0] if case.suite == _SUITE else "scripts"
-    verdicts = {
-        CaseStatus.PASSED: Verdict.PASSED,
-        CaseStatus.FAILED: Verdict.FAILED,
-        CaseStatus.SKIPPED: Verdict.NOT_TESTED,
-    }
-    return Finding(
-        requirement=requirement_about(Way.FHIR, group),
-        verdict=verdicts[case.status],
-        text_fr=f"Essai {case.name} : {case.title}",
-        text_en=f"Case {case.name}: {case.title}",
-        message=sent[-1] if sent else "",
-        evidence="\n".join((*case.failures, *((case.skipped,) if case.skipped else ()))),
-        step=f"fhir/{case.name}",
     )

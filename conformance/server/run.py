@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from conformance.failures import KitError, StepFailed
 from conformance.judgement import Finding, Heading, Run, Verdict
-from conformance.requirements import Actor, Way
+from conformance.requirements import Actor, Way, requirement_about
 from conformance.run_folder import RunFolder
 from conformance.server import probes_connection, probes_documents, probes_fhir, probes_record, probes_vihf
 from conformance.server.configuration import ServerConfiguration
 from conformance.server.exchange import Wire
-from conformance.server.kits import requirement_about, run_fhir, run_nist
+from conformance.server.kits import run_fhir, run_nist
 from conformance.server.probe import NotTestable, Probe
 from conformance.server.target import Target, client_context
 
