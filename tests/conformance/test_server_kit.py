@@ -11,6 +11,7 @@ from lxml import etree
 
 from conformance.failures import KitError
 from conformance.judgement import Finding, Run, Verdict
+from conformance.population.write_set import read_table
 from conformance.run_folder import RunFolder
 from conformance.server.configuration import read_configuration
 from conformance.server.run import Observer, heading, probes, run_server
@@ -18,6 +19,7 @@ from tests import servers
 from tests.conformance import dmp_under_test
 from tests.conformance.carnet_under_test import kit_settings
 from tests.servers import ROOT, Server
+from xds.datatypes import CX
 
 # Octets that are no XML at all, under text/xml: Carnet takes them for a document that is no CDA, and says nothing.
 CARNET_FAILS = {"SERVER-CDA-03"}
@@ -84,14 +86,16 @@ def test_every_finding_of_a_probe_shows_its_message(run: Run) -> None:
 def test_a_server_that_believes_everybody_fails_what_forged_assertions_try(data: Path, tmp_path: Path) -> None:
     """The control: without these findings the probes would prove nothing."""
     with servers.in_process(servers.settings_for(tmp_path / "open", domain="dmp")) as believing:
+        servers.know_patients(believing.settings, *(CX(one["cx"]) for one in read_table(data, "patients.csv")))
         url = f"{believing.url}/xds"
         file = tmp_path / "server.toml"
         file.write_text(
             f'name = "open"\n[dmp]\ndata = "{data}"\nregistry = "{url}/registry"\nrepository = "{url}/repository"\n'
+            f'[mhd]\nbase = "{believing.url}/fhir"\n'
         )
         run = judged(file, tmp_path / "run")
     assert {f"SERVER-VIHF-{number:02}" for number in (1, 2, 3, 4, 5, 6, 7)} <= failed(run).keys()
-    assert "SERVER-TD-02" not in failed(run), "not claimed: there is no address"
+    assert run.verdicts["SERVER-MHD-05"] is Verdict.PASSED, run.findings_of("SERVER-MHD-05")
     assert run.verdicts["SERVER-TD-02"] is Verdict.NOT_TESTED
 
 
