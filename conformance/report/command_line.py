@@ -83,7 +83,7 @@ def write_reports(
 
 def summarise(run: Run) -> None:
     """The failed requirements with their first finding, then the counts, on the terminal."""
-    console, (tested, every) = Console(highlight=False), run.coverage
+    console, (tested, every) = Console(highlight=False, soft_wrap=True), run.coverage
     for one in run.requirements:
         failed = [each for each in run.findings_of(one.id) if each.verdict is Verdict.FAILED]
         if failed:
@@ -94,7 +94,7 @@ def summarise(run: Run) -> None:
 
 
 def _show(found: list[Change]) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     table = Table("requirement", "before", "after", "", box=None)
     for one in found:
         words = (f"[{_COLOURS[verdict]}]{verdict.value}[/]" for verdict in (one.before, one.after))

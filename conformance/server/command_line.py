@@ -17,7 +17,37 @@ from conformance.server.run import Observer, heading, probes, run_server
 _out = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command()
+_HELP = """Test a server of any maker on everything it claims, requirement by requirement.
+
+\b
+python -m conformance server --config server.toml
+python -m conformance server --config server.toml --run runs/monday --junit monday.xml --lang en
+python -m conformance server --config server.toml --run runs/monday --resume
+
+\b
+The file has a section for each claim:
+    name = "My server 2.1"
+    [tls]                                   # for https
+    authorities = "data/pki/trust/root.pem"
+    [xds]                                   # judged by the NIST kit
+    kit = "nist-xds"
+    registry = "https://xds.example/registry"
+    repository = "https://xds.example/repository"
+    feed = "mllps://xds.example:2575"     # patients by ITI-8
+    [mhd]
+    base = "https://xds.example/fhir"
+    [dmp]                                   # fed with a set of `python -m conformance data`
+    data = "data"
+    registry = "https://dmp.example/registry"
+    repository = "https://dmp.example/repository"
+    patients = "https://dmp.example/patients"
+    habilitations = "https://dmp.example/habilitations"
+
+Exit code 0: no requirement failed; 1: one did; 2: the run could not start.
+"""
+
+
+@click.command(help=_HELP)
 @click.option(
     "--config", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file."
 )
@@ -42,34 +72,6 @@ def server(
     json_file: Path | None,
     language: str,
 ) -> int:
-    """Test a server of any maker on everything it claims, requirement by requirement.
-
-    \b
-    python -m conformance server --config server.toml
-    python -m conformance server --config server.toml --run runs/monday --junit monday.xml --lang en
-    python -m conformance server --config server.toml --run runs/monday --resume
-
-    \b
-    The file has a section for each claim:
-        name = "My server 2.1"
-        [tls]                                   # for https
-        authorities = "data/pki/trust/root.pem"
-        [xds]                                   # judged by the NIST kit
-        kit = "nist-xds"
-        registry = "https://xds.example/registry"
-        repository = "https://xds.example/repository"
-        no_feed = true
-        [mhd]
-        base = "https://xds.example/fhir"
-        [dmp]                                   # fed with a set of `python -m conformance data`
-        data = "data"
-        registry = "https://dmp.example/registry"
-        repository = "https://dmp.example/repository"
-        patients = "https://dmp.example/patients"
-        habilitations = "https://dmp.example/habilitations"
-
-    Exit code 0: no requirement failed; 1: one did; 2: the run could not start.
-    """
     configuration = read_configuration(config)
     if is_listing:
         for one in probes(configuration):

@@ -17,24 +17,32 @@ _REASONS = "1.2.250.1.213.1.1.4.11"
 _UNKNOWN = "279035121518989"
 
 
-def record_query(reason: str, ins: str) -> bytes:
-    """PRPA_IN201307UV02: TD0.2 with `TEST_EXST`, TD1.3a with `CNSLT_DATA`."""
+def hl7_message(name: str, reason: str, control: str) -> bytes:
+    """An HL7 v3 message: its transmission, the reason, and what is asked."""
     device = '<device classCode="DEV" determinerCode="INSTANCE"><id root="{}"/></device>'
     return (
-        f'<PRPA_IN201307UV02 xmlns="{V3}" ITSVersion="XML_1.0"><id root="{uuid.uuid4()}"/>'
-        '<creationTime value="20260105080000"/>'
-        '<interactionId root="2.16.840.1.113883.1.6" extension="PRPA_IN201307UV02"/><processingCode code="P"/>'
+        f'<{name} xmlns="{V3}" ITSVersion="XML_1.0"><id root="{uuid.uuid4()}"/><creationTime value="20260105080000"/>'
+        f'<interactionId root="2.16.840.1.113883.1.6" extension="{name}"/><processingCode code="P"/>'
         '<processingModeCode code="T"/><acceptAckCode code="AL"/>'
         f'<receiver typeCode="RCV">{device.format("1.2.250.1.213.4.1.1.1")}</receiver>'
         f'<sender typeCode="SND">{device.format("2.25.4711")}</sender>'
         f'<controlActProcess classCode="CACT" moodCode="EVN"><reasonCode code="{reason}" codeSystem="{_REASONS}"/>'
-        f'<queryByParameter><queryId root="{uuid.uuid4()}"/><statusCode code="new"/><parameterList><patientIdentifier>'
-        f'<value root="{TEST_NIR}" extension="{ins}"/><semanticsText>Patient.id</semanticsText></patientIdentifier>'
-        "</parameterList></queryByParameter></controlActProcess></PRPA_IN201307UV02>"
+        f"{control}</controlActProcess></{name}>"
     ).encode()
 
 
-def _ask(target: Target, reason: str, patient: Patient, transaction: str) -> Reply:
+def record_query(reason: str, ins: str) -> bytes:
+    """PRPA_IN201307UV02: TD0.2 with `TEST_EXST`, TD1.3a with `CNSLT_DATA`."""
+    query = (
+        f'<queryByParameter><queryId root="{uuid.uuid4()}"/><statusCode code="new"/><parameterList><patientIdentifier>'
+        f'<value root="{TEST_NIR}" extension="{ins}"/><semanticsText>Patient.id</semanticsText></patientIdentifier>'
+        "</parameterList></queryByParameter>"
+    )
+    return hl7_message("PRPA_IN201307UV02", reason, query)
+
+
+def ask_record(target: Target, reason: str, patient: Patient, transaction: str) -> Reply:
+    """TD0.2 or TD1.3a about a patient."""
     if not target.dmp.patients:
         raise NotTestable("there is no address of the service of patients: [dmp] patients")
     body, action = record_query(reason, patient.ins), f"{V3}:PRPA_IN201307UV02"
@@ -47,7 +55,8 @@ def _text(reply: Reply, path: str) -> str:
     return "" if reply.envelope is None else (reply.envelope.findtext(f".//{{*}}{path}") or "").strip()
 
 
-def _attribute(reply: Reply, element: str, name: str = "code") -> str:
+def attribute_of(reply: Reply, element: str, name: str = "code") -> str:
+    """An attribute of the first element of this name, empty without one."""
     found = None if reply.envelope is None else next(reply.envelope.iter(f"{{*}}{element}"), None)
     return "" if found is None else str(found.get(name, ""))
 
@@ -60,8 +69,8 @@ def _authenticate(target: Target) -> Iterator[str]:
 
 def _existence(target: Target) -> Iterator[str]:
     for patient, expected in ((target.patient(), "OK"), (target.patient("without-record"), "NF")):
-        reply = _ask(target, "TEST_EXST", patient, "TD0.2")
-        found = _attribute(reply, "queryResponseCode")
+        reply = ask_record(target, "TEST_EXST", patient, "TD0.2")
+        found = attribute_of(reply, "queryResponseCode")
         if found != expected:
             yield f"a record that is {patient.state.name}: found {found or reply}, expected {expected}"
 
@@ -101,9 +110,9 @@ def _records(target: Target) -> Iterator[str]:
 
 def _administrative(target: Target) -> Iterator[str]:
     patient = target.patient()
-    reply = _ask(target, "CNSLT_DATA", patient, "TD1.3a")
-    if _attribute(reply, "queryResponseCode") != "OK":
-        yield f"found {_attribute(reply, 'queryResponseCode') or reply}, expected OK"
+    reply = ask_record(target, "CNSLT_DATA", patient, "TD1.3a")
+    if attribute_of(reply, "queryResponseCode") != "OK":
+        yield f"found {attribute_of(reply, 'queryResponseCode') or reply}, expected OK"
     elif patient.ins.encode() not in reply.body:
         yield "the answer does not have the INS of the patient"
 

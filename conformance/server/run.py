@@ -8,7 +8,7 @@ from conformance.failures import KitError, StepFailed
 from conformance.judgement import Finding, Heading, Run, Verdict
 from conformance.requirements import Actor, Way, requirement_about
 from conformance.run_folder import RunFolder
-from conformance.server import probes_connection, probes_documents, probes_fhir, probes_record, probes_vihf
+from conformance.server import probes_connection, probes_documents, probes_fhir, probes_life, probes_record, probes_vihf
 from conformance.server.configuration import ServerConfiguration
 from conformance.server.exchange import Wire
 from conformance.server.kits import run_fhir, run_nist
@@ -34,6 +34,7 @@ def probes(configuration: ServerConfiguration) -> Iterator[Probe]:
         yield from probes_fhir.PROBES
     if configuration.dmp is not None:
         yield from probes_record.PROBES
+        yield from probes_life.PROBES
         yield from probes_vihf.probes(configuration.dmp.wrapped)
         yield from probes_documents.probes()
 

@@ -21,6 +21,10 @@ from conformance.vihf import Coded
 
 UPDATE = "urn:ihe:iti:2010:UpdateDocumentSet"
 _CONFIDENTIALITY = "urn:uuid:f4f85eac-e6cb-4883-b524-f2705394840f"
+APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
+ARCHIVED = "urn:asip:ci-sis:2010:StatusType:Archived"
+DELETED = "urn:asip:ci-sis:2010:StatusType:Deleted"
+_UPDATE_STATUS = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
 _HAS_MEMBER = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
 
 
@@ -50,6 +54,21 @@ def masked(found: Reply, unique_id: str, entry_uuid: str, restriction: Coded, do
     member = write_association(objects, _HAS_MEMBER, "SubmissionSet01", "Document01", chance)
     write_slot(member, "SubmissionSetStatus", "Original")
     write_slot(member, "PreviousVersion", "1" if version is None else version.get("versionName", "1"))
+    return etree.tostring(submit)
+
+
+def with_status(found: Reply, document: Document, old: str, new: str) -> bytes:
+    """The request that changes the status of a found entry in place. Raises StepFailed when it was not found."""
+    entry = None if found.envelope is None else _entry(found.envelope, document.unique_id)
+    if entry is None:
+        raise StepFailed(f"the entry of {document.unique_id} is not in the answer to the search: {found}")
+    chance = Chance(0, "update", uuid.uuid4())
+    submit = etree.Element(f"{{{LCM}}}SubmitObjectsRequest", nsmap={"lcm": LCM})
+    objects = etree.SubElement(submit, f"{{{RIM}}}RegistryObjectList", nsmap={"rim": RIM})
+    write_submission_set(objects, document, chance)
+    change = write_association(objects, _UPDATE_STATUS, "SubmissionSet01", str(entry.get("id")), chance)
+    write_slot(change, "OriginalStatus", old)
+    write_slot(change, "NewStatus", new)
     return etree.tostring(submit)
 
 
