@@ -8,7 +8,10 @@ import click
 from conformance.failures import KitError, UnreachableServer
 from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
-from conformance.peers.command_line import build_peers, ipf, ipf_server
+from conformance.peers.command_line import build_peers, fhir_server, ipf, ipf_server
+from conformance.population.command_line import data
+from conformance.report.command_line import compare, report
+from conformance.server.command_line import server
 
 USAGE = 2
 
@@ -24,7 +27,7 @@ def commands() -> None:
     """
 
 
-for command in (nist, fhir, ipf, ipf_server, build_peers):
+for command in (server, data, report, compare, nist, fhir, ipf, ipf_server, fhir_server, build_peers):
     commands.add_command(command)
 
 

@@ -3,7 +3,7 @@
 import http.client
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,12 +41,14 @@ class NotWritten(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """`base` is the FHIR base of the server; `headers` go with every request; `content_type` is JSON or XML."""
+    """`base` is the FHIR base of the server; `headers` go with every request; `content_type` is JSON or XML.
+    `observe` is shown every request body with its answer."""
 
     base: str
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = JSON
     tls: ssl.SSLContext | None = None
+    observe: Callable[[bytes, Answer], None] = lambda request, answer: None
 
     def get(self, url: str, **headers: str) -> Answer:
         return self.send("GET", url, headers=headers)
@@ -77,7 +79,9 @@ class Client:
         finally:
             connection.close()
         found = _read(octets, got.get("content-type", ""))
-        return Answer(request=f"{method} {whole}", status=response.status, headers=got, body=octets, resource=found)
+        answer = Answer(request=f"{method} {whole}", status=response.status, headers=got, body=octets, resource=found)
+        self.observe(body or b"", answer)
+        return answer
 
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         if scheme == "https":

@@ -67,7 +67,7 @@ def fhir(
     tls = _tls(tls_ca, tls_cert)
     for name in formats or ("json",):
         client = Client(base=base.rstrip("/"), headers=_headers(headers), content_type=_FORMATS[name], tls=tls)
-        for case in _run(client, kit, tests, patient):
+        for case in run_cases(client, kit, tests, known_patient(patient) if patient else None):
             cases.append(case)
             _tell(console, case, name)
     outcome = RunOutcome(base=base, started=started, cases=cases)
@@ -83,19 +83,21 @@ def fhir(
 
 def run(client: Client, kit: Path) -> list[CaseOutcome]:
     """Everything of a kit."""
-    return list(_run(client, kit, (), None))
+    return list(run_cases(client, kit, (), None))
 
 
-def _run(client: Client, kit: Path, tests: Sequence[str], patient: str | None) -> Iterator[CaseOutcome]:
+def run_cases(client: Client, kit: Path, tests: Sequence[str], patient: KnownPatient | None) -> Iterator[CaseOutcome]:
+    """The cases whose name holds one of `tests`, all without, as they end. `patient` is made when none is given."""
     cases = selected(read_cases(kit), tests)
     if cases:
-        known = _known(patient) if patient else make_patient(client, kit)
+        known = patient or make_patient(client, kit)
         yield from (run_case(client, kit, case, known) for case in cases)
     for script in read_scripts(kit):
         yield from run_script(client, script, tests)
 
 
-def _known(text: str) -> KnownPatient:
+def known_patient(text: str) -> KnownPatient:
+    """`URL,SYSTEM|VALUE`."""
     url, comma, token = text.partition(",")
     if not comma or "|" not in token:
         raise click.BadParameter(f"found {text}, expected URL,SYSTEM|VALUE", param_hint="--patient")

@@ -8,18 +8,19 @@ import click
 from rich.console import Console
 
 from conformance.failures import KitError
+from conformance.nist.as_run import to_run
 from conformance.nist.configuration import Configuration, check_server, open_session, open_system
 from conformance.nist.findings import CHECKS
 from conformance.nist.kit import Kit, read_kit
 from conformance.nist.message_files import save_messages
 from conformance.nist.outcomes import RunOutcome
-from conformance.nist.report_html import write_html
 from conformance.nist.report_json import write_json
 from conformance.nist.report_junit import write_junit
 from conformance.nist.report_terminal import TerminalReport
 from conformance.nist.run import run_kit
 from conformance.nist.run_order import plan_run, select
 from conformance.nist.transactions import REGISTRY_ENDPOINTS, REPOSITORY_ENDPOINTS, XDR_ENDPOINTS
+from conformance.report.page import write_page
 
 FAILED = 1
 _OVERRIDES = (*REGISTRY_ENDPOINTS, *REPOSITORY_ENDPOINTS, *XDR_ENDPOINTS)
@@ -163,7 +164,7 @@ def nist(
         return 0
     addresses = {name: url for name in _OVERRIDES if (url := given.pop(name))}
     outcome = _run(kit, ids, Configuration(addresses=addresses, **given), 2 if verbose else int(not quiet), save)
-    for write, path in ((write_junit, junit), (write_html, html), (write_json, json_file)):
+    for write, path in ((write_junit, junit), (_write_page, html), (write_json, json_file)):
         if path is not None:
             _write(write, outcome, path)
     return FAILED if outcome.has_failed else 0
@@ -179,6 +180,10 @@ def _run(kit: Kit, ids: Sequence[str], configuration: Configuration, detail: int
     if save is not None:
         save_messages(outcome, session.logs, save)
     return outcome
+
+
+def _write_page(outcome: RunOutcome, path: Path) -> None:
+    write_page(to_run(outcome), path, language="en")
 
 
 def _write(write: Callable[[RunOutcome, Path], None], outcome: RunOutcome, path: Path) -> None:

@@ -32,15 +32,16 @@ def save_messages(outcome: RunOutcome, logs: Logs, folder: Path) -> None:
 def _save_step(step: StepOutcome, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if step.exchange is not None:
-        (folder / f"{_safe(step.step)}.request").write_bytes(_octets(step.exchange.request))
+        (folder / f"{_safe(step.step)}.request").write_bytes(octets_of_message(step.exchange.request))
         if step.exchange.response is not None:
-            (folder / f"{_safe(step.step)}.answer").write_bytes(_octets(step.exchange.response))
+            (folder / f"{_safe(step.step)}.answer").write_bytes(octets_of_message(step.exchange.response))
     if step.feed is not None:
         (folder / f"{_safe(step.step)}.request").write_text(step.feed.request, encoding="utf-8")
         (folder / f"{_safe(step.step)}.answer").write_text(step.feed.response, encoding="utf-8")
 
 
-def _octets(message: HttpMessage) -> bytes:
+def octets_of_message(message: HttpMessage) -> bytes:
+    """Head and body as on the wire."""
     head = "".join(f"{line}\r\n" for line in (message.start_line, *(f"{n}: {v}" for n, v in message.headers), ""))
     return head.encode("utf-8") + message.body
 

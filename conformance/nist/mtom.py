@@ -44,9 +44,9 @@ def attach_documents(payload: etree._Element, documents: Mapping[str, bytes], *,
     return parts
 
 
-def write_multipart(envelope: bytes, parts: Sequence[Part], *, action: str) -> tuple[str, bytes]:
-    """Content-Type and body of an MTOM message."""
-    boundary = f"conformance-{uuid.uuid4()}"
+def write_multipart(envelope: bytes, parts: Sequence[Part], *, action: str, boundary: str = "") -> tuple[str, bytes]:
+    """Content-Type and body of an MTOM message; a new boundary unless one is given."""
+    boundary = boundary or f"conformance-{uuid.uuid4()}"
     root_type = f'application/xop+xml; charset=UTF-8; type="application/soap+xml; action=\\"{action}\\""'
     pieces = [_written(boundary, Part(content_id=ROOT_ID, content_type=root_type, content=envelope))]
     pieces += [_written(boundary, part) for part in parts]

@@ -1,4 +1,4 @@
-"""`python -m conformance ipf | ipf-server | build-peers`: programs of other makers, run against any server."""
+"""`python -m conformance ipf | ipf-server | fhir-server | build-peers`: programs of other makers."""
 
 import os
 import sys
@@ -6,7 +6,10 @@ from typing import NoReturn
 
 import click
 
-from conformance.peers.ipf_build import CLIENT, SERVER, build, is_built, java_command
+from conformance.peers import fhir_server as plain
+from conformance.peers.ipf_client import CLIENT
+from conformance.peers.ipf_server import SERVER
+from conformance.peers.maven_build import FHIR_SERVER, IPF, PEERS, Peer, build, is_built, java_command
 
 # Java reads the options itself, `--help` among them.
 _PASSED_ON = {"ignore_unknown_options": True}
@@ -16,36 +19,48 @@ _PASSED_ON = {"ignore_unknown_options": True}
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def ipf(arguments: tuple[str, ...]) -> None:
     """A client made of IPF sends every transaction and judges the answers (Java 17, Maven)."""
-    _become(CLIENT, arguments)
+    _become(IPF, CLIENT, arguments)
 
 
 @click.command(name="ipf-server", context_settings=_PASSED_ON, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def ipf_server(arguments: tuple[str, ...]) -> None:
     """A small registry and repository made of IPF (Java 17, Maven)."""
-    _become(SERVER, arguments)
+    _become(IPF, SERVER, arguments)
+
+
+@click.command(name="fhir-server")
+@click.argument("port", type=click.IntRange(0, 65535), default=0)
+def fhir_server(port: int) -> None:
+    """A plain FHIR R4 server made of HAPI, in memory, on loopback (Java 17, Maven).
+
+    \b
+    python -m conformance fhir-server 8090
+    """
+    _become(FHIR_SERVER, plain.SERVER, (str(port),))
 
 
 @click.command(name="build-peers")
 def build_peers() -> None:
-    """Build the IPF client and server, and stop.
+    """Build the peers that are made in Java, and stop.
 
     \b
     python -m conformance build-peers
     """
-    _built()
-    click.echo("built: the IPF client and server")
+    for peer in PEERS:
+        _built(peer)
+        click.echo(f"built: {peer.name}")
 
 
-def _built() -> None:
-    if not is_built():
-        click.echo("Building the IPF client and server (once; the first time fetches 50 MB of libraries) ...", err=True)
-        build()
+def _built(peer: Peer) -> None:
+    if not is_built(peer):
+        click.echo(f"Building {peer.name} (once; the first time fetches {peer.fetched} of libraries) ...", err=True)
+        build(peer)
 
 
-def _become(main_class: str, arguments: tuple[str, ...]) -> NoReturn:
+def _become(peer: Peer, main_class: str, arguments: tuple[str, ...]) -> NoReturn:
     """Java takes the place of this process, so that signals and the exit code are its own."""
-    _built()
-    command = java_command(main_class, *arguments)
+    _built(peer)
+    command = java_command(peer, main_class, *arguments)
     sys.stderr.flush()
     os.execvp(command[0], command)  # noqa: S606 - no shell is wanted

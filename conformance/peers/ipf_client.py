@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.peers.ipf_build import CLIENT, PeerError, java_command
+from conformance.peers.maven_build import IPF, PeerError, java_command
 
+CLIENT = "peers.ipf.Client"
 CLIENT_SECONDS = 300
 
 
@@ -42,7 +43,7 @@ class Outcome:
 
 def run_client(arguments: Sequence[str], *, report: Path) -> Outcome:
     """Run the scenario, or the part `--only` names; `report` takes the client's JSON. Raises PeerError."""
-    command = java_command(CLIENT, *arguments, "--report", str(report))
+    command = java_command(IPF, CLIENT, *arguments, "--report", str(report))
     try:
         finished = subprocess.run(
             command,

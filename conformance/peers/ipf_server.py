@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.peers.ipf_build import SERVER, PeerError, java_command
+from conformance.peers.maven_build import IPF, PeerError, java_command
 
+SERVER = "peers.ipf.Server"
 START_SECONDS, STOP_SECONDS = 120, 30
 _LISTENING = re.compile(r"listening on (\S+) .*feed mllp://([\d.]+):(\d+)")
 
@@ -33,7 +34,7 @@ class Address:
 @contextmanager
 def running(*, log: Path, arguments: Sequence[str] = ()) -> Iterator[Address]:
     """A server on free ports, stopped by SIGTERM; `log` takes what it prints. Raises PeerError."""
-    command = java_command(SERVER, *arguments)
+    command = java_command(IPF, SERVER, *arguments)
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:

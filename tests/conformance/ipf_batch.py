@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.peers import ipf_build, ipf_client
-from conformance.peers.ipf_build import PeerUnavailable
+from conformance.peers import ipf_client
 from conformance.peers.ipf_client import Outcome
+from conformance.peers.maven_build import IPF, Peer, PeerUnavailable, build
 from tests.builders import an_oid
 from xds.datatypes import CX
 
@@ -14,10 +14,10 @@ PATIENT = CX(f"IPF-58021^^^&2.25.58021300.{an_oid().rpartition('.')[2]}&ISO")
 HOME = "urn:oid:2.25.58021999"
 
 
-def build_or_skip() -> None:
+def build_or_skip(peer: Peer = IPF) -> None:
     """Where Java or Maven are missing the peer is left out and named."""
     try:
-        ipf_build.build()
+        build(peer)
     except PeerUnavailable as missing:
         pytest.skip(str(missing))
 

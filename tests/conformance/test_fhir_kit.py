@@ -92,7 +92,8 @@ def test_the_command_writes_both_reports(server: Server, corpus: Path, tmp_path:
     assert "13 passed" in done.stdout
     suite = etree.parse(str(junit)).getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("13", "0")
-    assert page.read_text().count('class="passed"') == 13
+    assert page.read_text("utf-8").count("Case minimal/") == 13
+    assert '<details id="SERVER-MHD-02" class="requirement" data-verdict="passed">' in page.read_text("utf-8")
 
 
 RESOURCE = {

@@ -13,8 +13,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from conformance.peers import ipf_server
-from conformance.peers.ipf_build import PeerError
 from conformance.peers.ipf_client import Outcome
+from conformance.peers.maven_build import PeerError
 from tests import servers
 from tests.conformance.ipf_batch import HOME, PATIENT, build_or_skip, play
 from xds.datatypes import CX

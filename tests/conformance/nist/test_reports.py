@@ -10,12 +10,12 @@ from lxml import etree, html
 from rich.console import Console
 
 from conformance.failures import KitError
+from conformance.nist.as_run import to_run
 from conformance.nist.configuration import Configuration, open_session, open_system
 from conformance.nist.kit import read_kit
 from conformance.nist.message_files import save_messages
 from conformance.nist.messages import shortened, shown_message
 from conformance.nist.outcomes import RunOutcome
-from conformance.nist.report_html import write_html
 from conformance.nist.report_json import write_json
 from conformance.nist.report_junit import write_junit
 from conformance.nist.report_terminal import TerminalReport
@@ -23,6 +23,7 @@ from conformance.nist.run import Observer, run_kit
 from conformance.nist.run_order import plan_run
 from conformance.nist.session import Session
 from conformance.nist.soap_client import HttpMessage
+from conformance.report.page import write_page
 from tests.conformance.fake_servers import Reply, Request, soap_server
 from tests.conformance.kits import (
     a_plan,
@@ -100,16 +101,16 @@ def test_junit_has_a_suite_for_each_test_and_a_case_for_each_step(outcome: RunOu
     assert found["good"].find("testcase").get("classname") == "nist.good.a"
 
 
-def test_html_is_one_page_that_shows_failures_and_lets_nothing_run(outcome: RunOutcome, tmp_path: Path) -> None:
-    write_html(outcome, tmp_path / "r.html")
-    text = (tmp_path / "r.html").read_text()
-    page = html.fromstring(text)
-    assert page.xpath("//script | //link | //img | //@src | //@href") == []
-    assert "alert(1)" in text
-    assert [one.text_content().split("\n")[0] for one in page.xpath("/html/body/details[@open]/summary")] == [
-        "failed bad Title of bad"
-    ]
-    assert "AdhocQueryRequest" in page.xpath("string(/html/body/details[@open]//pre)")
+def test_html_is_the_page_of_the_kit_with_failures_and_their_messages(outcome: RunOutcome, tmp_path: Path) -> None:
+    """The tests of this kit belong to no requirement: they stand beside them."""
+    write_page(to_run(outcome), tmp_path / "r.html", language="en")
+    page = html.parse(tmp_path / "r.html", html.HTMLParser(encoding="utf-8")).getroot()
+    failed = page.xpath("//details[@data-verdict='failed' and not(@class)]")
+    assert ["Test bad, step a/one" in one.text_content() for one in failed] == [True]
+    (message,) = failed[0].xpath(".//a/@href")
+    assert "AdhocQueryRequest" in page.xpath(f"string(//details[@id='{message[1:]}']//pre)")
+    assert "alert(1)" in page.text_content()
+    assert len(page.xpath("//script")) == 1
 
 
 def test_json_tells_every_step(outcome: RunOutcome, tmp_path: Path) -> None:

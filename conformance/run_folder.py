@@ -1,0 +1,153 @@
+"""A run on disk, written while it goes on, so that one that was interrupted is resumed and two are compared.
+
+`run.json` holds the heading, `messages.jsonl` and `findings.jsonl` a line for each, `messages/ID.request` and
+`ID.answer` the octets. Lines are only ever added; a last line that was cut by a crash is left out.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from conformance.failures import KitError
+from conformance.judgement import Finding, Heading, Message, Run, Verdict
+from conformance.requirements import Actor
+
+HEADING, MESSAGES, FINDINGS, OCTETS = "run.json", "messages.jsonl", "findings.jsonl", "messages"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """Where a run is kept. Not shared by processes; threads take turns outside."""
+
+    path: Path
+
+    def start(self, heading: Heading) -> None:
+        """Begin a run in a new or empty folder. Raises KitError when it holds a run already."""
+        if (self.path / HEADING).exists():
+            raise KitError(f"{self.path} holds a run already: resume it, or give another folder")
+        (self.path / OCTETS).mkdir(parents=True, exist_ok=True)
+        self._write_heading(heading, None)
+
+    def add_message(self, message: Message) -> None:
+        """Keep the octets first, then the line: a line never names octets that are not there."""
+        if not _NAME.fullmatch(message.id):
+            raise KitError(f"found the message id {message.id!r}, expected letters, digits, dots and dashes")
+        (self.path / OCTETS / f"{message.id}.request").write_bytes(message.request)
+        (self.path / OCTETS / f"{message.id}.answer").write_bytes(message.answer)
+        self._add(MESSAGES, _written_message(message))
+
+    def add_finding(self, finding: Finding) -> None:
+        self._add(FINDINGS, _written_finding(finding))
+
+    def end(self, time: datetime) -> None:
+        self._write_heading(self.load().heading, time)
+
+    def load(self) -> Run:
+        """Everything so far. Raises KitError when there is no run here, or a file of it is damaged."""
+        heading, ended = self._heading()
+        messages = {}
+        for line in self._lines(MESSAGES):
+            messages[line["id"]] = self._message(line)
+        findings = tuple(_finding(line) for line in self._lines(FINDINGS))
+        return Run(heading=heading, ended=ended, messages=tuple(messages.values()), findings=findings)
+
+    def _heading(self) -> tuple[Heading, datetime | None]:
+        path = self.path / HEADING
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            ended = None if found["ended"] is None else datetime.fromisoformat(found["ended"])
+            return _read_heading(found), ended
+        except FileNotFoundError:
+            raise KitError(f"there is no run in {self.path}: expected a file {HEADING}") from None
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise KitError(f"{path} is no heading of a run: {problem}") from None
+
+    def _write_heading(self, heading: Heading, ended: datetime | None) -> None:
+        written = {
+            "actor": heading.actor.value,
+            "subject": heading.subject,
+            "profiles": list(heading.profiles),
+            "started": heading.started.isoformat(),
+            "settings": dict(heading.settings),
+            "ended": None if ended is None else ended.isoformat(),
+        }
+        new = self.path / f"{HEADING}.new"
+        new.write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        new.replace(self.path / HEADING)
+
+    def _message(self, line: Mapping[str, Any]) -> Message:
+        try:
+            octets = [(self.path / OCTETS / f"{line['id']}.{kind}").read_bytes() for kind in ("request", "answer")]
+            return Message(
+                **{**line, "time": datetime.fromisoformat(line["time"]), "request": octets[0], "answer": octets[1]}
+            )
+        except (OSError, ValueError, TypeError) as problem:
+            raise KitError(f"{self.path / MESSAGES}: message {line.get('id')} cannot be read: {problem}") from None
+
+    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+        path = self.path / name
+        lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
+        for number, line in enumerate(lines[:-1], 1):
+            try:
+                yield json.loads(line)
+            except ValueError as problem:
+                raise KitError(f"{path}, line {number}: {problem}") from None
+
+    def _add(self, name: str, line: Mapping[str, Any]) -> None:
+        """A line in one write; what a crash left of an earlier one is cut off first."""
+        octets = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        with (self.path / name).open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size:
+                file.seek(size - 1)
+                if file.read(1) != b"\n":
+                    file.seek(0)
+                    file.truncate(file.read().rfind(b"\n") + 1)
+            file.write(octets)
+
+
+def _written_message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "time": message.time.isoformat(),
+        "transaction": message.transaction,
+        "peer": message.peer,
+        "step": message.step,
+        "problem": message.problem,
+    }
+
+
+def _written_finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "requirement": finding.requirement,
+        "verdict": finding.verdict.value,
+        "text_fr": finding.text_fr,
+        "text_en": finding.text_en,
+        "message": finding.message,
+        "location": finding.location,
+        "evidence": finding.evidence,
+        "step": finding.step,
+    }
+
+
+def _finding(line: Mapping[str, Any]) -> Finding:
+    try:
+        return replace(Finding(**line), verdict=Verdict(line["verdict"]))
+    except (ValueError, TypeError, KeyError) as problem:
+        raise KitError(f"{FINDINGS}: a finding cannot be read: {problem}") from None
+
+
+def _read_heading(found: Mapping[str, Any]) -> Heading:
+    return Heading(
+        actor=Actor(found["actor"]),
+        subject=found["subject"],
+        profiles=tuple(found["profiles"]),
+        started=datetime.fromisoformat(found["started"]),
+        settings=found["settings"],
+    )

@@ -1,0 +1,145 @@
+"""What a server claims, in TOML: a section for each profile it is to be tested on. Unknown names are errors."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from conformance.failures import KitError
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How https is spoken: authorities to trust, our certificate with its key beside it (PEM)."""
+
+    authorities: Path
+    certificate: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Xds:
+    """Registry and repository, judged by the NIST kit in `kit`. Patients become known in one way, as in `nist`."""
+
+    kit: Path
+    registry: str = ""
+    repository: str = ""
+    feed: str = ""
+    feed_command: str = ""
+    no_feed: bool = False
+    patients: Mapping[str, str] = field(default_factory=dict)
+    authority: str = ""
+    codes: Path | None = None
+    xdr: str = ""
+    xdr_limited: str = ""
+    tests: tuple[str, ...] = ()
+    skip_tests: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+    waits: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mhd:
+    """The FHIR base; `kit` has request Bundles and TestScripts, without it the kit's own probes are run alone."""
+
+    base: str
+    kit: Path | None = None
+    patient: str = ""
+    tests: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dmp:
+    """The services of the DMP. `data` is a data set of `python -m conformance data` that the server was fed with:
+    its authorities are trusted, its patients known and their records in the states of `patients.csv`."""
+
+    data: Path
+    registry: str
+    repository: str
+    patients: str = ""
+    habilitations: str = ""
+    repository_id: str = "1.2.250.1.213.4.1.1.1.2"
+    wrapped: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfiguration:
+    """A server and what it claims; a profile that is None is not claimed."""
+
+    name: str
+    tls: Tls | None = None
+    xds: Xds | None = None
+    mhd: Mhd | None = None
+    dmp: Dmp | None = None
+    timeout_seconds: float = 30.0
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Profiles by name, in the order they are tested."""
+        return tuple(name for name in ("xds", "mhd", "dmp") if getattr(self, name) is not None)
+
+
+_SECTIONS: Mapping[str, type] = {"tls": Tls, "xds": Xds, "mhd": Mhd, "dmp": Dmp}
+
+
+def read_configuration(path: Path) -> ServerConfiguration:
+    """Read a file; paths in it are relative to its folder. Raises KitError naming section, name and value."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise KitError(f"{path}: {problem.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise KitError(f"{path} is no TOML: {problem}") from None
+    given = {name: value for name, value in found.items() if name not in _SECTIONS}
+    for name, kind in _SECTIONS.items():
+        if name in found:
+            given[name] = _section(kind, found[name], f"{path}: [{name}]", path.parent)
+    configuration = _section(ServerConfiguration, given, str(path), path.parent)
+    if not configuration.claims:
+        raise KitError(f"{path} claims nothing: expected a section [xds], [mhd] or [dmp]")
+    return configuration
+
+
+def _section(kind: type[Section], given: Any, where: str, folder: Path) -> Section:
+    if not isinstance(given, Mapping):
+        raise KitError(f"{where}: found {given!r}, expected a table")
+    known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
+    for name in given:
+        if name not in known:
+            raise KitError(f"{where}: there is no {name}; known are {', '.join(known)}")
+    for name, one in known.items():
+        if name not in given and one.default is MISSING and one.default_factory is MISSING:
+            raise KitError(f"{where}: {name} is missing")
+    return kind(
+        **{name: _value(str(known[name].type), value, f"{where}: {name}", folder) for name, value in given.items()}
+    )
+
+
+def _value(kind: str, value: Any, where: str, folder: Path) -> Any:
+    """A value of TOML as the field wants it. `kind` is the annotation."""
+    wanted = _KINDS.get(kind)
+    if wanted is None:
+        return value
+    types, expected = wanted
+    if type(value) not in types:
+        raise KitError(f"{where}: found {value!r}, expected {expected}")
+    if "Path" in kind:
+        return folder / value
+    if kind.startswith("tuple"):
+        return tuple(map(str, value))
+    return float(value) if kind == "<class 'float'>" else value
+
+
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "<class 'str'>": ((str,), "a text"),
+    "<class 'bool'>": ((bool,), "true or false"),
+    "<class 'int'>": ((int,), "a number"),
+    "<class 'float'>": ((int, float), "a number"),
+    "<class 'pathlib.Path'>": ((str,), "a path"),
+    "pathlib.Path | None": ((str,), "a path"),
+    "tuple[str, ...]": ((list,), "a list of texts"),
+    "collections.abc.Mapping[str, str]": ((dict,), "a table of texts"),
+}

@@ -1,0 +1,93 @@
+"""`python -m conformance report` and `compare`, over runs that lie in folders."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from conformance.failures import KitError
+from conformance.judgement import Finding, Run, Verdict
+from conformance.report.comparison import changes
+from conformance.requirements import Actor
+from conformance.run_folder import RunFolder
+from tests.conformance.runs import a_finding, a_run
+from tests.servers import ROOT
+
+
+def kept(folder: Path, run: Run) -> Path:
+    stored = RunFolder(path=folder)
+    stored.start(run.heading)
+    for message in run.messages:
+        stored.add_message(message)
+    for finding in run.findings:
+        stored.add_finding(finding)
+    return folder
+
+
+def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "conformance", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def with_findings(*findings: Finding) -> Run:
+    return replace(a_run(), findings=findings)
+
+
+def test_a_run_that_was_kept_is_reported_in_three_forms(tmp_path: Path) -> None:
+    folder = kept(tmp_path / "run", a_run())
+    junit, told = tmp_path / "j.xml", tmp_path / "r.json"
+    done = command("report", folder, "--junit", junit, "--json", told, "--lang", "en")
+    assert done.returncode == 1
+    assert "1 passed, 2 failed, 99 not tested; coverage 3 of 102 requirements, 2 messages" in done.stdout
+    page = (folder / "report.html").read_text("utf-8")
+    assert page.startswith('<!DOCTYPE html>\n<html lang="en">')
+    suites = {one.get("name"): one for one in etree.parse(str(junit)).getroot()}
+    assert (suites["SOAP"].get("tests"), suites["SOAP"].get("failures"), suites["SOAP"].get("skipped")) == (
+        "10",
+        "1",
+        "8",
+    )
+    found = {one["id"]: one for one in json.loads(told.read_text("utf-8"))["requirements"]}
+    assert found["CLIENT-META-05"]["verdict"] == "failed"
+    assert found["CLIENT-META-05"]["findings"][0]["evidence"] == "279035121518989"
+    assert found["CLIENT-TLS-01"]["verdict"] == "not tested"
+
+
+def test_a_run_without_a_failure_ends_with_0(tmp_path: Path) -> None:
+    folder = kept(tmp_path / "run", with_findings(a_finding("CLIENT-SOAP-02", Verdict.PASSED)))
+    assert command("report", folder).returncode == 0
+
+
+def test_what_changed_between_two_runs_is_told(tmp_path: Path) -> None:
+    before = with_findings(a_finding("CLIENT-SOAP-01", Verdict.FAILED), a_finding("CLIENT-SOAP-02", Verdict.PASSED))
+    after = with_findings(a_finding("CLIENT-SOAP-01", Verdict.PASSED), a_finding("CLIENT-SOAP-02", Verdict.PASSED))
+    first, second = kept(tmp_path / "1", before), kept(tmp_path / "2", after)
+    better, worse = command("compare", first, second), command("compare", second, first)
+    assert (better.returncode, worse.returncode) == (0, 1)
+    assert "1 changed: 0 worse, 1 better" in better.stdout
+    assert "CLIENT-SOAP-01" in worse.stdout
+    assert "CLIENT-SOAP-02" not in worse.stdout
+
+
+def test_a_requirement_that_is_not_tested_any_more_got_worse() -> None:
+    passed = with_findings(a_finding("CLIENT-SOAP-02", Verdict.PASSED))
+    assert [one.is_worse for one in changes(passed, with_findings())] == [True]
+    assert [one.is_worse for one in changes(with_findings(), passed)] == [False]
+
+
+def test_a_client_is_not_compared_with_a_server() -> None:
+    run = a_run()
+    other = replace(run, heading=replace(run.heading, actor=Actor.SERVER), findings=())
+    with pytest.raises(KitError, match="the first run is of a client, the second of a server"):
+        list(changes(run, other))
+
+
+def test_a_folder_without_a_run_is_one_sentence(tmp_path: Path) -> None:
+    done = command("report", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("conformance: there is no run in")
+    assert "Traceback" not in done.stderr
