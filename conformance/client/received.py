@@ -12,7 +12,7 @@ from lxml import etree
 
 from conformance.failures import ExchangeFailed
 from conformance.nist.mtom import Part, media_type, read_multipart
-from conformance.nist.xml import BadXml, local_name, parse
+from conformance.nist.xml import BadXml, local_name, parse, text_of
 
 SOAP_12, SOAP_11 = "http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"
 WSA = "http://www.w3.org/2005/08/addressing"
@@ -159,7 +159,7 @@ class Received:
     def addressed(self, name: str) -> str:
         """Text of a WS-Addressing header, empty without it."""
         found = None if self.header is None else self.header.find(f"{{{WSA}}}{name}")
-        return "" if found is None else "".join(found.itertext()).strip()
+        return "" if found is None else text_of(found)
 
     @cached_property
     def assertion(self) -> etree._Element | None:

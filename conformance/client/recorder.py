@@ -28,14 +28,13 @@ _log = logging.getLogger(__name__)
 class Connection:
     """Who is at the other end: address, TLS version and suite, certificate (DER) whose key was proved; empty without.
 
-    `is_trusted`: the certificate leads to an authority of the test IGC.
+    A certificate of an authority that is not trusted ends the handshake: it is never here.
     """
 
     address: str
     version: str = ""
     suite: str = ""
     certificate: bytes = b""
-    is_trusted: bool = False
 
     def __str__(self) -> str:
         subject = "no certificate"
@@ -173,9 +172,7 @@ class Recorder:
         self, connection: Connection, request: bytes, *, answer: bytes = b"", problem: str = "", ask: Ask | None = None
     ) -> None:
         time = datetime.now(UTC) if ask is None else ask.time
-        self._on_recorded(
-            Recorded(time=time, connection=connection, request=request, answer=answer, problem=problem)
-        )
+        self._on_recorded(Recorded(time=time, connection=connection, request=request, answer=answer, problem=problem))
 
     def forward(self, ask: Ask) -> bytes:
         """The answer of the server behind, as octets; 502 when it gives none."""
@@ -212,9 +209,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def read_request(
-    connection: socket.socket, peer: Connection, rest: bytes = b""
-) -> tuple[Ask | None, bytes]:
+def read_request(connection: socket.socket, peer: Connection, rest: bytes = b"") -> tuple[Ask | None, bytes]:
     """The next request and what came after it; None when the client is done. Raises Incomplete."""
     octets = rest
     while b"\r\n\r\n" not in octets:
@@ -282,7 +277,7 @@ def _chunks(connection: socket.socket, head: bytes, start: bytes) -> bytes:
             size = int(line.split(b";")[0], 16)
         except ValueError:
             octets = head + b"\r\n\r\n" + bytes(body + buffer)
-            raise Incomplete("a chunk has no size", octets, plain_answer(400, "Bad Request", "a chunk has no size"))
+            raise Incomplete("a chunk has no size", octets, plain_answer(400, "Bad Request", "no size")) from None
         if len(body) + size > MOST_OCTETS:
             raise Incomplete("the chunks are too many", head, plain_answer(413, "Content Too Large", "too many octets"))
         need(len(line) + 2 + size + 2)
@@ -296,7 +291,9 @@ def _received(connection: socket.socket, so_far: bytes) -> bytes:
     try:
         return connection.recv(_CHUNK)
     except TimeoutError:
-        raise Incomplete("the client fell silent", so_far, plain_answer(408, "Request Timeout", "no more octets came")) from None
+        raise Incomplete(
+            "the client fell silent", so_far, plain_answer(408, "Request Timeout", "no more octets came")
+        ) from None
     except OSError as problem:
         raise Incomplete(f"the connection broke: {_said(problem)}", so_far) from None
 
