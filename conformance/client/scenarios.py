@@ -147,7 +147,8 @@ def read_scenario(name: str, folder: Path = SHIPPED) -> Scenario:
         raise KitError(f"found the scenario {name}, expected {', '.join(scenario_names(folder))}")
     found = _toml(path)
     people = {one.id for one in read_people(folder).patients}
-    steps = tuple(_step(one, name, path) for one in found["steps"])
+    everywhere = found.get("judges", [])
+    steps = tuple(_step({**one, "judges": [*everywhere, *one.get("judges", [])]}, name, path) for one in found["steps"])
     for step in steps:
         for problem in _step_problems(step, people):
             raise KitError(f"{path}, step {step.id}: {problem}")

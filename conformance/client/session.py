@@ -1,4 +1,4 @@
-"""A certification as it goes on: the current step, what has come, what is wrong with it. Everything is on disk.
+"""A certification as it goes on: the current step, what has come, what is wrong with it. All of it is on disk.
 
 Requests come from many connections; they are kept at once and judged one after the other by one thread, so that a client
 never waits for a judgement. Conversations are judged when a step is confirmed.
@@ -79,7 +79,7 @@ class Session:
         self.traces: list[Trace] = []
         self._start, self._number, self._octets, self._refused = 0, 0, 0, 0
         self._injected: set[str] = set()
-        self._written: Counter[tuple[str, str, Verdict]] = Counter()
+        self.written: Counter[tuple[str, str, Verdict]] = Counter()
         self._lock = threading.RLock()
         self._queue: queue.Queue[Exchange | None] = queue.Queue(maxsize=200)
         self._resume()
@@ -190,37 +190,41 @@ class Session:
 
     def _keep(self, finding: Finding) -> None:
         key = (finding.step, finding.requirement, finding.verdict)
-        self._written[key] += 1
+        self.written[key] += 1
         limit = MOST_FAILED if finding.verdict is Verdict.FAILED else MOST_PASSED
-        if self._written[key] <= limit:
+        if self.written[key] <= limit:
             self.folder.add_finding(finding)
 
     # --- the person's side -----------------------------------------------------------------------
 
-    def confirm(self, *, answer: bool | None = None, is_skipped: bool = False) -> None:
+    def confirm(self, *, answer: bool | None = None, is_skipped: bool = False, step: str | None = None) -> None:
         """The step is done: judge what was said in it and go to the next one. Raises KitError when it is not.
 
-        `answer` is what the person says to the step's question; a skipped step judges nothing more.
+        `answer` is what the person says to the step's question; a skipped step judges nothing more. `step`: the key of
+        the step that is meant, so that two who confirm at once do not confirm two.
         """
         self._queue.join()
+        with self._lock:
+            self._confirm(answer, is_skipped, step)
+        self._watch()
+
+    def _confirm(self, answer: bool | None, is_skipped: bool, meant: str | None) -> None:  # noqa: FBT001
         step = self.step
-        if step is None:
-            raise KitError("every step is done")
+        if step is None or meant not in (None, step.key):
+            raise KitError("this step is done")
         if not is_skipped and self.missing:
             raise KitError(f"step {step.key} still waits for {', '.join(self.missing)}")
         if not is_skipped and step.question is not None and answer is None:
             raise KitError(f"step {step.key} asks a question: answer it")
-        with self._lock:
-            for finding in () if is_skipped else self._step_findings(step, answer):
-                self._keep(finding)
-                self._show(finding)
-            self._count_the_rest(step)
-            self.done.append(StepDone(step=step.key, is_skipped=is_skipped, answer=answer))
-            self._note(self.done[-1])
-            self._start, self._refused = len(self.traces), 0
-            if self.step is None:
-                self.folder.end(datetime.now(UTC))
-        self._watch()
+        for finding in () if is_skipped else self._step_findings(step, answer):
+            self._keep(finding)
+            self._show(finding)
+        self._count_the_rest(step)
+        self.done.append(StepDone(step=step.key, is_skipped=is_skipped, answer=answer))
+        self._note(self.done[-1])
+        self._start, self._refused = len(self.traces), 0
+        if self.step is None:
+            self.folder.end(datetime.now(UTC))
 
     def _step_findings(self, step: Step, answer: bool | None) -> Iterator[Finding]:
         now, before = tuple(self.traces[self._start :]), tuple(self.traces[: self._start])
@@ -243,7 +247,7 @@ class Session:
 
     def _count_the_rest(self, step: Step) -> None:
         """How many failures were not written one by one."""
-        for (where, identifier, verdict), count in list(self._written.items()):
+        for (where, identifier, verdict), count in list(self.written.items()):
             if where == step.key and verdict is Verdict.FAILED and count > MOST_FAILED:
                 more = count - MOST_FAILED
                 text_fr, text_en = f"et {more} fois de plus dans cette étape", f"and {more} times more in this step"
