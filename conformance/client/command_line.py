@@ -1,6 +1,5 @@
 """The command `python -m conformance client`."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,17 +7,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from conformance.client.exchanges import Laboratory, read_authorities
-from conformance.client.preparation import Prepared, prepare, server_behind
-from conformance.client.recorder import Recorder
-from conformance.client.scenarios import People, Step, read_people, read_scenario, scenario_names
-from conformance.client.session import Session
+from conformance.client.certification import REPORT, open_certification
+from conformance.client.preparation import prepare
+from conformance.client.scenarios import Step, read_people, read_scenario, scenario_names
 from conformance.client.terminal import Guide
 from conformance.client.view import LANGUAGES, word
-from conformance.client.web import WebView
 from conformance.failures import KitError
-from conformance.judgement import Heading, Verdict
-from conformance.report_page import write_report
+from conformance.judgement import Heading
+from conformance.report.command_line import summarise, write_reports
 from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
 
@@ -80,11 +76,14 @@ def client(
     console = Console(highlight=False)
     with console.status(word("title", language)):
         prepared = prepare(out / "laboratory", people, (*hosts, address[0], "localhost", "127.0.0.1"))
-    is_done = _guided(console, prepared, people, steps, folder, address, language, web_port, unattended)
+    with open_certification(prepared, people, steps, folder, address, page_port=web_port) as opened:
+        console.print(f"{opened.page}   {opened.url}   {prepared.pki}")
+        is_done = Guide(opened.session, people, console, language=language, unattended=unattended).run()
     run = folder.load()
-    write_report(run, out / "report.html")
-    tested, all_of_them = run.coverage
-    console.print(f"{tested}/{all_of_them}, {run.counts[Verdict.FAILED]} failed: {out / 'report.html'}")
+    reports = {"page": out / REPORT, "junit": out / "report.xml", "json_file": out / "report.json"}
+    write_reports(run, **reports, language=language)
+    summarise(run)
+    console.print(str(reports["page"]))
     if not is_done:
         return 130
     return FAILED if run.has_failed else 0
@@ -105,40 +104,6 @@ def _folder(out: Path, names: tuple[str, ...], subject: str, *, resume: bool) ->
     heading = Heading(actor=Actor.CLIENT, subject=subject or "client", profiles=names, started=datetime.now(UTC))
     folder.start(heading)
     return folder
-
-
-def _guided(
-    console: Console,
-    prepared: Prepared,
-    people: People,
-    steps: tuple[Step, ...],
-    folder: RunFolder,
-    address: tuple[str, int],
-    language: str,
-    web_port: int,
-    unattended: float,
-) -> bool:
-    laboratory = Laboratory(people=people, authorities=read_authorities(prepared.trust))
-    session = Session(steps, laboratory, folder)
-    trusted, untrusted = prepared.context(), prepared.untrusted_context()
-    page = WebView(session, people, port=web_port, report=folder.path / "report.html")
-    with server_behind(prepared, f"https://{address[0]}:{address[1]}") as backend:
-        recorder = Recorder(
-            address,
-            context=lambda: untrusted if session.is_untrusted else trusted,
-            backend=backend,
-            answering=session.answering,
-            on_recorded=session.recorded,
-        )
-        recorder.start()
-        page.start()
-        console.print(f"{page.url}   https://{address[0]}:{recorder.port}   {prepared.pki}")
-        try:
-            return Guide(session, people, console, language=language, unattended=unattended).run()
-        finally:
-            recorder.stop()
-            session.close()
-            page.stop()
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -43,6 +43,11 @@ class Prepared:
         return self.folder / "server"
 
     @property
+    def socket(self) -> Path:
+        """Of the server behind."""
+        return self.folder / "server.socket"
+
+    @property
     def log(self) -> Path:
         return self.folder / "server.log"
 
@@ -121,9 +126,9 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def server_behind(prepared: Prepared, url: str) -> Iterator[str]:
-    """Carnet behind the recorder, stopped at the end: the path of its socket. Raises KitError."""
-    socket = prepared.folder / "server.socket"
+def server_behind(prepared: Prepared, url: str) -> Iterator[None]:
+    """Carnet behind the recorder, stopped at the end. Raises KitError."""
+    socket = prepared.socket
     socket.unlink(missing_ok=True)
     command = [sys.executable, "-m", "carnet", "serve", "--host", f"unix:{socket}", "--base-url", url]
     command += ["--data", str(prepared.data), "--trust", str(prepared.trust)]
@@ -131,7 +136,7 @@ def server_behind(prepared: Prepared, url: str) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(), start_new_session=True)
     try:
         _await(socket, process, prepared.log)
-        yield str(socket)
+        yield
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

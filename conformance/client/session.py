@@ -1,4 +1,4 @@
-"""A certification as it goes on: the current step, what has come, what is wrong with it. All of it is on disk.
+"""A certification as it goes on: the current step, what has come, what is wrong with it. All is on disk.
 
 Requests come from many connections; they are kept at once and judged one after the other by one thread, so that a client
 never waits for a judgement. Conversations are judged when a step is confirmed.
@@ -7,6 +7,7 @@ never waits for a judgement. Conversations are judged when a step is confirmed.
 import json
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,18 +70,19 @@ class Session:
         laboratory: Laboratory,
         folder: RunFolder,
         *,
-        watch: Callable[[], None] = lambda: None,
+        rules: Sequence[Rule] | None = None,
+        history: Sequence[Trace] = (),
     ) -> None:
-        """`watch` is called after every change."""
-        self.steps, self.folder, self._laboratory, self._watch = tuple(steps), folder, laboratory, watch
-        self._rules = message_rules()
+        """`history`: what is known to have come before the run; `rules`: other ones than all."""
+        self.steps, self.folder, self._laboratory = tuple(steps), folder, laboratory
+        self._rules = message_rules() if rules is None else tuple(rules)
         self.done: list[StepDone] = []
         self.seen: list[Seen] = []
-        self.traces: list[Trace] = []
-        self._start, self._number, self._octets, self._refused = 0, 0, 0, 0
+        self.traces: list[Trace] = list(history)
+        self._start, self._number, self._octets, self._refused = len(self.traces), 0, 0, 0
         self._injected: set[str] = set()
         self.written: Counter[tuple[str, str, Verdict]] = Counter()
-        self._lock = threading.RLock()
+        self._lock, self.changed = threading.RLock(), time.monotonic()
         self._queue: queue.Queue[Exchange | None] = queue.Queue(maxsize=200)
         self._resume()
         self._thread = threading.Thread(target=self._judge_all, name="judge", daemon=True)
@@ -90,6 +92,11 @@ class Session:
     def step(self) -> Step | None:
         """What is to be done now; None at the end."""
         return self.steps[len(self.done)] if len(self.done) < len(self.steps) else None
+
+    @property
+    def has_refused(self) -> bool:
+        """Did a client refuse the connection in this step?"""
+        return self._refused > 0
 
     @property
     def is_untrusted(self) -> bool:
@@ -126,10 +133,9 @@ class Session:
         step = self.step or self.steps[-1]
         with self._lock:
             if not one.request and self.is_untrusted:
-                self._refused += 1
-                self._watch()
+                self._refused, self.changed = self._refused + 1, time.monotonic()
                 return
-            self._number += 1
+            self._number, self.changed = self._number + 1, time.monotonic()
             exchange = Exchange(
                 id=f"{self._number:05}",
                 time=one.time,
@@ -169,7 +175,6 @@ class Session:
                 self._see(exchange, [_broken(exchange, problem)])
             finally:
                 self._queue.task_done()
-                self._watch()
         self._queue.task_done()
 
     def _judge(self, exchange: Exchange) -> None:
@@ -203,12 +208,11 @@ class Session:
         `answer` is what the person says to the step's question; a skipped step judges nothing more. `step`: the key of
         the step that is meant, so that two who confirm at once do not confirm two.
         """
-        self._queue.join()
+        self.settle()
         with self._lock:
             self._confirm(answer, is_skipped, step)
-        self._watch()
 
-    def _confirm(self, answer: bool | None, is_skipped: bool, meant: str | None) -> None:  # noqa: FBT001
+    def _confirm(self, answer: bool | None, is_skipped: bool, meant: str | None) -> None:
         step = self.step
         if step is None or meant not in (None, step.key):
             raise KitError("this step is done")
@@ -254,6 +258,10 @@ class Session:
                 self.folder.add_finding(
                     Finding(requirement=identifier, verdict=verdict, text_fr=text_fr, text_en=text_en, step=where)
                 )
+
+    def settle(self) -> None:
+        """Until everything that came is judged."""
+        self._queue.join()
 
     def close(self) -> None:
         """Judge what is left, and stop."""

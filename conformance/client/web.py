@@ -41,9 +41,10 @@ class WebView:
         self._thread.start()
 
     def stop(self) -> None:
-        self._server.shutdown()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join(timeout=5)
         self._server.server_close()
-        self._thread.join(timeout=5)
 
 
 def _handler(session: Session, people: People, report: Path | None) -> type[BaseHTTPRequestHandler]:
@@ -72,7 +73,9 @@ def _handler(session: Session, people: People, report: Path | None) -> type[Base
                 self._json(HTTPStatus.FORBIDDEN, {"problem": f"expected POST /confirm or /skip with {_HEADER}: 1"})
                 return
             try:
-                given = json.loads(self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MOST_OCTETS)) or b"{}")
+                given = json.loads(
+                    self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MOST_OCTETS)) or b"{}"
+                )
                 session.confirm(answer=given.get("answer"), is_skipped=self.path == "/skip", step=given.get("step"))
             except (KitError, ValueError, AttributeError) as problem:
                 self._json(HTTPStatus.CONFLICT, {"problem": str(problem)})
@@ -103,5 +106,3 @@ def _handler(session: Session, people: People, report: Path | None) -> type[Base
             """Nothing: the terminal belongs to the certification."""
 
     return Handler
-
-
