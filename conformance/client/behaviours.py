@@ -4,6 +4,7 @@ A behaviour is asked for each request. It answers by itself, changes what the se
 ends the connection without an answer.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -84,17 +85,18 @@ def damaged(ask: Ask, received: Received, forward: Forward) -> bytes:
     return answer
 
 
-# Name in a scenario -> what is done, and whether only to the first message it concerns.
-BEHAVIOURS: Mapping[str, tuple[Behaviour, bool]] = {
-    "forward": (forwarded, False),
-    "refuse": (refused, False),
-    "duplicate": (duplicate, False),
-    "lose-answer": (silent, True),
-    "busy": (busy, True),
-    "unreadable": (unreadable, True),
-    "refuse-assertion": (assertion_refused, True),
-    "unrelated": (unrelated, True),
-    "damage": (damaged, False),
+_ALWAYS, _ONCE, BUSY_SECONDS = math.inf, 0.0, 5.0
+# Name in a scenario -> what is done, and for how many seconds from the first message that it concerns.
+BEHAVIOURS: Mapping[str, tuple[Behaviour, float]] = {
+    "forward": (forwarded, _ALWAYS),
+    "refuse": (refused, _ALWAYS),
+    "duplicate": (duplicate, _ALWAYS),
+    "lose-answer": (silent, _ONCE),
+    "busy": (busy, BUSY_SECONDS),
+    "unreadable": (unreadable, _ONCE),
+    "refuse-assertion": (assertion_refused, _ONCE),
+    "unrelated": (unrelated, _ONCE),
+    "damage": (damaged, _ALWAYS),
 }
 
 

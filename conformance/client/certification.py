@@ -1,12 +1,13 @@
 """A certification, opened: the server behind, the recorder in front of it, the session, the page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from conformance.client.exchanges import Laboratory, read_authorities
 from conformance.client.preparation import Prepared, server_behind
 from conformance.client.recorder import Recorder
+from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step
 from conformance.client.session import Session
 from conformance.client.web import WebView
@@ -35,10 +36,11 @@ def open_certification(
     *,
     page_port: int = 0,
     patience: float = 30.0,
+    rules: Sequence[Rule] | None = None,
 ) -> Iterator[Certification]:
     """Everything started, and stopped in the end. `address`: HOST and port, 0 for a free one. Raises KitError."""
     laboratory = Laboratory(people=people, authorities=read_authorities(prepared.trust))
-    session = Session(steps, laboratory, folder)
+    session = Session(steps, laboratory, folder, rules=rules)
     trusted, untrusted = prepared.context(), prepared.untrusted_context()
     recorder = Recorder(
         address,

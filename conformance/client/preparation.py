@@ -56,24 +56,22 @@ class Prepared:
 
     def context(self) -> ssl.SSLContext:
         """TLS of the server: a certificate is asked for, its absence is for a rule to judge."""
-        context = _server_context(self.issued("server", "server"))
+        return self._context(self.issued("server", "server"))
+
+    def untrusted_context(self) -> ssl.SSLContext:
+        """The same server with a certificate of an authority that nobody knows."""
+        return self._context(self.folder / "unknown-pki" / "issued" / "server-server.pem")
+
+    def _context(self, certificate: Path) -> ssl.SSLContext:
+        """Suites beyond those of the DMP too: what a client would use is to be seen."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("DEFAULT")
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         context.verify_mode = ssl.CERT_OPTIONAL
         for file in sorted(self.trust.glob("*.pem")):
             context.load_verify_locations(cafile=str(file))
         return context
-
-    def untrusted_context(self) -> ssl.SSLContext:
-        """The same server with a certificate of an authority that nobody knows."""
-        return _server_context(self.folder / "unknown-pki" / "issued" / "server-server.pem")
-
-
-def _server_context(certificate: Path) -> ssl.SSLContext:
-    """Suites beyond those of the DMP too: what a client would use is to be seen."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("DEFAULT")
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    return context
 
 
 def prepare(folder: Path, people: People, hosts: tuple[str, ...]) -> Prepared:

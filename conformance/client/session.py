@@ -1,7 +1,7 @@
 """A certification as it goes on: the current step, what has come, what is wrong with it. All is on disk.
 
-Requests come from many connections; they are kept at once and judged one after the other by one thread, so that a client
-never waits for a judgement. Conversations are judged when a step is confirmed.
+Requests come from many connections; they are kept at once and judged one after the other by one thread, so that a
+client never waits for a judgement. Conversations are judged when a step is confirmed.
 """
 
 import json
@@ -80,7 +80,7 @@ class Session:
         self.seen: list[Seen] = []
         self.traces: list[Trace] = list(history)
         self._start, self._number, self._octets, self._refused = len(self.traces), 0, 0, 0
-        self._injected: set[str] = set()
+        self._injected: dict[str, float] = {}
         self.written: Counter[tuple[str, str, Verdict]] = Counter()
         self._lock, self.changed = threading.RLock(), time.monotonic()
         self._queue: queue.Queue[Exchange | None] = queue.Queue(maxsize=200)
@@ -120,13 +120,12 @@ class Session:
         step, received = self.step, Received.of(ask.octets)
         if step is None or received.transaction not in step.expects or step.behaviour == UNTRUSTED:
             return forward(ask)
-        behaviour, is_once = BEHAVIOURS[step.behaviour]
+        behaviour, seconds = BEHAVIOURS[step.behaviour]
         with self._lock:
-            if is_once and step.key in self._injected:
-                return forward(ask)
-            answer = behaviour(ask, received, forward)
-            self._injected.add(step.key)
-        return answer
+            began, now = self._injected.get(step.key), time.monotonic()
+            self._injected.setdefault(step.key, now)
+        is_over = began is not None and now > began + seconds
+        return forward(ask) if is_over else behaviour(ask, received, forward)
 
     def recorded(self, one: Recorded) -> None:
         """Keep it, and have it judged."""

@@ -85,7 +85,7 @@ def trace_of(exchange: Exchange) -> Trace:
         busy=exchange.answered.status == 503,
         codes=_codes(exchange),
         message_id=received.addressed("MessageID"),
-        patient=patient_of(exchange),
+        patient=(vihf.patient if vihf is not None else "") or patient_of(exchange),
         purpose="" if vihf is None else vihf.purpose,
         assertion="" if vihf is None else vihf.id,
         assertion_digest=hashlib.sha256(assertion).hexdigest() if assertion else "",

@@ -48,6 +48,7 @@ class Software:
     prepared: Prepared
     people: People
     fed: list[Report] = field(default_factory=list)
+    another: Report = field(default_factory=lambda: a_report())
     found: dict[str, DocumentEntry] = field(default_factory=dict)
 
     @property
@@ -103,17 +104,17 @@ class Software:
         assert self.push(next_version(self.fed[0])).is_success
 
     def refusal(self) -> None:
-        assert [str(one.code) for one in self.push(a_report()).errors] == ["XDSPatientIdDoesNotMatch"]
+        assert [str(one.code) for one in self.push(self.another).errors] == ["XDSPatientIdDoesNotMatch"]
 
     def lost_answer(self) -> None:
-        assert self.push(a_report()).was_stored_before
+        assert self.push(self.another).was_stored_before
 
     def already_there(self) -> None:
-        assert not self.push(a_report()).is_success
+        assert not self.push(self.another).is_success
 
     def busy(self) -> None:
         with pytest.raises(ClientError, match="503"):
-            self.push(a_report())
+            self.push(self.another)
 
     def refused_assertion(self) -> None:
         with pytest.raises(ClientError, match="refus"):

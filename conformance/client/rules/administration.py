@@ -90,11 +90,21 @@ def _brings_consents(exchange: Exchange, _: Laboratory) -> Problems:
             yield expected("", name, name, "administrativeObservation")
 
 
+def _is_existence(exchange: Exchange) -> bool:
+    return exchange.transaction == "TD0.2" and not _is_data(exchange)
+
+
+def _is_data(exchange: Exchange) -> bool:
+    """One message is for two transactions, told apart by the reason; a wrong one leaves what the step is about."""
+    is_asked_for = exchange.transaction == "TD0.2" and exchange.step.expects == ("TD1.3a",)
+    return exchange.transaction == "TD1.3a" or (is_asked_for and _reason(exchange) != "TEST_EXST")
+
+
 RULES = (
-    Rule(requirement="CLIENT-ADM-01", applies=on("TD0.2"), check=_tests_existence),
+    Rule(requirement="CLIENT-ADM-01", applies=_is_existence, check=_tests_existence),
     Rule(requirement="CLIENT-ADM-02", applies=on("TD0.3"), check=_sets_authorisation),
     Rule(requirement="CLIENT-ADM-03", applies=on("TD0.4"), check=_bounds_its_dates),
-    Rule(requirement="CLIENT-ADM-04", applies=on("TD1.3a"), check=_reads_data),
+    Rule(requirement="CLIENT-ADM-04", applies=_is_data, check=_reads_data),
     Rule(requirement="CLIENT-ADM-05", applies=on("TD1.6"), check=_asks_a_mode),
     Rule(requirement="CLIENT-ADM-06", applies=on("TD1.1", "TD1.2", "TD1.3b", "TD1.4"), check=_names_who_acts),
     Rule(requirement="CLIENT-ADM-07", applies=on("TD1.4"), check=_closes),

@@ -6,13 +6,14 @@ They are judged when a step is done, on the traces of that step and of all befor
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from conformance.client.behaviours import BUSY_SECONDS
 from conformance.client.exchanges import Problem
 from conformance.client.rules.rule import expected
 from conformance.client.scenarios import UNTRUSTED, Step
 from conformance.client.traces import FAULT, NONE, REFUSED, SUCCESS, UNREADABLE, UNRELATED, Trace
 
 _DUPLICATE = "XDSDuplicateUniqueIdInRegistry"
-_MOST_A_SECOND = 2
+_MOST_WHILE_BUSY = 2
 _READS = ("ITI-18", "ITI-43")
 _ON_DOCUMENTS = ("ITI-41", *_READS)
 NORMAL = "normal"
@@ -89,9 +90,9 @@ def _reads_with_authorisation(conversation: Conversation) -> Shown:
     authorised: set[str] = set()
     for one, is_now in conversation.marked():
         if one.authorisation == "VALIDE" or (one.action == "AJOUT" and one.outcome == SUCCESS):
-            authorised.add(one.patient or conversation.step.patient)
+            authorised.add(one.patient)
         reads = one.is_search and one.purpose == NORMAL and is_now
-        if reads and not authorised & {one.patient, conversation.step.patient}:
+        if reads and one.patient not in authorised:
             fr, en = "une autorisation valide (TD0.2, TD0.3) auparavant", "a valid authorisation (TD0.2, TD0.3) before"
             yield one.id, expected(one.transaction, fr, en, "")
 
@@ -143,7 +144,8 @@ def _uses_the_purpose_of_the_step(conversation: Conversation) -> Shown:
 
 
 def _does_not_insist(conversation: Conversation) -> Shown:
-    refused = [one for one in conversation.of("ITI-41") if one.outcome == REFUSED]
+    sent = conversation.of("ITI-41")
+    refused = [one for one in sent if one.outcome == REFUSED and _DUPLICATE not in one.codes]
     for one in refused[1:]:
         fr, en = "aucun nouvel envoi après un refus", "no further attempt after a refusal"
         yield one.id, expected(f"{len(refused)} × ITI-41", fr, en, "")
@@ -173,10 +175,10 @@ def _waits_where_it_is_busy(conversation: Conversation) -> Shown:
     busy = next((one for one in conversation.now if one.busy), None)
     if busy is None:
         return
-    soon = [one for one in conversation.now if 0 < (one.time - busy.time).total_seconds() < 1]
-    if len(soon) >= _MOST_A_SECOND:
+    soon = [one for one in conversation.now if 0 < (one.time - busy.time).total_seconds() < BUSY_SECONDS]
+    if len(soon) > _MOST_WHILE_BUSY:
         fr, en = "un appel plus tard", "a call later"
-        yield soon[-1].id, expected(f"{len(soon)} messages en 1 s", fr, en, "")
+        yield soon[-1].id, expected(f"{len(soon)} × {busy.transaction} / {BUSY_SECONDS:.0f} s", fr, en, "")
 
 
 def _after(conversation: Conversation, outcome: str) -> Shown:

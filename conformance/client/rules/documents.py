@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 from lxml import etree
 
 from conformance.client.exchanges import Exchange, Laboratory, Problem, Problems, parsed
+from conformance.client.rules.metadata import has_right_key
 from conformance.client.rules.metadata_reading import Metadata, entries
 from conformance.client.rules.rule import Rule, among, child_text, child_value, expected, on
 
@@ -32,35 +33,37 @@ V3 = "urn:hl7-org:v3"
 
 @dataclass(frozen=True, slots=True)
 class DocumentCheck:
-    """Findings of `carnet cda check` by the SHA-256 of a document, each document once."""
+    """Findings of `carnet cda check` by the SHA-256 of a document, each document once, those of a message together."""
 
     known: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
 
-    def findings(self, content: bytes) -> tuple[dict[str, Any], ...]:
-        key = hashlib.sha256(content).hexdigest()
+    def findings(self, content: bytes, together: Iterable[bytes] = ()) -> tuple[dict[str, Any], ...]:
+        """Errors of one document; `together`: others that will be asked for next."""
+        key = _key(content)
         if key not in self.known:
-            self.known[key] = tuple(_checked(content))
+            new = {_key(one): one for one in (content, *together) if _key(one) not in self.known}
+            self.known.update(_checked(new))
         return self.known[key]
 
 
-def _checked(content: bytes) -> Iterator[dict[str, Any]]:
+def _key(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _checked(contents: Mapping[str, bytes]) -> dict[str, tuple[dict[str, Any], ...]]:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "document.xml"
-        file.write_bytes(content)
-        command = [sys.executable, "-m", "carnet", "cda", "check", str(file), "--json"]
+        for key, content in contents.items():
+            (Path(folder) / f"{key}.xml").write_bytes(content)
+        command = [sys.executable, "-m", "carnet", "cda", "check", folder, "--json", "--jobs", "1"]
         done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)
     try:
-        [report] = json.loads(done.stdout)
+        reports = {Path(one["file"]).stem: one["findings"] for one in json.loads(done.stdout)}
     except ValueError:
-        yield {
-            "layer": "XSD",
-            "location": "/",
-            "found": done.stderr.decode()[-500:],
-            "expected": _A_CDA,
-            "severity": "error",
-        }
-        return
-    yield from (one for one in report["findings"] if one["severity"] == "error")
+        reports = {}
+    unread = {"layer": "XSD", "location": "/", "found": done.stderr.decode()[-500:], "expected": _A_CDA}
+    unread |= {"severity": "error"}
+    found = {key: reports.get(key, [unread]) for key in contents}
+    return {key: tuple(one for one in told if one["severity"] == "error") for key, told in found.items()}
 
 
 _A_CDA = {"fr": "un document CDA lisible", "en": "a readable CDA document"}
@@ -73,7 +76,7 @@ def requirement_of(finding: dict[str, Any]) -> str:
         return "CLIENT-CDA-01"
     if "/nonXMLBody" in place:
         return "CLIENT-CDA-08"
-    if "/recordTarget" in place:
+    if "recordTarget" in place + finding["expected"]["en"]:
         return "CLIENT-CDA-03"
     return "CLIENT-CDA-07" if "/component" in place and "/componentOf" not in place else "CLIENT-CDA-02"
 
@@ -81,7 +84,8 @@ def requirement_of(finding: dict[str, Any]) -> str:
 def _checked_rule(identifier: str, check: DocumentCheck) -> Rule:
     def problems(exchange: Exchange, _: Laboratory) -> Problems:
         for entry, content in _documents(exchange):
-            for one in check.findings(content):
+            together = (other for _entry, other in _documents(exchange))
+            for one in check.findings(content, together):
                 if requirement_of(one) == identifier:
                     place = f"{entry.identifier('uniqueId')} {one['location']}"
                     yield expected(str(one["found"]), one["expected"]["fr"], one["expected"]["en"], place)
@@ -151,7 +155,11 @@ def _stated(entry: Metadata) -> dict[str, str]:
 
 
 # Wrong forms have rules of their own; here values that have the right form are compared.
-_FORMS = {"creationTime": re.compile(r"[0-9]{8,14}"), "languageCode": re.compile("fr-FR")}
+_FORMS: Mapping[str, Callable[[str], object]] = {
+    "creationTime": re.compile(r"[0-9]{8,14}").fullmatch,
+    "languageCode": re.compile("fr-FR").fullmatch,
+    "patientId": lambda number: len(number) == 15 and has_right_key(number),
+}
 
 
 def _metadata_are_the_headers(exchange: Exchange, _: Laboratory) -> Problems:
@@ -160,7 +168,7 @@ def _metadata_are_the_headers(exchange: Exchange, _: Laboratory) -> Problems:
         for name, wanted in header.items():
             found = stated[name]
             form = _FORMS.get(name)
-            if found and wanted and found != wanted and (form is None or form.fullmatch(found)):
+            if found and wanted and found != wanted and (form is None or form(found)):
                 yield expected(found, wanted, wanted, f"{entry.place}/{name}")
 
 
