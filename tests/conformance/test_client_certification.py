@@ -1,8 +1,11 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,12 +24,11 @@ from conformance.failures import KitError
 from conformance.judgement import Heading, Run, Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
-from tests.conformance.faults_of_documents import METADATA_FAULTS, ORDER_FAULTS
-from tests.conformance.faults_of_messages import MESSAGE_FAULTS
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
+from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
 from tests.conformance.vendor_software import Software, play
+from tests.servers import ROOT, free_port
 
-FAULTS = (*MESSAGE_FAULTS, *METADATA_FAULTS, *ORDER_FAULTS)
 
 HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
 
@@ -119,6 +121,10 @@ def test_what_a_person_saw_is_judged(workbench: Workbench, step: Step) -> None:
 def test_every_requirement_on_clients_has_a_faulty_client() -> None:
     asked = {one.question.requirement for one in steps_of(["all"]) if one.question}
     assert {one.requirement for one in FAULTS} | asked == {one.id for one in requirements_of(Actor.CLIENT)}
+
+
+def test_the_page_of_faulty_clients_is_not_stale() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run make docs"
 
 
 def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
@@ -231,3 +237,57 @@ def test_a_run_goes_on_after_its_last_step(workbench: Workbench) -> None:
         assert (again.step, [one.transaction for one in again.traces]) == (steps[1], ["TD0.2"])
         with pytest.raises(KitError, match="other scenarios"):
             Session(steps_of(["alimentation"]), workbench.laboratory, folder, rules=workbench.rules)
+
+
+# --- the command -----------------------------------------------------------------------------------
+
+
+def test_the_command_guides_reports_and_goes_on(prepared: Prepared, people: People, tmp_path: Path) -> None:
+    """Interrupted at the second step, resumed to the end; the laboratory is the one that is prepared already."""
+    out, port = tmp_path / "run", free_port()
+    out.mkdir()
+    (out / "laboratory").symlink_to(prepared.folder)
+    command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
+    command += ["--listen", f"127.0.0.1:{port}", "--language", "en"]
+    software = Software(f"https://127.0.0.1:{port}", prepared, people)
+    with conducted(command) as process:
+        assert process.stdin is not None
+        read_until(process, "1/9 Existence test")
+        software.tests_existence()
+        read_until(process, "TD0.2, answer: success")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        read_until(process, "Search the documents of the patient")
+        process.stdin.write("q\n")
+        process.stdin.flush()
+        assert process.wait(timeout=60) == 130
+    with conducted([*command, "--resume"]) as process:
+        assert process.stdin is not None
+        read_until(process, "2/9 Search")
+        process.stdin.write("s\n" * 8)  # skipped: what the own tools do in them is tested above
+        process.stdin.flush()
+        assert process.wait(timeout=60) == 0, process.stdout and process.stdout.read()
+    assert b"CLIENT-ADM-01" in (out / "report.html").read_bytes()
+    assert (out / "report.xml").exists()
+    assert RunFolder(path=out).load().verdicts["CLIENT-ADM-01"] is Verdict.PASSED
+
+
+@contextmanager
+def conducted(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> None:
+    told = ""
+    assert process.stdout is not None
+    while words not in told:
+        line = process.stdout.readline()
+        assert line, f"{words!r} did not come: {told}"
+        told += line
