@@ -65,3 +65,4 @@ clean:
 .PHONY: docs
 docs: $(STAMP)
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m tests.conformance.faulty_clients_page

@@ -29,6 +29,10 @@ COMMANDS: CommandTable = {
         "carnet.directory_commands:directory",
         "Professionals, structures and software that callers are compared with.",
     ),
+    "dmp": (
+        "carnet.dmp_commands:dmp",
+        "What software asks of the record of a person: existence, authorisation, creation, closure, masking (TD0, TD1).",
+    ),
     "documents": ("carnet.storage_commands:documents", "Stored documents."),
     "export": (
         "carnet.media_commands:export",

@@ -195,6 +195,14 @@ class XdsClient:
         )
         return self._send("registry", _QUERY, body.encode(), None)
 
+    def ask(self, service: str, action: str, body: bytes) -> etree._Element:
+        """One exchange of another service of the registry's server: what is in the Body. Raises ClientError."""
+        url = self._urls["registry"]
+        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}", self._proof)
+        content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
+        status, kind, message = self._post(url, service, content_type, (envelope,), length=len(envelope))
+        return _payload(status, kind, message)
+
     def _send(self, service: str, action: str, body: bytes, parts: Sequence[MtomPart] | None) -> Answer:
         """One exchange; `parts` None sends simple SOAP, anything else MTOM."""
         url = self._urls[service]
@@ -277,6 +285,19 @@ def _read_answer(status: int, content_type: str, message: bytes) -> Answer:
         references=tuple(one.get("id", "") for one in response.iter(f"{{{RIM}}}ObjectRef")),
         contents=tuple(_content(one, parts) for one in envelope.iter(f"{{{XDS_B}}}Document")),
     )
+
+
+def _payload(status: int, content_type: str, message: bytes) -> etree._Element:
+    """What is in the Body of an answer. Raises ClientError for a fault and for what is no SOAP."""
+    try:
+        body = parse(_unpacked(content_type, message)[0]).find("{*}Body")
+    except BadXml as problem:
+        raise ClientError(f"the server answered {status} {content_type or 'nothing'}: {message[:200]!r}") from problem
+    payload = None if body is None else next(body.iterchildren(etree.Element), None)
+    if payload is None or etree.QName(payload).localname == "Fault":
+        reason = None if payload is None else payload.findtext(".//{*}Text")
+        raise ClientError(f"the server answered a fault: {reason or ''}")
+    return payload
 
 
 def _error(element: etree._Element) -> RegistryError:

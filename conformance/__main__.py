@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import click
 
+from conformance.client.command_line import client
 from conformance.failures import KitError, UnreachableServer
 from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
@@ -21,13 +22,14 @@ def commands() -> None:
     """Conformance kits for XDS and MHD servers of any maker, and programs of other makers beside them.
 
     \b
+    python -m conformance client --help
     python -m conformance nist --help
     python -m conformance fhir --help
     python -m conformance ipf --help
     """
 
 
-for command in (server, data, report, compare, nist, fhir, ipf, ipf_server, fhir_server, build_peers):
+for command in (server, client, data, report, compare, nist, fhir, ipf, ipf_server, fhir_server, build_peers):
     commands.add_command(command)
 
 

@@ -75,7 +75,7 @@ def media_type(content_type: str) -> tuple[str, dict[str, str]]:
 
 def read_multipart(parameters: Mapping[str, str], body: bytes) -> tuple[bytes, list[Part]]:
     """The root part and the others. Raises ExchangeFailed."""
-    parts = list(_split(parameters.get("boundary", ""), body))
+    parts = list(split_parts(parameters.get("boundary", ""), body))
     if not parts:
         raise ExchangeFailed("the multipart answer holds no part")
     start = parameters.get("start", "").strip("<>")
@@ -85,7 +85,8 @@ def read_multipart(parameters: Mapping[str, str], body: bytes) -> tuple[bytes, l
     return root.content, [part for part in parts if part is not root]
 
 
-def _split(boundary: str, body: bytes) -> list[Part]:
+def split_parts(boundary: str, body: bytes) -> list[Part]:
+    """All parts in their order, the root too. Raises ExchangeFailed."""
     if not boundary:
         raise ExchangeFailed("the Content-Type of the multipart answer names no boundary")
     marker = b"\r\n--" + boundary.encode()

@@ -1,0 +1,241 @@
+"""A small client of the record of a person: TD0.2 to TD1.6 over SOAP, TD3.3 as updates. DMP 3, 8.7."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape, quoteattr
+
+from lxml import etree
+
+from carnet.exchange import ClientError
+from carnet.proof import NO_PROOF, Proof
+from carnet.reports import SOURCE_ID
+from carnet.xds_client import Answer, XdsClient
+from hl7v3.person import Person, write_person
+from xds.datatypes import CX, DTM, Code
+from xds.identifiers import new_oid
+from xds.metadata import Association, DocumentEntry, Submission, SubmissionSet
+from xds.vocabulary import AssociationType
+
+V3, HABILITATIONS, PATIENTS = "urn:hl7-org:v3", "urn:si-dmp-habilitations", "urn:si-dmp-patients"
+_REASONS, _OBSERVATIONS, _CAUSES = "1.2.250.1.213.1.1.4.11", "1.2.250.1.213.4.1.2.3", "1.2.250.1.213.4.1.2.4"
+_DMP = "1.2.250.1.213.4.1.1.1"
+MASKED = Code(code="MASQUE_PS", coding_scheme="1.2.250.1.213.1.1.4.13", display_name="Masqué aux professionnels")
+APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
+ARCHIVED, DELETED = (f"urn:asip:ci-sis:2010:StatusType:{one}" for one in ("Archived", "Deleted"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requester:
+    """Who acts: PS_IdNat, names, the structure's Struct_IdNat and name. PDT-INF-617"""
+
+    id: str
+    family: str
+    given: str
+    structure: str
+    structure_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a service of the record answered: `AA`, `OK`, `DMPOk`, or the code of a refusal; details by name."""
+
+    code: str
+    details: Mapping[str, str]
+
+    @property
+    def is_success(self) -> bool:
+        return self.code in ("AA", "OK", "NF", "DMPOk")
+
+
+class DmpClient:
+    """Talks to the services of the record, under one base URL with those of its documents."""
+
+    def __init__(self, url: str, *, proof: Proof = NO_PROOF) -> None:
+        self._xds = XdsClient(url, proof=proof)
+
+    def existence(self, patient: CX) -> Said:
+        """Test existence and one's own authorisation [TD0.2]."""
+        return self._record_query(patient, "TEST_EXST")
+
+    def data(self, patient: CX) -> Said:
+        """Read administrative data [TD1.3a]."""
+        return self._record_query(patient, "CNSLT_DATA")
+
+    def authorise(self, *, action: str = "AJOUT", treating_doctor: bool = False) -> Said:
+        """Add or remove one's authorisation on the record that the assertion names [TD0.3]."""
+        role = "<role>MEDECIN_TRAITANT</role>" if treating_doctor else ""
+        return self._service(HABILITATIONS, "setAuthorization", f"<action>{escape(action)}</action>{role}")
+
+    def records(self, *, since: str, kind: str = "LASTAUTORIZATION") -> Said:
+        """List the records one is authorised on [TD0.4]; `since`: yyyyMMddHHmmss."""
+        inside = f"<startDate>{escape(since)}</startDate><dateType>{escape(kind)}</dateType>"
+        return self._service(PATIENTS, "patientList", inside)
+
+    def professionals(self, *, mode: str = "ACTIVE") -> Said:
+        """List authorised and blocked professionals [TD1.6]."""
+        return self._service(HABILITATIONS, "listAuthorizationByPatient", f"<mode>{escape(mode)}</mode>")
+
+    def create(self, patient: CX, person: Person, by: Requester) -> Said:
+        """Create a record with the consent of the person, who opposes nothing [TD1.1]."""
+        wishes = {
+            "CONSENTEMENT_OUVERTURE_DMP": True,
+            "OPPOSITION_BRIS_DE_GLACE": False,
+            "OPPOSITION_ACCES_URGENCE": False,
+        }
+        inside = write_person(person) + "".join(_observation(name, value) for name, value in wishes.items())
+        return self._request("PRPA_IN201311UV02", "CREA_RD", patient, inside, by)
+
+    def close(self, patient: CX, person: Person, by: Requester, *, reason: str) -> Said:
+        """Close a record on the person's demand [TD1.4]."""
+        because = (
+            '<reasonOf typeCode="RSON"><detectedIssueEvent classCode="ALRT" moodCode="EVN"><code '
+            f'code="FERMETURE_DEMANDE_PATIENT" codeSystem="{_CAUSES}"/><text>{escape(reason)}</text>'
+            "</detectedIssueEvent></reasonOf>"
+        )
+        inside, status = write_person(person), "terminated"
+        return self._request("PRPA_IN201314UV02", "FERM", patient, inside, by, status=status, because=because)
+
+    def restrict(self, entry: DocumentEntry, *codes: Code) -> Answer:
+        """A new version of an entry with these restrictions beside its level [TD3.3a, b]."""
+        level = tuple(one for one in entry.confidentiality_code if one.code in ("N", "R", "V"))
+        new = replace(
+            entry,
+            entry_uuid="Update01",
+            version=None,
+            availability_status=None,
+            confidentiality_code=(*level, *codes),
+        )
+        member = Association(
+            entry_uuid="Member01",
+            association_type=AssociationType.HAS_MEMBER,
+            source="SubmissionSet01",
+            target=new.entry_uuid,
+            submission_set_status="Original",
+            previous_version=entry.version or 1,
+        )
+        owner = _owner(entry)
+        return self._xds.update(Submission(submission_set=owner, document_entries=(new,), associations=(member,)))
+
+    def set_status(self, entry: DocumentEntry, *, before: str, after: str) -> Answer:
+        """Archive, unarchive or delete a document [TD3.3c, d]."""
+        change = Association(
+            entry_uuid="Status01",
+            association_type=AssociationType.UPDATE_AVAILABILITY_STATUS,
+            source="SubmissionSet01",
+            target=entry.entry_uuid,
+            original_status=before,
+            new_status=after,
+        )
+        return self._xds.update(Submission(submission_set=_owner(entry), associations=(change,)))
+
+    def _record_query(self, patient: CX, reason: str) -> Said:
+        control = (
+            f'<queryByParameter><queryId root="{uuid.uuid4()}"/><statusCode code="new"/><parameterList>'
+            f"<patientIdentifier>{_identifier('value', patient)}<semanticsText>Patient.id</semanticsText>"
+            "</patientIdentifier></parameterList></queryByParameter>"
+        )
+        name = "PRPA_IN201307UV02"
+        return _said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, reason, control)))
+
+    def _request(
+        self,
+        name: str,
+        reason: str,
+        patient: CX,
+        inside: str,
+        by: Requester,
+        *,
+        status: str = "active",
+        because: str = "",
+    ) -> Said:
+        control = (
+            '<subject typeCode="SUBJ" contextConductionInd="false"><registrationRequest classCode="REG" '
+            'moodCode="RQO"><statusCode code="active"/><subject1 typeCode="SBJ"><patient classCode="PAT">'
+            f'{_identifier("id", patient)}<statusCode code="{status}"/>{inside}</patient></subject1>{_author(by)}'
+            f"</registrationRequest></subject>{because}"
+        )
+        return _said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, reason, control)))
+
+    def _service(self, namespace: str, name: str, inside: str) -> Said:
+        door, endpoint = {
+            HABILITATIONS: ("habilitations", "HabilitationsEndPoint"),
+            PATIENTS: ("patients", "PatientSpecificEndPoint"),
+        }[namespace]
+        body = f'<{name} xmlns="{namespace}">{inside}</{name}>'.encode()
+        return _said(self._xds.ask(door, f"{namespace}:{endpoint}:{name}", body))
+
+
+def _transmission(name: str, reason: str, control: str) -> bytes:
+    device = '<device classCode="DEV" determinerCode="INSTANCE"><id root="{}"/><softwareName>{}</softwareName></device>'
+    now = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+    return (
+        f'<{name} xmlns="{V3}" ITSVersion="XML_1.0"><id root="{uuid.uuid4()}"/><creationTime value="{now}"/>'
+        f'<interactionId root="2.16.840.1.113883.1.6" extension="{name}"/><processingCode code="P"/>'
+        '<processingModeCode code="T"/><acceptAckCode code="AL"/>'
+        f'<receiver typeCode="RCV">{device.format(_DMP, "DMP")}</receiver>'
+        f'<sender typeCode="SND">{device.format(SOURCE_ID, "Carnet")}</sender>'
+        f'<controlActProcess classCode="CACT" moodCode="EVN"><reasonCode code="{reason}" codeSystem="{_REASONS}"/>'
+        f"{control}</controlActProcess></{name}>"
+    ).encode()
+
+
+def _identifier(tag: str, patient: CX) -> str:
+    return f"<{tag} root={quoteattr(patient.authority)} extension={quoteattr(patient.id)}/>"
+
+
+def _observation(code: str, value: bool) -> str:
+    return (
+        '<subjectOf typeCode="SBJ"><administrativeObservation classCode="OBS" moodCode="EVN">'
+        f'<code code="{code}" codeSystem="{_OBSERVATIONS}"/><value value="{str(value).lower()}"/>'
+        "</administrativeObservation></subjectOf>"
+    )
+
+
+def _author(by: Requester) -> str:
+    return (
+        '<author typeCode="AUT"><assignedEntity classCode="ASSIGNED"><id root="1.2.250.1.71.4.2.1" '
+        f'extension={quoteattr(by.id)}/><assignedPerson classCode="PSN" determinerCode="INSTANCE"><name>'
+        f"<family>{escape(by.family)}</family><given>{escape(by.given)}</given></name></assignedPerson>"
+        '<representedOrganization classCode="ORG" determinerCode="INSTANCE"><id root="1.2.250.1.71.4.2.2" '
+        f"extension={quoteattr(by.structure)}/><name>{escape(by.structure_name)}</name></representedOrganization>"
+        "</assignedEntity></author>"
+    )
+
+
+def _owner(entry: DocumentEntry) -> SubmissionSet:
+    """The SubmissionSet of a change, by the author of the entry."""
+    return SubmissionSet(
+        entry_uuid="SubmissionSet01",
+        author=entry.author[:1],
+        content_type_code=Code(
+            code="07", coding_scheme="1.2.250.1.213.2.2", display_name="Consultations, soins externes"
+        ),
+        patient_id=entry.patient_id,
+        source_id=SOURCE_ID,
+        submission_time=DTM(datetime.now(UTC).strftime("%Y%m%d%H%M%S")),
+        title="Mise à jour",
+        unique_id=new_oid(),
+    )
+
+
+def _said(payload: etree._Element) -> Said:
+    """The code of an answer: the refusal, else the query's, else the acknowledgement. Raises ClientError."""
+    status = payload.findtext("{*}status")
+    if status is not None:
+        return Said(code=status, details={"context": payload.findtext("{*}context") or ""})
+    refusal = payload.find(".//{*}acknowledgementDetail/{*}code")
+    response = payload.find(".//{*}queryResponseCode")
+    acknowledgement = payload.find(".//{*}acknowledgement")
+    if acknowledgement is None:
+        raise ClientError(f"the server answered {etree.QName(payload).localname}, expected an acknowledgement")
+    typed = acknowledgement.find("{*}typeCode")
+    found = next((one for one in (refusal, response, typed) if one is not None), None)
+    code = acknowledgement.get("typeCode", "") if found is None else found.get("code", "")
+    details = {}
+    for line in payload.iter("{*}attentionLine"):
+        parts = [one.get("code") or one.get("value") or "" for one in line.iterchildren(etree.Element)]
+        details[parts[0] if parts else ""] = parts[-1] if parts else ""
+    text = payload.findtext(".//{*}acknowledgementDetail/{*}text")
+    return Said(code=code, details=details | ({"text": text} if text else {}))

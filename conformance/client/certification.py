@@ -1,0 +1,63 @@
+"""A certification, opened: the server behind, the recorder in front of it, the session, the page."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from conformance.client.exchanges import Laboratory, read_authorities
+from conformance.client.preparation import Prepared, server_behind
+from conformance.client.recorder import Recorder
+from conformance.client.rules.rule import Rule
+from conformance.client.scenarios import People, Step
+from conformance.client.session import Session
+from conformance.client.web import WebView
+from conformance.run_folder import RunFolder
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certification:
+    """What is running: `url` is where the software connects, `page` where a person looks."""
+
+    session: Session
+    prepared: Prepared
+    url: str
+    page: str
+
+
+@contextmanager
+def open_certification(
+    prepared: Prepared,
+    people: People,
+    steps: tuple[Step, ...],
+    folder: RunFolder,
+    address: tuple[str, int],
+    *,
+    page_port: int = 0,
+    patience: float = 30.0,
+    rules: Sequence[Rule] | None = None,
+) -> Iterator[Certification]:
+    """Everything started, and stopped in the end. `address`: HOST and port, 0 for a free one. Raises KitError."""
+    laboratory = Laboratory(people=people, authorities=read_authorities(prepared.trust))
+    session = Session(steps, laboratory, folder, rules=rules)
+    trusted, untrusted = prepared.context(), prepared.untrusted_context()
+    recorder = Recorder(
+        address,
+        context=lambda: untrusted if session.is_untrusted else trusted,
+        backend=str(prepared.socket),
+        answering=session.answering,
+        on_recorded=session.recorded,
+        patience=patience,
+    )
+    url = f"https://{address[0]}:{recorder.port}"
+    page = WebView(session, people, port=page_port, report=folder.path / REPORT)
+    try:
+        with server_behind(prepared, url):
+            recorder.start()
+            page.start()
+            yield Certification(session=session, prepared=prepared, url=url, page=page.url)
+    finally:
+        recorder.stop()
+        session.close()
+        page.stop()

@@ -1,0 +1,114 @@
+"""The command `python -m conformance client`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from conformance.client.certification import REPORT, open_certification
+from conformance.client.preparation import prepare
+from conformance.client.scenarios import Step, read_people, read_scenario, scenario_names
+from conformance.client.terminal import Guide
+from conformance.client.view import LANGUAGES, word
+from conformance.failures import KitError
+from conformance.judgement import Heading
+from conformance.report.command_line import summarise, write_reports
+from conformance.requirements import Actor
+from conformance.run_folder import RunFolder
+
+FAILED = 1
+ALL = "all"
+
+
+@click.command()
+@click.option(
+    "--scenario",
+    "names",
+    multiple=True,
+    type=click.Choice([*scenario_names(), ALL]),
+    default=(ALL,),
+    show_default=True,
+    help="What is certified; repeatable.",
+)
+@click.option(
+    "--listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="Where the software connects."
+)
+@click.option(
+    "--name", "hosts", multiple=True, metavar="NAME", help="Name or address the software connects to, if not HOST."
+)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--subject", default="", help="Name and version of the software, for the report.")
+@click.option("--web", "web_port", default=0, metavar="PORT", help="Port of the page on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--unattended",
+    default=0.0,
+    metavar="SECONDS",
+    help="Confirm a step by itself, so long after its last message; questions are left out.",
+)
+@click.option("--language", type=click.Choice(LANGUAGES), default="fr", show_default=True)
+def client(
+    names: tuple[str, ...],
+    listen: str,
+    hosts: tuple[str, ...],
+    out: Path,
+    resume: bool,
+    subject: str,
+    web_port: int,
+    unattended: float,
+    language: str,
+) -> int:
+    """Certify a client of the DMP: record what it sends, step by step, and judge every message.
+
+    Starts a server with test identities and patients, says what to do in the software under test, and keeps and judges
+    what arrives. Exit code 0: no requirement failed, 1: one failed, 2: the run could not start, 130: interrupted.
+
+    \b
+    python -m conformance client --scenario alimentation --out run
+    python -m conformance client --scenario all --listen 0.0.0.0:8443 --name lab.example.org --out run --language en
+    python -m conformance client --out run --resume
+    """
+    address = _address(listen)
+    people, steps = read_people(), steps_of(names)
+    folder = _folder(out, names, subject, resume=resume)
+    console = Console(highlight=False)
+    with console.status(word("title", language)):
+        prepared = prepare(out / "laboratory", people, (*hosts, address[0], "localhost", "127.0.0.1"))
+    with open_certification(prepared, people, steps, folder, address, page_port=web_port) as opened:
+        console.print(f"{opened.page}   {opened.url}   {prepared.pki}")
+        is_done = Guide(opened.session, people, console, language=language, unattended=unattended).run()
+    run = folder.load()
+    reports = {"page": out / REPORT, "junit": out / "report.xml", "json_file": out / "report.json"}
+    write_reports(run, **reports, language=language)
+    summarise(run)
+    console.print(str(reports["page"]))
+    if not is_done:
+        return 130
+    return FAILED if run.has_failed else 0
+
+
+def steps_of(names: Sequence[str]) -> tuple[Step, ...]:
+    """Of the scenarios, in their order. Raises KitError."""
+    wanted = scenario_names() if ALL in names else [one for one in scenario_names() if one in names]
+    return tuple(step for name in wanted for step in read_scenario(name).steps)
+
+
+def _folder(out: Path, names: tuple[str, ...], subject: str, *, resume: bool) -> RunFolder:
+    """The folder of a new run, or of one to go on with. Raises KitError."""
+    folder = RunFolder(path=out)
+    if resume:
+        folder.load()
+        return folder
+    heading = Heading(actor=Actor.CLIENT, subject=subject or "client", profiles=names, started=datetime.now(UTC))
+    folder.start(heading)
+    return folder
+
+
+def _address(text: str) -> tuple[str, int]:
+    """HOST:PORT. Raises KitError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise KitError(f"--listen: found {text}, expected HOST:PORT such as 127.0.0.1:8443")
+    return host, int(port)

@@ -1,0 +1,158 @@
+"""What a certification needs before its first step: test identities, patients in their states, the server behind.
+
+The server is Carnet, driven by its commands alone, so that nothing of it is imported. It listens on a unix socket,
+where the recorder hands it requests and the certificates of their clients.
+"""
+
+import http.client
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.client.recorder import UnixConnection
+from conformance.client.scenarios import SHIPPED, People
+from conformance.failures import KitError
+
+START_SECONDS = 90
+_DOCUMENT = "prepared.xml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Where everything lies: `pki/issued` is what the vendor's software is given, `pki/trust` whom it believes."""
+
+    folder: Path
+
+    @property
+    def pki(self) -> Path:
+        return self.folder / "pki"
+
+    @property
+    def trust(self) -> Path:
+        return self.pki / "trust"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "server"
+
+    @property
+    def socket(self) -> Path:
+        """Of the server behind."""
+        return self.folder / "server.socket"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    def issued(self, name: str, use: str) -> Path:
+        return self.pki / "issued" / f"{name}-{use}.pem"
+
+    def context(self) -> ssl.SSLContext:
+        """TLS of the server: a certificate is asked for, its absence is for a rule to judge."""
+        return self._context(self.issued("server", "server"))
+
+    def untrusted_context(self) -> ssl.SSLContext:
+        """The same server with a certificate of an authority that nobody knows."""
+        return self._context(self.folder / "unknown-pki" / "issued" / "server-server.pem")
+
+    def _context(self, certificate: Path) -> ssl.SSLContext:
+        """Suites beyond those of the DMP too: what a client would use is to be seen."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("DEFAULT")
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        context.verify_mode = ssl.CERT_OPTIONAL
+        for file in sorted(self.trust.glob("*.pem")):
+            context.load_verify_locations(cafile=str(file))
+        return context
+
+
+def prepare(folder: Path, people: People, hosts: tuple[str, ...]) -> Prepared:
+    """Identities and patients in a folder; what an earlier run prepared is kept. Raises KitError."""
+    prepared = Prepared(folder=folder)
+    if (folder / "prepared").exists():
+        return prepared
+    folder.mkdir(parents=True, exist_ok=True)
+    for pki in (prepared.pki, folder / "unknown-pki"):
+        _carnet("pki", "init", "--pki", str(pki))
+        _carnet("pki", "issue", "server", "server", *hosts, "--pki", str(pki))
+    doctor, structure = people.doctor, people.structure
+    names = ("--family", doctor.family, "--given", doctor.given)
+    _carnet("pki", "issue", "card", doctor.id, *names, "--pki", str(prepared.pki))
+    _carnet("pki", "issue", "structure", structure.id, "--name", structure.name, "--pki", str(prepared.pki))
+    _carnet("db", "upgrade", "--data", str(prepared.data))
+    _open_records(prepared, people)
+    _carnet("import", str(_document_folder(prepared)), "--data", str(prepared.data))
+    (folder / "prepared").touch()
+    return prepared
+
+
+def _open_records(prepared: Prepared, people: People) -> None:
+    for patient in people.patients:
+        if patient.state != "none":
+            born = ("--birth-date", patient.born)
+            _carnet("record", "open", patient.ins, *born, "--data", str(prepared.data))
+        if patient.state == "open":
+            _carnet("record", "authorise", patient.ins, people.doctor.id, "--data", str(prepared.data))
+
+
+def _document_folder(prepared: Prepared) -> Path:
+    """A folder with the document that is to be found."""
+    folder = prepared.folder / "documents"
+    folder.mkdir(exist_ok=True)
+    (folder / _DOCUMENT).write_bytes((SHIPPED / _DOCUMENT).read_bytes())
+    return folder
+
+
+def _carnet(*arguments: str) -> None:
+    """One command of Carnet. Raises KitError with what it said."""
+    command = [sys.executable, "-m", "carnet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(), timeout=300)
+    if done.returncode:
+        raise KitError(f"carnet {' '.join(arguments[:3])} failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
+
+
+@contextmanager
+def server_behind(prepared: Prepared, url: str) -> Iterator[None]:
+    """Carnet behind the recorder, stopped at the end. Raises KitError."""
+    socket = prepared.socket
+    socket.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "carnet", "serve", "--host", f"unix:{socket}", "--base-url", url]
+    command += ["--data", str(prepared.data), "--trust", str(prepared.trust)]
+    with prepared.log.open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(), start_new_session=True)
+    try:
+        _await(socket, process, prepared.log)
+        yield
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+def _await(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise KitError(f"the server stopped at once; see {log}")
+        connection = UnixConnection(str(socket))
+        try:
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return
+        except OSError:
+            time.sleep(0.1)
+        finally:
+            connection.close()
+    raise KitError(f"the server was not ready within {START_SECONDS} s; see {log}")

@@ -1,0 +1,206 @@
+"""Scenarios and the people in them, read from `conformance/scenarios/*.toml`.
+
+A scenario is a list of steps. Each says what to do in the software under test, which transactions must arrive, what the
+server does on purpose, which requirements it judges, and what the person at the screen is asked.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar
+
+from conformance.client.behaviours import BEHAVIOURS
+from conformance.client.received import TRANSACTIONS
+from conformance.failures import KitError
+from conformance.requirements import Actor, requirements_of
+
+SHIPPED = Path(__file__).resolve().parents[1] / "scenarios"
+PEOPLE = "people.toml"
+UNTRUSTED = "untrusted"
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One sentence in the two languages of the kit."""
+
+    fr: str
+    en: str
+
+    def in_(self, language: str) -> str:
+        return self.en if language == "en" else self.fr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a person is asked about the software's screen; yes meets the requirement."""
+
+    requirement: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """`expects`: transactions that must arrive, in any order; `judges`: requirement ids, patterns allowed.
+
+    `behaviour`: a name of `BEHAVIOURS`, or `untrusted`: the server shows a certificate of an unknown authority.
+    `purpose`: the access mode that the VIHF must name. `patient`: an id of `people.toml`.
+    """
+
+    id: str
+    scenario: str
+    title: Text
+    do: Text
+    expects: tuple[str, ...]
+    judges: tuple[str, ...]
+    patient: str
+    then: Text
+    behaviour: str = "forward"
+    purpose: str = "normal"
+    at_least: int = 1
+    question: Question | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the step in a run of several scenarios."""
+        return f"{self.scenario}/{self.id}"
+
+    def judges_requirement(self, identifier: str) -> bool:
+        return any(fnmatchcase(identifier, pattern) for pattern in self.judges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Steps in the order in which they are played."""
+
+    name: str
+    title: Text
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """`ins` with its key; `born` YYYYMMDD. `state`: open, unauthorised (open, the doctor is not authorised), none."""
+
+    id: str
+    ins: str
+    family: str
+    given: str
+    born: str
+    gender: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doctor:
+    """Whom the software acts for: PS_IdNat, names, profession and speciality as `code^^system`."""
+
+    id: str
+    family: str
+    given: str
+    profession: str
+    speciality: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """Struct_IdNat and name."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Who takes part."""
+
+    doctor: Doctor
+    structure: Structure
+    patients: tuple[Patient, ...]
+
+    def patient(self, identifier: str) -> Patient:
+        return next(one for one in self.patients if one.id == identifier)
+
+
+def read_people(folder: Path = SHIPPED) -> People:
+    """Raises KitError."""
+    found = _toml(folder / PEOPLE)
+    return People(
+        doctor=_made(Doctor, found["doctor"], folder / PEOPLE),
+        structure=_made(Structure, found["structure"], folder / PEOPLE),
+        patients=tuple(_made(Patient, one, folder / PEOPLE) for one in found["patients"]),
+    )
+
+
+def scenario_names(folder: Path = SHIPPED) -> tuple[str, ...]:
+    """In the order in which `all` plays them."""
+    names = {path.stem for path in folder.glob("*.toml")} - {Path(PEOPLE).stem}
+    return tuple(sorted(names, key=lambda name: (_toml(folder / f"{name}.toml").get("order", 0), name)))
+
+
+def read_scenario(name: str, folder: Path = SHIPPED) -> Scenario:
+    """Raises KitError naming file, step and field."""
+    path = folder / f"{name}.toml"
+    if name not in scenario_names(folder):
+        raise KitError(f"found the scenario {name}, expected {', '.join(scenario_names(folder))}")
+    found = _toml(path)
+    people = {one.id for one in read_people(folder).patients}
+    everywhere = found.get("judges", [])
+    steps = tuple(_step({**one, "judges": [*everywhere, *one.get("judges", [])]}, name, path) for one in found["steps"])
+    for step in steps:
+        for problem in _step_problems(step, people):
+            raise KitError(f"{path}, step {step.id}: {problem}")
+    return Scenario(name=name, title=_text(found, "title"), steps=steps)
+
+
+def _step_problems(step: Step, people: set[str]) -> Iterator[str]:
+    known = set(TRANSACTIONS.values())
+    yield from (f"found the transaction {one} in expects" for one in step.expects if one not in known)
+    if step.behaviour not in BEHAVIOURS and step.behaviour != UNTRUSTED:
+        yield f"found the behaviour {step.behaviour}, expected {', '.join(BEHAVIOURS)} or {UNTRUSTED}"
+    if step.patient and step.patient not in people:
+        yield f"found the patient {step.patient}, expected {', '.join(sorted(people))}"
+    identifiers = [one.id for one in requirements_of(Actor.CLIENT)]
+    for pattern in step.judges:
+        if not any(fnmatchcase(one, pattern) for one in identifiers):
+            yield f"no requirement is called {pattern}"
+
+
+def _step(found: Mapping[str, Any], scenario: str, path: Path) -> Step:
+    given = dict(found)
+    texts = {name: _text(given, name) for name in ("title", "do", "then")}
+    ask, requirement = _text(given, "ask"), given.pop("asks", "")
+    for name in ("title", "do", "then", "ask"):
+        given.pop(f"{name}_fr", None)
+        given.pop(f"{name}_en", None)
+    question = Question(requirement=requirement, text=ask) if requirement else None
+    if requirement:
+        given["judges"] = [*given.get("judges", []), requirement]
+    return _made(Step, {"patient": "", **given, **texts, "scenario": scenario, "question": question}, path)
+
+
+def _text(found: Mapping[str, Any], name: str) -> Text:
+    return Text(fr=found.get(f"{name}_fr", "").strip(), en=found.get(f"{name}_en", "").strip())
+
+
+def _made(kind: type[Made], found: Mapping[str, Any], path: Path) -> Made:
+    """A value of a table of the file. Raises KitError."""
+    names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
+    strange = sorted(set(found) - names)
+    if strange:
+        raise KitError(
+            f"{path}: found {', '.join(strange)} in a {kind.__name__.lower()}, expected {', '.join(sorted(names))}"
+        )
+    try:
+        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+    except TypeError as problem:
+        raise KitError(f"{path}: a {kind.__name__.lower()} {found.get('id', '')}: {problem}") from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise KitError(f"{path} cannot be read: {problem}") from None

@@ -1,0 +1,103 @@
+"""The certification on a terminal: the step, each message when it comes, what is wrong with it."""
+
+import select
+import sys
+import time
+
+from rich.console import Console
+from rich.markup import escape
+
+from conformance.client.scenarios import People
+from conformance.client.session import Session
+from conformance.client.view import state, word
+from conformance.failures import KitError
+
+_PAUSE = 0.3
+_PROMPTS = {
+    "fr": "Entrée : étape suivante · s : passer · q : interrompre (--resume reprend)",
+    "en": "Enter: next step · s: skip · q: stop (--resume goes on)",
+}
+_ANSWERS = {"o": True, "oui": True, "y": True, "yes": True, "n": False, "non": False, "no": False}
+
+
+class Guide:
+    """Leads a person through the steps; `unattended`: seconds of quiet after which a step that is done is confirmed."""
+
+    def __init__(
+        self, session: Session, people: People, console: Console, *, language: str, unattended: float = 0.0
+    ) -> None:
+        self._session, self._people, self._console = session, people, console
+        self._language, self._unattended = language, unattended
+        self._shown_step = ""
+        self._shown_messages: dict[str, int] = {}
+
+    def run(self) -> bool:
+        """Until every step is done: true; or until the person stops."""
+        while self._session.step is not None:
+            self._show()
+            if not self._decide():
+                return False
+        self._show()
+        return True
+
+    def _show(self) -> None:
+        told = state(self._session, self._people, self._language)
+        for message in reversed(told["messages"]):
+            if self._shown_messages.get(message["id"]) != len(message["problems"]):
+                self._shown_messages[message["id"]] = len(message["problems"])
+                self._show_message(message)
+        step = told["step"]
+        if step is not None and step["key"] != self._shown_step:
+            self._shown_step = step["key"]
+            self._show_step(step)
+
+    def _show_step(self, step: dict[str, object]) -> None:
+        console, language = self._console, self._language
+        console.rule(f"[bold]{step['number']}/{step['count']} {escape(str(step['title']))}[/]", align="left")
+        console.print(escape(str(step["do"])))
+        console.print(f"[dim]{word('then', language)} : {escape(str(step['then']))}[/]")
+        console.print(f"{word('patient', language)} : {escape(str(step['patient']))}")
+        expects = [one["transaction"] for one in step["expects"]]  # type: ignore[attr-defined]
+        console.print(f"{word('expected', language)} : {', '.join(expects) or word('nothing', language)}")
+        if step["question"]:
+            yes, no = word("yes", language)[0].lower(), word("no", language)[0].lower()
+            console.print(f"[bold]{escape(str(step['question']))}[/] ({yes}/{no})")
+        console.print(f"[dim]{_PROMPTS[language]}[/]")
+
+    def _show_message(self, message: dict[str, object]) -> None:
+        problems: list[dict[str, str]] = message["problems"]  # type: ignore[assignment]
+        verdict = f"[red]{len(problems)} {word('wrong', self._language)}[/]" if problems else "[green]✓[/]"
+        head = f"{message['time']} {message['id']} {message['transaction']}, {message['outcome']}"
+        self._console.print(f"  {escape(head)}  {verdict}", soft_wrap=True)
+        for one in problems:
+            text = f"{one['requirement']} {one['text']} {one['location']}"
+            self._console.print(f"      [red]✗[/] {escape(text)}", soft_wrap=True)
+
+    def _decide(self) -> bool:
+        """One decision or a pause; false to stop."""
+        if self._unattended:
+            self._confirm_when_quiet()
+            return True
+        ready, _, _ = select.select([sys.stdin], [], [], _PAUSE)
+        if not ready:
+            return True
+        line = sys.stdin.readline()
+        text = line.strip().lower()
+        if not line or text == "q":
+            return False
+        try:
+            self._session.confirm(answer=_ANSWERS.get(text), is_skipped=text == "s")
+        except KitError as problem:
+            self._console.print(f"[yellow]{escape(str(problem))}[/]")
+        return True
+
+    def _confirm_when_quiet(self) -> None:
+        session = self._session
+        step = session.step
+        quiet_since = session.changed
+        time.sleep(_PAUSE)
+        if step is None or session.missing or time.monotonic() - quiet_since < self._unattended:
+            return
+        if session.is_untrusted and not session.has_refused:
+            return
+        session.confirm(is_skipped=step.question is not None, step=step.key)

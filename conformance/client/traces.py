@@ -1,0 +1,196 @@
+"""What is remembered of each exchange, a few hundred octets: what rules about several messages look at."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lxml import etree
+
+from conformance.client.exchanges import Exchange, parsed
+from conformance.client.rules.metadata_reading import RPLC, Metadata, associations, entries, submission_sets
+from conformance.client.rules.patients import patient_of
+from conformance.client.rules.queries import FIND_DOCUMENTS, query_of
+from conformance.client.rules.rule import child_value
+from conformance.client.rules.vihf_reading import vihf_of
+from conformance.nist.registry_objects import DOCUMENT_ENTRY
+from conformance.nist.xml import text_of
+
+SUCCESS, REFUSED, FAULT, NONE, UNREADABLE, UNRELATED = "success", "refused", "fault", "none", "unreadable", "unrelated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A document that was sent: identifiers and version of its header, and the uniqueId it replaces."""
+
+    unique_id: str
+    set_id: str
+    number: str
+    parent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An entry that an answer brought; `stable` is a digest of all but identity, version and confidentiality."""
+
+    entry_uuid: str
+    logical_id: str
+    unique_id: str
+    repository: str
+    stable: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One exchange in short; `outcome` is what the client was answered, one of the constants above."""
+
+    id: str
+    time: datetime
+    step: str
+    transaction: str
+    outcome: str
+    busy: bool
+    codes: tuple[str, ...]
+    message_id: str
+    patient: str
+    purpose: str
+    assertion: str
+    assertion_digest: str
+    submission: str
+    documents: tuple[Version, ...]
+    contents: str
+    replaced: tuple[str, ...]
+    is_search: bool
+    found: tuple[Found, ...]
+    sent: tuple[Found, ...]
+    asked_for: tuple[tuple[str, str], ...]
+    authorisation: str
+    action: str
+
+
+def trace_of(exchange: Exchange) -> Trace:
+    """What is remembered."""
+    received, vihf, payload = exchange.received, vihf_of(exchange.received), exchange.received.payload
+    assertion = b"" if received.assertion is None else etree.tostring(received.assertion, method="c14n", exclusive=True)
+    sets, query = submission_sets(exchange), query_of(exchange)
+    contents = b"".join(
+        exchange.documents[one.object.id] for one in entries(exchange) if one.object.id in exchange.documents
+    )
+    return Trace(
+        id=exchange.id,
+        time=exchange.time,
+        step=exchange.step.key,
+        transaction=exchange.transaction,
+        outcome=_outcome(exchange),
+        busy=exchange.answered.status == 503,
+        codes=_codes(exchange),
+        message_id=received.addressed("MessageID"),
+        patient=(vihf.patient if vihf is not None else "") or patient_of(exchange),
+        purpose="" if vihf is None else vihf.purpose,
+        assertion="" if vihf is None else vihf.id,
+        assertion_digest=hashlib.sha256(assertion).hexdigest() if assertion else "",
+        submission=sets[0].identifier("uniqueId") if sets else "",
+        documents=tuple(_versions(exchange)),
+        contents=hashlib.sha256(contents).hexdigest() if contents else "",
+        replaced=tuple(one.get("targetObject", "") for one in associations(exchange, RPLC)),
+        is_search=query is not None and query.get("id") == FIND_DOCUMENTS,
+        found=tuple(_found(Metadata(one)) for one in exchange.found.of(DOCUMENT_ENTRY)),
+        sent=tuple(_found(one) for one in entries(exchange)) if exchange.transaction == "ITI-57" else (),
+        asked_for=_asked_for(payload),
+        authorisation=_authorisation(exchange),
+        action="" if payload is None else "".join(text_of(one) for one in payload.findall("{*}action")),
+    )
+
+
+def _outcome(exchange: Exchange) -> str:
+    answered = exchange.answered
+    if not answered.head:
+        return NONE
+    if answered.payload is None:
+        return UNREADABLE
+    if etree.QName(answered.payload).localname == "Fault":
+        return FAULT
+    related, asked = answered.addressed("RelatesTo"), exchange.received.addressed("MessageID")
+    if related and asked and related != asked:
+        return UNRELATED
+    return SUCCESS if exchange.is_success else REFUSED
+
+
+def _codes(exchange: Exchange) -> tuple[str, ...]:
+    payload = exchange.answered.payload
+    return () if payload is None else tuple(one.get("errorCode", "") for one in payload.iter("{*}RegistryError"))
+
+
+def _versions(exchange: Exchange) -> list[Version]:
+    found = []
+    for entry in entries(exchange):
+        root = parsed(exchange.documents.get(entry.object.id, b""))
+        document = None if root is None else next(root.iter("{urn:hl7-org:v3}ClinicalDocument"), None)
+        found.append(
+            Version(
+                unique_id=entry.identifier("uniqueId"),
+                set_id=child_value(document, "setId", "root"),
+                number=child_value(document, "versionNumber", "value"),
+                parent=child_value(document, "relatedDocument/parentDocument/id", "root"),
+            )
+        )
+    return found
+
+
+def _found(entry: Metadata) -> Found:
+    element = entry.object.element
+    return Found(
+        entry_uuid=entry.object.id,
+        logical_id=element.get("lid", ""),
+        unique_id=entry.identifier("uniqueId"),
+        repository=entry.slot("repositoryUniqueId"),
+        stable=stable_digest(entry),
+    )
+
+
+_CODES = ("classCode", "typeCode", "formatCode", "healthcareFacilityTypeCode", "practiceSettingCode", "eventCodeList")
+_SLOTS = (
+    "creationTime",
+    "serviceStartTime",
+    "serviceStopTime",
+    "languageCode",
+    "legalAuthenticator",
+    "sourcePatientId",
+)
+
+
+def stable_digest(entry: Metadata) -> str:
+    """Of what a change of confidentiality leaves as it is."""
+    said: Mapping[str, object] = {
+        **{name: sorted(entry.codes(name)) for name in _CODES},
+        **{name: entry.slot(name) for name in _SLOTS},
+        "title": entry.title,
+        "authors": [author.values("authorPerson") for author in entry.authors],
+    }
+    return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
+
+
+def _asked_for(payload: etree._Element | None) -> tuple[tuple[str, str], ...]:
+    """(repositoryUniqueId, uniqueId) of a retrieval."""
+    if payload is None:
+        return ()
+    requests = payload.findall("{*}DocumentRequest")
+    names = ("{*}RepositoryUniqueId", "{*}DocumentUniqueId")
+    return tuple((_text(one, names[0]), _text(one, names[1])) for one in requests)
+
+
+def _text(parent: etree._Element, path: str) -> str:
+    found = parent.find(path)
+    return "" if found is None else text_of(found)
+
+
+def _authorisation(exchange: Exchange) -> str:
+    """AUTORISATION in the answer of TD0.2; empty in others. DMP 3"""
+    payload = exchange.answered.payload
+    if payload is None or exchange.transaction != "TD0.2":
+        return ""
+    for line in payload.iter("{*}attentionLine"):
+        codes = [one.get("code", "") for one in line.iterchildren("*")]
+        if codes[:1] == ["AUTORISATION"]:
+            return codes[-1]
+    return ""

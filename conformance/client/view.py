@@ -1,0 +1,123 @@
+"""What those who watch a certification are shown, in their language: one value for the terminal and the page."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from conformance.client.scenarios import People
+from conformance.client.session import Seen, Session
+from conformance.judgement import Finding, Verdict
+from conformance.requirements import requirement
+
+# Word -> French, English.
+WORDS: Mapping[str, tuple[str, str]] = {
+    "title": ("Certification d'un client", "Certification of a client"),
+    "now": ("À faire maintenant", "To do now"),
+    "expected": ("Attendu", "Expected"),
+    "then": ("Ensuite", "Then"),
+    "patient": ("Patient", "Patient"),
+    "doctor": ("Utilisateur", "User"),
+    "messages": ("Messages reçus", "Messages received"),
+    "none": ("Rien n'est encore arrivé.", "Nothing has come yet."),
+    "steps": ("Étapes", "Steps"),
+    "next": ("Étape suivante", "Next step"),
+    "skip": ("Passer l'étape", "Skip the step"),
+    "yes": ("Oui", "Yes"),
+    "no": ("Non", "No"),
+    "done": ("Toutes les étapes sont faites. Le rapport est écrit.", "Every step is done. The report is written."),
+    "waiting": ("en attente", "waiting"),
+    "arrived": ("arrivé", "arrived"),
+    "right": ("conforme", "as it should be"),
+    "wrong": ("écarts", "problems"),
+    "unknown": ("message inconnu", "unknown message"),
+    "lost": ("Le kit ne répond plus.", "The kit answers no more."),
+    "nothing": ("aucun message", "no message"),
+    "success": ("réponse : succès", "answer: success"),
+    "refused": ("réponse : refus", "answer: refusal"),
+    "fault": ("réponse : erreur SOAP", "answer: SOAP fault"),
+    "none-given": ("aucune réponse", "no answer"),
+    "unreadable": ("réponse illisible", "unreadable answer"),
+    "unrelated": ("réponse à une autre demande", "answer to another request"),
+}
+LANGUAGES = ("fr", "en")
+
+
+def word(name: str, language: str) -> str:
+    return WORDS[name][LANGUAGES.index(language)]
+
+
+def state(session: Session, people: People, language: str) -> dict[str, Any]:
+    """Everything the page shows, as JSON takes it."""
+    step = session.step
+    return {
+        "words": {name: word(name, language) for name in WORDS},
+        "language": language,
+        "steps": [
+            {"key": one.key, "title": one.title.in_(language), "state": _state_of(session, number)}
+            for number, one in enumerate(session.steps)
+        ],
+        "step": None if step is None else _step(session, people, language),
+        "messages": [_message(one, language) for one in reversed(session.seen[-50:])],
+    }
+
+
+def _state_of(session: Session, number: int) -> str:
+    if number < len(session.done):
+        key = session.done[number].step
+        if session.done[number].is_skipped:
+            return "skipped"
+        return "failed" if failures(session)[key] else "passed"
+    return "now" if number == len(session.done) else "later"
+
+
+def failures(session: Session) -> Counter[str]:
+    """Step → failed findings."""
+    counts: Counter[str] = Counter()
+    for (step, _requirement, verdict), count in list(session.written.items()):
+        if verdict is Verdict.FAILED:
+            counts[step] += count
+    return counts
+
+
+def _step(session: Session, people: People, language: str) -> dict[str, Any]:
+    step = session.step
+    if step is None:
+        return {}
+    patient = people.patient(step.patient)
+    missing = session.missing
+    question = "" if step.question is None else step.question.text.in_(language)
+    return {
+        "key": step.key,
+        "number": len(session.done) + 1,
+        "count": len(session.steps),
+        "title": step.title.in_(language),
+        "do": step.do.in_(language),
+        "then": step.then.in_(language),
+        "patient": f"{patient.family} {patient.given}, INS {patient.ins}",
+        "doctor": f"{people.doctor.family} {people.doctor.given}, {people.doctor.id}, {people.structure.id}",
+        "expects": [{"transaction": one, "arrived": one not in missing} for one in step.expects],
+        "question": question,
+        "ready": not missing,
+    }
+
+
+def _message(one: Seen, language: str) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "time": f"{one.time:%H:%M:%S}",
+        "step": one.step,
+        "transaction": one.transaction or word("unknown", language),
+        "outcome": word("none-given" if one.outcome == "none" else one.outcome, language) if one.outcome else "",
+        "problems": [_problem(finding, language) for finding in one.problems],
+    }
+
+
+def _problem(finding: Finding, language: str) -> dict[str, str]:
+    told = requirement(finding.requirement)
+    return {
+        "requirement": finding.requirement,
+        "rule": told.text_en if language == "en" else told.text_fr,
+        "text": finding.text_en if language == "en" else finding.text_fr,
+        "location": finding.location,
+        "evidence": finding.evidence[:500],
+    }

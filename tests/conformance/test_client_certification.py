@@ -1,0 +1,293 @@
+"""A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
+
+import http.client
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from conformance.client.certification import Certification, open_certification
+from conformance.client.command_line import steps_of
+from conformance.client.preparation import Prepared, prepare
+from conformance.client.recorder import Connection, Recorded
+from conformance.client.rules import conversation
+from conformance.client.rules.rule import Rule
+from conformance.client.scenarios import People, Step, read_people
+from conformance.client.session import MOST_FAILED, Session, message_rules
+from conformance.client.view import state
+from conformance.failures import KitError
+from conformance.judgement import Heading, Run, Verdict
+from conformance.requirements import Actor, requirements_of
+from conformance.run_folder import RunFolder
+from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
+from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
+from tests.conformance.vendor_software import Software, play
+from tests.servers import ROOT, free_port
+
+
+HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def people() -> People:
+    return read_people()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, people: People) -> Prepared:
+    return prepare(tmp_path_factory.mktemp("laboratory"), people, ("localhost", "127.0.0.1"))
+
+
+@dataclass(frozen=True)
+class Played:
+    """A certification that is over, its server still there."""
+
+    opened: Certification
+    folder: RunFolder
+    software: Software
+
+    @property
+    def run(self) -> Run:
+        return self.folder.load()
+
+
+@pytest.fixture(scope="module")
+def rules() -> tuple[Rule, ...]:
+    """Those of all sessions: a document is checked once."""
+    return message_rules()
+
+
+@pytest.fixture(scope="module")
+def played(
+    tmp_path_factory: pytest.TempPathFactory, prepared: Prepared, people: People, rules: tuple[Rule, ...]
+) -> Iterator[Played]:
+    folder = RunFolder(path=tmp_path_factory.mktemp("run"))
+    folder.start(HEADING)
+    steps = steps_of(["all"])
+    with open_certification(prepared, people, steps, folder, ("127.0.0.1", 0), patience=2.0, rules=rules) as opened:
+        software = Software(opened.url, prepared, people)
+        play(software, opened.page)
+        yield Played(opened, folder, software)
+
+
+def test_the_own_tools_pass_every_scenario(played: Played) -> None:
+    run = played.run
+    failed = [
+        f"{one.step} {one.requirement} {one.message} {one.text_en} {one.location}"
+        for one in run.findings
+        if one.verdict is Verdict.FAILED
+    ]
+    assert not failed, "\n".join(failed)
+    assert run.ended is not None
+
+
+def test_every_requirement_is_tested(played: Played) -> None:
+    untested = {one for one, verdict in played.run.verdicts.items() if verdict is Verdict.NOT_TESTED}
+    # The own tools act as a doctor with a card: what binds a structure with a seal is in the faulty clients.
+    assert untested == {"CLIENT-VIHF-19", "CLIENT-VIHF-21"}
+
+
+# --- faulty clients --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def workbench(played: Played, rules: tuple[Rule, ...], tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    steps = {one.key: one for one in steps_of(["all"])}
+    return Workbench(played.software, played.run, steps, rules, tmp_path_factory.mktemp("faulty"))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_faulty_client_fails_its_requirement_and_no_other(workbench: Workbench, fault: Fault) -> None:
+    with workbench.opened(fault.step, has_history=fault.has_history) as bench:
+        fault.act(bench)
+        assert set(failed := bench.failed()) == {fault.requirement}, failed
+
+
+@pytest.mark.parametrize("step", [one for one in steps_of(["all"]) if one.question], ids=lambda one: one.key)
+def test_what_a_person_saw_is_judged(workbench: Workbench, step: Step) -> None:
+    with workbench.opened(step.key) as bench:
+        bench.replay()
+        bench.session.confirm(answer=False)
+        failed = {one.requirement for one in bench.session.folder.load().findings if one.verdict is Verdict.FAILED}
+        assert step.question is not None
+        assert failed == {step.question.requirement}
+
+
+def test_every_requirement_on_clients_has_a_faulty_client() -> None:
+    asked = {one.question.requirement for one in steps_of(["all"]) if one.question}
+    assert {one.requirement for one in FAULTS} | asked == {one.id for one in requirements_of(Actor.CLIENT)}
+
+
+def test_the_page_of_faulty_clients_is_not_stale() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run make docs"
+
+
+def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
+    steps = steps_of(["all"])
+    for rule in (*message_rules(), *conversation.RULES):
+        assert any(step.judges_requirement(rule.requirement) for step in steps), rule.requirement
+
+
+# --- what is no message ----------------------------------------------------------------------------
+
+
+def test_garbage_is_recorded_and_judged_and_the_run_goes_on(workbench: Workbench) -> None:
+    with workbench.opened(EXIST) as bench:
+        assert bench.octets(b"\x00\x01garbage\r\n\r\n").startswith(b"HTTP/1.1 400")
+        assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf") == b""
+        assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n") != b""
+        assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n").startswith(
+            b"HTTP/1.1 413"
+        )
+        bench.send("TD0.2")
+        run = bench.finished()
+        assert [one.problem != "" for one in run.messages] == [True, True, True, True, False]
+        assert run.messages[1].request.endswith(b"\r\n\r\nhalf")
+        assert {
+            one.message for one in run.findings if one.requirement == "CLIENT-SOAP-01" and one.verdict is Verdict.FAILED
+        } == {one.id for one in run.messages[:4]}
+        assert bench.session.step is None
+
+
+def test_ten_thousand_messages_are_recorded_and_the_findings_bounded(workbench: Workbench) -> None:
+    """Over the session itself: ten thousand handshakes would measure OpenSSL."""
+    with workbench.opened(EXIST) as bench:
+        connection = Connection(address="127.0.0.1", version="TLSv1.3", suite="TLS_AES_256_GCM_SHA384")
+        for number in range(10_000):
+            octets = b"POST /xds/patients HTTP/1.1\r\n\r\n<noise number='%d'" % number
+            bench.session.recorded(Recorded(time=datetime.now(UTC), connection=connection, request=octets, answer=b""))
+        bench.send("TD0.2")
+        run = bench.finished()
+        assert len(run.messages) == 10_001
+        assert run.messages[9_999].request.endswith(b"number='9999'")
+        soap = [one for one in run.findings if one.requirement == "CLIENT-SOAP-01" and one.verdict is Verdict.FAILED]
+        assert len(soap) == MOST_FAILED + 1
+        assert "9980 times more" in soap[-1].text_en
+        assert bench.session.step is None
+
+
+def test_a_run_holds_no_more_than_it_may(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.client.session.MOST_KEPT", 10_000)
+    with workbench.opened(EXIST) as bench:
+        connection = Connection(address="127.0.0.1")
+        for _ in range(3):
+            octets = b"POST / HTTP/1.1\r\n\r\n" + b"x" * 9_000
+            bench.session.recorded(Recorded(time=datetime.now(UTC), connection=connection, request=octets))
+        bench.session.settle()
+        kept = [len(one.request) for one in bench.session.folder.load().messages]
+        assert kept == [9_019, 9_019, 4_096]
+
+
+# --- what a person sees ----------------------------------------------------------------------------
+
+
+def test_the_page_obeys_only_who_looks_at_it(played: Played) -> None:
+    page = played.opened.page
+    host = page.removeprefix("http://").rstrip("/")
+    with urllib.request.urlopen(page, timeout=30) as answer:
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert b"http" not in answer.read().replace(b"http-equiv", b"")
+    for path, headers in (("confirm", {}), ("state", {"Host": "evil.example:80"})):
+        connection = http.client.HTTPConnection(host, timeout=30)
+        connection.request("POST" if path == "confirm" else "GET", f"/{path}", body=b"{}", headers=headers)
+        assert connection.getresponse().status == 403
+        connection.close()
+
+
+def test_the_page_says_what_is_wrong_in_both_languages(workbench: Workbench, people: People) -> None:
+    with workbench.opened(EXIST) as bench:
+        bench.send("TD0.2", sub(' env:mustUnderstand="1"'))
+        bench.session.settle()
+        french, english = (state(bench.session, people, language) for language in ("fr", "en"))
+        assert french["step"]["title"] == "Test d'existence"
+        assert english["step"]["expects"] == [{"transaction": "TD0.2", "arrived": True}]
+        [problem] = english["messages"][0]["problems"]
+        assert problem["requirement"] == "CLIENT-SOAP-03"
+        assert french["messages"][0]["problems"][0]["text"].startswith("trouvé")
+
+
+def test_a_step_is_not_done_before_what_it_waits_for_has_come(workbench: Workbench) -> None:
+    with workbench.opened(EXIST) as bench:
+        with pytest.raises(KitError, match=r"still waits for TD0\.2"):
+            bench.session.confirm()
+        bench.send("TD0.2")
+        bench.session.confirm(step=EXIST)
+        with pytest.raises(KitError, match="is done"):
+            bench.session.confirm(step=EXIST)
+
+
+def test_a_run_goes_on_after_its_last_step(workbench: Workbench) -> None:
+    steps = steps_of(["consultation"])[:2]
+    with workbench.opened("consultation/existence") as bench:
+        folder = bench.session.folder
+        session = Session(steps, workbench.laboratory, folder, rules=workbench.rules)
+        try:
+            bench.session.steps = steps
+            bench.send("TD0.2")
+            bench.session.confirm()
+        finally:
+            session.close()
+        again = Session(steps, workbench.laboratory, folder, rules=workbench.rules)
+        again.close()
+        assert (again.step, [one.transaction for one in again.traces]) == (steps[1], ["TD0.2"])
+        with pytest.raises(KitError, match="other scenarios"):
+            Session(steps_of(["alimentation"]), workbench.laboratory, folder, rules=workbench.rules)
+
+
+# --- the command -----------------------------------------------------------------------------------
+
+
+def test_the_command_guides_reports_and_goes_on(prepared: Prepared, people: People, tmp_path: Path) -> None:
+    """Interrupted at the second step, resumed to the end; the laboratory is the one that is prepared already."""
+    out, port = tmp_path / "run", free_port()
+    out.mkdir()
+    (out / "laboratory").symlink_to(prepared.folder)
+    command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
+    command += ["--listen", f"127.0.0.1:{port}", "--language", "en"]
+    software = Software(f"https://127.0.0.1:{port}", prepared, people)
+    with conducted(command) as process:
+        assert process.stdin is not None
+        read_until(process, "1/9 Existence test")
+        software.tests_existence()
+        read_until(process, "TD0.2, answer: success")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        read_until(process, "Search the documents of the patient")
+        process.stdin.write("q\n")
+        process.stdin.flush()
+        assert process.wait(timeout=60) == 130
+    with conducted([*command, "--resume"]) as process:
+        assert process.stdin is not None
+        read_until(process, "2/9 Search")
+        process.stdin.write("s\n" * 8)  # skipped: what the own tools do in them is tested above
+        process.stdin.flush()
+        assert process.wait(timeout=60) == 0, process.stdout and process.stdout.read()
+    assert b"CLIENT-ADM-01" in (out / "report.html").read_bytes()
+    assert (out / "report.xml").exists()
+    assert RunFolder(path=out).load().verdicts["CLIENT-ADM-01"] is Verdict.PASSED
+
+
+@contextmanager
+def conducted(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> None:
+    told = ""
+    assert process.stdout is not None
+    while words not in told:
+        line = process.stdout.readline()
+        assert line, f"{words!r} did not come: {told}"
+        told += line

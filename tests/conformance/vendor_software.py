@@ -1,0 +1,291 @@
+"""Software of a vendor, made of Carnet's own client tools: it plays every step of the scenarios as it should."""
+
+import json
+import ssl
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from access_policy.caller import PurposeOfUse
+from access_policy.make_vihf import Vihf, make_vihf
+from carnet.dmp_client import APPROVED, ARCHIVED, DELETED, MASKED, DmpClient, Requester
+from carnet.exchange import ClientError, NotTaken
+from carnet.pki_folder import read_credential
+from carnet.proof import Proof, client_context
+from carnet.reports import Report, read_report, with_new_identity
+from carnet.signing import signed_submission
+from carnet.xds_client import XdsClient
+from conformance.client.preparation import Prepared
+from conformance.client.scenarios import SHIPPED, Patient, People
+from hl7v3.person import Person
+from tests.servers import ROOT
+from xds.datatypes import CX, Code
+from xds.identifiers import new_oid
+from xds.metadata import DocumentEntry
+
+V3 = "urn:hl7-org:v3"
+REPORTS = ROOT / "examples" / "reports"
+TEST_INS = "1.2.250.1.213.1.4.10"
+PREPARED_DOCUMENT = "Compte rendu préparé pour la certification"
+
+
+def code(text: str) -> Code:
+    value, _, system = text.partition("^^")
+    return Code(code=value, coding_scheme=system)
+
+
+@dataclass
+class Software:
+    """Acts as the doctor of the scenarios, against the recorder at `url`."""
+
+    url: str
+    prepared: Prepared
+    people: People
+    fed: list[Report] = field(default_factory=list)
+    another: Report = field(default_factory=lambda: a_report())
+    found: dict[str, DocumentEntry] = field(default_factory=dict)
+
+    @property
+    def doctor(self) -> str:
+        return self.people.doctor.id
+
+    def claim(self, patient: Patient, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> Vihf:
+        roles = (code(self.people.doctor.profession), code(self.people.doctor.speciality))
+        cx = self.cx(patient)
+        return Vihf(
+            subject=self.doctor, structure=self.people.structure.id, roles=roles, patient_id=cx, purpose=purpose
+        )
+
+    def cx(self, patient: Patient) -> CX:
+        return CX.of(id=patient.ins, authority=TEST_INS, type_code="NH")
+
+    def context(self) -> ssl.SSLContext:
+        return client_context(self.prepared.issued(self.doctor, "authentication"), None, self.prepared.trust)
+
+    def proof(self, patient: str, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> Proof:
+        signer = read_credential(self.prepared.issued(self.doctor, "signature"))
+        claim = self.claim(self.people.patient(patient), purpose)
+        now = datetime.now(UTC).replace(microsecond=0)
+        return Proof(context=self.context(), assertion=make_vihf(claim, signer.certificate, signer.key, now=now))
+
+    def dmp(self, patient: str, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> DmpClient:
+        return DmpClient(self.url, proof=self.proof(patient, purpose))
+
+    def xds(self, patient: str, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> XdsClient:
+        return XdsClient(self.url, proof=self.proof(patient, purpose))
+
+    def existence(self, patient: str = "followed", purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> str:
+        return self.dmp(patient, purpose).existence(self.cx(self.people.patient(patient))).details["AUTORISATION"]
+
+    # --- feeding ---------------------------------------------------------------------------------
+
+    def push(self, *reports: Report) -> Any:
+        signer = read_credential(self.prepared.issued(self.doctor, "signature"))
+        return self.xds("followed").push(reports, sign=partial(signed_submission, signer=signer))
+
+    def unknown_server(self) -> None:
+        with pytest.raises(NotTaken, match="certificate"):
+            self.existence()
+
+    def one_document(self) -> None:
+        self.fed.append(a_report())
+        assert self.push(self.fed[0]).is_success
+
+    def several_documents(self) -> None:
+        assert self.push(a_report("Document01"), a_report("Document02")).is_success
+
+    def replacement(self) -> None:
+        assert self.push(next_version(self.fed[0])).is_success
+
+    def refusal(self) -> None:
+        assert [str(one.code) for one in self.push(self.another).errors] == ["XDSPatientIdDoesNotMatch"]
+
+    def lost_answer(self) -> None:
+        assert self.push(self.another).was_stored_before
+
+    def already_there(self) -> None:
+        assert not self.push(self.another).is_success
+
+    def busy(self) -> None:
+        with pytest.raises(ClientError, match="503"):
+            self.push(self.another)
+
+    def refused_assertion(self) -> None:
+        with pytest.raises(ClientError, match="refus"):
+            self.existence()
+        assert self.existence() == "VALIDE"
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def tests_existence(self) -> None:
+        assert self.existence() == "VALIDE"
+
+    def search(self) -> None:
+        answer = self.xds("followed").find_documents(self.cx(self.people.patient("followed")))
+        self.found = {one.title or "": one for one in answer.documents}
+        assert PREPARED_DOCUMENT in self.found
+
+    def document(self) -> bytes:
+        entry = self.found[PREPARED_DOCUMENT]
+        [content] = (
+            self.xds("followed").retrieve([entry.unique_id or ""], repository=entry.repository_unique_id or "").contents
+        )
+        return content
+
+    def reads_document(self) -> None:
+        assert self.document() == (SHIPPED / "prepared.xml").read_bytes()
+
+    def reads_damaged(self) -> None:
+        assert self.document() != (SHIPPED / "prepared.xml").read_bytes()
+
+    def refused_search(self) -> None:
+        answer = self.xds("followed").find_documents(self.cx(self.people.patient("followed")))
+        assert not answer.is_success
+
+    def authorisation(self) -> None:
+        patient = self.people.patient("unknown-doctor")
+        assert self.existence(patient.id) != "VALIDE"
+        assert self.dmp(patient.id).authorise().is_success
+        assert self.xds(patient.id).find_documents(self.cx(patient)).is_success
+
+    def emergency(self) -> None:
+        patient, purpose = self.people.patient("emergency"), PurposeOfUse.BREAK_GLASS
+        self.existence(patient.id, purpose)
+        assert self.xds(patient.id, purpose).find_documents(self.cx(patient)).is_success
+
+    def noise(self) -> None:
+        with pytest.raises(ClientError):
+            self.existence()
+
+    def another_answer(self) -> None:
+        self.existence()
+
+    # --- the record ------------------------------------------------------------------------------
+
+    def person(self) -> tuple[CX, Person, Requester]:
+        patient, doctor, structure = self.people.patient("new"), self.people.doctor, self.people.structure
+        person = Person(
+            birth_family=patient.family, given=(patient.given,), gender=patient.gender, birth_time=patient.born
+        )
+        requester = Requester(
+            id=doctor.id,
+            family=doctor.family,
+            given=doctor.given,
+            structure=structure.id,
+            structure_name=structure.name,
+        )
+        return self.cx(patient), person, requester
+
+    def creation(self) -> None:
+        assert self.dmp("new").create(*self.person()).code == "AA"
+
+    def data(self) -> None:
+        assert self.dmp("new").data(self.cx(self.people.patient("new"))).code == "OK"
+
+    def authorises_itself(self) -> None:
+        assert self.dmp("new").authorise().is_success
+
+    def records(self) -> None:
+        assert self.dmp("new").records(since="20260101000000").is_success
+
+    def professionals(self) -> None:
+        assert self.dmp("new").professionals().is_success
+
+    def masking(self) -> None:
+        self.existence()
+        self.search()
+        answer = self.dmp("followed").restrict(self.found[PREPARED_DOCUMENT], MASKED)
+        assert answer.is_success, answer.errors
+
+    def archiving(self) -> None:
+        self.search()
+        answer = self.dmp("followed").set_status(self.found[PREPARED_DOCUMENT], before=APPROVED, after=ARCHIVED)
+        assert answer.is_success, answer.errors
+
+    def deletion(self) -> None:
+        answer = self.dmp("followed").set_status(self.found[PREPARED_DOCUMENT], before=ARCHIVED, after=DELETED)
+        assert answer.is_success, answer.errors
+
+    def closure(self) -> None:
+        assert self.dmp("new").close(*self.person(), reason="demande du patient").code == "AA"
+
+
+PLAYS: Mapping[str, Callable[[Software], Any]] = {
+    "alimentation/unknown-server": Software.unknown_server,
+    "alimentation/existence": Software.tests_existence,
+    "alimentation/one-document": Software.one_document,
+    "alimentation/several-documents": Software.several_documents,
+    "alimentation/replacement": Software.replacement,
+    "alimentation/refusal": Software.refusal,
+    "alimentation/lost-answer": Software.lost_answer,
+    "alimentation/already-there": Software.already_there,
+    "alimentation/busy": Software.busy,
+    "alimentation/refused-assertion": Software.refused_assertion,
+    "consultation/existence": Software.tests_existence,
+    "consultation/search": Software.search,
+    "consultation/document": Software.reads_document,
+    "consultation/damaged": Software.reads_damaged,
+    "consultation/refused-search": Software.refused_search,
+    "consultation/authorisation": Software.authorisation,
+    "consultation/emergency": Software.emergency,
+    "consultation/noise": Software.noise,
+    "consultation/another-answer": Software.another_answer,
+    "administration/creation": Software.creation,
+    "administration/data": Software.data,
+    "administration/authorisation": Software.authorises_itself,
+    "administration/records": Software.records,
+    "administration/professionals": Software.professionals,
+    "administration/masking": Software.masking,
+    "administration/archiving": Software.archiving,
+    "administration/deletion": Software.deletion,
+    "administration/closure": Software.closure,
+}
+
+
+def a_report(entry_uuid: str = "Document01") -> Report:
+    """The consultation report of the examples as a new document."""
+    content = (REPORTS / "cr-consultation.xml").read_bytes()
+    return with_new_identity(read_report(content, entry_uuid=entry_uuid))
+
+
+def next_version(report: Report) -> Report:
+    """The same document, its number one higher, that replaces it."""
+    root = etree.fromstring(report.content)
+    identifier, number = root.find(f"{{{V3}}}id"), root.find(f"{{{V3}}}versionNumber")
+    old = identifier.get("root")
+    identifier.set("root", new_oid())
+    number.set("value", str(int(number.get("value")) + 1))
+    related = etree.fromstring(
+        f'<relatedDocument xmlns="{V3}" typeCode="RPLC"><parentDocument><id root="{old}"/></parentDocument>'
+        "</relatedDocument>"
+    )
+    root.findall(f"{{{V3}}}documentationOf")[-1].addnext(related)
+    return read_report(etree.tostring(root, encoding="UTF-8", xml_declaration=True), entry_uuid="Document01")
+
+
+def state_of(page: str, language: str = "en") -> dict[str, Any]:
+    with urllib.request.urlopen(f"{page}state?language={language}", timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def decide(page: str, path: str, value: dict[str, Any]) -> None:
+    """As the button of the page does."""
+    body, headers = json.dumps(value).encode(), {"X-Certification": "1"}
+    request = urllib.request.Request(f"{page}{path}", data=body, headers=headers, method="POST")
+    with urllib.request.urlopen(request, timeout=120):
+        pass
+
+
+def play(software: Software, page: str) -> None:
+    """Every step as a person would: look at the page, use the software, confirm."""
+    while (step := state_of(page)["step"]) is not None:
+        PLAYS[step["key"]](software)
+        answer = True if step["question"] else None
+        decide(page, "confirm", {"step": step["key"], "answer": answer})
