@@ -1,0 +1,219 @@
+"""An open loop: every request has its time, and waits in the client when no connection is free, with the clock running.
+
+Latency is counted from the intended start, so a server that stalls is charged for all requests that came
+meanwhile, not for the one alone that it held (coordinated omission).
+"""
+
+import selectors
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from benchmarks.load.answers import Answer
+from benchmarks.load.arrivals import Arrival
+from benchmarks.load.connection import Connection, Lost, Phase
+from benchmarks.load.counted import Counted, Outcome
+
+_BUSY = (429, 503)
+_SILENCE_SECONDS = 60.0
+
+
+class Requests(Protocol):
+    """What is sent at an arrival, and what its answer must be."""
+
+    def octets(self, arrival: Arrival) -> bytes:
+        """The whole request."""
+
+    def problem(self, arrival: Arrival, answer: Answer) -> str:
+        """What is wrong with the answer; empty when nothing is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the server is and how it is spoken to."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Busy:
+    """A request on its way: since when, `since` the time its connection was free."""
+
+    arrival: Arrival
+    since: float
+
+
+@dataclass(slots=True)
+class OpenLoop:
+    """Sends arrivals to a server until the last one is answered.
+
+    `step_of` names the step of the profile a moment belongs to; arrivals before `warm_up` are not measured.
+    """
+
+    place: Place
+    requests: Requests
+    connections: int
+    warm_up: float = 0.0
+    step_of: Callable[[float], str] = lambda _at: ""
+    on_second: Callable[[int], None] = lambda _second: None
+    counted: Counted = field(default_factory=Counted)
+    _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _idle: list[Connection] = field(default_factory=list)
+    _busy: dict[Connection, _Busy] = field(default_factory=dict)
+    _watched: dict[Connection, int] = field(default_factory=dict)
+    _waiting: deque[Arrival] = field(default_factory=deque)
+    _opening: int = 0
+    _began: float = 0.0
+    _second: int = -1
+
+    def run(self, arrivals: Sequence[Arrival], *, begin: float = 0.0) -> Counted:
+        """`begin` is the monotonic time of second 0 of the arrivals, so that several processes begin together."""
+        self._open_all()
+        self._began = begin or time.monotonic()
+        coming = iter(arrivals)
+        try:
+            self._loop(coming, next(coming, None))
+        finally:
+            for connection in list(self._watched):
+                self._forget(connection)
+            self._selector.close()
+        return self.counted
+
+    @property
+    def _now(self) -> float:
+        return time.monotonic() - self._began
+
+    def _open_all(self) -> None:
+        for _ in range(self.connections):
+            self._open()
+            self._turn(0)
+        deadline = time.monotonic() + _SILENCE_SECONDS
+        while self._opening and time.monotonic() < deadline:
+            self._turn(0.1)
+
+    def _loop(self, coming: Iterator[Arrival], upcoming: Arrival | None) -> None:
+        heard = time.monotonic()
+        while upcoming is not None or self._waiting or self._busy:
+            now = self._now
+            while upcoming is not None and upcoming.at <= now:
+                self._waiting.append(upcoming)
+                upcoming = next(coming, None)
+            self._start()
+            pause = 0.1 if upcoming is None else min(0.1, max(0.0, upcoming.at - self._now))
+            heard = time.monotonic() if self._turn(pause) or not self._busy else heard
+            if time.monotonic() - heard > _SILENCE_SECONDS:
+                self._give_up()
+            self._tell()
+
+    def _start(self) -> None:
+        while self._waiting and self._idle:
+            arrival, connection = self._waiting.popleft(), self._idle.pop()
+            self._busy[connection] = _Busy(arrival=arrival, since=self._now)
+            self.counted.sent += 1
+            connection.send(self.requests.octets(arrival))
+            self._advance(connection)
+        self.counted.longest_queue = max(self.counted.longest_queue, len(self._waiting))
+        if self._waiting and not self._idle:
+            missing = self.connections - len(self._watched)
+            for _ in range(min(missing, len(self._waiting))):
+                self._open()
+
+    def _turn(self, pause: float) -> bool:
+        """Wait for the sockets; whether one of them moved."""
+        ready = self._selector.select(pause)
+        for key, _ in ready:
+            self._advance(key.data)
+        return bool(ready)
+
+    def _open(self) -> None:
+        try:
+            connection = Connection(self.place.host, self.place.port, self.place.tls)
+        except Lost as problem:
+            self.counted.problems[f"while connecting: {problem}"] += 1
+            return
+        self._opening += 1
+        self._watch(connection)
+
+    def _advance(self, connection: Connection) -> None:
+        was_opening = connection.phase in (Phase.CONNECTING, Phase.SHAKING)
+        socket = connection.socket
+        try:
+            answer = connection.advance()
+        except Lost as problem:
+            self._opening -= was_opening
+            self._lost(connection, str(problem))
+            return
+        if connection.socket is not socket:  # TLS has taken the socket over
+            self._watched.pop(connection)
+            self._selector.unregister(socket)
+        self._watch(connection)
+        if was_opening and connection.phase is Phase.IDLE:
+            self._opening -= 1
+            self._idle.append(connection)
+        if answer is not None:
+            self._answered(connection, answer)
+
+    def _answered(self, connection: Connection, answer: Answer) -> None:
+        busy = self._busy.pop(connection)
+        ended = self._now
+        outcome, problem = self._outcome(busy.arrival, answer)
+        self._record(busy, outcome, problem, ended)
+        if answer.closes:
+            self._forget(connection)
+        else:
+            self._idle.append(connection)
+
+    def _outcome(self, arrival: Arrival, answer: Answer) -> tuple[Outcome, str]:
+        if answer.status in _BUSY:
+            return Outcome.REFUSED, ""
+        problem = f"status {answer.status}" if answer.status != 200 else self.requests.problem(arrival, answer)
+        return (Outcome.FAILED, f"{arrival.key}: {problem}") if problem else (Outcome.ACCEPTED, "")
+
+    def _lost(self, connection: Connection, problem: str) -> None:
+        """An idle connection may be closed by either side; with a request on it the request has failed."""
+        busy = self._busy.pop(connection, None)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._forget(connection)
+        if busy is not None:
+            self._record(busy, Outcome.FAILED, f"{busy.arrival.key}: {problem}", self._now)
+
+    def _record(self, busy: _Busy, outcome: Outcome, problem: str, ended: float) -> None:
+        arrival = busy.arrival
+        if outcome is Outcome.ACCEPTED and arrival.key == "iti41":
+            self.counted.acknowledged.append(arrival.number)
+        if problem:
+            self.counted.problems[problem] += 1
+        if arrival.at < self.warm_up and outcome is not Outcome.FAILED:
+            self.counted.warm += 1
+            return
+        key = (self.step_of(arrival.at), arrival.key, outcome)
+        self.counted.record(key, at=ended, taken=ended - arrival.at, served=ended - busy.since)
+
+    def _give_up(self) -> None:
+        for connection in list(self._busy):
+            self._lost(connection, f"no answer within {_SILENCE_SECONDS:.0f} s")
+
+    def _watch(self, connection: Connection) -> None:
+        known = self._watched.get(connection)
+        if known is None:
+            self._selector.register(connection.socket, connection.wants, connection)
+        elif known != connection.wants:
+            self._selector.modify(connection.socket, connection.wants, connection)
+        self._watched[connection] = connection.wants
+
+    def _forget(self, connection: Connection) -> None:
+        if self._watched.pop(connection, None) is not None:
+            self._selector.unregister(connection.socket)
+        connection.close()
+
+    def _tell(self) -> None:
+        second = int(self._now)
+        if second > self._second:
+            self._second = second
+            self.on_second(second)
