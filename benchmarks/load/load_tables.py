@@ -36,7 +36,8 @@ def _circumstances(plain: Mapping[str, Any]) -> Iterator[str]:
     beside = "nothing else to speak of" if others < _FEW_OTHERS else "**other programs, so the times say little**"
     yield (
         f"- Beside it ran {beside} ({others:.0%} of the processor time); "
-        f"load average before {how['load_before']}, after {how['load_after']}."
+        f"load average before {how['load_before']}, after {how['load_after']}; pace of the machine before "
+        f"{how['paces_ms'][0]:g} ms, after {how['paces_ms'][1]:g} ms."
     )
 
 
@@ -55,6 +56,10 @@ def _rows(plain: Mapping[str, Any]) -> Iterator[str]:
 def _cost(plain: Mapping[str, Any]) -> Iterator[str]:
     spent = plain["processor_ms"]
     database = "" if spent["database"] is None else f", database {spent['database']:.2f} ms"
+    if plain["counted"]["problems"]:
+        said = ", ".join(f"{problem} ({many})" for problem, many in plain["counted"]["problems"].items())
+        yield f"What failed: {said}."
+        yield ""
     yield (
         f"Processor time of one accepted request: server {spent['server']:.2f} ms{database}; of the generator, apart, "
         f"{spent['generator']:.2f} ms. Memory of the server at most {plain['memory_MB']} MB."

@@ -81,7 +81,7 @@ class Measurement:
 
 def measure(plan: Measurement, folder: Path, tell: Tell) -> Result:
     """Raises GeneratorFailed, ServerFailed, CannotLoad, UnusablePlan."""
-    load_before = machine.load_average()
+    load_before, pace = machine.load_average(), machine.pace()
     with ExitStack() as stack:
         database = stack.enter_context(
             databases.opened(plan.database, folder, threads=Settings().threads, workers=plan.workers)
@@ -109,6 +109,7 @@ def measure(plan: Measurement, folder: Path, tell: Tell) -> Result:
             version=database.version,
             server_workers=settings.workers,
             load_before=load_before,
+            paces=(pace, machine.pace()),
             load_after=machine.load_average(),
         )
 

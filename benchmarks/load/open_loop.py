@@ -19,6 +19,8 @@ from benchmarks.load.counted import Counted, Outcome
 
 _BUSY = (429, 503)
 _SILENCE_SECONDS = 60.0
+# A server closes a connection that says nothing for a minute; who sends at that moment has no answer.
+_IDLE_SECONDS = 45.0
 
 
 class Requests(Protocol):
@@ -52,6 +54,7 @@ class _Busy:
 class OpenLoop:
     """Sends arrivals to a server until the last one is answered.
 
+    Connections are opened when there is none free, `connections` at most, and kept alive.
     `step_of` names the step of the profile a moment belongs to; arrivals before `warm_up` are not measured.
     """
 
@@ -63,7 +66,7 @@ class OpenLoop:
     on_second: Callable[[int], None] = lambda _second: None
     counted: Counted = field(default_factory=Counted)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
-    _idle: list[Connection] = field(default_factory=list)
+    _idle: deque[tuple[Connection, float]] = field(default_factory=deque)
     _busy: dict[Connection, _Busy] = field(default_factory=dict)
     _watched: dict[Connection, int] = field(default_factory=dict)
     _waiting: deque[Arrival] = field(default_factory=deque)
@@ -73,7 +76,6 @@ class OpenLoop:
 
     def run(self, arrivals: Sequence[Arrival], *, begin: float = 0.0) -> Counted:
         """`begin` is the monotonic time of second 0 of the arrivals, so that several processes begin together."""
-        self._open_all()
         self._began = begin or time.monotonic()
         coming = iter(arrivals)
         try:
@@ -87,14 +89,6 @@ class OpenLoop:
     @property
     def _now(self) -> float:
         return time.monotonic() - self._began
-
-    def _open_all(self) -> None:
-        for _ in range(self.connections):
-            self._open()
-            self._turn(0)
-        deadline = time.monotonic() + _SILENCE_SECONDS
-        while self._opening and time.monotonic() < deadline:
-            self._turn(0.1)
 
     def _loop(self, coming: Iterator[Arrival], upcoming: Arrival | None) -> None:
         heard = time.monotonic()
@@ -111,17 +105,25 @@ class OpenLoop:
             self._tell()
 
     def _start(self) -> None:
+        """Send what waits, as far as connections are free, the one used last first; open others for the rest."""
+        self._retire()
         while self._waiting and self._idle:
-            arrival, connection = self._waiting.popleft(), self._idle.pop()
+            arrival, (connection, _) = self._waiting.popleft(), self._idle.pop()
             self._busy[connection] = _Busy(arrival=arrival, since=self._now)
             self.counted.sent += 1
             connection.send(self.requests.octets(arrival))
             self._advance(connection)
+        while self._waiting and self._now - self._waiting[0].at > _SILENCE_SECONDS:
+            busy = _Busy(arrival=self._waiting.popleft(), since=self._now)
+            self._record(busy, Outcome.FAILED, f"no connection within {_SILENCE_SECONDS:.0f} s", self._now)
         self.counted.longest_queue = max(self.counted.longest_queue, len(self._waiting))
-        if self._waiting and not self._idle:
-            missing = self.connections - len(self._watched)
-            for _ in range(min(missing, len(self._waiting))):
-                self._open()
+        room = self.connections - len(self._watched)
+        for _ in range(min(room, len(self._waiting) - self._opening)):
+            self._open()
+
+    def _retire(self) -> None:
+        while self._idle and self._now - self._idle[0][1] > _IDLE_SECONDS:
+            self._forget(self._idle.popleft()[0])
 
     def _turn(self, pause: float) -> bool:
         """Wait for the sockets; whether one of them moved."""
@@ -154,7 +156,7 @@ class OpenLoop:
         self._watch(connection)
         if was_opening and connection.phase is Phase.IDLE:
             self._opening -= 1
-            self._idle.append(connection)
+            self._idle.append((connection, self._now))
         if answer is not None:
             self._answered(connection, answer)
 
@@ -166,7 +168,7 @@ class OpenLoop:
         if answer.closes:
             self._forget(connection)
         else:
-            self._idle.append(connection)
+            self._idle.append((connection, ended))
 
     def _outcome(self, arrival: Arrival, answer: Answer) -> tuple[Outcome, str]:
         if answer.status in _BUSY:
@@ -177,8 +179,7 @@ class OpenLoop:
     def _lost(self, connection: Connection, problem: str) -> None:
         """An idle connection may be closed by either side; with a request on it the request has failed."""
         busy = self._busy.pop(connection, None)
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle = deque(one for one in self._idle if one[0] is not connection)
         self._forget(connection)
         if busy is not None:
             self._record(busy, Outcome.FAILED, f"{busy.arrival.key}: {problem}", self._now)

@@ -33,6 +33,7 @@ class Result:
     made: str
     version: str
     server_workers: int
+    paces: tuple[float, float]
     load_before: float
     load_after: float
 
@@ -45,6 +46,7 @@ class Result:
         accepted, failed = self.counted.over(Outcome.ACCEPTED), self.counted.over(Outcome.FAILED)
         if failed.total:
             yield f"{failed.total} requests failed"
+        yield from self._easier()
         if FEED in self.plan.profile.mix:
             yield from self._lost()
         if self.is_overload:
@@ -56,6 +58,17 @@ class Result:
         p99, bound = accepted.quantile(0.99) * 1000, self.plan.goal.p99
         if bound and p99 > bound:
             yield f"p99 {p99:.0f} ms, goal {bound:.0f} ms"
+
+    def _easier(self) -> Iterator[str]:
+        """What was asked for is less than the goal."""
+        plan, goal = self.plan, self.plan.goal
+        for name, asked, wanted in (
+            ("arrivals a second", plan.arrivals_a_second, goal.rate),
+            ("seconds", plan.seconds, goal.seconds),
+            ("entries", plan.sizes.entries, goal.entries),
+        ):
+            if asked < wanted:
+                yield f"asked for {asked:g} {name}, goal {wanted:g}"
 
     @property
     def is_overload(self) -> bool:
@@ -113,6 +126,7 @@ class Result:
                 "workers": self.server_workers,
                 "messages_an_assertion": plan.reuse,
                 "settings": dict(plan.settings),
+                "paces_ms": list(self.paces),
                 "load_before": self.load_before,
                 "load_after": self.load_after,
             },
