@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Protocol
 
 from benchmarks.load.answers import Answer
@@ -35,10 +36,14 @@ class Requests(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the server is and how it is spoken to."""
+    """Where the server is and how it is spoken to. Connections go to `port` and the `others` in turn.
+
+    One that nobody listens at is passed over, as clients pass over an address of a name, or a balancer a host.
+    """
 
     host: str
     port: int
+    others: tuple[int, ...] = ()
     tls: ssl.SSLContext | None = None
 
 
@@ -73,6 +78,10 @@ class OpenLoop:
     _opening: int = 0
     _began: float = 0.0
     _second: int = -1
+    _ports: Iterator[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ports = cycle((self.place.port, *self.place.others))
 
     def run(self, arrivals: Sequence[Arrival], *, begin: float = 0.0) -> Counted:
         """`begin` is the monotonic time of second 0 of the arrivals, so that several processes begin together."""
@@ -134,7 +143,7 @@ class OpenLoop:
 
     def _open(self) -> None:
         try:
-            connection = Connection(self.place.host, self.place.port, self.place.tls)
+            connection = Connection(self.place.host, next(self._ports), self.place.tls)
         except Lost as problem:
             self.counted.problems[f"while connecting: {problem}"] += 1
             return
