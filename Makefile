@@ -19,6 +19,8 @@ help:
 	@echo "make lint types contracts   the checks that .ci/run adds"
 	@echo "make durability  kills and power cuts, the long form (about an hour)"
 	@echo "make bench       measure each transaction beside what costs nothing: canned bytes, bare inserts, a plain copy (ENTRIES=100000)"
+	@echo "make bench-compare BASE=FILE   what became slower since an earlier result"
+	@echo "make load        arrivals of LOAD=feed (or search, mixed, overload …) in an open loop, all of security on (DATABASE=PostgreSQL)"
 
 demo: $(STAMP)
 	@$(BIN)/carnet demo
@@ -57,6 +59,16 @@ durability: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.bench --entries $(ENTRIES)
 	@$(BIN)/python -m benchmarks.large_documents
+
+LOAD ?= feed
+DATABASE ?= PostgreSQL
+SECONDS_OF_LOAD ?= 600
+load: $(STAMP)
+	@$(BIN)/python -m benchmarks.load $(LOAD) --database $(DATABASE) --entries $(ENTRIES) --seconds $(SECONDS_OF_LOAD)
+
+bench-compare: $(STAMP)
+	@test -n "$(BASE)" || { echo "make: BASE=FILE is missing, an earlier result of make bench (benchmarks/results/….json)" >&2; exit 1; }
+	@$(BIN)/python -m benchmarks.compare $(BASE) $(NEW)
 
 clean:
 	rm -rf conformance/peers/*/target

@@ -55,13 +55,13 @@ class _Client:
         """Check the answer to every different request; returns the median length of the answers."""
         transaction = BY_KEY[key]
         lengths = []
-        connection = _connection(port, shown)
+        connection = connection_to(port, shown)
         for request in transaction.before(self._workload):
-            problem = is_success(self._workload, 0, _answer(connection, request))
+            problem = is_success(self._workload, 0, answer_to(connection, request))
             if problem:
                 raise WrongAnswer(f"{transaction.title}, before it is measured: {problem}")
         for number in self._looked_at(transaction):
-            answer = _answer(connection, self._request(transaction, number, shown))
+            answer = answer_to(connection, self._request(transaction, number, shown))
             problem = transaction.problem(self._workload, number, answer)
             if problem:
                 raise WrongAnswer(f"{transaction.title}: {problem}")
@@ -119,14 +119,16 @@ class _Client:
         return assertions.in_message(request, patient.ins)
 
 
-def _connection(port: int, shown: Shown) -> http.client.HTTPConnection:
+def connection_to(port: int, shown: Shown) -> http.client.HTTPConnection:
+    """A connection of Python's own client, for what is not measured."""
     tls = shown.proof().context
     if tls is None:
         return http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
     return http.client.HTTPSConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS, context=tls)
 
 
-def _answer(connection: http.client.HTTPConnection, request: Request) -> bytes:
+def answer_to(connection: http.client.HTTPConnection, request: Request) -> bytes:
+    """The body of the answer. Raises WrongAnswer for another status than 200."""
     headers = {"Content-Type": request.content_type} if request.content_type else {}
     if request.accept:
         headers["Accept"] = request.accept

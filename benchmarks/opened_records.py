@@ -18,11 +18,14 @@ from storage.unit_of_work import UnitOfWork
 from tests import sts
 
 
-def open_for_the_doctor(sizes: Sizes, settings: Settings) -> None:
-    """Of every patient whom requests are about; what is open already is left as it is."""
+def open_for_the_doctor(sizes: Sizes, settings: Settings, *, fed: int = 0) -> None:
+    """Of every patient whom requests are about; what is open already is left as it is.
+
+    `fed`: of so many patients that documents are submitted for, where they are more than those of `SubmissionMaker`.
+    """
     registry, dmp, now = open_registry(settings), open_records(settings), clock(settings.clock)()
     opening, doctor = Opening(channel=Channel.RECEPTION, how="measurement"), Whom(id=sts.DOCTOR.identifier)
-    patients = _patients(sizes)
+    patients = _patients(sizes, fed)
 
     def work(unit: UnitOfWork) -> None:
         for patient in patients:
@@ -36,9 +39,9 @@ def open_for_the_doctor(sizes: Sizes, settings: Settings) -> None:
         registry.units.close()
 
 
-def _patients(sizes: Sizes) -> list[str]:
+def _patients(sizes: Sizes, fed: int) -> list[str]:
     """Keys of those who are asked for, and of those whom documents are submitted for."""
     plan = Plan(sizes)
     documents = Documents(plan)
-    numbers = (*plan.queried, *SubmissionMaker(plan, documents).patients)
+    numbers = (*plan.queried, *SubmissionMaker(plan, documents).patients, *plan.others[:fed])
     return [documents.patient(number).ins.key for number in dict.fromkeys(numbers)]

@@ -27,11 +27,13 @@ class Request:
     content_type: str = ""
     accept: str = ""
     body: bytes = b""
+    authorization: str = ""
 
     def octets(self, *, path: str = "") -> bytes:
         """The request as it goes over the wire; `path` replaces its own."""
         head = f"{self.method} {path or self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         head += f"Accept: {self.accept}\r\n" if self.accept else ""
+        head += f"Authorization: {self.authorization}\r\n" if self.authorization else ""
         if self.method == "POST":
             head += f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
         return f"{head}\r\n".encode() + self.body

@@ -43,8 +43,9 @@ def carnet(settings: Settings) -> Iterator[Server]:
             command.append(f"--{'' if value else 'no-'}{one.name.replace('_', '-')}")
         elif value != "":
             command += [f"--{one.name.replace('_', '-')}", str(value)]
-    with _running(command, settings.port, "/health/ready", settings.data_folder / "server.log") as server:
-        yield server
+    health = int(settings.health.rpartition(":")[2]) if settings.health else settings.port
+    with _running(command, health, "/health/ready", settings.data_folder / "server.log") as server:
+        yield replace(server, port=settings.port)
 
 
 @contextmanager

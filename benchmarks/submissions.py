@@ -49,6 +49,17 @@ class SubmissionMaker:
     def provided_unique_id(self, number: int) -> str:
         return _unique_id(0, _PROVIDED + self._first + number)
 
+    def provided_identifiers(self, number: int) -> tuple[str, ...]:
+        """All that tells the message of this number from that of another one for the same patient."""
+        this = _PROVIDED + self._first + number
+        return _entry_uuid(0, this), _unique_id(0, this), _set_id(this)
+
+    def provided_report(self, number: int) -> bytes:
+        """The octets of the document that `provide_and_register` brings."""
+        ins = self._documents.patient(self.patient(number)).ins.id
+        content = ReportMaker().content(unique_id=_unique_id(0, _THIS), ins=ins)
+        return _numbered(content, 1, {_THIS: _PROVIDED + self._first + number})
+
     def register(self, number: int, entries: int) -> bytes:
         """`lcm:SubmitObjectsRequest` of ITI-42 with so many DocumentEntries."""
         template = self._register(self.patient(number), entries)

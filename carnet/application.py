@@ -35,6 +35,7 @@ from carnet.roles import Role
 from carnet.security_settings import check_security
 from carnet.settings import SettingsError
 from carnet.subscription_wiring import broker_of
+from carnet.traffic import is_about
 from carnet.trust_folder import TrustFolder
 from carnet.wiring import Actors
 from carnet.xds_door import MEGABYTE, XdsDoor, xds_blueprint
@@ -172,6 +173,7 @@ def _add_log(app: flask.Flask) -> None:
 
     @app.after_request
     def end(response: flask.Response) -> flask.Response:
+        is_about(f"{flask.request.method} {flask.request.url_rule}")
         _log_request(flask.request.method, str(flask.request.url_rule), response.status_code, flask.g.began)
         return response
 

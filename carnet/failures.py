@@ -4,9 +4,11 @@ import uuid
 
 import structlog
 
+from carnet import traffic
+
 
 def log_unexpected(problem: BaseException, correlation_id: str = "") -> str:
-    """Log a failure; returns the correlation id that the answer names, a new one unless it is given."""
-    correlation_id = correlation_id or str(uuid.uuid4())
+    """Log a failure; returns the correlation id that the answer names: that of the request, a new one outside."""
+    correlation_id = correlation_id or traffic.correlation_id() or str(uuid.uuid4())
     structlog.get_logger().error("unexpected failure", correlation_id=correlation_id, exc_info=problem)
     return correlation_id

@@ -14,6 +14,7 @@ class HttpLimits:
 
     threads: int
     queue: int
+    queue_milliseconds: int
     uploads: int
     connections: int
     connections_per_client: int
@@ -31,10 +32,24 @@ class Turns:
 
     def __init__(self, turns: int) -> None:
         self._turns, self._lock = threading.Semaphore(turns), threading.Lock()
+        self._waiting: dict[object, float] = {}
         self.lent = 0
 
     def __enter__(self) -> None:
-        self._turns.acquire()
+        if not self._waiting and self._turns.acquire(blocking=False):
+            return
+        ticket = object()
+        self._waiting[ticket] = time.monotonic()
+        try:
+            self._turns.acquire()
+        finally:
+            del self._waiting[ticket]
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that the request has waited that waits longest for its first turn; 0 when none waits."""
+        since = next(iter(self._waiting.copy().values()), None)
+        return 0.0 if since is None else time.monotonic() - since
 
     def __exit__(self, *_problem: object) -> None:
         self._turns.release()

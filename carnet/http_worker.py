@@ -240,15 +240,21 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
             self._watch(connection)
 
     def _admit(self, connection: Connection) -> None:
-        """A thread for the request, or 503 at once: too many wait for their turn, or for their clients."""
-        limits, lent = self.front.limits, self.turns.lent
-        if self.requests - lent >= limits.threads + limits.queue or lent >= limits.uploads:
+        """A thread for the request, or 503 at once: too many wait for their turn or for their clients, or too long."""
+        if not connection.is_health and self._has_too_much_to_do():
+            self.app.traffic.refused("busy")
             connection.refuse(HTTPStatus.SERVICE_UNAVAILABLE)
             self._watch(connection)
             return
         self.requests += 1
         connection.phase = Phase.REQUEST
         self._hand_over(self.tpool, self._serve, connection, self._served)
+
+    def _has_too_much_to_do(self) -> bool:
+        limits, lent = self.front.limits, self.turns.lent
+        if self.requests - lent >= limits.threads + limits.queue or lent >= limits.uploads:
+            return True
+        return bool(limits.queue_milliseconds) and self.turns.longest_wait * 1000 > limits.queue_milliseconds
 
     def _serve(self, connection: Connection) -> bool:
         """Answer one request, in a thread of its own; whether the connection is good for another one."""

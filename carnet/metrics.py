@@ -4,6 +4,8 @@ import os
 import threading
 from dataclasses import dataclass
 
+from carnet.traffic import Traffic
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -38,6 +40,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._counts, self._lock = dict.fromkeys(COUNTERS, 0), threading.Lock()
+        self.traffic = Traffic()
 
     def count(self, counter: Counter) -> int:
         """One more; returns how many there are now."""
@@ -57,4 +60,4 @@ class Counts:
             lines.append(f"# HELP {counter.name} {counter.meaning}")
             lines.append(f"# TYPE {counter.name} counter")
             lines.append(f"{counter.name}{label} {number}")
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + self.traffic.text()

@@ -33,6 +33,7 @@ from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.security_settings import check_security
 from carnet.settings import Settings
 from carnet.subscription_wiring import notification_targets, sender_of, started_dispatcher
+from carnet.traffic import observed
 from carnet.wiring import Actors, open_actors
 from storage.only_server import only_server
 from storage.unit_of_work import StorageFailed
@@ -104,6 +105,8 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         app = application(actors, client_certificate if proves else None)
         rates = RequestRates(self._settings.requests_per_second)
         app.wsgi_app = known_clients(app.wsgi_app, rates, behind_proxy=self._settings.is_behind_proxy)  # type: ignore[method-assign, assignment]
+        self.traffic = actors.counts.traffic
+        app.wsgi_app = observed(app.wsgi_app, self.traffic, client_certificate)  # type: ignore[method-assign, assignment]
         feed, registry = self._feed, actors.registry
         attendant = None
         if feed is not None and registry is not None:
@@ -193,6 +196,7 @@ def configure_log(stream: BinaryIO | None = None) -> None:
     """Structured lines on standard error, or another stream."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

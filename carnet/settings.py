@@ -287,6 +287,11 @@ class Settings:
     scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
     threads: int = _setting(16, "requests answered at once by a process")
     queue: int = _setting(200, "requests that wait for their turn in a process; one more is answered 503 at once")
+    queue_milliseconds: int = _setting(
+        150,
+        "milliseconds of waiting for a turn after which more come than a process serves: while one request has "
+        "waited longer, others are answered 503 at once; 0 is no limit",
+    )
     uploads: int = _setting(
         500, "requests in a process whose client is slower than the server, beside those answered or waiting"
     )

@@ -25,6 +25,7 @@ from carnet.service_paths import service_paths
 from carnet.settings import Settings
 from carnet.subscription_door import subscription_operations
 from carnet.subscription_wiring import broker_of
+from carnet.traffic import is_about
 from carnet.wiring import Actors
 from dmp.record_desk import RecordDesk
 from hl7v3.identity_feed import Interaction
@@ -244,6 +245,7 @@ def _recorded(
 
     def answered(message: Message) -> Reply:
         sent = auditor.as_sent(name, message)
+        is_about(name)
         try:
             auditor.check()
             reply = handler(message) if permits(message.caller, name) else Reply(body=failure(_NOT_PERMITTED))

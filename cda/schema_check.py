@@ -1,7 +1,6 @@
 """The CDA schema on a document: HL7 CDA R2, with the extensions that French documents use."""
 
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
@@ -13,30 +12,25 @@ from cda import schema_words
 from cda.findings import Finding, Layer, Severity, line, location
 from cda.schematron.nodes import Element
 from schemas import resource
+from xds.one_at_a_time import OneAtATime
 
 _MOST = 50
 _NAMESPACE = re.compile(r"\{(?:urn|http)[^}]*\}")
 
 
-class _PerThread(threading.local):
-    """libxml2 keeps the errors of the last document in the schema, so each thread has its own."""
-
-    def __init__(self) -> None:
-        self.schema = etree.XMLSchema(etree.parse(str(resource("cda/cda.xsd"))))
-
-
 @cache
-def _per_thread() -> _PerThread:
-    return _PerThread()
+def _schemas() -> OneAtATime[etree.XMLSchema]:
+    return OneAtATime(lambda: etree.XMLSchema(etree.parse(str(resource("cda/cda.xsd")))))
 
 
 def schema_findings(document: Element) -> Iterator[Finding]:
     """Every violation of the schema, at most 50. The document is the root of its tree."""
-    schema = _per_thread().schema
-    if schema.validate(document):
+    with _schemas().lent() as schema:
+        errors = [] if schema.validate(document) else list(islice(_errors(schema.error_log), _MOST))
+    if not errors:
         return
     prefixes = {prefix: uri for each in document.iter("*") for prefix, uri in each.nsmap.items() if prefix}
-    for error in islice(_errors(schema.error_log), _MOST):
+    for error in errors:
         element = _element(document, error.path, prefixes)
         expected, found = schema_words.words(_NAMESPACE.sub("", error.message))
         yield Finding(

@@ -1,7 +1,7 @@
 """Opening the database: driver settings, and a refusal to start on unsafe ones.
 
 SQLite: WAL and synchronous=FULL; NORMAL lost acknowledged rows in a third of simulated power cuts.
-PostgreSQL: refuses fsync=off and full_page_writes=off.
+PostgreSQL: refuses what could lose an acknowledged row (`POSTGRESQL_SAFE`), whoever has set it: server, database, role.
 """
 
 import select
@@ -24,7 +24,14 @@ SQLITE_PRAGMAS: Mapping[str, str] = {
 }
 _SQLITE_CACHE_KIB = 32 * 1024
 _READ_AT_EVERY_START = 1024**3
-_POSTGRESQL_SAFE = {"fsync": "on", "full_page_writes": "on"}
+# Setting -> values under which a commit that was acknowledged is on disk, and stays after a failed fsync.
+POSTGRESQL_SAFE: Mapping[str, tuple[str, ...]] = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "data_sync_retry": ("off",),
+    "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
+}
+_STANDBYS = "synchronous_standby_names"
 
 
 class UnsafeDatabase(WrongSettings):
@@ -111,12 +118,29 @@ def _open_postgresql(url: URL, connections: int) -> Engine:
         url.set(drivername="postgresql+psycopg"), pool_size=connections, max_overflow=connections, hide_parameters=True
     )
     event.listen(engine, "checkout", _check_connection)
-    with engine.connect() as connection:
-        for name, safe in _POSTGRESQL_SAFE.items():
-            found = connection.exec_driver_sql(f"SHOW {name}").scalar()
-            if found != safe:
-                raise UnsafeDatabase(f"PostgreSQL {name} is {found}, must be {safe}")
+    try:
+        with engine.connect() as connection:
+            _check_postgresql(connection)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def _check_postgresql(connection: Connection) -> None:
+    for name, safe in POSTGRESQL_SAFE.items():
+        found = _shown(connection, name)
+        if found not in safe:
+            raise UnsafeDatabase(f"PostgreSQL {name} is {found}, must be {' or '.join(safe)}")
+    if _shown(connection, _STANDBYS) and _shown(connection, "synchronous_commit") == "local":
+        raise UnsafeDatabase(
+            f"PostgreSQL synchronous_commit is local while {_STANDBYS} names a standby, must be on: a failover would "
+            "lose what was acknowledged"
+        )
+
+
+def _shown(connection: Connection, name: str) -> str:
+    return str(connection.exec_driver_sql(f"SHOW {name}").scalar())
 
 
 def _check_connection(connection: Any, _record: Any, _proxy: Any) -> None:

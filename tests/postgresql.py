@@ -39,7 +39,7 @@ def running(
     folder = binaries()
     if folder is None:
         raise RuntimeError("PostgreSQL is not installed")
-    user = _ordinary_user()
+    user = ordinary_user()
     home = keep_in or Path(tempfile.mkdtemp(prefix="carnet-postgresql-", dir=memory.place()))
     home.mkdir(parents=True, exist_ok=True)
     try:
@@ -66,8 +66,8 @@ def running(
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _ordinary_user() -> str | None:
-    """initdb refuses root: then it runs as `postgres`, or as `nobody`."""
+def ordinary_user() -> str | None:
+    """Whom PostgreSQL runs as, None for who runs the tests: initdb refuses root, then it is `postgres` or `nobody`."""
     if os.geteuid() != 0:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}

@@ -8,6 +8,7 @@ import pytest
 from carnet.http_limits import Pace, RequestRates, Turns
 from carnet.reloading import Reloading
 from carnet.settings import SettingsError
+from tests.mutual_tls import eventually
 
 
 class Clock:
@@ -34,6 +35,26 @@ def test_a_turn_is_lent_while_somebody_waits() -> None:
         assert not has_worked.wait(0.2)
     thread.join()
     assert (has_worked.is_set(), turns.lent) == (True, 0)
+
+
+def test_the_longest_wait_is_that_of_the_request_that_came_first() -> None:
+    turns, came = Turns(1), threading.Semaphore(0)
+
+    def wait() -> None:
+        came.release()
+        with turns:
+            pass
+
+    threads = [threading.Thread(target=wait) for _ in range(2)]
+    with turns:
+        assert turns.longest_wait == 0
+        for thread in threads:
+            thread.start()
+            came.acquire()
+        eventually(lambda: turns.longest_wait > 0.1)
+    for thread in threads:
+        thread.join()
+    assert turns.longest_wait == 0
 
 
 def test_a_turn_comes_back_when_waiting_fails() -> None:

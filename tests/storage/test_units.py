@@ -366,6 +366,36 @@ def test_an_unsafe_sqlite_setting_is_refused(tmp_path: Path, monkeypatch: pytest
         open_engine(f"sqlite:///{tmp_path / 'x.sqlite'}")
 
 
+UNSAFE_POSTGRESQL = {
+    "off": ("synchronous_commit", "off"),
+    "local": ("synchronous_commit is local while synchronous_standby_names", "local"),
+}
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("value", UNSAFE_POSTGRESQL)
+def test_a_commit_that_postgresql_does_not_wait_for_is_refused(
+    postgresql_url: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set for the role, where the file of the server looks safe."""
+    words, setting = UNSAFE_POSTGRESQL[value]
+    shown = storage_engine._shown
+    standby = {"synchronous_standby_names": "standby"} if value == "local" else {}
+    monkeypatch.setattr(storage_engine, "_shown", lambda connection, name: standby.get(name) or shown(connection, name))
+    url = f"{postgresql_url}?options=-csynchronous_commit%3D{setting}"
+    with pytest.raises(UnsafeDatabase, match=words):
+        open_engine(url)
+
+
+@pytest.mark.postgresql
+def test_the_settings_of_postgresql_that_are_checked_exist(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    with engine.connect() as connection:
+        for name, safe in storage_engine.POSTGRESQL_SAFE.items():
+            assert storage_engine._shown(connection, name) in safe
+    engine.dispose()
+
+
 def test_a_damaged_sqlite_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.sqlite"
     engine = open_engine(f"sqlite:///{file}")

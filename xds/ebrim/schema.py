@@ -4,7 +4,6 @@ lxml decides (0.1 ms); only after it said no does xmlschema, a hundred times slo
 into words. Of a body so large that this would take a second and more, the words are lxml's own.
 """
 
-import threading
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -14,6 +13,7 @@ import xmlschema
 from lxml import etree
 
 from schemas import resource
+from xds.one_at_a_time import OneAtATime
 
 _MAX_FINDINGS = 20
 MOST_ELEMENTS_EXPLAINED = 5_000
@@ -32,16 +32,9 @@ class SchemaFinding:
         return f"line {self.line}, {self.path}: {self.reason}" if self.path else f"line {self.line}: {self.reason}"
 
 
-class _PerThread(threading.local):
-    """libxml2's error log is shared by all users of one schema object, so each thread has its own."""
-
-    def __init__(self) -> None:
-        self.schema = etree.XMLSchema(etree.parse(str(resource("xsd/messages.xsd"))))
-
-
 @cache
-def _per_thread() -> _PerThread:
-    return _PerThread()
+def _schemas() -> OneAtATime[etree.XMLSchema]:
+    return OneAtATime(lambda: etree.XMLSchema(etree.parse(str(resource("xsd/messages.xsd")))))
 
 
 @cache
@@ -59,11 +52,11 @@ def schema_findings(body: etree._Element, *, explained: int = MOST_ELEMENTS_EXPL
 
     `explained` is the number of elements up to which the words are those of xmlschema.
     """
-    schema = _per_thread().schema
-    if schema.validate(body):
-        return ()
-    is_small = next(islice(body.iter(), explained, None), None) is None
-    findings = _explained(body) if is_small else _logged(schema)
+    with _schemas().lent() as schema:
+        if schema.validate(body):
+            return ()
+        is_small = next(islice(body.iter(), explained, None), None) is None
+        findings = _explained(body) if is_small else _logged(schema)
     path = etree.QName(body).localname
     return tuple(findings) or (
         SchemaFinding(line=_line(body), path=path, reason="not valid against the message schema"),

@@ -1,0 +1,92 @@
+"""Two hosts with two processes each, over one PostgreSQL and one object store: they are one server."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load.counted import Outcome
+from carnet.settings import Settings
+from tests import blob_stores, memory, messages, servers
+from tests.builders import PATIENT, REPOSITORY, a_submission, an_entry
+from tests.servers import Server
+from tests.under_load import Submissions, sending
+
+pytestmark = pytest.mark.postgresql
+
+
+@dataclass
+class Host:
+    """A machine: a folder of its own and `carnet serve`, which may be stopped and started again."""
+
+    settings: Settings
+    stack: ExitStack
+    server: Server
+
+    def restart(self) -> None:
+        """By SIGTERM, which finishes what was accepted."""
+        self.stack.close()
+        self.server = self.stack.enter_context(servers.started(self.settings))
+
+
+@pytest.fixture(scope="module")
+def hosts(shared_postgresql_url: str) -> Iterator[tuple[Host, Host]]:
+    with ExitStack() as whole:
+        endpoint = whole.enter_context(blob_stores.object_store())
+        found = []
+        for _ in range(2):
+            data: Path = whole.enter_context(memory.folder())
+            settings = servers.settings_for(
+                data,
+                shared_postgresql_url,
+                workers=2,
+                documents=f"s3://{blob_stores.BUCKET}/carnet",
+                s3_endpoint=endpoint,
+            )
+            stack = whole.enter_context(ExitStack())
+            found.append(Host(settings, stack, stack.enter_context(servers.started(settings))))
+        servers.know_patients(found[0].settings)
+        yield found[0], found[1]
+
+
+def test_a_document_that_came_to_one_host_is_read_at_the_other(hosts: tuple[Host, Host]) -> None:
+    content = b"<document>of both</document>"
+    entry = an_entry(content=content)
+    answer = messages.provide(hosts[0].server, a_submission(entry), {entry.entry_uuid: content})
+    assert answer.status == "Success", answer.contexts
+    retrieved = messages.retrieve(hosts[1].server, (REPOSITORY, str(entry.unique_id)))
+    assert messages.contents(retrieved) == [content]
+    path = f"/fhir/DocumentReference?patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}"
+    assert str(entry.unique_id).encode() in hosts[1].server.request("GET", path).body
+
+
+def test_one_submission_sent_to_both_at_once_is_taken_once(hosts: tuple[Host, Host]) -> None:
+    both = threading.Barrier(2, timeout=30)
+    for _ in range(5):
+        content = b"<document>once</document>"
+        entry = an_entry(content=content)
+        submission = a_submission(entry)
+
+        def provide(host: Host, submission=submission, entry=entry, content=content) -> str:  # type: ignore[no-untyped-def]
+            both.wait()
+            return messages.provide(host.server, submission, {entry.entry_uuid: content}).status
+
+        with ThreadPoolExecutor(2) as senders:
+            assert sorted(senders.map(provide, hosts)) == ["Failure", "Success"]
+
+
+def test_hosts_are_restarted_one_after_the_other_without_a_lost_request(hosts: tuple[Host, Host]) -> None:
+    submissions = Submissions(400)
+    ports = [host.settings.port for host in hosts]
+    with sending(submissions, ports, per_second=20) as load:
+        for host in hosts:
+            host.restart()
+        assert load.thread.is_alive(), "the load ended before the restarts did"
+        counted = load.ended()
+    outcomes = {outcome: counted.over(outcome).total for outcome in Outcome}
+    assert outcomes == {Outcome.ACCEPTED: 400, Outcome.REFUSED: 0, Outcome.FAILED: 0}, counted.problems
+    assert submissions.missing(hosts[0].server, counted.acknowledged) == []
