@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from access_policy.caller import Caller
+from access_policy.caller import AuthenticationMode, Caller, PurposeOfUse
 from access_policy.decide import Decision, decide
-from access_policy.record_facts import RecordFacts
+from access_policy.record_facts import Authorisation, RecordFacts
 from access_policy.rights import Action
 from access_policy.tables import Tables
 from audit.occurrence import Occurrence
@@ -94,6 +94,21 @@ def patient_of_assertion(caller: Caller) -> str:
     if caller.patient_id is None:
         raise RecordRefused(Refusal.WRONG_INS, f"{_NOBODY}: found none, expected the INS of the record")
     return caller.patient_id.key
+
+
+def check_administers(caller: Caller, facts: RecordFacts) -> None:
+    """TD1.1 to TD1.5, for which the tables have no rows: not by AIR, in the normal mode, by nobody who is blocked.
+
+    Raises RecordRefused. PDT-INF-606; PDSm4DMP
+    """
+    if caller.is_open:
+        return
+    if caller.mode is AuthenticationMode.AIR:
+        raise RecordRefused(Refusal.RIGHTS, "found an AIR assertion, expected a card or a certificate of a structure")
+    if caller.purpose is not PurposeOfUse.NORMAL:
+        raise RecordRefused(Refusal.RIGHTS, f"found the access mode {caller.purpose}, expected {PurposeOfUse.NORMAL}")
+    if facts.authorisation is Authorisation.BLOCKED:
+        raise RecordRefused(Refusal.RIGHTS, f"{facts.patient}: found a caller whom the holder blocked, expected another")
 
 
 def check_may_change(service: RecordDesk, record: Record | None) -> None:

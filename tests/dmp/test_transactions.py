@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller, PurposeOfUse
+from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller, PurposeOfUse, Standing
 from access_policy.record_facts import RecordState
 from access_policy.tables import published
+from dmp import life
+from dmp import rights as acts
 from dmp import (
     td0_2_record_existence,
     td0_3_set_authorization,
@@ -20,9 +22,11 @@ from dmp import (
     td1_6_list_authorizations,
     td1_record_requests,
 )
+from dmp.actor import OPERATOR
 from dmp.record import HolderKind
 from dmp.record_desk import RecordDesk
 from dmp.records import Records
+from dmp.rights import Whom
 from dmp.sql import accounts, events, persons, records, rights
 from schemas import resource
 from storage.unit_of_work import UnitOfWork, Units
@@ -246,6 +250,58 @@ def test_records_that_mon_espace_sante_reaches_are_not_changed_by_software(desk:
     assert desk.request(REVISE, "MODIF_DATA") == ("AA", "")
 
 
+def _blocked(desk: Desk, name: str) -> None:
+    given = {"by": OPERATOR, "now": desk.now}
+    desk.service.units.write(lambda unit: acts.block(desk.service.records, unit, PATIENT.key, Whom(id=name), **given))
+
+
+def _administered(desk: Desk, caller: Caller) -> set[str]:
+    """What TD1.2 to TD1.5 answer."""
+    revised = {desk.request(REVISE, reason, caller)[1] for reason in ("FERM", "MODIF_DATA", "REAC")}
+    access = desk.simple(td1_5_patient_access.soap, "createPatientAccess", caller, type="SMS", canal="0607080901")
+    assert text(access, "password") == "None"
+    return revised | {text(access, "status")}
+
+
+def test_who_is_blocked_administers_nothing_and_is_told_no_credentials(desk: Desk) -> None:
+    desk.opened()
+    _blocked(desk, DOCTOR.name)
+    assert _administered(desk, DOCTOR) == {"DMPAccessDeniedByRightsService"}
+    assert desk.existence(NURSE)["status"] == "active"
+    assert desk.events()[-1] == ("change_access", "DMPAccessDeniedByRightsService")
+
+
+@pytest.mark.parametrize("purpose", [PurposeOfUse.BREAK_GLASS, PurposeOfUse.REGULATION])
+def test_nobody_administers_a_record_in_an_emergency(desk: Desk, purpose: PurposeOfUse) -> None:
+    desk.opened()
+    assert _administered(desk, replace(DOCTOR, purpose=purpose)) == {"DMPAccessDeniedByRightsService"}
+
+
+def test_s02_a_person_who_asks_online_has_a_record_of_the_channel_internet(desk: Desk) -> None:
+    holder = replace(HOSPITAL, name=PATIENT.key, standing=Standing.PATIENT)
+    assert desk.request(CREATE, "CREA_RD", holder, observations=CONSENTS) == ("AA", "")
+    with desk.service.units.read() as connection:
+        record = records.find(connection, PATIENT.key)
+    assert record is not None
+    assert (record.channel, record.opened_by) == ("internet", PATIENT.key)
+
+
+def test_td1_1_comes_in_no_secret_connection(desk: Desk) -> None:
+    """EX_0.1-1100"""
+    secret = replace(DOCTOR, is_secret_connection=True)
+    assert desk.request(CREATE, "CREA_RD", secret, observations=CONSENTS) == ("AE", "field-malformed")
+
+
+def test_td1_1_opens_a_new_record_after_an_erasure(desk: Desk) -> None:
+    desk.opened()
+    assert desk.request(REVISE, "FERM", status="terminated") == ("AA", "")
+    desk.now = "20370101000000"
+    given = {"by": OPERATOR, "now": desk.now}
+    desk.service.units.write(lambda unit: life.erase(desk.service.records, unit, PATIENT.key, **given))
+    assert desk.existence()["found"] == "NF"
+    assert desk.request(CREATE, "CREA_RD", observations=CONSENTS) == ("AA", "")
+
+
 def test_td0_3_authorisations_come_and_go(desk: Desk) -> None:
     assert desk.authorise("AJOUT") == "DMPAccessDeniedByRightsService"
     desk.opened()
@@ -323,10 +379,6 @@ def _status(desk: Desk, **fields: str) -> str:
 
 
 def test_td1_6_lists_whom_the_holder_authorised_and_blocked(desk: Desk) -> None:
-    from dmp import rights as acts
-    from dmp.actor import OPERATOR
-    from dmp.rights import Whom
-
     desk.opened()
     desk.authorise("AJOUT", role="MEDECIN_TRAITANT")
     blocked = Whom(id="801234567000", display="BLOQUE JEAN", speciality="G15_60")
