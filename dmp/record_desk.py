@@ -108,7 +108,9 @@ def check_administers(caller: Caller, facts: RecordFacts) -> None:
     if caller.purpose is not PurposeOfUse.NORMAL:
         raise RecordRefused(Refusal.RIGHTS, f"found the access mode {caller.purpose}, expected {PurposeOfUse.NORMAL}")
     if facts.authorisation is Authorisation.BLOCKED:
-        raise RecordRefused(Refusal.RIGHTS, f"{facts.patient}: found a caller whom the holder blocked, expected another")
+        raise RecordRefused(
+            Refusal.RIGHTS, f"{facts.patient}: found a caller who is blocked, expected another"
+        )
 
 
 def check_may_change(service: RecordDesk, record: Record | None) -> None:

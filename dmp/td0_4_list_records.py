@@ -6,7 +6,7 @@ from lxml import etree
 from sqlalchemy import Connection
 
 from access_policy.caller import Caller
-from access_policy.record_facts import Authorisation, RecordFacts
+from access_policy.record_facts import Authorisation
 from access_policy.rights import Action, Grade
 from dmp.record import HolderKind, Right
 from dmp.record_desk import RecordDesk
@@ -35,8 +35,7 @@ def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
 def handle(service: RecordDesk, caller: Caller, *, start: str = "") -> list[Fields]:
     """Each record with what a list shows of it; those authorised since `start` alone. Raises RecordRefused."""
     with service.units.read() as connection:
-        facts = RecordFacts(patient="", now=service.now())
-        grade = service.permitted(Action.LIST_AUTHORIZED, caller, facts).grade
+        grade = service.permitted(Action.LIST_AUTHORIZED, caller, service.facts(connection, caller, "")).grade
         kind, holder = HolderKind.PROFESSIONAL, caller.name
         if grade in _OF_STRUCTURE:
             kind, holder = HolderKind.STRUCTURE, caller.structure

@@ -92,12 +92,17 @@ def _create(service: RecordDesk, unit: UnitOfWork, patient: str, request: Record
     opening = Opening(
         channel=channel_of(caller),
         how="TD1.1",
-        birth_date=request.person.birth_time[:8] if len(request.person.birth_time) >= 8 else "",
+        birth_date=_birth_date(request),
         wishes=Wishes(**_wishes(request)),
     )
     opened = life.open_record(service.records, unit, patient, opening, by=actor_of(caller), now=service.now())
     service.make_known(unit, CX(opened.patient), caller)
     return opened
+
+
+def _birth_date(request: RecordRequest) -> str:
+    """A day of 8 digits, empty where the message has no whole one."""
+    return request.person.birth_time[:8] if len(request.person.birth_time) >= 8 else ""
 
 
 def _reactivate(service: RecordDesk, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
@@ -109,7 +114,8 @@ def _change(service: RecordDesk, unit: UnitOfWork, patient: str, request: Record
     """Administrative data are kept by the caller of this; the oppositions are wishes of the holder."""
     by, now = actor_of(caller), service.now()
     record = service.records.active(unit, patient, by, now)
-    service.records.note(unit, record, Act.CHANGE_PERSON, by, now)
+    birth_date = life.day_of_birth(_birth_date(request)) or record.birth_date
+    record = service.records.edit(unit, record, Act.CHANGE_PERSON, by, now, birth_date=birth_date)
     wishes = _wishes(request)
     return rights.set_wishes(service.records, unit, patient, wishes, by=by, now=now) if wishes else record
 

@@ -129,7 +129,7 @@ class Dossier:
 
     def is_entered(self, asker: Asker, now: datetime) -> bool:
         """The record is open, its holder has not blocked who asks, and who says to represent does. 12.3"""
-        if asker.side == "representative" and not self.person.may_act_now(asker.name, now):
+        if asker.side == "representative" and not self.person.may_act(asker.name, now):
             return False
         return self.person.state == "open" and self.authorisation(asker, now) != "INTERDIT"
 
@@ -161,7 +161,7 @@ class Dossier:
     def may_look(self, asker: Asker, paper: Paper, now: datetime) -> bool:
         """Authorisation in mode normal, own documents excepted; in an emergency no opposition instead. 12.3, 13"""
         if asker.side == "representative":
-            return self.person.may_act_now(asker.name, now)
+            return self.person.may_act(asker.name, now)
         if asker.side == "patient":
             return asker.name in self.names
         if asker.mode == "break_glass":

@@ -44,7 +44,7 @@ class Person:
     doctor: str = ""
     wishes: set[str] = field(default_factory=set)
     birth: datetime | None = None
-    representatives: dict[str, datetime | None] = field(default_factory=dict)
+    representatives: dict[str, datetime] = field(default_factory=dict)  # since when
 
     @property
     def active(self) -> bool:
@@ -156,16 +156,13 @@ class Person:
     def name_representative(self, now: datetime, other: str, own: set[str]) -> None:
         demand(other not in own)
         self.has_row = True
-        until = months_after(self.birth, 18 * 12) if self.birth is not None and self.is_minor(now) else None
-        self.representatives[other] = until
+        self.representatives[other] = now
 
     def may_act(self, other: str, now: datetime) -> bool:
-        until = self.representatives.get(other, now)
-        return until is None or now < until
-
-    def may_act_now(self, other: str, now: datetime) -> bool:
-        """Whether somebody represents the holder at this time."""
-        return other in self.representatives and self.may_act(other, now)
+        """Who was named for a minor acts until majority, whenever the day of birth came to be known. CSP R.1111-40"""
+        since = self.representatives.get(other)
+        majority = None if self.birth is None else months_after(self.birth, 18 * 12)
+        return since is not None and (majority is None or majority <= since or now < majority)
 
     def authorisation(self, now: datetime, names: tuple[str, str]) -> str:
         """TD0.2 for a professional and the structure acted for."""

@@ -364,8 +364,7 @@ class Lives:
         whole.has_list = second.has_list or first.has_list
         for one in {id(one): one for one in self.of.values()}.values():
             if old in one.person.representatives:
-                until = one.person.representatives.pop(old)
-                one.person.representatives.setdefault(new, until)
+                one.person.representatives.setdefault(new, one.person.representatives.pop(old))
         if old in person.representatives:
             person.representatives.setdefault(new, person.representatives.pop(old))
         person.representatives.pop(new, None)
@@ -581,7 +580,7 @@ class Lives:
         """TD0.2, TD0.4, TD0.5."""
         asker, dossier, ins = self.as_asked(asker, ins)
         person = dossier.person
-        is_nobody = asker.side == "representative" and not person.may_act_now(asker.name, self.now)
+        is_nobody = asker.side == "representative" and not person.may_act(asker.name, self.now)
         if is_nobody or not dossier.lets("record.test_existence", asker, None):
             assert self.doors.existence(asker, ins)[0] == "AE"
         elif person.state in ("open", "suspended", "closed"):

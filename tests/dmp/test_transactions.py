@@ -11,9 +11,8 @@ from lxml import etree
 from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller, PurposeOfUse, Standing
 from access_policy.record_facts import RecordState
 from access_policy.tables import published
-from dmp import life
-from dmp import rights as acts
 from dmp import (
+    life,
     td0_2_record_existence,
     td0_3_set_authorization,
     td0_4_list_records,
@@ -22,6 +21,7 @@ from dmp import (
     td1_6_list_authorizations,
     td1_record_requests,
 )
+from dmp import rights as acts
 from dmp.actor import OPERATOR
 from dmp.record import HolderKind
 from dmp.record_desk import RecordDesk
@@ -236,6 +236,15 @@ def test_td1_3_administrative_data_are_changed_and_read(desk: Desk) -> None:
     assert value(answer, path) == "true"
     existence = desk.ask(td0_2_record_existence.soap, written.record_query())
     assert value(existence, path) == ""
+
+
+def test_td1_3b_a_day_of_birth_that_is_put_right_says_who_is_a_minor(desk: Desk) -> None:
+    desk.opened()
+    young = written.PERSON.replace("19580617", "20200617")
+    assert young != written.PERSON
+    assert desk.request(REVISE, "MODIF_DATA", person=young) == ("AA", "")
+    with desk.service.units.read() as connection:
+        assert desk.service.facts(connection, DOCTOR, PATIENT.key).holder_is_minor
 
 
 def test_records_that_mon_espace_sante_reaches_are_not_changed_by_software(desk: Desk) -> None:
