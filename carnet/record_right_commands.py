@@ -183,8 +183,7 @@ def show(attempt: Attempt) -> None:
     shown: dict[str, Any] = to_json(found) | {
         "rights": [_right(one, attempt.now) for one in listed],
         "representatives": [
-            {"patient": one.patient, "relation": one.relation, "until": one.end(majority)}
-            for one in representatives
+            {"patient": one.patient, "relation": one.relation, "until": one.end(majority)} for one in representatives
         ],
         "formerIdentifiers": known_as,
     }

@@ -25,6 +25,8 @@ from xds.datatypes import CX
 
 T = TypeVar("T")
 _NOBODY = "patient of the assertion"
+# When a document that the caller finds in the record was added last, and added or changed: DTM, empty for never.
+LastSubmitted = Callable[[Connection, Caller], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class RecordDesk:
     `now` gives a DTM of 14 digits, UTC. `make_known` tells the registry of a person, in the same unit of work.
     `creation_by_software`: TD1.1 opens records, beside automatic opening. `attached_may_change`: TD1.2, TD1.3b, TD1.4
     and TD1.5 are also for records that *Mon espace santé* reaches. PDT-INF-526
+    `last_submitted` asks the registry about the record that the caller names.
     """
 
     units: Units
@@ -44,6 +47,7 @@ class RecordDesk:
     recorder: Recorder = NO_RECORDER
     creation_by_software: bool = True
     attached_may_change: bool = False
+    last_submitted: LastSubmitted = lambda _connection, _caller: ("", "")
     most_candidates: int = field(default=20)
 
     def facts(self, connection: Connection, caller: Caller, patient: str) -> RecordFacts:
@@ -108,9 +112,7 @@ def check_administers(caller: Caller, facts: RecordFacts) -> None:
     if caller.purpose is not PurposeOfUse.NORMAL:
         raise RecordRefused(Refusal.RIGHTS, f"found the access mode {caller.purpose}, expected {PurposeOfUse.NORMAL}")
     if facts.authorisation is Authorisation.BLOCKED:
-        raise RecordRefused(
-            Refusal.RIGHTS, f"{facts.patient}: found a caller who is blocked, expected another"
-        )
+        raise RecordRefused(Refusal.RIGHTS, f"{facts.patient}: found a caller who is blocked, expected another")
 
 
 def check_may_change(service: RecordDesk, record: Record | None) -> None:

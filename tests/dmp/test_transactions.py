@@ -12,6 +12,7 @@ from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller, Purpos
 from access_policy.record_facts import RecordState
 from access_policy.tables import published
 from dmp import (
+    directory,
     life,
     td0_2_record_existence,
     td0_3_set_authorization,
@@ -259,9 +260,9 @@ def test_records_that_mon_espace_sante_reaches_are_not_changed_by_software(desk:
     assert desk.request(REVISE, "MODIF_DATA") == ("AA", "")
 
 
-def _blocked(desk: Desk, name: str) -> None:
-    given = {"by": OPERATOR, "now": desk.now}
-    desk.service.units.write(lambda unit: acts.block(desk.service.records, unit, PATIENT.key, Whom(id=name), **given))
+def _blocked(desk: Desk, name: str, kind: HolderKind = HolderKind.PROFESSIONAL) -> None:
+    whom, given = Whom(id=name, kind=kind), {"by": OPERATOR, "now": desk.now}
+    desk.service.units.write(lambda unit: acts.block(desk.service.records, unit, PATIENT.key, whom, **given))
 
 
 def _administered(desk: Desk, caller: Caller) -> set[str]:
@@ -372,6 +373,47 @@ def test_td0_4_lists_the_records_one_is_authorised_on(desk: Desk) -> None:
     assert _status(desk, startDate="hier") == "date-malformed"
     desk.now = "20280401000000"
     assert _listed(desk, NURSE) == []
+
+
+def test_td0_4_by_the_last_document(desk: Desk) -> None:
+    """LASTDOC; lastAddDate and lastUpdateDate are those of documents that the caller finds."""
+    desk.opened()
+    desk.authorise("AJOUT")
+    asked = []
+
+    def last(_connection: object, caller: Caller) -> tuple[str, str]:
+        asked.append(caller.patient_id)
+        return "20260309120000", "20260310080000"
+
+    desk.service = replace(desk.service, last_submitted=last)
+    [one] = _listed(desk, dateType="LASTDOC", startDate="20260309")
+    assert (one["lastAddDate"], one["lastUpdateDate"]) == ("20260309120000", "20260310080000")
+    assert _listed(desk, dateType="LASTDOC", startDate="20260310") == []
+    assert len(_listed(desk, dateType="LASTAUTORIZATION", startDate="20260310")) == 1
+    assert {one and one.key for one in asked} == {PATIENT.key}
+
+
+def test_td0_4_an_employee_lists_what_is_open_to_the_professionals_of_the_structure(desk: Desk) -> None:
+    """Same structure, by the directory; psOwnerId is one of them. PDT-INF-526"""
+    desk.opened()
+    desk.authorise("AJOUT")
+    assert _listed(desk, SECRETARY) == []
+    lines = (
+        "kind,id,name,profession,speciality,activity,structure,version",
+        f"professional,{DOCTOR.name},SOIGNANT PAUL,10,SM26,,{DOCTOR.structure},",
+        f"professional,{NURSE.name},SOIGNANTE LEA,60,,,elsewhere,",
+    )
+    desk.service.units.write(lambda unit: directory.load(unit, lines))
+    assert [one["ins"] for one in _listed(desk, SECRETARY)] == [PATIENT.id]
+    assert len(_listed(desk, SECRETARY, psOwnerId=DOCTOR.name)) == 1
+    assert _refused_list(desk, SECRETARY, NURSE.name) == "DMPAccessDeniedByRightsService"
+    assert _refused_list(desk, NURSE, DOCTOR.name) == "DMPAccessDeniedByRightsService"
+    _blocked(desk, DOCTOR.structure, HolderKind.STRUCTURE)
+    assert _listed(desk, SECRETARY) == []
+
+
+def _refused_list(desk: Desk, caller: Caller, owner: str) -> str:
+    return text(desk.simple(td0_4_list_records.soap, "patientList", caller, psOwnerId=owner), "status")
 
 
 def _listed(desk: Desk, caller: Caller = DOCTOR, **fields: str) -> list[dict[str, str]]:
