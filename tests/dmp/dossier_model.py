@@ -59,7 +59,7 @@ class Asker:
 
     def __repr__(self) -> str:
         """Short: a life that fails is read by people."""
-        return f"<{self.label} {self.name} {self.card} {self.purpose}>"
+        return f"<{self.label} {self.name} {self.card} {self.purpose}{' secret' if self.secret else ''}>"
 
     @property
     def mode(self) -> str:
@@ -209,9 +209,23 @@ class Dossier:
 
     # --- feeding and changing ------------------------------------------------------------------
 
-    def takes(self, asker: Asker, now: datetime) -> bool:
-        """Feeding needs an open record and no authorisation; AIR never feeds. 3 (TD2.1, TD2.2)"""
+    def administers(self, asker: Asker, now: datetime) -> bool:
+        """TD1.1 to TD1.5: in the normal mode, by card or certificate, by nobody who is blocked. 3, 7, 12.3"""
+        if asker.card == "INDIRECTE_RENFORCEE" or asker.purpose != "normal":
+            return False
+        if asker.side == "representative" and not self.person.may_act(asker.name, now):
+            return False
+        return self.authorisation(asker, now) != "INTERDIT"
+
+    def takes(self, asker: Asker, paper: Paper, now: datetime) -> bool:
+        """Feeding needs an open record and no authorisation; AIR never feeds. 3 (TD2.1, TD2.2), 7 (EX_2.1-1050)"""
         if asker.card == "INDIRECTE_RENFORCEE" or not self.is_entered(asker, now):
+            return False
+        if paper.masked and paper.hidden_until is not None:
+            return False
+        if asker.secret and not paper.secret:
+            return False
+        if asker.side != "professional" and (paper.secret or paper.hidden_until is not None):
             return False
         return self.lets("document.submit", asker, None) or self.lets("document.submit_by_cpe", asker, None)
 

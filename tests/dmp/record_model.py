@@ -39,6 +39,7 @@ class Person:
     opposed: bool = False
     due: datetime | None = None
     closed: datetime | None = None
+    attached: bool = False
     authorised: dict[str, datetime] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     doctor: str = ""
@@ -78,12 +79,15 @@ class Person:
         demand(not self.active)
         if self.state != "closed":
             demand(not self.is_minor(now) or bool(self.representatives))
+            self.attached = False
         self._enter("open", now)
         self.opposed, self.closed = False, None
 
     def open_by_itself(self, now: datetime) -> None:
+        """With *Mon espace santé*, from which it is reached. CSP R.1111-40"""
         demand(self.state == "informed" and self.due is not None and self.due <= now)
         self._enter("open", now)
+        self.attached = True
 
     def suspend(self, now: datetime) -> None:
         demand(self.state == "open")
@@ -191,6 +195,7 @@ def joined(old: Person, new: Person) -> Person:
         opposed=stands.opposed,
         due=stands.due,
         closed=stands.closed,
+        attached=old.attached or new.attached,
         has_row=True,
     )
     other = old if stands is new else new
