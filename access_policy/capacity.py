@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from access_policy.caller import AuthenticationMode, Caller, PurposeOfUse, Standing
-from access_policy.matrix import TERMINOLOGIES, Column, Matrix
+from access_policy.matrix import ACTIVITIES, TERMINOLOGIES, Column, Matrix
 from access_policy.record_facts import RecordFacts
 from access_policy.rights import Actor, Authentication, Mode
 from xds.datatypes import Code
@@ -60,7 +60,8 @@ def capacity_of(caller: Caller, facts: RecordFacts, matrix: Matrix) -> Capacity 
         return Capacity(auth=Authentication.PORTAL, actor=_PORTAL[caller.standing], mode=Mode.NORMAL)
     if caller.mode is None or caller.purpose is None or caller.profession is None:
         return None
-    column, mode = matrix.column_of(caller.roles), _MODES[caller.purpose]
+    registered = (Code(code=one, coding_scheme=ACTIVITIES) for one in facts.activities)
+    column, mode = matrix.column_of((*caller.roles, *registered)), _MODES[caller.purpose]
     auth, actor = _auth_and_actor(caller, facts, column, mode)
     is_person = actor not in _FOR_STRUCTURE
     return Capacity(

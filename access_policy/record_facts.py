@@ -31,7 +31,8 @@ class RecordFacts:
     `patient` is the CX key of its person, `now` a DTM of 14 digits, UTC. `authorisation` is the caller's own, or that
     of the caller's structure. The oppositions and permissions are the holder's: against break-glass, against access of
     an emergency regulator, and letting either read masked documents. `occupational_consent`: the holder lets an
-    occupational doctor read. `is_representative`: the caller represents the holder, now.
+    occupational doctor read. `is_representative`: the caller represents the holder, now. `activities`: the kinds of
+    activity (TRE_R22) that the directory gives the caller, where the roles of the caller say none.
     """
 
     patient: str
@@ -45,3 +46,4 @@ class RecordFacts:
     occupational_consent: bool = False
     holder_is_minor: bool = False
     is_representative: bool = False
+    activities: tuple[str, ...] = ()

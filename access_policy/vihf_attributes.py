@@ -24,11 +24,15 @@ PURPOSE_SYSTEMS = ("1.2.250.1.213.1.1.4.248", "1.2.250.1.213.1.1.4.336")
 SECRET_CONNECTION = Code(code="INVISIBLE_REPRESENTANTS_LEGAUX", coding_scheme="1.2.250.1.213.1.1.4.13")
 # INS-C, which VIHF 2.0 named patients by.
 INS_C = "1.2.250.1.213.1.4.2"
-# First role (code, system) -> the system its second role must come from.
+# First role (code, system) -> the systems one of which its second role must come from.
 _SECOND_ROLES = {
-    ("10", "1.2.250.1.71.1.2.7"): ("1.2.250.1.71.4.2.5", "a speciality (TRE_R01)", "une spécialité (TRE_R01)"),
-    ("21", "1.2.250.1.71.1.2.7"): ("1.2.250.1.71.4.2.6", "a section (TRE_G05)", "une section (TRE_G05)"),
-    ("99", "1.2.250.1.213.1.6.1.140"): ("1.2.250.1.213.1.6.1.107", "a role (TRE_R85)", "un rôle (TRE_R85)"),
+    ("10", "1.2.250.1.71.1.2.7"): (("1.2.250.1.71.4.2.5",), "a speciality (TRE_R01)", "une spécialité (TRE_R01)"),
+    ("21", "1.2.250.1.71.1.2.7"): (("1.2.250.1.71.4.2.6",), "a section (TRE_G05)", "une section (TRE_G05)"),
+    ("99", "1.2.250.1.213.1.6.1.140"): (
+        ("1.2.250.1.213.1.6.1.107", "1.2.250.1.213.1.6.1.19"),
+        "a role (TRE_R85) or kind of activity (TRE_R22)",
+        "un rôle (TRE_R85) ou un genre d'activité (TRE_R22)",
+    ),
 }
 
 
@@ -145,8 +149,8 @@ def _are_roles(values: Sequence[AttributeValue], claims: Claims) -> Iterator[Pro
         concept = roles.concept(*key)
         if concept is None or concept.vihf_occurrence != ("1" if number == 1 else "2"):
             yield _problem(f"value {number} is not in JDV_J65", f"la valeur {number} n'est pas dans le JDV_J65")
-    system, english, french = _SECOND_ROLES.get(keys[0], ("", "", ""))
-    if system and not any(found == system for _, found in keys[1:]):
+    systems, english, french = _SECOND_ROLES.get(keys[0], ((), "", ""))
+    if systems and not any(found in systems for _, found in keys[1:]):
         yield _problem(f"the second value must be {english}", f"la seconde valeur doit être {french}")
     if keys[0] == AUTOMATE and claims.mode is AuthenticationMode.DIRECT:
         yield _problem("AUTOMATE is not a holder of a card", "AUTOMATE n'a pas de carte")

@@ -101,7 +101,7 @@ def _is_trusted(actors: Actors, peer_certificate: PeerCertificate | None) -> IsT
 def _internal(registry: Registry, actors: Actors, is_trusted: IsTrusted) -> flask.Blueprint:
     """A submission is at most three times as long in JSON as in XML."""
     largest, is_open = 3 * actors.settings.max_root_mb * MEGABYTE, actors.settings.security == "open"
-    return internal_blueprint(registry, is_trusted, largest=largest, open_callers=is_open)
+    return internal_blueprint(registry, actors.auditor, is_trusted, largest=largest, open_callers=is_open)
 
 
 def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[CallerOfMessage, CallerOfRequest]:

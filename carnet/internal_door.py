@@ -8,6 +8,7 @@ from wsgiref.types import WSGIEnvironment
 import flask
 
 from access_policy.caller import Caller
+from carnet.auditing import Auditor
 from carnet.authentication import PeerCertificate
 from carnet.caller_json import NoCaller, read_caller
 from carnet.carried_caller import IsTrusted
@@ -27,6 +28,11 @@ from xds.ebrim.read import Reading, read_submission
 from xds.ebrim.response import registry_response
 from xds.errors import RegistryError, Rejected
 from xds.xml import BadXml, parse
+
+# What a repository in another process lets its callers do. ITI TF-2: 3.43
+_RETRIEVAL = "ITI-43"
+# Name of a question -> what answers it.
+Questions = dict[str, Callable[[dict[str, Any]], bytes]]
 
 
 def is_one_of(clients: ListedClients, peer_certificate: PeerCertificate) -> IsTrusted:
@@ -51,11 +57,11 @@ def shows(secret: str) -> IsTrusted:
 
 
 def internal_blueprint(
-    registry: Registry, is_trusted: IsTrusted, *, largest: int, open_callers: bool
+    registry: Registry, auditor: Auditor, is_trusted: IsTrusted, *, largest: int, open_callers: bool
 ) -> flask.Blueprint:
     """Questions of repositories, of at most `largest` octets; callers nobody asked only where `open_callers`."""
     door = flask.Blueprint("internal", __name__, url_prefix=PREFIX)
-    questions = _questions(registry, open_callers=open_callers)
+    questions = _questions(registry, auditor, open_callers=open_callers)
 
     @door.post("/<question>")
     def answer(question: str) -> flask.Response:
@@ -78,16 +84,49 @@ def internal_blueprint(
     return door
 
 
-def _questions(registry: Registry, *, open_callers: bool) -> dict[str, Callable[[dict[str, Any]], bytes]]:
+def _questions(registry: Registry, auditor: Auditor, *, open_callers: bool) -> Questions:
     def caller_of(told: dict[str, Any]) -> Caller:
         caller = read_caller(told.get("caller"))
         if caller.is_open and not open_callers:
             raise BadCall("caller: found one that nobody asked, expected one who proved who they are")
         return caller
 
+    return _of_callers(registry, auditor, caller_of) | _of_the_repository(registry)
+
+
+def _of_callers(registry: Registry, auditor: Auditor, caller_of: Callable[[dict[str, Any]], Caller]) -> Questions:
+    """What somebody may do who came to the repository."""
+
     def readable(told: dict[str, Any]) -> bytes:
-        found = repository_questions.readable(registry, caller_of(told), texts(told.get("uniqueIds"), "uniqueIds"))
+        """What may be read is about to be: a reader is counted, an emergency told, before anything leaves."""
+        caller = caller_of(told)
+        found = repository_questions.readable(registry, caller, texts(told.get("uniqueIds"), "uniqueIds"))
+        if found and auditor.accesses is not None:
+            auditor.accesses.served(_RETRIEVAL, caller)
         return write_call(uniqueIds=sorted(found))
+
+    def rule(told: dict[str, Any]) -> bytes:
+        caller = caller_of(told)
+        return write_call(rule="" if auditor.rule_of is None else auditor.rule_of(_RETRIEVAL, caller))
+
+    def check(told: dict[str, Any]) -> bytes:
+        found = InOneUnit(registry.units, _registering(registry, told)).findings(_reading(told), caller_of(told))
+        return write_call(response=registry_response(found).decode())
+
+    def receive(told: dict[str, Any]) -> bytes:
+        response = _received(registry, _registering(registry, told), _reading(told), caller_of(told))
+        return write_call(response=response.decode())
+
+    def ondemand(told: dict[str, Any]) -> bytes:
+        found = find_on_demand(registry, caller_of(told), texts(told.get("uniqueIds"), "uniqueIds"))
+        return write_call(documents=[write_on_demand(one) for one in found.values()])
+
+    known = (readable, rule, check, receive, ondemand)
+    return {question.__name__: question for question in known}
+
+
+def _of_the_repository(registry: Registry) -> Questions:
+    """What the repository wants to know for itself."""
 
     def submission(told: dict[str, Any]) -> bytes:
         entry_uuid, unique_id = texts([told.get("entryUUID"), told.get("uniqueId")], "entryUUID, uniqueId")
@@ -107,14 +146,6 @@ def _questions(registry: Registry, *, open_callers: bool) -> dict[str, Callable[
         found = repository_questions.named(registry, texts(told.get("uniqueIds"), "uniqueIds"))
         return write_call(uniqueIds=sorted(found))
 
-    def check(told: dict[str, Any]) -> bytes:
-        found = InOneUnit(registry.units, _registering(registry, told)).findings(_reading(told), caller_of(told))
-        return write_call(response=registry_response(found).decode())
-
-    def receive(told: dict[str, Any]) -> bytes:
-        response = _received(registry, _registering(registry, told), _reading(told), caller_of(told))
-        return write_call(response=response.decode())
-
     def ready(_told: dict[str, Any]) -> bytes:
         with registry.units.read():
             return write_call(ready=registry.units.is_accepting())
@@ -123,11 +154,7 @@ def _questions(registry: Registry, *, open_callers: bool) -> dict[str, Callable[
         with registry.units.read() as connection:
             return write_call(patients=registry.patients_of(connection, texts(told.get("ids"), "ids")))
 
-    def ondemand(told: dict[str, Any]) -> bytes:
-        found = find_on_demand(registry, caller_of(told), texts(told.get("uniqueIds"), "uniqueIds"))
-        return write_call(documents=[write_on_demand(one) for one in found.values()])
-
-    known = (readable, submission, entries, waiting, named, check, receive, ready, patients, ondemand)
+    known = (submission, entries, waiting, named, ready, patients)
     return {question.__name__: question for question in known}
 
 

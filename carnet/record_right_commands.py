@@ -179,10 +179,11 @@ def show(attempt: Attempt) -> None:
         listed = right_rows.all_of(connection, found.key)
         representatives = right_rows.representatives(connection, found.key)
         known_as = [patient for patient, _, until in record_rows.identifiers(connection, found.key) if until]
+    majority = attempt.dmp.rules.majority(found.birth_date)
     shown: dict[str, Any] = to_json(found) | {
         "rights": [_right(one, attempt.now) for one in listed],
         "representatives": [
-            {"patient": one.patient, "relation": one.relation, "until": one.until} for one in representatives
+            {"patient": one.patient, "relation": one.relation, "until": one.end(majority)} for one in representatives
         ],
         "formerIdentifiers": known_as,
     }

@@ -25,6 +25,7 @@ from hl7v3.record_request import Interaction
 from hl7v3.transmission import V3
 from registry import patients
 from registry.patients import Source
+from registry.sql.contents import last_submitted
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
@@ -66,6 +67,9 @@ def record_service(settings: Settings, registry: Registry) -> RecordDesk:
         now=clock(settings.clock),
         make_known=lambda unit, patient, caller: _make_known(registry, unit, patient, caller),
         recorder=registry.recorder,
+        last_submitted=lambda connection, caller: last_submitted(
+            connection, registry.policy.visibility(connection, caller)
+        ),
         creation_by_software=settings.records_by_software,
         attached_may_change=settings.attached_records_change,
     )

@@ -74,6 +74,13 @@ class RegistryElsewhere:
         found = self._told("readable", caller=write_caller(caller), uniqueIds=sorted(unique_ids))
         return frozenset(found["uniqueIds"]) & frozenset(unique_ids)
 
+    def rule_of(self, _event: str, caller: Caller) -> str:
+        """The rule of the policy that let the caller read, for audit records; empty while the registry is away."""
+        try:
+            return str(self._told("rule", caller=write_caller(caller))["rule"])
+        except RegistryNotAvailable:
+            return ""
+
     def waiting(self, unique_ids: Collection[str]) -> frozenset[str]:
         """Those of the DocumentUniqueIds whose submission waits for its patient."""
         return self._among("waiting", unique_ids)

@@ -107,7 +107,7 @@ def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves:
         reach = _in_this_process(settings, registry)
     else:
         elsewhere = RegistryElsewhere(settings)
-        auditor = replace(auditor, patients_of=elsewhere.patients_of)
+        auditor = replace(auditor, patients_of=elsewhere.patients_of, rule_of=elsewhere.rule_of)
         reach = _elsewhere(settings, units, elsewhere, alerts)
     if Role.REPOSITORY in roles:
         repository = _repository(settings, units, reach, alerts, on_sync_lost)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from access_policy.caller import AuthenticationMode, Caller, Standing
+from access_policy.matrix import ACTIVITIES, BY_ROLE
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
 from dmp.rules import Rules
-from dmp.sql import facts, records, rights
+from dmp.sql import directory, facts, records, rights
 
 _LAW = Rules()
 
@@ -15,13 +16,15 @@ _LAW = Rules()
 def record_facts(connection: Connection, *, patient: str, caller: Caller, now: str, rules: Rules = _LAW) -> RecordFacts:
     """The record of the person with this CX key, present or former, as this caller meets it.
 
-    `now` is a DTM of 14 digits, UTC. Without a record its state is NONE and `patient` is what was asked for.
+    `now` is a DTM of 14 digits, UTC. Without a record its state is NONE and `patient` is what was asked for, empty
+    where nobody was.
     """
     professional = professional_of(caller)
     structure = "" if caller.is_patient_side else caller.structure  # a portal is nobody whom a holder blocks
     found, held = facts.find(connection, patient=patient, professional=professional, structure=structure)
+    activities = _activities(connection, caller)
     if not found:
-        return RecordFacts(patient=patient, now=now)
+        return RecordFacts(patient=patient, now=now, activities=activities)
     is_treating_doctor = professional != "" and found["treating_doctor"] == professional
     return RecordFacts(
         patient=found["patient"],
@@ -30,20 +33,32 @@ def record_facts(connection: Connection, *, patient: str, caller: Caller, now: s
         authorisation=_authorisation(held, is_treating_doctor, now),
         is_treating_doctor=is_treating_doctor,
         holder_is_minor=rules.is_minor(found["birth_date"], now),
-        is_representative=_represents(connection, caller, found["patient"], now),
+        is_representative=_represents(connection, caller, found["patient"], now, rules.majority(found["birth_date"])),
+        activities=activities,
         **{name: bool(found[name]) for name in facts.WISHES},
     )
 
 
-def _represents(connection: Connection, caller: Caller, patient: str, now: str) -> bool:
+def _activities(connection: Connection, caller: Caller) -> tuple[str, ...]:
+    """Of an actor characterised by role, whose column of the matrix they select: said by the VIHF, or registered.
+
+    DMP 12.4
+    """
+    profession, professional = caller.profession, professional_of(caller)
+    if profession is None or (profession.coding_scheme, profession.code) != BY_ROLE or not professional:
+        return ()
+    if any(one.coding_scheme == ACTIVITIES for one in caller.roles):
+        return ()
+    return directory.activities(connection, professional, caller.structure, profession.code)
+
+
+def _represents(connection: Connection, caller: Caller, patient: str, now: str, majority: str) -> bool:
     """Only a representative is looked up: no other caller is one. CSP R.1111-50"""
     if caller.standing is not Standing.REPRESENTATIVE:
         return False
     present = identity_of(connection, caller.name)
-    return any(
-        one.patient == present and (one.until == "" or now < one.until)
-        for one in rights.representatives_of(connection, patient)
-    )
+    named = (one for one in rights.representatives_of(connection, patient) if one.patient == present)
+    return any(one.acts_at(now, majority) for one in named)
 
 
 def identity_of(connection: Connection, patient: str) -> str:

@@ -64,7 +64,7 @@ def inform(
         informed=now,
         informed_through=through,
         due=later(now, weeks=dmp.rules.information_weeks) if dmp.rules.regime is Regime.OPT_OUT else "",
-        birth_date=_date(birth_date) or record.birth_date,
+        birth_date=day_of_birth(birth_date) or record.birth_date,
         territory=territory or record.territory,
         details={"through": through},
     )
@@ -97,7 +97,7 @@ def open_record(dmp: Records, unit: UnitOfWork, patient: str, opening: Opening, 
     _check_consent(dmp, record, opening, channel, now)
     if record.state is RecordState.CLOSED and opening.consent is Consent.GIVEN:
         return reactivate(dmp, unit, patient, by=by, now=now, how=opening.how)
-    birth_date = _date(opening.birth_date) or record.birth_date
+    birth_date = day_of_birth(opening.birth_date) or record.birth_date
     _name_representatives(dmp, unit, record, opening, birth_date, by, now)
     wishes = opening.wishes or record.wishes
     opened = dmp.change(
@@ -162,20 +162,17 @@ def _name_representatives(
     dmp: Records, unit: UnitOfWork, record: Record, opening: Opening, birth_date: str, by: Actor, now: str
 ) -> None:
     """The record of a minor is linked to a legal representative. DMP 1 (S05)"""
-    majority = dmp.rules.majority(birth_date)
-    is_minor = now < majority
     for one in opening.representatives:
-        named = replace(one, since=now, until=majority if is_minor else one.until)
-        rights.put_representative(unit.connection, record.key, named)
-    dmp.check_representative(unit, record, by, now)
-    needs = is_minor and by.kind is not ActorKind.SERVER
+        rights.put_representative(unit.connection, record.key, replace(one, since=now))
+    dmp.check_representative(unit, replace(record, birth_date=birth_date), by, now)
+    needs = dmp.rules.is_minor(birth_date, now) and by.kind is not ActorKind.SERVER
     if needs and not rights.representatives(unit.connection, record.key):
         context = "found a minor without legal representative, expected at least one"
         raise RecordRefused(Refusal.REPRESENTATIVE_MISSING, f"{record.patient}: {context}")
 
 
-def _date(text: str) -> str:
-    """A day of 8 digits, or nothing."""
+def day_of_birth(text: str) -> str:
+    """A day of 8 digits, or nothing. Raises RecordRefused."""
     if not text:
         return ""
     try:

@@ -55,7 +55,9 @@ def _recipients(dmp: Records, unit: UnitOfWork, record: Record, notice: Notice, 
     if HOLDER not in to:
         return
     if dmp.rules.is_minor(record.birth_date, now):
+        majority = dmp.rules.majority(record.birth_date)
         for one in rights.representatives(unit.connection, record.key):
-            yield REPRESENTATIVE, one.patient
+            if one.acts_at(now, majority):
+                yield REPRESENTATIVE, one.patient
     else:
         yield HOLDER, record.patient

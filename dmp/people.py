@@ -29,10 +29,10 @@ def add_representative(
     if representative.patient == record.patient:
         context = "found the holder, expected another person"
         raise RecordRefused(Refusal.NOT_REPRESENTATIVE, f"representative: {context}")
-    until = dmp.rules.majority(record.birth_date) if dmp.rules.is_minor(record.birth_date, now) else ""
-    named = replace(representative, since=now, until=representative.until or until)
+    named = replace(representative, since=now)
     rights.put_representative(unit.connection, record.key, named)
-    details = {"representative": named.patient, "relation": named.relation, "until": named.until}
+    until = named.end(dmp.rules.majority(record.birth_date))
+    details = {"representative": named.patient, "relation": named.relation, "until": until}
     dmp.note(unit, record, Act.ADD_REPRESENTATIVE, by, now, details=details)
     return record
 

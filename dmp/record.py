@@ -179,12 +179,23 @@ class Right:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Representative:
-    """Who acts for the holder: CX key, relation, and until when (majority of a minor), empty for no end."""
+    """Who acts for the holder: CX key, relation, and until when where that was said, empty for no end."""
 
     patient: str
     relation: str = ""
     since: str = ""
     until: str = ""
+
+    def end(self, majority: str) -> str:
+        """When it is over: who was named for a minor acts until majority at most, a DTM. CSP R.1111-40
+
+        The day of birth may be told after the naming, and corrected: it is asked each time.
+        """
+        return min(filter(None, (self.until, majority if self.since < majority else "")), default="")
+
+    def acts_at(self, now: str, majority: str) -> bool:
+        end = self.end(majority)
+        return end == "" or now < end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

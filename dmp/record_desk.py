@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from access_policy.caller import Caller
+from access_policy.caller import AuthenticationMode, Caller, PurposeOfUse
 from access_policy.decide import Decision, decide
-from access_policy.record_facts import RecordFacts
+from access_policy.record_facts import Authorisation, RecordFacts
 from access_policy.rights import Action
 from access_policy.tables import Tables
 from audit.occurrence import Occurrence
@@ -25,6 +25,8 @@ from xds.datatypes import CX
 
 T = TypeVar("T")
 _NOBODY = "patient of the assertion"
+# When a document that the caller finds in the record was added last, and added or changed: DTM, empty for never.
+LastSubmitted = Callable[[Connection, Caller], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class RecordDesk:
     `now` gives a DTM of 14 digits, UTC. `make_known` tells the registry of a person, in the same unit of work.
     `creation_by_software`: TD1.1 opens records, beside automatic opening. `attached_may_change`: TD1.2, TD1.3b, TD1.4
     and TD1.5 are also for records that *Mon espace santé* reaches. PDT-INF-526
+    `last_submitted` asks the registry about the record that the caller names.
     """
 
     units: Units
@@ -44,6 +47,7 @@ class RecordDesk:
     recorder: Recorder = NO_RECORDER
     creation_by_software: bool = True
     attached_may_change: bool = False
+    last_submitted: LastSubmitted = lambda _connection, _caller: ("", "")
     most_candidates: int = field(default=20)
 
     def facts(self, connection: Connection, caller: Caller, patient: str) -> RecordFacts:
@@ -94,6 +98,21 @@ def patient_of_assertion(caller: Caller) -> str:
     if caller.patient_id is None:
         raise RecordRefused(Refusal.WRONG_INS, f"{_NOBODY}: found none, expected the INS of the record")
     return caller.patient_id.key
+
+
+def check_administers(caller: Caller, facts: RecordFacts) -> None:
+    """TD1.1 to TD1.5, for which the tables have no rows: not by AIR, in the normal mode, by nobody who is blocked.
+
+    Raises RecordRefused. PDT-INF-606; PDSm4DMP
+    """
+    if caller.is_open:
+        return
+    if caller.mode is AuthenticationMode.AIR:
+        raise RecordRefused(Refusal.RIGHTS, "found an AIR assertion, expected a card or a certificate of a structure")
+    if caller.purpose is not PurposeOfUse.NORMAL:
+        raise RecordRefused(Refusal.RIGHTS, f"found the access mode {caller.purpose}, expected {PurposeOfUse.NORMAL}")
+    if facts.authorisation is Authorisation.BLOCKED:
+        raise RecordRefused(Refusal.RIGHTS, f"{facts.patient}: found a caller who is blocked, expected another")
 
 
 def check_may_change(service: RecordDesk, record: Record | None) -> None:

@@ -66,7 +66,7 @@ class Records:
         own = records.find(unit.connection, by.name)
         present = by.name if own is None else own.patient
         named = (one for one in rights.representatives(unit.connection, record.key) if one.patient == present)
-        if not any(one.until == "" or now < one.until for one in named):
+        if not any(one.acts_at(now, self.rules.majority(record.birth_date)) for one in named):
             context = f"{record.patient}: found {by.name or 'nobody'}, expected a legal representative of the holder"
             raise RecordRefused(Refusal.NOT_REPRESENTATIVE, context)
 

@@ -1,18 +1,19 @@
 """List the records that the caller is authorised on [TD0.4]. DMP 3."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from lxml import etree
 from sqlalchemy import Connection
 
 from access_policy.caller import Caller
-from access_policy.record_facts import Authorisation, RecordFacts
+from access_policy.record_facts import Authorisation
 from access_policy.rights import Action, Grade
 from dmp.record import HolderKind, Right
 from dmp.record_desk import RecordDesk
 from dmp.refusal import RecordRefused, Refusal
 from dmp.service_messages import OK, PATIENTS, Fields, read_fields, write_answer
-from dmp.sql import persons, records, rights
+from dmp.sql import directory, persons, records, rights
 from hl7v3.person import UNKNOWN
 from xds.datatypes import CX, DTM
 
@@ -22,43 +23,94 @@ _FIELDS = {"startDate": (), "dateType": (_BY_AUTHORISATION, _BY_DOCUMENT), "psOw
 _OF_STRUCTURE = (Grade.SAME_STRUCTURE, Grade.NEW_AUTHORISATIONS, Grade.AS_STRUCTURE, Grade.FOR_STRUCTURE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a list is asked for: `since` a DTM, empty for all; of whom, empty for the caller's own."""
+
+    since: str = ""
+    by_document: bool = False
+    owner: str = ""
+
+
 def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
     """`patientList` -> `patientListResponse` with one `patientlistData` for each record."""
     try:
         fields = read_fields(body, _FIELDS)
-        listed = handle(service, caller, start=_start(fields.get("startDate", "")))
+        wanted = Wanted(
+            since=_start(fields.get("startDate", "")),
+            by_document=fields.get("dateType") == _BY_DOCUMENT,
+            owner=fields.get("psOwnerId", ""),
+        )
+        listed = handle(service, caller, wanted)
     except RecordRefused as refused:
         return write_answer(body, PATIENTS, refused.code, refused.context)
     return write_answer(body, PATIENTS, OK, str(len(listed)), [("patientlistData", one) for one in listed])
 
 
-def handle(service: RecordDesk, caller: Caller, *, start: str = "") -> list[Fields]:
-    """Each record with what a list shows of it; those authorised since `start` alone. Raises RecordRefused."""
+def handle(service: RecordDesk, caller: Caller, wanted: Wanted) -> list[Fields]:
+    """Each record with what a list shows of it, once whoever it was opened to. Raises RecordRefused."""
     with service.units.read() as connection:
-        facts = RecordFacts(patient="", now=service.now())
-        grade = service.permitted(Action.LIST_AUTHORIZED, caller, facts).grade
-        kind, holder = HolderKind.PROFESSIONAL, caller.name
-        if grade in _OF_STRUCTURE:
-            kind, holder = HolderKind.STRUCTURE, caller.structure
-        found = rights.records_of(connection, kind, holder)
-        shown = [
-            (patient, right)
-            for patient, right in found
-            if _may_read(service, connection, caller, patient, right)
-            and (not start or (right is not None and right.last_action >= start))
-        ]
-        return [list(_fields(connection, patient, right, holder)) for patient, right in shown]
+        grade = service.permitted(Action.LIST_AUTHORIZED, caller, service.facts(connection, caller, "")).grade
+        listed: dict[str, Listed] = {}
+        for kind, holder in _holders(connection, caller, grade, wanted.owner):
+            for patient, right in rights.records_of(connection, kind, holder):
+                found = _listed(service, connection, caller, patient, right, holder)
+                if found is not None and found.is_since(wanted):
+                    listed.setdefault(patient, found)
+        return [list(_fields(connection, one)) for _, one in sorted(listed.items())]
 
 
-def _may_read(service: RecordDesk, connection: Connection, caller: Caller, patient: str, right: Right | None) -> bool:
-    """The médecin traitant needs no authorisation; whom the holder blocked, by the structure too, has none."""
-    met = service.facts(connection, caller, patient)
-    is_valid = met.is_treating_doctor or (right is not None and (right.until == "" or service.now() < right.until))
-    return is_valid and met.authorisation is not Authorisation.BLOCKED
+def _holders(connection: Connection, caller: Caller, grade: Grade, owner: str) -> Iterator[tuple[HolderKind, str]]:
+    """Whose authorisations are listed: one's own, those of the structure, or of its professionals too.
+
+    Raises RecordRefused for an owner whose list it is not to show. DMP 3
+    """
+    if grade not in _OF_STRUCTURE:
+        people: tuple[str, ...] = (caller.name,)
+    elif grade is Grade.SAME_STRUCTURE:
+        people = directory.professionals_of(connection, caller.structure)
+    else:
+        people = ()
+    if owner and owner not in people:
+        raise RecordRefused(Refusal.RIGHTS, "psOwnerId: found somebody whose list the caller may not read")
+    if grade in _OF_STRUCTURE and not owner:
+        yield HolderKind.STRUCTURE, caller.structure
+    yield from ((HolderKind.PROFESSIONAL, one) for one in people if owner in ("", one))
 
 
-def _fields(connection: Connection, patient: str, right: Right | None, holder: str) -> Iterator[tuple[str, str]]:
-    record, cx = records.find(connection, patient), CX(patient)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One record of a list. `right` None: of the médecin traitant, who needs none."""
+
+    patient: str
+    right: Right | None
+    is_treating_doctor: bool
+    added: str
+    changed: str
+
+    def is_since(self, wanted: Wanted) -> bool:
+        if wanted.by_document:
+            return self.added >= wanted.since if self.added else not wanted.since
+        return not wanted.since or (self.right is not None and self.right.last_action >= wanted.since)
+
+
+def _listed(
+    service: RecordDesk, connection: Connection, caller: Caller, patient: str, right: Right | None, holder: str
+) -> Listed | None:
+    """None where nothing is open: the right is over, or the holder blocked the caller, by the structure too."""
+    about = replace(caller, patient_id=CX(patient))
+    met = service.facts(connection, about, patient)
+    record = records.find(connection, patient)
+    is_doctor = record is not None and record.treating_doctor == holder
+    is_valid = is_doctor or (right is not None and (right.until == "" or service.now() < right.until))
+    if not is_valid or met.authorisation is Authorisation.BLOCKED:
+        return None
+    added, changed = service.last_submitted(connection, about)
+    return Listed(patient=patient, right=right, is_treating_doctor=is_doctor, added=added, changed=changed)
+
+
+def _fields(connection: Connection, listed: Listed) -> Iterator[tuple[str, str]]:
+    record, cx = records.find(connection, listed.patient), CX(listed.patient)
     person = (persons.find(connection, record.key) if record is not None else None) or UNKNOWN
     yield "ins", cx.id
     yield "insRoot", cx.authority
@@ -67,10 +119,11 @@ def _fields(connection: Connection, patient: str, right: Right | None, holder: s
     yield "birthName", person.birth_family
     yield "firstName", " ".join(person.given)
     yield "dateOfBirth", person.birth_time
-    yield "MT", "true" if record is not None and record.treating_doctor == holder else "false"
+    yield "MT", "true" if listed.is_treating_doctor else "false"
     yield "message", "false"
-    yield "lastUpdateDate", "" if right is None else right.last_action
-    yield "startOfAuthorization", "" if right is None else right.since
+    yield "lastUpdateDate", listed.changed
+    yield "lastAddDate", listed.added
+    yield "startOfAuthorization", "" if listed.right is None else listed.right.since
 
 
 def _start(text: str) -> str:

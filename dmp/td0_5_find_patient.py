@@ -3,7 +3,6 @@
 from lxml import etree
 
 from access_policy.caller import Caller
-from access_policy.record_facts import RecordFacts
 from access_policy.rights import Action
 from dmp.record_desk import RecordDesk
 from dmp.refusal import RecordRefused
@@ -40,7 +39,7 @@ def handle(service: RecordDesk, search: PatientSearch, caller: Caller) -> list[C
     """The persons with open records who may be meant, the likeliest first. Raises RecordRefused."""
     families = tuple(filter(None, (search.traits.birth_family, search.traits.usual_family)))
     with service.units.read() as connection:
-        service.permitted(Action.SEARCH_WITHOUT_INS, caller, RecordFacts(patient="", now=service.now()))
+        service.permitted(Action.SEARCH_WITHOUT_INS, caller, service.facts(connection, caller, ""))
         found = [
             Candidate(
                 ids=(InstanceIdentifier(CX(row["patient"]).authority, CX(row["patient"]).id),),

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from access_policy.caller import AuthenticationMode, Caller
+from access_policy.caller import Caller
 from dmp.account import Channel, new_account
 from dmp.actor import actor_of
 from dmp.record import Act, Record
-from dmp.record_desk import RecordDesk, check_may_change, patient_of_assertion
+from dmp.record_desk import RecordDesk, check_administers, check_may_change, patient_of_assertion
 from dmp.refusal import RecordRefused, Refusal
 from dmp.service_messages import OK, PATIENTS, Fields, read_fields, required, write_answer
 from dmp.sql import accounts
@@ -40,8 +40,7 @@ def handle(service: RecordDesk, name: str, fields: dict[str, str], caller: Calle
     work = _WORK[name]
 
     def change(unit: UnitOfWork) -> Fields:
-        if caller.mode is AuthenticationMode.AIR:
-            raise RecordRefused(Refusal.RIGHTS, "found an AIR assertion, expected a card or a certificate")
+        check_administers(caller, service.facts(unit.connection, caller, patient))
         by, now = actor_of(caller), service.now()
         record = service.records.active(unit, patient, by, now)
         check_may_change(service, record)

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from access_policy.caller import AuthenticationMode, Caller
+from access_policy.caller import Caller
+from access_policy.record_facts import RecordState
 from dmp import life, rights
 from dmp.actor import actor_of
 from dmp.life import Opening
 from dmp.record import Act, Channel, Record, Wishes
-from dmp.record_desk import RecordDesk, check_may_change, patient_asked_for, record_of
+from dmp.record_desk import RecordDesk, check_administers, check_may_change, patient_asked_for, record_of
 from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import persons
 from hl7v3.person import UNKNOWN
@@ -53,7 +54,8 @@ def handle(service: RecordDesk, request: RecordRequest, caller: Caller) -> None:
     work = _WORK[request.act]
 
     def change(unit: UnitOfWork) -> None:
-        _check_requester(request, caller)
+        check_administers(caller, service.facts(unit.connection, caller, patient))
+        _check_requester(request)
         record = record_of(unit.connection, patient)
         if request.act is not Asked.CREATE:
             check_may_change(service, record)
@@ -71,10 +73,8 @@ def transaction_of(body: etree._Element) -> str:
     return "TD1.1" if request.act is None else _ACTS[request.act][0]
 
 
-def _check_requester(request: RecordRequest, caller: Caller) -> None:
-    """AIR never administers; whoever acts has names. PDT-INF-606, PDT-INF-617"""
-    if caller.mode is AuthenticationMode.AIR:
-        raise RecordRefused(Refusal.RIGHTS, "found an AIR assertion, expected a card or a certificate of a structure")
+def _check_requester(request: RecordRequest) -> None:
+    """Whoever acts has names. PDT-INF-617"""
     person = request.requester.person
     if not (person.given and (person.birth_family or person.usual_family)):
         raise RecordRefused(Refusal.UNNAMED, "author: found no family or given name, expected both")
@@ -84,18 +84,25 @@ def _create(service: RecordDesk, unit: UnitOfWork, patient: str, request: Record
     if not service.creation_by_software:
         raise RecordRefused(Refusal.RIGHTS, "found a creation by software, expected automatic opening alone")
     found = record_of(unit.connection, patient)
-    if found is not None and found.closed:
+    if found is not None and found.state is RecordState.CLOSED:
         raise RecordRefused(Refusal.CLOSED, f"{patient}: found a closed record, expected its reactivation")
+    if caller.is_secret_connection:  # EX_0.1-1100
+        raise RecordRefused(Refusal.WRONG_FIELD, "confidentiality-code: found a secret connection, expected none here")
     _check_consent(request, _OPENING)
     opening = Opening(
         channel=channel_of(caller),
         how="TD1.1",
-        birth_date=request.person.birth_time[:8] if len(request.person.birth_time) >= 8 else "",
+        birth_date=_birth_date(request),
         wishes=Wishes(**_wishes(request)),
     )
     opened = life.open_record(service.records, unit, patient, opening, by=actor_of(caller), now=service.now())
     service.make_known(unit, CX(opened.patient), caller)
     return opened
+
+
+def _birth_date(request: RecordRequest) -> str:
+    """A day of 8 digits, empty where the message has no whole one."""
+    return request.person.birth_time[:8] if len(request.person.birth_time) >= 8 else ""
 
 
 def _reactivate(service: RecordDesk, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
@@ -107,7 +114,8 @@ def _change(service: RecordDesk, unit: UnitOfWork, patient: str, request: Record
     """Administrative data are kept by the caller of this; the oppositions are wishes of the holder."""
     by, now = actor_of(caller), service.now()
     record = service.records.active(unit, patient, by, now)
-    service.records.note(unit, record, Act.CHANGE_PERSON, by, now)
+    birth_date = life.day_of_birth(_birth_date(request)) or record.birth_date
+    record = service.records.edit(unit, record, Act.CHANGE_PERSON, by, now, birth_date=birth_date)
     wishes = _wishes(request)
     return rights.set_wishes(service.records, unit, patient, wishes, by=by, now=now) if wishes else record
 
@@ -138,7 +146,12 @@ def _wishes(request: RecordRequest) -> dict[str, bool]:
 
 
 def channel_of(caller: Caller) -> Channel:
-    """Through what a creation comes, by the sector of the structure. DMP 1 (S01); the mapping is inferred"""
+    """Through what a creation comes: online by the person, else by the sector of the structure; that is inferred.
+
+    DMP 1 (S01, S02)
+    """
+    if caller.is_patient_side:
+        return Channel.INTERNET
     sector = "" if caller.sector is None else caller.sector.code
     for channel, sectors in (
         (Channel.PHARMACY, _PHARMACIES),

@@ -75,6 +75,23 @@ def known(connection: Connection, *, professional: str, structure: str, homologa
     )
 
 
+def professionals_of(connection: Connection, structure: str) -> tuple[str, ...]:
+    """PS_IdNat of those whom the directory links to a structure."""
+    linked = select(_p.professional).where(_p.structure == structure, _p.structure != "").distinct()
+    return tuple(connection.execute(linked.order_by(_p.professional)).scalars())
+
+
+def activities(connection: Connection, professional: str, structure: str, profession: str) -> tuple[str, ...]:
+    """Kinds of activity of a professional in a structure; a situation without structure holds in any."""
+    held = select(_p.activity).where(
+        _p.professional == professional,
+        _p.structure.in_((structure, "")),
+        _p.profession == profession,
+        _p.activity != "",
+    )
+    return tuple(connection.execute(held.order_by(_p.activity)).scalars())
+
+
 def kinds(connection: Connection) -> dict[str, str]:
     """Struct_IdNat -> kind of every structure."""
     return {row[0]: row[1] for row in connection.execute(select(_s.structure, _s.kind))}

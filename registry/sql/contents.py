@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, func, select
 
+from access_policy.visibility import Visibility
 from registry.sql import identities
 from registry.sql.tables import KINDS, patient, registry_object
+from registry.sql.visible import may_be_seen
 from xds.datatypes import CX
-from xds.metadata import DocumentEntry
+from xds.metadata import DocumentEntry, SubmissionSet
 
 _o = registry_object.c
 
@@ -26,6 +28,23 @@ def documents_of_nobody_else(connection: Connection, patient_key: int) -> list[s
     found = sorted(set(connection.execute(statement).scalars()))
     owners = identities.rows_of(connection, found)
     return [one for one in found if all(owner == patient_key for owner, _ in owners.get(one, ()))]
+
+
+def last_submitted(connection: Connection, visibility: Visibility) -> tuple[str, str]:
+    """When a document that may be seen was added last, and when one was added or changed; DTM, empty for never."""
+    lot = registry_object.alias().c
+    came = lot.update_time
+    statement = (
+        select(func.max(case((_o.version == 1, came))), func.max(came))
+        .join(
+            lot.entry_uuid.table,
+            (lot.patient_key == _o.patient_key) & (lot.object_key == _o.submission_key),
+        )
+        .where(_o.kind == KINDS[DocumentEntry], may_be_seen(visibility, DocumentEntry))
+        .where(lot.kind == KINDS[SubmissionSet])
+    )
+    added, changed = connection.execute(statement).one()
+    return added or "", changed or ""
 
 
 def hidden_until(connection: Connection, moment: str) -> Iterator[tuple[str, str, str, str]]:

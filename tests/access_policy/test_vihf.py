@@ -118,6 +118,7 @@ RIGHT = {
         Code(code="A", coding_scheme="1.2.250.1.71.4.2.6"),
     ),
     "actor by role": (Code(code="99", coding_scheme=ACTORS), Code(code="300", coding_scheme=ROLES_85)),
+    "actor by kind of activity": (Code(code="99", coding_scheme=ACTORS), Code(code="GENR08", coding_scheme=ROLES_22)),
     "nurse": (sts.NURSING,),
     "doctor in training": (Code(code="10", coding_scheme="1.2.250.1.71.1.2.8"),),
     "doctor with speciality and activity": (

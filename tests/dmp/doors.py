@@ -36,6 +36,11 @@ STATUSES = {
 EVERY_STATUS = tuple(STATUSES)
 PATIENTS, HABILITATIONS, V3 = "urn:si-dmp-patients", "urn:si-dmp-habilitations", written.V3
 MULTI_PATIENT = "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f"
+_REQUESTS = {
+    "open": ("PRPA_IN201311UV02", "CREA_RD", "CONSENTEMENT_OUVERTURE_DMP"),
+    "reactivate": ("PRPA_IN201314UV02", "REAC", "CONSENTEMENT_REACTIVATION_DMP"),
+    "close": ("PRPA_IN201314UV02", "FERM", ""),
+}
 Send = Callable[[str, str, bytes, Mapping[str, str]], Response]
 
 
@@ -219,11 +224,13 @@ class Doors:
             return None
         return {str(one.get("extension")) for one in answer.iterfind(".//{*}patient/{*}id")}
 
-    def create(self, asker: Asker, ins: str) -> str:
-        """TD1.1: AA, or the code of the refusal."""
-        consent = written.observation("CONSENTEMENT_OUVERTURE_DMP", "true")
-        body = written.record_request("PRPA_IN201311UV02", "CREA_RD", ins=ins, observations=consent)
-        answer = self.post("/xds/patients", body, f"{V3}:PRPA_IN201311UV02", asker, ins).body
+    def administer(self, asker: Asker, ins: str, what: str) -> str:
+        """TD1.1, TD1.2, TD1.4: AA, or the code of the refusal."""
+        name, reason, consent = _REQUESTS[what]
+        given = written.observation(consent, "true") if consent else ""
+        status = "terminated" if what == "close" else "active"
+        body = written.record_request(name, reason, ins=ins, observations=given, status=status)
+        answer = self.post("/xds/patients", body, f"{V3}:{name}", asker, ins).body
         code = str(answer.xpath("string(//*[local-name()='acknowledgementDetail']/*[local-name()='code']/@code)"))
         return code or str(answer.xpath("string(//*[local-name()='acknowledgement']/@typeCode)"))
 

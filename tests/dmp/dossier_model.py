@@ -59,7 +59,7 @@ class Asker:
 
     def __repr__(self) -> str:
         """Short: a life that fails is read by people."""
-        return f"<{self.label} {self.name} {self.card} {self.purpose}>"
+        return f"<{self.label} {self.name} {self.card} {self.purpose}{' secret' if self.secret else ''}>"
 
     @property
     def mode(self) -> str:
@@ -129,7 +129,7 @@ class Dossier:
 
     def is_entered(self, asker: Asker, now: datetime) -> bool:
         """The record is open, its holder has not blocked who asks, and who says to represent does. 12.3"""
-        if asker.side == "representative" and not self.person.may_act_now(asker.name, now):
+        if asker.side == "representative" and not self.person.may_act(asker.name, now):
             return False
         return self.person.state == "open" and self.authorisation(asker, now) != "INTERDIT"
 
@@ -161,7 +161,7 @@ class Dossier:
     def may_look(self, asker: Asker, paper: Paper, now: datetime) -> bool:
         """Authorisation in mode normal, own documents excepted; in an emergency no opposition instead. 12.3, 13"""
         if asker.side == "representative":
-            return self.person.may_act_now(asker.name, now)
+            return self.person.may_act(asker.name, now)
         if asker.side == "patient":
             return asker.name in self.names
         if asker.mode == "break_glass":
@@ -209,9 +209,23 @@ class Dossier:
 
     # --- feeding and changing ------------------------------------------------------------------
 
-    def takes(self, asker: Asker, now: datetime) -> bool:
-        """Feeding needs an open record and no authorisation; AIR never feeds. 3 (TD2.1, TD2.2)"""
+    def administers(self, asker: Asker, now: datetime) -> bool:
+        """TD1.1 to TD1.5: in the normal mode, by card or certificate, by nobody who is blocked. 3, 7, 12.3"""
+        if asker.card == "INDIRECTE_RENFORCEE" or asker.purpose != "normal":
+            return False
+        if asker.side == "representative" and not self.person.may_act(asker.name, now):
+            return False
+        return self.authorisation(asker, now) != "INTERDIT"
+
+    def takes(self, asker: Asker, paper: Paper, now: datetime) -> bool:
+        """Feeding needs an open record and no authorisation; AIR never feeds. 3 (TD2.1, TD2.2), 7 (EX_2.1-1050)"""
         if asker.card == "INDIRECTE_RENFORCEE" or not self.is_entered(asker, now):
+            return False
+        if paper.masked and paper.hidden_until is not None:
+            return False
+        if asker.secret and not paper.secret:
+            return False
+        if asker.side != "professional" and (paper.secret or paper.hidden_until is not None):
             return False
         return self.lets("document.submit", asker, None) or self.lets("document.submit_by_cpe", asker, None)
 

@@ -39,12 +39,13 @@ class Person:
     opposed: bool = False
     due: datetime | None = None
     closed: datetime | None = None
+    attached: bool = False
     authorised: dict[str, datetime] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     doctor: str = ""
     wishes: set[str] = field(default_factory=set)
     birth: datetime | None = None
-    representatives: dict[str, datetime | None] = field(default_factory=dict)
+    representatives: dict[str, datetime] = field(default_factory=dict)  # since when
 
     @property
     def active(self) -> bool:
@@ -78,12 +79,15 @@ class Person:
         demand(not self.active)
         if self.state != "closed":
             demand(not self.is_minor(now) or bool(self.representatives))
+            self.attached = False
         self._enter("open", now)
         self.opposed, self.closed = False, None
 
     def open_by_itself(self, now: datetime) -> None:
+        """With *Mon espace santé*, from which it is reached. CSP R.1111-40"""
         demand(self.state == "informed" and self.due is not None and self.due <= now)
         self._enter("open", now)
+        self.attached = True
 
     def suspend(self, now: datetime) -> None:
         demand(self.state == "open")
@@ -156,16 +160,13 @@ class Person:
     def name_representative(self, now: datetime, other: str, own: set[str]) -> None:
         demand(other not in own)
         self.has_row = True
-        until = months_after(self.birth, 18 * 12) if self.birth is not None and self.is_minor(now) else None
-        self.representatives[other] = until
+        self.representatives[other] = now
 
     def may_act(self, other: str, now: datetime) -> bool:
-        until = self.representatives.get(other, now)
-        return until is None or now < until
-
-    def may_act_now(self, other: str, now: datetime) -> bool:
-        """Whether somebody represents the holder at this time."""
-        return other in self.representatives and self.may_act(other, now)
+        """Who was named for a minor acts until majority, whenever the day of birth came to be known. CSP R.1111-40"""
+        since = self.representatives.get(other)
+        majority = None if self.birth is None else months_after(self.birth, 18 * 12)
+        return since is not None and (majority is None or majority <= since or now < majority)
 
     def authorisation(self, now: datetime, names: tuple[str, str]) -> str:
         """TD0.2 for a professional and the structure acted for."""
@@ -194,6 +195,7 @@ def joined(old: Person, new: Person) -> Person:
         opposed=stands.opposed,
         due=stands.due,
         closed=stands.closed,
+        attached=old.attached or new.attached,
         has_row=True,
     )
     other = old if stands is new else new

@@ -1,14 +1,21 @@
 """The facts of a record that a decision needs, as each caller meets it."""
 
+from dataclasses import replace
+
 import pytest
 
-from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller
+from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller, PurposeOfUse
+from access_policy.capacity import capacity_of
+from access_policy.matrix import ACTIVITIES
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
-from dmp import life, rights
+from access_policy.rights import Actor
+from access_policy.tables import published
+from dmp import directory, life, rights
 from dmp.facts import record_facts
 from dmp.record import HolderKind
 from storage.unit_of_work import Units
 from tests.dmp.people import CLINIC, DOCTOR, HOLDER, NOW, NURSE, OTHER, PATIENT, Desk, a_professional, opened, whom
+from xds.datatypes import Code
 
 LATER = "20270310095959"
 STRUCTURE = whom(CLINIC, kind=HolderKind.STRUCTURE)
@@ -22,6 +29,29 @@ def desk(units: Units) -> Desk:
 def facts(desk: Desk, caller: Caller | None = None, patient: str = PATIENT, now: str = NOW) -> RecordFacts:
     with desk.units.read() as connection:
         return record_facts(connection, patient=patient, caller=caller or a_professional(), now=now)
+
+
+BY_ROLE = Code(code="99", coding_scheme="1.2.250.1.213.1.6.1.140")
+HEAD = "kind,id,name,profession,speciality,activity,structure,version"
+
+
+def test_the_kind_of_activity_of_an_actor_by_role_comes_from_the_directory(desk: Desk) -> None:
+    """DMP 12.4: from the registration, or from the VIHF."""
+    lines = (HEAD, f"professional,{NURSE},X,99,,GENR08,{CLINIC},", f"professional,{NURSE},X,99,,GENR11,elsewhere,")
+    desk.units.write(lambda unit: directory.load(unit, lines))
+    opened(desk)
+    role = Code(code="300", coding_scheme="1.2.250.1.213.1.6.1.107")
+    caller = a_professional(NURSE, roles=(BY_ROLE, role), purpose=PurposeOfUse.NORMAL)
+    assert facts(desk, caller).activities == ("GENR08",)
+    matrix = published().matrix
+    found = capacity_of(caller, facts(desk, caller), matrix)
+    assert found is not None
+    assert found.column is not None
+    assert (found.column.id, found.actor) == ("coordination_orientation", Actor.PROFESSIONAL)
+    told = Code(code="GENR10", coding_scheme=ACTIVITIES)
+    assert facts(desk, replace(caller, roles=(BY_ROLE, role, told))).activities == ()
+    assert facts(desk, replace(caller, roles=a_professional().roles)).activities == ()
+    assert facts(desk, replace(caller, mode=AuthenticationMode.INDIRECT)).activities == ()
 
 
 def test_nobody_has_a_record_before_it_is_opened(desk: Desk) -> None:

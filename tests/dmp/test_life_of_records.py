@@ -175,8 +175,7 @@ class Lives(RuleBasedStateMachine):
         self.present = getattr(self, "present", {}) | dict.fromkeys(names, new)
         for one in self.model.values():
             if old in one.representatives:
-                until = one.representatives.pop(old)
-                one.representatives.setdefault(new, until)
+                one.representatives.setdefault(new, one.representatives.pop(old))
         person.representatives.pop(new, None)
 
     def current(self, patient: str) -> str:

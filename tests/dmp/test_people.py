@@ -1,10 +1,12 @@
 """Representatives, identifiers that change, and two records that are found to be one person's."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from access_policy.caller import Standing
 from access_policy.record_facts import Authorisation, RecordState
 from dmp import life, people, rights
 from dmp.actor import OPERATOR
@@ -77,6 +79,26 @@ def test_who_is_no_other_person_represents_nobody(desk: Desk, representative: st
     with pytest.raises(RecordRefused) as caught:
         desk.act(people.add_representative, CHILD, Representative(patient=representative))
     assert caught.value.code is expected
+
+
+def test_who_was_named_for_a_minor_acts_until_majority_though_the_day_of_birth_was_told_later(desk: Desk) -> None:
+    desk.act(people.add_representative, CHILD, PARENT)
+    desk.act(life.inform, CHILD, birth_date="20080411")
+    parent = replace(a_professional(PATIENT), standing=Standing.REPRESENTATIVE)
+    with desk.units.read() as connection:
+        found_at = [
+            record_facts(connection, patient=CHILD, caller=parent, now=one).is_representative
+            for one in (NOW, "20260410235959", "20260411000000")
+        ]
+    assert found_at == [True, True, False]
+
+
+def test_who_was_named_for_an_adult_acts_without_end(desk: Desk) -> None:
+    desk.act(life.inform, CHILD, birth_date="20080310")
+    desk.act(people.add_representative, CHILD, PARENT, now="20260310000000")
+    parent = replace(a_professional(PATIENT), standing=Standing.REPRESENTATIVE)
+    with desk.units.read() as connection:
+        assert record_facts(connection, patient=CHILD, caller=parent, now="20660101000000").is_representative
 
 
 # --- one record for one person -----------------------------------------------------------------

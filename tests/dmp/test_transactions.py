@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller, PurposeOfUse
+from access_policy.caller import OPEN_CALLER, AuthenticationMode, Caller, PurposeOfUse, Standing
 from access_policy.record_facts import RecordState
 from access_policy.tables import published
 from dmp import (
+    directory,
+    life,
     td0_2_record_existence,
     td0_3_set_authorization,
     td0_4_list_records,
@@ -20,9 +22,12 @@ from dmp import (
     td1_6_list_authorizations,
     td1_record_requests,
 )
+from dmp import rights as acts
+from dmp.actor import OPERATOR
 from dmp.record import HolderKind
 from dmp.record_desk import RecordDesk
 from dmp.records import Records
+from dmp.rights import Whom
 from dmp.sql import accounts, events, persons, records, rights
 from schemas import resource
 from storage.unit_of_work import UnitOfWork, Units
@@ -234,6 +239,15 @@ def test_td1_3_administrative_data_are_changed_and_read(desk: Desk) -> None:
     assert value(existence, path) == ""
 
 
+def test_td1_3b_a_day_of_birth_that_is_put_right_says_who_is_a_minor(desk: Desk) -> None:
+    desk.opened()
+    young = written.PERSON.replace("19580617", "20200617")
+    assert young != written.PERSON
+    assert desk.request(REVISE, "MODIF_DATA", person=young) == ("AA", "")
+    with desk.service.units.read() as connection:
+        assert desk.service.facts(connection, DOCTOR, PATIENT.key).holder_is_minor
+
+
 def test_records_that_mon_espace_sante_reaches_are_not_changed_by_software(desk: Desk) -> None:
     desk.opened()
     with desk.service.units.read() as connection:
@@ -244,6 +258,58 @@ def test_records_that_mon_espace_sante_reaches_are_not_changed_by_software(desk:
         assert desk.request(REVISE, reason) == ("AE", "DMPAccessDeniedByRightsService")
     desk.service = replace(desk.service, attached_may_change=True)
     assert desk.request(REVISE, "MODIF_DATA") == ("AA", "")
+
+
+def _blocked(desk: Desk, name: str, kind: HolderKind = HolderKind.PROFESSIONAL) -> None:
+    whom, given = Whom(id=name, kind=kind), {"by": OPERATOR, "now": desk.now}
+    desk.service.units.write(lambda unit: acts.block(desk.service.records, unit, PATIENT.key, whom, **given))
+
+
+def _administered(desk: Desk, caller: Caller) -> set[str]:
+    """What TD1.2 to TD1.5 answer."""
+    revised = {desk.request(REVISE, reason, caller)[1] for reason in ("FERM", "MODIF_DATA", "REAC")}
+    access = desk.simple(td1_5_patient_access.soap, "createPatientAccess", caller, type="SMS", canal="0607080901")
+    assert text(access, "password") == "None"
+    return revised | {text(access, "status")}
+
+
+def test_who_is_blocked_administers_nothing_and_is_told_no_credentials(desk: Desk) -> None:
+    desk.opened()
+    _blocked(desk, DOCTOR.name)
+    assert _administered(desk, DOCTOR) == {"DMPAccessDeniedByRightsService"}
+    assert desk.existence(NURSE)["status"] == "active"
+    assert desk.events()[-1] == ("change_access", "DMPAccessDeniedByRightsService")
+
+
+@pytest.mark.parametrize("purpose", [PurposeOfUse.BREAK_GLASS, PurposeOfUse.REGULATION])
+def test_nobody_administers_a_record_in_an_emergency(desk: Desk, purpose: PurposeOfUse) -> None:
+    desk.opened()
+    assert _administered(desk, replace(DOCTOR, purpose=purpose)) == {"DMPAccessDeniedByRightsService"}
+
+
+def test_s02_a_person_who_asks_online_has_a_record_of_the_channel_internet(desk: Desk) -> None:
+    holder = replace(HOSPITAL, name=PATIENT.key, standing=Standing.PATIENT)
+    assert desk.request(CREATE, "CREA_RD", holder, observations=CONSENTS) == ("AA", "")
+    with desk.service.units.read() as connection:
+        record = records.find(connection, PATIENT.key)
+    assert record is not None
+    assert (record.channel, record.opened_by) == ("internet", PATIENT.key)
+
+
+def test_td1_1_comes_in_no_secret_connection(desk: Desk) -> None:
+    """EX_0.1-1100"""
+    secret = replace(DOCTOR, is_secret_connection=True)
+    assert desk.request(CREATE, "CREA_RD", secret, observations=CONSENTS) == ("AE", "field-malformed")
+
+
+def test_td1_1_opens_a_new_record_after_an_erasure(desk: Desk) -> None:
+    desk.opened()
+    assert desk.request(REVISE, "FERM", status="terminated") == ("AA", "")
+    desk.now = "20370101000000"
+    given = {"by": OPERATOR, "now": desk.now}
+    desk.service.units.write(lambda unit: life.erase(desk.service.records, unit, PATIENT.key, **given))
+    assert desk.existence()["found"] == "NF"
+    assert desk.request(CREATE, "CREA_RD", observations=CONSENTS) == ("AA", "")
 
 
 def test_td0_3_authorisations_come_and_go(desk: Desk) -> None:
@@ -309,6 +375,47 @@ def test_td0_4_lists_the_records_one_is_authorised_on(desk: Desk) -> None:
     assert _listed(desk, NURSE) == []
 
 
+def test_td0_4_by_the_last_document(desk: Desk) -> None:
+    """LASTDOC; lastAddDate and lastUpdateDate are those of documents that the caller finds."""
+    desk.opened()
+    desk.authorise("AJOUT")
+    asked = []
+
+    def last(_connection: object, caller: Caller) -> tuple[str, str]:
+        asked.append(caller.patient_id)
+        return "20260309120000", "20260310080000"
+
+    desk.service = replace(desk.service, last_submitted=last)
+    [one] = _listed(desk, dateType="LASTDOC", startDate="20260309")
+    assert (one["lastAddDate"], one["lastUpdateDate"]) == ("20260309120000", "20260310080000")
+    assert _listed(desk, dateType="LASTDOC", startDate="20260310") == []
+    assert len(_listed(desk, dateType="LASTAUTORIZATION", startDate="20260310")) == 1
+    assert {one and one.key for one in asked} == {PATIENT.key}
+
+
+def test_td0_4_an_employee_lists_what_is_open_to_the_professionals_of_the_structure(desk: Desk) -> None:
+    """Same structure, by the directory; psOwnerId is one of them. PDT-INF-526"""
+    desk.opened()
+    desk.authorise("AJOUT")
+    assert _listed(desk, SECRETARY) == []
+    lines = (
+        "kind,id,name,profession,speciality,activity,structure,version",
+        f"professional,{DOCTOR.name},SOIGNANT PAUL,10,SM26,,{DOCTOR.structure},",
+        f"professional,{NURSE.name},SOIGNANTE LEA,60,,,elsewhere,",
+    )
+    desk.service.units.write(lambda unit: directory.load(unit, lines))
+    assert [one["ins"] for one in _listed(desk, SECRETARY)] == [PATIENT.id]
+    assert len(_listed(desk, SECRETARY, psOwnerId=DOCTOR.name)) == 1
+    assert _refused_list(desk, SECRETARY, NURSE.name) == "DMPAccessDeniedByRightsService"
+    assert _refused_list(desk, NURSE, DOCTOR.name) == "DMPAccessDeniedByRightsService"
+    _blocked(desk, DOCTOR.structure, HolderKind.STRUCTURE)
+    assert _listed(desk, SECRETARY) == []
+
+
+def _refused_list(desk: Desk, caller: Caller, owner: str) -> str:
+    return text(desk.simple(td0_4_list_records.soap, "patientList", caller, psOwnerId=owner), "status")
+
+
 def _listed(desk: Desk, caller: Caller = DOCTOR, **fields: str) -> list[dict[str, str]]:
     nobody = replace(caller, patient_id=None)
     answer = desk.simple(td0_4_list_records.soap, "patientList", nobody, **fields)
@@ -323,10 +430,6 @@ def _status(desk: Desk, **fields: str) -> str:
 
 
 def test_td1_6_lists_whom_the_holder_authorised_and_blocked(desk: Desk) -> None:
-    from dmp import rights as acts
-    from dmp.actor import OPERATOR
-    from dmp.rights import Whom
-
     desk.opened()
     desk.authorise("AJOUT", role="MEDECIN_TRAITANT")
     blocked = Whom(id="801234567000", display="BLOQUE JEAN", speciality="G15_60")

@@ -10,16 +10,19 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
-from access_policy.caller import OPEN_CALLER, Caller
+from access_policy.caller import OPEN_CALLER, Caller, PurposeOfUse
 from access_policy.make_vihf import make_vihf, security_header
 from carnet.carried_caller import carried_caller_header
+from carnet.existing_stores import existing_units
 from carnet.pki import Use
 from carnet.proof import Proof
 from carnet.registry_elsewhere import RegistryElsewhere
 from repository.registration import RegistryNotAvailable
+from storage.unit_of_work import Units
 from tests import messages, mutual_tls, servers, sts
 from tests.audit_store import Trail
 from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY, a_submission, an_entry
+from tests.dmp.people import notices
 from tests.messages import Answered
 from tests.mutual_tls import Pki
 from tests.servers import Server
@@ -136,6 +139,31 @@ def test_the_repository_records_whose_document_it_delivered(pair: Pair) -> None:
     assert pair.retrieve(unique_id, pair.vihf()).status == "Success"
     [record] = trail.records()
     assert PATIENT.key in [one.id for one in record.objects]
+
+
+def test_the_repository_records_the_rule_that_let_the_caller_read(pair: Pair) -> None:
+    unique_id, _ = pair.provide(pair.vihf())
+    trail = Trail(pair.repository)
+    for purpose in (PurposeOfUse.NORMAL, PurposeOfUse.BREAK_GLASS):
+        assert pair.retrieve(unique_id, pair.vihf(purpose=purpose)).status == "Success"
+    read = [one for one in trail.records() if one.type_codes[0].code == "ITI-43"]
+    rules = [d.value.decode() for one in read for thing in one.objects for d in thing.details if d.type == "rule"]
+    assert rules == ["authorisation.valid", "opposition.break_glass"]
+
+
+def test_a_broken_glass_at_the_repository_is_told_to_the_holder_by_the_registry(pair: Pair) -> None:
+    """CSP R.1111-48: whichever door it came through."""
+    unique_id, _ = pair.provide(pair.vihf())
+    with existing_units(pair.registry.settings) as units:
+        before = len(_emergencies(units))
+        pair.retrieve(unique_id, pair.vihf())
+        assert len(_emergencies(units)) == before
+        assert pair.retrieve(unique_id, pair.vihf(purpose=PurposeOfUse.BREAK_GLASS)).status == "Success"
+        assert [one["to"] for one in _emergencies(units)[before:]] == ["holder"]
+
+
+def _emergencies(units: Units) -> list[dict[str, str]]:
+    return [one for one in notices(units) if one["notice"] == "emergency access"]
 
 
 def test_a_submission_to_a_recipient_is_recorded_once(pair: Pair) -> None:

@@ -15,15 +15,17 @@ from audit.record import Record
 from carnet.pki import Use
 from tests import messages, servers, sts
 from tests.audit_store import Trail
-from tests.builders import PATIENT, a_submission, an_entry
+from tests.builders import PATIENT, a_submission, a_submission_set, an_entry
 from tests.hl7v3 import record_messages as written
 from tests.messages import Answered
 from tests.servers import Server
+from xds.datatypes import Code
 
 DMP = "/si-dmp-server/v2/services"
 V3, HABILITATIONS, PATIENTS = "urn:hl7-org:v3", "urn:si-dmp-habilitations", "urn:si-dmp-patients"
 CONSENT = written.observation("CONSENTEMENT_OUVERTURE_DMP", "true")
 DOCTOR = sts.a_claim()
+MASKED = Code(code="MASQUE_PS", coding_scheme="1.2.250.1.213.1.1.4.13", display_name="Masqué")
 NURSE = sts.a_claim(subject=sts.NURSE.identifier, roles=(sts.NURSING,), display_name="KERGOAT MAËL")
 
 
@@ -69,6 +71,12 @@ class Software:
         answer = self.post("/xds/patients", body, f"{PATIENTS}:PatientSpecificEndPoint:patientList").body
         return [str(one.findtext("{*}ins")) for one in answer.iter("{*}patientlistData")]
 
+    def last_added(self) -> str | None:
+        """Of the one record that is listed."""
+        body, action = f'<patientList xmlns="{PATIENTS}"/>'.encode(), f"{PATIENTS}:PatientSpecificEndPoint:patientList"
+        [one] = self.post("/xds/patients", body, action).body.iter("{*}patientlistData")
+        return one.findtext("{*}lastAddDate")
+
     def found(self) -> int:
         slots = {
             "$XDSDocumentEntryPatientId": f"'{PATIENT.key}'",
@@ -77,8 +85,9 @@ class Software:
         body = messages.query_body("urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d", slots)
         return len(list(self.post("/xds/registry", body, messages.QUERY_ACTION).body.iter("{*}ExtrinsicObject")))
 
-    def feed(self) -> str:
-        entry = an_entry(content=b"a report")
+    def feed(self, *restrictions: Code) -> str:
+        codes = (*an_entry().confidentiality_code, *restrictions)
+        entry = an_entry(content=b"a report", confidentiality_code=codes)
         submission = a_submission(entry)
         documents = {entry.entry_uuid: messages.include("d@test")}
         signer = sts.card()[Use.SIGNATURE]
@@ -117,6 +126,17 @@ def test_a_record_lives_by_soap(server: Server) -> None:
         "Failure",
         "DMPAccessDeniedByRightsService",
     )
+
+
+def test_a_list_tells_when_a_document_was_added_that_its_reader_finds(server: Server) -> None:
+    doctor, nurse = Software(server), Software(server, NURSE)
+    doctor.record("PRPA_IN201311UV02", "CREA_RD", observations=CONSENT)
+    for one in (doctor, nurse):
+        one.authorise("AJOUT")
+    assert nurse.last_added() == ""
+    assert doctor.feed(MASKED) == "Success"
+    submitted = str(a_submission_set().submission_time)
+    assert (doctor.last_added(), nurse.last_added()) == (submitted.ljust(14, "0"), "")
 
 
 def test_every_step_is_on_record_with_its_person(server: Server) -> None:
