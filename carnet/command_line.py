@@ -31,7 +31,7 @@ COMMANDS: CommandTable = {
     ),
     "dmp": (
         "carnet.dmp_commands:dmp",
-        "What software asks of the record of a person: existence, authorisation, creation, closing, masking (TD0, TD1).",
+        "What software asks of a record: existence, authorisation, creation, closing, masking (TD0, TD1).",
     ),
     "documents": ("carnet.storage_commands:documents", "Stored documents."),
     "export": (
