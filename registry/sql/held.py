@@ -24,6 +24,12 @@ _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
         _o.version > literal_column("1"),  # as the partial index has it
         one_of_given(_o.logical_id, "values"),
     ),
+    "newest later version": (
+        one_of_given(_o.patient_key, "patients"),
+        _o.version > literal_column("1"),
+        one_of_given(_o.logical_id, "values"),
+        _o.is_current,
+    ),
     "source": (one_of_given(_o.patient_key, "patients"), one_of_given(_o.source, "values")),
     "target": (one_of_given(_o.patient_key, "patients"), one_of_given(_o.target, "values")),
 }
@@ -36,20 +42,21 @@ def by_entry_uuid(connection: Connection, entry_uuids: Collection[str]) -> dict[
 
 def newest(connection: Connection, logical_ids: Collection[str]) -> dict[str, Held]:
     """The newest version of each of these logical objects."""
-    return {
-        one.thing.logical_id or one.thing.entry_uuid: one for one in versions(connection, logical_ids) if one.is_current
-    }
+    found = _versions(connection, logical_ids, "newest later version")
+    return {one.thing.logical_id or one.thing.entry_uuid: one for one in found if one.is_current}
 
 
 def versions(connection: Connection, logical_ids: Collection[str]) -> list[Held]:
-    """Every version of these logical objects, whichever patient it belongs to, oldest registration first.
+    """Every version of these logical objects, whichever patient it belongs to, oldest registration first."""
+    return _versions(connection, logical_ids, "later version")
 
-    The first version has the logicalID for its entryUUID; the few later ones have an index.
-    """
+
+def _versions(connection: Connection, logical_ids: Collection[str], later_ones: str) -> list[Held]:
+    """The first version has the logicalID for its entryUUID; the few later ones have an index."""
     patients = identities.patient_keys_of(connection, sorted(logical_ids))
     if not patients:
         return []
-    later = _held(connection, "later version", patients=patients, values=sorted(logical_ids))
+    later = _held(connection, later_ones, patients=patients, values=sorted(logical_ids))
     first = [one for one in _at(connection, logical_ids) if one.thing.logical_id in logical_ids]
     return _in_order([*first, *later])
 

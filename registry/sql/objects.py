@@ -225,10 +225,13 @@ def columns_of(thing: RegistryObject, *, is_current: bool) -> dict[str, Any]:
     return columns
 
 
-def spread(connection: Connection, logical_id: str, columns: Mapping[str, Any]) -> None:
-    """Give every version of a document what decides who sees it."""
-    for versions in _versions(connection, logical_id):
-        connection.execute(update(registry_object).where(versions).values(**columns))
+def spread(connection: Connection, logical_id: str, columns: Mapping[str, Any]) -> int:
+    """Give every version of a document what decides who sees it; how many did not have it yet, mostly none."""
+    differs = or_(*(_o[name].is_distinct_from(value) for name, value in columns.items()))
+    return sum(
+        connection.execute(update(registry_object).where(versions, differs).values(**columns)).rowcount
+        for versions in _versions(connection, logical_id)
+    )
 
 
 def _versions(connection: Connection, logical_id: str) -> Iterator[ColumnElement[bool]]:

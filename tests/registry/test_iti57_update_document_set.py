@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from access_policy.caller import OPEN_CALLER
+from access_policy.document_facts import Trait, traits_of
 from registry import iti18_registry_stored_query as iti18
 from registry import iti57_update_document_set as iti57
+from registry.sql import objects
 from registry.store import Registry
 from tests.builders import (
     OTHER_PATIENT,
@@ -104,6 +106,18 @@ def test_a_later_submission_is_compared_with_the_newest_version(registry: Regist
         "XDSNonIdenticalSize",
     }
     a_stored_entry(registry, unique_id=entry.unique_id, hash="0" * 40, size=7)
+
+
+def test_earlier_versions_are_written_again_for_another_restriction_alone(registry: Registry) -> None:
+    entry = a_stored_entry(registry)
+    for version in (1, 2, 3):
+        update(registry, an_update(entry, entry_uuid=f"Update{version}", previous_version=version))
+    logical_id = entry.logical_id or ""
+
+    def spread(traits: Trait) -> int:
+        return registry.units.write(lambda unit: objects.spread(unit.connection, logical_id, {"traits": int(traits)}))
+
+    assert [spread(traits_of(entry)), spread(Trait.MASKED), spread(Trait.MASKED)] == [0, 4, 0]
 
 
 def test_a_folder_update_moves_its_last_update_time(registry: Registry) -> None:
