@@ -109,6 +109,11 @@ def text_alone(text: str | None) -> str | None:
     return None if text is None else str(text)
 
 
+def texts_of(element: Mapping[str, Any], name: str) -> list[str]:
+    """The texts of an array; null stands in it where there are extensions alone. FHIR R4 2.6.2.3"""
+    return [one for one in element.get(name, ()) if one is not None]
+
+
 def first(resources: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The first of them, or an empty one."""
     return next(iter(resources), {})

@@ -11,7 +11,7 @@ from access_policy.caller import Caller
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade.code_systems import to_coding
-from fhir_facade.fhir_json import first, read_own_json
+from fhir_facade.fhir_json import first, read_own_json, texts_of
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, refusal
 from fhir_facade.profile_rules import PDSM_PUBLICATION, Level, profile_rules
@@ -73,7 +73,7 @@ def _profile_rules(resource: Mapping[str, Any]) -> Iterator[Issue]:
         yield Issue("structure", "found a url, expected data alone", f"{at}.url")
     if "docStatus" in resource:
         yield Issue("structure", "found docStatus, expected none", "DocumentReference.docStatus")
-    if any(_PDSM_PROFILE in one for one in resource.get("meta", {}).get("profile", ())):
+    if any(_PDSM_PROFILE in one for one in texts_of(resource.get("meta", {}), "profile")):
         yield from profile_rules(PDSM_PUBLICATION, Level.PDSM, resource, "DocumentReference")
     for number, relation in enumerate(resource.get("relatesTo", ())):
         if relation["code"] == "replaces" and len(resource["relatesTo"]) > 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from fhir_facade.fhir_json import texts_of
 from fhir_facade.issues import Issue
 from fhir_facade.profile_rules import (
     COMPREHENSIVE_FOLDER,
@@ -111,7 +112,7 @@ def read_provide_bundle(bundle: Mapping[str, Any], issues: list[Issue]) -> Provi
 
 def _level(bundle: Mapping[str, Any]) -> Level | None:
     """The strictest level named, `http:` and `https:` alike."""
-    profiles = (one.partition("|")[0].partition("://")[2] for one in bundle.get("meta", {}).get("profile", ()))
+    profiles = (one.partition("|")[0].partition("://")[2] for one in texts_of(bundle.get("meta", {}), "profile"))
     return max((_LEVELS[one] for one in profiles if one in _LEVELS), default=None)
 
 

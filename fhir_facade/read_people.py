@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir_facade.code_systems import URI_SYSTEM
-from fhir_facade.fhir_json import first
+from fhir_facade.fhir_json import first, texts_of
 from fhir_facade.people import GENDERS, SYSTEM_NAME_TYPE
 from xds.datatypes import CX, XCN, XON, XTN, CXi, escape
 from xds.identifiers import OID_PREFIX, is_oid
@@ -92,8 +92,8 @@ def read_person(resource: Resource) -> XCN | None:
     if kind in ("Organization", "Group", "Location"):
         return _xcn(identifier, str(resource.get("name", "")), [], "", "")
     found = first(resource.get("name", ()))
-    family = found.get("family") or ("" if found.get("given") else found.get("text", ""))
-    given, prefix, suffix = (list(found.get(name, ())) for name in ("given", "prefix", "suffix"))
+    given, prefix, suffix = (texts_of(found, name) for name in ("given", "prefix", "suffix"))
+    family = found.get("family") or ("" if given else found.get("text", ""))
     return _xcn(identifier, family, given, " ".join(prefix), " ".join(suffix))
 
 
@@ -170,18 +170,18 @@ def _lines(resource: Resource, further: Sequence[CX]) -> Iterator[str]:
 
 
 def _name(name: Resource) -> str:
-    given = list(name.get("given", ()))
+    given = texts_of(name, "given")
     parts = [
         name.get("family") or ("" if given else name.get("text", "")),
         given[0] if given else "",
         " ".join(given[1:]),
     ]
-    parts += [" ".join(name.get("suffix", ())), " ".join(name.get("prefix", ()))]
+    parts += [" ".join(texts_of(name, "suffix")), " ".join(texts_of(name, "prefix"))]
     kind = "D" if name.get("use") == "usual" else "L"
     return f"{'^'.join(escape(one) for one in parts)}^^{kind}" if any(parts) else ""
 
 
 def _address(address: Resource) -> str:
-    lines = [*address.get("line", ()), "", ""][:2]
+    lines = [*texts_of(address, "line"), "", ""][:2]
     parts = [*lines, *(address.get(name, "") for name in ("city", "state", "postalCode", "country"))]
     return "^".join(escape(one) for one in parts).rstrip("^")
