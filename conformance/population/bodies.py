@@ -5,17 +5,19 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from conformance.population.structured import Model, models
 from conformance.population.value_sets import rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A media type, its formatCode, and how lines of text are written in it."""
+    """A media type, its formatCode, and how lines of text are written in it; with a model, the body has sections."""
 
     media_type: str
     format_code: str
     format_system: str
     write: Callable[[tuple[str, ...]], bytes]
+    model: Model | None = None
 
 
 def plain_text(lines: tuple[str, ...]) -> bytes:
@@ -117,3 +119,13 @@ def forms() -> tuple[Form, ...]:
         for row in rows("ASS_A12")
         if row["source"] in _WRITERS
     )
+
+
+def structured_forms() -> tuple[tuple[str, Form], ...]:
+    """The type code and the form of each model."""
+    return tuple((one.type_code, _structured(one)) for one in models())
+
+
+def _structured(model: Model) -> Form:
+    code, system = model.format_code
+    return Form(media_type="text/plain", format_code=code, format_system=system, write=plain_text, model=model)

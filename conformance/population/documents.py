@@ -8,9 +8,10 @@ from functools import cache
 from itertools import product
 from xml.sax.saxutils import escape, quoteattr
 
-from conformance.population.bodies import Form, forms
+from conformance.population.bodies import Form, forms, structured_forms
 from conformance.population.chance import Chance
 from conformance.population.people import TEST_NIR, Patient, Professional
+from conformance.population.structured import write_structured
 from conformance.population.value_sets import code, rows
 from conformance.vihf import Coded
 
@@ -40,7 +41,8 @@ class Document:
 
     @property
     def content(self) -> bytes:
-        return write_cda(self)
+        header = write_cda(self)
+        return header if self.form.model is None else write_structured(self.form.model, header)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +56,17 @@ class Kind:
 
 @cache
 def kinds() -> tuple[Kind, ...]:
-    """Every type professionals feed, in every media type: types first, so that few documents have many types."""
+    """Documents with sections, then every type professionals feed, in every media type, types first."""
     classes = {one.code: one for one in (code("JDV_J57", row["code"]) for row in rows("JDV_J57"))}
     types = [
         (Coded(code=row["code"], system=row["system"], display=row["display"]), classes[row["class"]])
         for row in rows("JDV_J66")
         if not row["code"].startswith(_NOT_BY_PROFESSIONALS) and row["class"] in classes
     ]
-    every = forms()
-    found = []
+    every, by_code = forms(), {type_code.code: (type_code, class_code) for type_code, class_code in types}
+    found = [
+        Kind(type=by_code[known][0], class_code=by_code[known][1], form=form) for known, form in structured_forms()
+    ]
     for turn, (at, (type_code, class_code)) in product(range(len(every)), enumerate(types)):
         found.append(Kind(type=type_code, class_code=class_code, form=every[(at + turn) % len(every)]))
     return tuple(found)
@@ -175,7 +179,7 @@ def _patient(patient: Patient) -> str:
     return (
         f'<recordTarget><patientRole><id root="{TEST_NIR}" extension="{patient.ins}"/>'
         f'<id root="2.25.4711" extension="{patient.number}"/>'
-        f'<addr use="H"><postalCode>{postal}</postalCode><city>{city}</city></addr><telecom nullFlavor="NASK"/>'
+        f'<addr use="H"><postalCode>{postal}</postalCode><city>{city}</city></addr><telecom nullFlavor="UNK"/>'
         f'<patient><name><family qualifier="BR">{patient.family}</family><given>{patient.given}</given>'
         f'<given qualifier="BR">{patient.given}</given></name>'
         f'<administrativeGenderCode code="{patient.sex}" displayName="{gender}" codeSystem="2.16.840.1.113883.5.1"/>'
@@ -199,7 +203,7 @@ def _person(author: Professional) -> str:
 
 
 def _identity(author: Professional) -> str:
-    contact = '<addr nullFlavor="NASK"/><telecom nullFlavor="NASK"/>'
+    contact = '<addr nullFlavor="UNK"/><telecom nullFlavor="UNK"/>'
     return f'<id root="1.2.250.1.71.4.2.1" extension="{author.identifier}"/>{_code("code", specialty(author))}{contact}'
 
 
@@ -231,11 +235,13 @@ def _authenticator(document: Document, created: str) -> str:
 
 def _event(document: Document) -> str:
     author = document.author
-    practice = _code("standardIndustryClassCode", code("JDV_J04", "AMBULATOIRE"))
+    contact = '<telecom nullFlavor="UNK"/><addr nullFlavor="UNK"/>'
+    practice = contact + _code("standardIndustryClassCode", code("JDV_J04", "AMBULATOIRE"))
     inside = f"{_identity(author)}{_person(author)}{_organisation(author, 'representedOrganization', practice)}"
     return (
         f'<documentationOf><serviceEvent><effectiveTime><low value="{document.started:%Y%m%d%H%M%S}{_PARIS}"/>'
-        f'</effectiveTime><performer typeCode="PRF"><assignedEntity>{inside}</assignedEntity></performer>'
+        f'</effectiveTime><performer typeCode="PRF"><time value="{document.started:%Y%m%d%H%M%S}{_PARIS}"/>'
+        f"<assignedEntity>{inside}</assignedEntity></performer>"
         "</serviceEvent></documentationOf>"
     )
 

@@ -12,7 +12,7 @@ Made by `python -m conformance data`; the same seed and instant give the same fi
 | professionals: one of every profession, and their VIHF | `professionals.csv`, `vihf/` |
 | patients, the state of each record and the rights to set before feeding | `patients.csv` |
 | patients for an identity feed: HL7 v2 ADT^A01 [ITI-8], FHIR Patient | `feed/`, `fhir/…/patient.json` |
-| documents (CDA R2 of level 1) and what is said of them | `documents/`, `documents.csv` |
+| documents (CDA R2) and what is said of them | `documents/`, `documents.csv` |
 | the same as whole messages: Provide and Register [ITI-41] | `iti41/….mime`, its Content-Type in `….type` |
 | the same for FHIR: Provide Document Bundle [ITI-65] | `fhir/…/NN.json` |
 

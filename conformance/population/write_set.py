@@ -218,7 +218,7 @@ def _document_row(name: str, at: int, document: Document) -> dict[str, str]:
         "entry_uuid": entry_uuid_of(document),
         "type": document.type.code,
         "class": document.class_code.code,
-        "media_type": document.form.media_type,
+        "body": "structured" if document.form.model else document.form.media_type,
         "confidentiality": " ".join(one.code for one in document.confidentiality),
         "author": document.author.identifier,
         "replaces": document.replaces,

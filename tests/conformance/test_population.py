@@ -22,6 +22,7 @@ from conformance.failures import KitError
 from conformance.population.documents import kinds
 from conformance.population.people import STATES, key_of, patients, professionals
 from conformance.population.pki import read_credential
+from conformance.population.structured import MODELS
 from conformance.population.value_sets import rows
 from conformance.population.write_set import MANIFEST, Size, read_table, write_set
 from conformance.vihf import security_header
@@ -83,7 +84,7 @@ def test_every_type_professionals_feed_is_in_every_media_type() -> None:
     types = {row["code"] for row in rows("JDV_J66")} - left_out
     types = {one for one in types if not one.startswith("DOCPAT")}
     assert {one.type.code for one in kinds()} == types
-    assert len(kinds()) == 5 * len(types)
+    assert len(kinds()) == len(MODELS) + 5 * len(types)
 
 
 def test_every_document_is_a_valid_cda(data: Path) -> None:
