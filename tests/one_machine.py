@@ -51,6 +51,9 @@ def _of_scope(statement: exp.Expression) -> Iterator[str]:
 def _has_value(statement: exp.Expression, alias: str, name: str, tables: dict[str, str]) -> bool:
     for condition in statement.find_all(exp.EQ, exp.In):
         column, value = condition.this, condition.args.get("expression")
+        if isinstance(condition, exp.In) and isinstance(column, exp.Tuple):
+            # Pairs of patient and object: each names its patient. docs/scaling.md says what Citus makes of them.
+            column = column.expressions[0]
         if isinstance(value, exp.Column) and not isinstance(column, exp.Column):
             column, value = value, column
         if not _is_column(column, alias, name, tables):
@@ -65,7 +68,7 @@ def _has_value(statement: exp.Expression, alias: str, name: str, tables: dict[st
 def _is_list(condition: exp.In) -> bool:
     """A list that SQLite gets as one value of JSON, as PostgreSQL gets an array."""
     query = condition.args.get("query")
-    return query is not None and not list(query.find_all(exp.Column))[1:] and "JSON_EACH" in query.sql().upper()
+    return query is not None and "JSON_EACH" in query.sql().upper()
 
 
 def _is_column(node: object, alias: str, name: str, tables: dict[str, str]) -> bool:
