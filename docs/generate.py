@@ -19,6 +19,7 @@ from fhir_facade.profile_rules import FOLDER as MHD_FOLDER
 from fhir_facade.profile_rules import SUBMISSION_SET as MHD_SUBMISSION_SET
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.xds_issues import ELEMENTS, LIST_ELEMENTS
+from storage import distribution
 from xds import association_update_rules, metadata_update, metadata_update_rules, removal_rules, restricted_update_rules
 from xds.ebrim.attributes import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 from xds.errors import ErrorCode
@@ -195,6 +196,7 @@ def _mark(matrix: Matrix, column: Column, key: str) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "citus.sql": distribution.script,
     "attributes.md": attributes,
     "errors.md": errors,
     "refusals.md": refusals,

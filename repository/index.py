@@ -11,7 +11,7 @@ key stays for a day, longer than any submission takes between keeping a blob and
 import hashlib
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sqlalchemy import (
@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
+from repository.blob_store import HASHED_WHOLE
 from repository.checked_octets import Expected
 from repository.document_rules import DocumentVersion
 from storage.prepared import Prepared, prepare
@@ -105,15 +106,24 @@ def held(connection: Connection, unique_ids: Collection[str]) -> dict[str, Store
     if len(unique_ids) == 1:
         rows = _one_held(connection.dialect).rows(connection, unique_id=next(iter(unique_ids)))
     else:
-        rows = connection.execute(_WITH_BLOCKS.where(document.c.unique_id.in_(sorted(unique_ids)))).fetchall()
-    names = _WITH_BLOCKS.selected_columns.keys()
-    documents = (StoredDocument(**dict(zip(names, row, strict=True))) for row in rows)
-    return {one.unique_id: one for one in documents}
+        rows = connection.execute(select(document).where(document.c.unique_id.in_(sorted(unique_ids)))).fetchall()
+    names = document.columns.keys()
+    found = [StoredDocument(**dict(zip(names, row, strict=True))) for row in rows]
+    blocks = _blocks_of(connection, [one.blob_key for one in found if one.size > HASHED_WHOLE])
+    return {one.unique_id: replace(one, blocks=blocks.get(one.blob_key, b"")) for one in found}
+
+
+def _blocks_of(connection: Connection, keys: Sequence[str]) -> dict[str, bytes]:
+    """Digests of the blocks of large blobs. Never joined: a document and its blob may lie on two machines."""
+    if not keys:
+        return {}
+    rows = connection.execute(select(blob.c.blob_key, blob.c.blocks).where(blob.c.blob_key.in_(keys)))
+    return {key: blocks or b"" for key, blocks in rows}
 
 
 @lru_cache(maxsize=16)
 def _one_held(dialect: Dialect) -> Prepared:
-    return prepare(_WITH_BLOCKS.where(document.c.unique_id == bindparam("unique_id", "")), dialect)
+    return prepare(select(document).where(document.c.unique_id == bindparam("unique_id", "")), dialect)
 
 
 def lock(connection: Connection, unique_ids: Collection[str], *, for_removal: bool) -> None:

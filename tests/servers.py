@@ -222,7 +222,7 @@ class Process:
 
     def start(self) -> None:
         self._process, log = _serving(self._settings, in_session=True)
-        _wait(self._settings, self._process, log)
+        wait(self._settings, self._process, log)
 
     @property
     def pid(self) -> int:
@@ -260,7 +260,7 @@ def started(settings: Settings) -> Iterator[Server]:
     """`carnet serve` as a process of its own, stopped by SIGTERM."""
     process, log = _serving(settings)
     try:
-        _wait(settings, process, log)
+        wait(settings, process, log)
         yield Server(url=settings.public_url, settings=settings, pid=process.pid, feed=_feed_port(log), command=process)
     finally:
         process.terminate()
@@ -291,7 +291,8 @@ def _feed_port(log: Path) -> int:
     return int(found[1]) if found else 0
 
 
-def _wait(settings: Settings, process: forked.Command, log: Path) -> None:
+def wait(settings: Settings, process: "forked.Command | subprocess.Popen[bytes]", log: Path) -> None:
+    """Until the process is ready."""
     deadline = time.monotonic() + START_SECONDS
     host, port = (settings.host, settings.port) if not settings.health else address_of(settings.health, "health")
     while time.monotonic() < deadline:

@@ -1,0 +1,168 @@
+"""A cluster of PostgreSQL machines: every table has its place, and what is about one patient asks one machine.
+
+The statements are those that the code issues: SQLite says each one that it runs, with its values.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, UniqueConstraint, event
+
+from storage.distribution import BY_TABLE, Place, script
+from tests import messages, servers
+from tests.builders import PATIENT, REPOSITORY, a_replacement, a_submission, an_entry
+from tests.one_machine import unbound
+from tests.servers import Server
+
+# Look-ups of identities and the tables they lead to lie elsewhere than the patient: asked by their own keys, a few at once.
+MOST_STATEMENTS = 80
+
+
+def tables() -> dict[str, Any]:
+    from audit import outbox as audit_outbox
+    from audit import retention
+    from dmp.sql.tables import metadata as records
+    from registry.sql import patient_resources
+    from registry.sql.tables import metadata as registry
+    from repository import awaited, document_versions
+    from repository.index import metadata as index
+    from storage import assertion_uses, outbox
+    from subscriptions import sql as subscriptions
+
+    modules = (
+        audit_outbox,
+        retention,
+        patient_resources,
+        awaited,
+        document_versions,
+        assertion_uses,
+        outbox,
+        subscriptions,
+    )
+    found = [registry, records, index, *(one.metadata for one in modules if hasattr(one, "metadata"))]
+    return {name: table for metadata in found for name, table in metadata.tables.items()}
+
+
+def test_every_table_has_a_place_and_every_place_a_table() -> None:
+    assert set(tables()) == set(BY_TABLE)
+
+
+@pytest.mark.parametrize("name", [one for one in BY_TABLE if BY_TABLE[one].column])
+def test_what_is_unique_holds_the_column_that_divides(name: str) -> None:
+    """Citus keeps no other constraint."""
+    table, column = tables()[name], BY_TABLE[name].column
+    assert column in table.primary_key.columns
+    for one in table.constraints:
+        assert not isinstance(one, UniqueConstraint) or column in one.columns
+    assert all(column in index.columns for index in table.indexes if index.unique)
+
+
+def test_a_statement_that_asks_all_machines_is_found() -> None:
+    """The proof can fail."""
+    assert unbound("SELECT * FROM registry_object WHERE entry_uuid = 'x'") == ["registry_object"]
+    assert unbound("SELECT * FROM registry_object WHERE patient_key = 5 AND kind = 1") == []
+    assert unbound("UPDATE registry_object SET status = 2 WHERE object_key = 5") == ["registry_object"]
+    joined = "SELECT 1 FROM registry_object AS o JOIN object_value AS v ON v.object_key = o.object_key"
+    assert unbound(f"{joined} WHERE o.patient_key = 5") == ["object_value"]
+    assert unbound(f"{joined} AND v.patient_key = o.patient_key WHERE o.patient_key = 5") == []
+    assert unbound("INSERT INTO identity (value, scope) VALUES ('a', 0)") == []
+    assert unbound("INSERT INTO identity (scope) VALUES (0)") == ["identity"]
+
+
+@pytest.fixture(scope="module")
+def issued() -> Iterator[list[str]]:
+    """Every statement of every connection opened meanwhile."""
+    found: list[str] = []
+
+    def listen(connection: Any, _record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.set_trace_callback(found.append)
+
+    event.listen(Engine, "connect", listen)
+    yield found
+    event.remove(Engine, "connect", listen)
+
+
+@pytest.fixture(scope="module")
+def server(issued: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    data: Path = tmp_path_factory.mktemp("distribution")
+    settings = servers.settings_for(data, audit="on")
+    with servers.in_process(settings) as running:
+        servers.know_patients(settings)
+        yield running
+
+
+def submitted(server: Server) -> Any:
+    entry = an_entry(content=b"<d>1</d>")
+    answer = messages.provide(server, a_submission(entry), {entry.entry_uuid: b"<d>1</d>"})
+    assert answer.status == "Success", answer.contexts
+    return entry
+
+
+def stored_uuid(server: Server, unique_id: str) -> str:
+    answer = messages.query(server, messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": f"('{unique_id}')"})
+    return next(str(one.get("id")) for one in answer.envelope.iter("{*}ExtrinsicObject"))
+
+
+def replaces(server: Server) -> None:
+    old = stored_uuid(server, str(submitted(server).unique_id))
+    new = an_entry(content=b"<d>2</d>")
+    answer = messages.provide(
+        server, a_submission(new, associations=(a_replacement(new, old),)), {new.entry_uuid: b"<d>2</d>"}
+    )
+    assert answer.status == "Success", answer.contexts
+
+
+def searches(server: Server) -> None:
+    slots = {
+        "$XDSDocumentEntryPatientId": f"'{PATIENT.key}'",
+        "$XDSDocumentEntryStatus": "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')",
+        "$XDSDocumentEntryEventCodeList": "('x^^1.2.3')",
+    }
+    assert messages.query(server, messages.FIND_DOCUMENTS, slots).status == "Success"
+
+
+def searches_by_fhir(server: Server) -> None:
+    path = f"/fhir/DocumentReference?patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}&status=current"
+    assert server.request("GET", path).status == 200
+
+
+def retrieves(server: Server) -> None:
+    answer = messages.retrieve(server, (REPOSITORY, str(submitted(server).unique_id)))
+    assert answer.status == "Success"
+
+
+def retrieves_by_fhir(server: Server) -> None:
+    entry_uuid = stored_uuid(server, str(submitted(server).unique_id))
+    assert server.request("GET", f"/fhir/Binary/{entry_uuid.removeprefix('urn:uuid:')}").status == 200
+
+
+@pytest.mark.parametrize(
+    "transaction",
+    [submitted, replaces, searches, searches_by_fhir, retrieves, retrieves_by_fhir],
+    ids=lambda one: one.__name__,
+)
+def test_a_transaction_about_one_patient_asks_one_machine_about_that_patient(
+    transaction: Any, server: Server, issued: list[str]
+) -> None:
+    submitted(server)
+    before = len(issued)
+    transaction(server)
+    statements = [one for one in issued[before:] if one.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")]
+    assert any("registry_object" in one for one in statements)
+    wrong = Counter((table, one[:600]) for one in statements for table in unbound(one))
+    assert not wrong, wrong
+    by_own_key = [
+        one for one in statements if any(name in one for name, at in BY_TABLE.items() if at.place is Place.BY_OWN_KEY)
+    ]
+    assert len(by_own_key) <= MOST_STATEMENTS
+
+
+def test_the_script_names_every_table_once() -> None:
+    lines = script().splitlines()
+    for name in BY_TABLE:
+        assert len([line for line in lines if f"'{name}'" in line.split(",")[0] or line.startswith(f"-- {name}:")]) == 1
