@@ -1,4 +1,4 @@
-"""`python -m conformance ipf | ipf-server | fhir-server | hapi | hl7-validator | build-peers`: programs of other makers."""
+"""`python -m conformance ipf | ipf-server | fhir-server | hapi | hl7-validator | build-peers`: others' programs."""
 
 import os
 import sys
