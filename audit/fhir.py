@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from audit.events import EVENTS
+from audit.fhir_profiles import profile_of
 from audit.record import Coded, Participant, ParticipantObject, Record
 from audit.recorder import event_of
 from xds.datatypes import CX
@@ -22,6 +23,8 @@ _USER = {"system": f"{_TERMINOLOGY}/v3-ParticipationType", "code": "IRCP", "disp
 _APPLICATION_SERVER = {"system": f"{_TERMINOLOGY}/security-source-type", "code": "4", "display": "Application Server"}
 _URI = "urn:ietf:rfc:3986"
 # codeSystemName of DICOM -> system of FHIR; an OID is its URN, any other name stays.
+_ENTITY_TYPES = {"1": "Person", "2": "System Object"}
+_ROLES = {"1": "Patient", "3": "Report", "13": "Security Resource", "20": "Job", "24": "Query"}
 _SYSTEMS: Mapping[str, str] = {
     "DCM": "http://dicom.nema.org/resources/ontology/DCM",
     "IHE Transactions": "urn:ihe:event-type-code",
@@ -31,12 +34,14 @@ _SYSTEMS: Mapping[str, str] = {
 
 def write_audit_event(record: Record) -> bytes:
     """An `AuditEvent` in JSON."""
-    event = EVENTS.get(event_of(record))
+    name = event_of(record)
+    event, profile = EVENTS.get(name), profile_of(record, name)
     codes = [_coding(one) for one in record.type_codes]
     is_rest = event is not None and bool(event.rest)
     interaction = {"system": _INTERACTION, "code": event.rest} if event is not None and event.rest else None
     resource: dict[str, Any] = {
         "resourceType": "AuditEvent",
+        **({"meta": {"profile": [profile]}} if profile else {}),
         "type": _REST if is_rest else _coding(record.event_id),
         "subtype": ([interaction] if interaction else []) + [one for one in codes if one["system"] != _INTERACTION],
         "action": str(record.action),
@@ -50,7 +55,7 @@ def write_audit_event(record: Record) -> bytes:
     if record.purposes:
         resource["purposeOfEvent"] = [{"coding": [_coding(one)]} for one in record.purposes]
     if record.objects:
-        resource["entity"] = [_entity(one) for one in record.objects]
+        resource["entity"] = [_entity(one, is_rest=is_rest) for one in record.objects]
     return orjson.dumps(resource)
 
 
@@ -92,22 +97,31 @@ def _source(record: Record) -> dict[str, Any]:
     return {"site": record.source.site, **source} if record.source.site else source
 
 
-def _entity(one: ParticipantObject) -> dict[str, Any]:
+def _entity(one: ParticipantObject, *, is_rest: bool) -> dict[str, Any]:
+    """A search says all in its query: what it is of, and any detail, may not stand beside that. BALP 3:5.7.5.5"""
     entity: dict[str, Any] = {
         "what": {"identifier": _identifier(one)},
-        "type": {"system": f"{_TERMINOLOGY}/audit-entity-type", "code": one.type},
-        "role": {"system": f"{_TERMINOLOGY}/object-role", "code": one.role},
+        "type": {"system": f"{_TERMINOLOGY}/audit-entity-type", "code": one.type, **_display(_ENTITY_TYPES, one.type)},
+        "role": {"system": f"{_TERMINOLOGY}/object-role", "code": one.role, **_display(_ROLES, one.role)},
     }
     if one.life_cycle:
         entity["lifecycle"] = {"system": f"{_TERMINOLOGY}/dicom-audit-lifecycle", "code": one.life_cycle}
     if one.query is not None:
         entity["query"] = base64.b64encode(one.query).decode()
+        if is_rest:
+            del entity["what"]
+            return entity
     if one.details:
         entity["detail"] = [
             {"type": detail.type, "valueBase64Binary": base64.b64encode(detail.value).decode()}
             for detail in one.details
         ]
     return entity
+
+
+def _display(names: Mapping[str, str], code: str) -> dict[str, str]:
+    """Where it is known: a profile that fixes a code fixes its display too."""
+    return {"display": names[code]} if code in names else {}
 
 
 def _identifier(one: ParticipantObject) -> dict[str, str]:

@@ -23,6 +23,7 @@ from fhir_facade.operation_outcome import FhirProblem
 from soap.faults import HttpRefusal, SoapFault
 from soap.server import Message
 from storage.unit_of_work import StorageFailed
+from xds.datatypes import CX
 
 # Their success is recorded in the unit of work of their change.
 RECORDED_WITH_CHANGE = frozenset(
@@ -37,6 +38,9 @@ _READINGS = frozenset({"ITI-18", "ITI-43", "ITI-66", "ITI-67", "ITI-68", "read"}
 # Event and caller -> the rule of the policy that let the caller read; empty where nothing is judged.
 RuleOf = Callable[[str, Caller], str]
 _PATIENT_PARAMETERS = ("patient.identifier", "patient:identifier")
+_REFERENCE_PARAMETERS = ("patient", "subject")
+# A reference of a search -> the patient it means; None where that is nobody whom the caller may know.
+Referenced = Callable[[str], CX | None]
 
 
 def _nobody(_ids: Collection[str]) -> Mapping[str, str]:
@@ -169,9 +173,14 @@ class Auditor:
             self.told(_failed(occurrence, problem), caller)
             raise
 
-    def search(self, transaction: str, resource: str, raw: str, parameters: list[tuple[str, str]]) -> Occurrence:
+    def search(
+        self, transaction: str, resource: str, raw: str, parameters: list[tuple[str, str]], referenced: Referenced
+    ) -> Occurrence:
         """A search, as it was asked: request line, then body. MHD 2:3.67.5.1"""
         patient = next((_cx(value) for name, value in parameters if name in _PATIENT_PARAMETERS), "")
+        if not patient and self.trail is not None:
+            meant = (referenced(value) for name, value in parameters if name in _REFERENCE_PARAMETERS)
+            patient = next((one.key for one in meant if one is not None), "")
         asked = a_query(transaction, resource, raw.encode(errors="surrogatepass"))
         return Occurrence(event=transaction, patient=patient, objects=(asked,))
 

@@ -172,7 +172,8 @@ def fhir_blueprint(
         wanted()
         raw, parameters = _asked(), _parameters()
         caller = permitted(transaction, f"{resource}.s")
-        with auditor.interaction(auditor.search(transaction, resource, raw, parameters), caller):
+        known = Patients(registry=registry, caller=caller, base_url=base_url)
+        with auditor.interaction(auditor.search(transaction, resource, raw, parameters, known.asked_for), caller):
             return answer(handle(registry, parameters, caller, base_url=base_url, strict=is_strict()))
 
     @door.get("/DocumentReference/<fhir_id>")

@@ -9,7 +9,7 @@ from conformance.client.command_line import client
 from conformance.failures import KitError, UnreachableServer
 from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
-from conformance.peers.command_line import build_peers, fhir_server, ipf, ipf_server
+from conformance.peers.command_line import build_peers, fhir_server, hapi, hl7_validator, ipf, ipf_server
 from conformance.population.command_line import data
 from conformance.report.command_line import compare, report
 from conformance.server.command_line import server
@@ -29,7 +29,10 @@ def commands() -> None:
     """
 
 
-for command in (server, client, data, report, compare, nist, fhir, ipf, ipf_server, fhir_server, build_peers):
+for command in (
+    *(server, client, data, report, compare, nist, fhir),
+    *(ipf, ipf_server, fhir_server, hapi, hl7_validator, build_peers),
+):
     commands.add_command(command)
 
 

@@ -1,6 +1,7 @@
 """Writes docs/generated/ from the tables of the code: `python docs/generate.py`. A test fails when a page is stale."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from access_policy.tables import published
 from access_policy.token_claims import TOKEN_CLAIMS
 from access_policy.vihf_attributes import ATTRIBUTES, VERSIONS
 from carnet.settings import Settings
+from fhir_facade.exact_values_definition import exact_values_definition
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.operation_outcome import XDS_ERRORS
 from fhir_facade.profile_rules import DOCUMENT_REFERENCE, Level
@@ -120,6 +122,11 @@ def fhir_mapping() -> str:
     return text
 
 
+def exact_values() -> str:
+    """Our own extension, for validators."""
+    return json.dumps(json.loads(exact_values_definition()), indent=1) + "\n"
+
+
 def rules() -> str:
     """Rules of everything that changes metadata, as their functions say."""
     text = f"# Rules\n\n{_NOTE}"
@@ -208,6 +215,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "tokens.md": tokens,
     "vihf.md": vihf,
     "policy.md": policy,
+    "StructureDefinition-xds-attributes.json": exact_values,
 }
 
 

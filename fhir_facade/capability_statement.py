@@ -6,6 +6,7 @@ from typing import Any
 
 from fhir_facade.fhir_json import write_json
 from fhir_facade.iti81_retrieve_atna_audit_event import PARAMETERS as AUDIT_PARAMETERS
+from fhir_facade.iti81_retrieve_atna_audit_event import AuditParameter
 from fhir_facade.iti111_resource_subscription import PROFILE as SUBSCRIPTION_PROFILE
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
@@ -107,17 +108,13 @@ def _searched(name: str, parameters: Iterable[SearchParameter], profiles: Sequen
         "readHistory": False,
         "searchInclude": list(INCLUDES[name]),
         "searchRevInclude": list(REVERSE_INCLUDES[name]),
-        "searchParam": [
-            {
-                "name": parameter.name,
-                "definition": parameter.definition,
-                "type": parameter.type,
-                "documentation": parameter.documentation,
-            }
-            for parameter in parameters
-            if not parameter.hidden
-        ],
+        "searchParam": [_parameter(one) for one in parameters if not one.hidden],
     }
+
+
+def _parameter(one: SearchParameter | AuditParameter) -> dict[str, str]:
+    definition = {"definition": one.definition} if one.definition else {}
+    return {"name": one.name, **definition, "type": one.type, "documentation": one.documentation}
 
 
 def _audit_event(served: Served) -> Iterator[dict[str, Any]]:
@@ -128,10 +125,7 @@ def _audit_event(served: Served) -> Iterator[dict[str, Any]]:
             "interaction": [{"code": "read"}, {"code": "search-type", "documentation": "[ITI-81]"}],
             "versioning": "no-version",
             "readHistory": False,
-            "searchParam": [
-                {"name": one.name, "definition": one.definition, "type": one.type, "documentation": one.documentation}
-                for one in AUDIT_PARAMETERS
-            ],
+            "searchParam": [_parameter(one) for one in AUDIT_PARAMETERS],
         }
 
 

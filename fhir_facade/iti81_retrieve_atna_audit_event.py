@@ -19,7 +19,7 @@ from audit.outbox import Extract
 from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.patients import Patients
 from fhir_facade.search_set import searchset_of
-from fhir_facade.search_values import CONTROL, MAX_VALUES, read_token, split, unescape
+from fhir_facade.search_values import CONTROL, MAX_VALUES, read_token, split
 from fhir_facade.searching import DEFAULT_COUNT, MAX_COUNT, number
 from fhir_facade.times import search_range
 from xds.datatypes import CX
@@ -30,6 +30,7 @@ _MICROSECOND = 10**6
 _END = 1 << 62
 _LONGEST_KEY = 19  # digits of what no longer fits 63 bits
 _IGNORED = ("_format", "_pretty", "_count", "_after", "_total")
+_DEFINITIONS = {"_id": "Resource-id", "patient.identifier": "Patient-identifier"}
 _OUTCOMES = ("0", "4", "8", "12")
 
 
@@ -43,8 +44,7 @@ class AuditParameter:
 
     @property
     def definition(self) -> str:
-        name = self.name.partition(".")[0]
-        return f"http://hl7.org/fhir/SearchParameter/{'Resource-id' if name == '_id' else f'AuditEvent-{name}'}"
+        return f"http://hl7.org/fhir/SearchParameter/{_DEFINITIONS.get(self.name, f'AuditEvent-{self.name}')}"
 
 
 PARAMETERS = (
@@ -153,8 +153,7 @@ def _patient(patients: Patients, applied: Sequence[tuple[str, str]]) -> CX | Non
         raise bad_request("expected patient or patient.identifier", code="required", expression="patient")
     for name, value in asked:
         if name == "patient":
-            text = unescape(value)
-            one = patients.subject({"reference": text if "/" in text else f"Patient/{text}"})
+            one = patients.asked_for(value)
         else:
             token = read_token(value)
             one = patients.of_identifier(token.system or "", token.code)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from access_policy.caller import Caller
 from access_policy.visibility import claimed
 from fhir_facade.read_people import authority_of, read_cx
+from fhir_facade.search_values import unescape
 from registry import patient_resources
 from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
@@ -55,6 +56,11 @@ class Patients:
             return found.patient_id
         identifier = reference.get("identifier", {})
         return self.of_identifier(identifier.get("system", ""), identifier.get("value", ""))
+
+    def asked_for(self, parameter: str) -> CX | None:
+        """The patient that a reference parameter of a search means: id, Patient/id or URL. None for nobody."""
+        text = unescape(parameter)
+        return self.subject({"reference": text if "/" in text else f"Patient/{text}"})
 
     def of_identifier(self, system: str, value: str) -> CX | None:
         """The patient identifier of the domain that an identifier is, or stands beside.

@@ -156,7 +156,6 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         type="token",
         documentation="an identifier of referenceIdList; also as related:identifier",
         narrow=narrow_related,
-        definition=f"{_BASE}/DocumentReference-related",
     ),
     SearchParameter(
         name="related:identifier",

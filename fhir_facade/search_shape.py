@@ -58,6 +58,7 @@ class Shape:
             return rendering
         whole: dict[str, Any] = read_own_json(rendering.decode())
         part = {name: value for name, value in whole.items() if name.removeprefix("_") in wanted}
+        part |= _still_meant(whole, part)
         meta = dict(part.get("meta", {}))
         part["meta"] = {**meta, "tag": [*meta.get("tag", ()), _SUBSETTED]}
         return write_json(part)
@@ -72,6 +73,16 @@ class Shape:
         if self.summary == "text":
             return frozenset((*required, "text"))
         return _AllBut(("text",)) if self.summary == "data" else None
+
+
+def _still_meant(whole: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """Contained resources that the part refers to: without them its references lead nowhere. FHIR R4 ref-1"""
+    meant, left, text = list[Any](), list(whole.get("contained", ())), write_json(part)
+    while found := [one for one in left if write_json({"reference": f"#{one['id']}"})[1:-1] in text]:
+        meant += found
+        left = [one for one in left if one not in found]
+        text = write_json(found)
+    return {"contained": meant} if meant else {}
 
 
 class _AllBut(frozenset[str]):

@@ -72,7 +72,7 @@ class SearchParameter:
     documentation: str
     narrow: Narrow
     attributes: tuple[str, ...] = ()
-    definition: str = ""
+    definition: str = ""  # canonical; of a chain that of its last parameter, empty where the standard has none
     hidden: bool = field(default=False)
 
 

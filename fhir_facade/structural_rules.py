@@ -6,7 +6,7 @@ A resource is a plain dict. All findings are given, each with the FHIRPath of wh
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir_facade.issues import Issue
@@ -75,7 +75,18 @@ def _children(value: Mapping[str, Any], type_path: str, path: str, depth: int) -
         if element.choice and chosen.setdefault(element.choice, element.name) != element.name:
             yield Issue("structure", f"found {element.name} beside {chosen[element.choice]}, expected one of them", at)
         yield from _element(element, one, at, depth, is_companion=name.startswith("_"))
+        if element.many and element.is_primitive and isinstance(one, list):
+            beside = value.get(name[1:] if name.startswith("_") else f"_{name}")
+            yield from _places_of_nothing(one, beside, at)
     yield from _absent(known, value, type_path, path)
+
+
+def _places_of_nothing(values: Sequence[Any], beside: Any, path: str) -> Iterator[Issue]:
+    """A null keeps the place of what stands in the array beside it, and of nothing else. FHIR R4 2.6.2.3"""
+    others = beside if isinstance(beside, list) else []
+    for number, one in enumerate(values):
+        if one is None and (number >= len(others) or others[number] is None):
+            yield Issue("structure", "found null, expected a value, or extensions beside it", f"{path}[{number}]")
 
 
 def _absent(known: Mapping[str, Element], value: Mapping[str, Any], type_path: str, path: str) -> Iterator[Issue]:
@@ -99,7 +110,7 @@ def _element(element: Element, value: Any, path: str, depth: int, *, is_companio
     for number, one in enumerate(value if element.many else [value]):
         at = f"{path}[{number}]" if element.many else path
         if one is None and element.many and element.is_primitive:
-            continue  # the place of a value that has extensions only, or none
+            continue  # the place of a value that has extensions only, or none; see `_places_of_nothing`
         yield from _companion(one, at, depth) if is_companion else _value(element, one, at, depth)
 
 

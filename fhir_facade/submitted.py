@@ -54,7 +54,9 @@ def _unchanged(sent: dict[str, Any], rendered: dict[str, Any]) -> dict[str, Any]
     given = {name: value for name, value in sent.items() if name not in _OWNED} | owned
     given["meta"] = {**sent.get("meta", {}), **rendered["meta"]}
     given["extension"] = _extensions(sent, rendered)
-    given["identifier"] = [*sent.get("identifier", ()), *_further(sent, rendered)]
+    given["identifier"] = [*(_typed(one, rendered) for one in sent.get("identifier", ())), *_further(sent, rendered)]
+    if "masterIdentifier" in sent:
+        given["masterIdentifier"] = _typed(sent["masterIdentifier"], rendered)
     if "content" in rendered:
         given["content"] = [_content(sent, rendered)]
     elif "date" in rendered and rendered.get("code", {}).get("coding", [{}])[0].get("code") == "folder":
@@ -76,6 +78,12 @@ def _content(sent: dict[str, Any], rendered: dict[str, Any]) -> dict[str, Any]:
     told = rendered["content"][0]["attachment"]
     attachment |= {name: told[name] for name in _OWNED_BY_ATTACHMENT if name in told}
     return {**sent["content"][0], "attachment": attachment}
+
+
+def _typed(identifier: dict[str, Any], rendered: dict[str, Any]) -> dict[str, Any]:
+    """As it was sent, and with the type and use that later versions of MHD tell uniqueId and entryUUID by."""
+    same = (one for one in rendered.get("identifier", ()) if one["value"] == identifier.get("value"))
+    return next(same, {}) | identifier
 
 
 def _further(sent: dict[str, Any], rendered: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,18 +1,19 @@
 """What a submission does to objects: the identities they get, the statuses they change. ITI TF-3: 4.2.2.2."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from access_policy.caller import Caller
-from audit.objects import a_submission_set
+from audit.objects import a_document, a_submission_set
 from audit.occurrence import Occurrence
+from audit.record import ParticipantObject
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import DTM
 from xds.ebrim.attributes import SubmissionKind
 from xds.identifiers import is_symbolic, new_uuid_urn
-from xds.metadata import Association, Folder, RegistryObject, Submission, SubmissionSet
+from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
 from xds.metadata_update_facts import Held
 from xds.vocabulary import ADDENDA, REPLACEMENTS, AssociationType, AvailabilityStatus
 
@@ -69,9 +70,18 @@ def tell(
     occurrence = Occurrence(
         event=transaction.transaction,
         patient=patient,
-        objects=tuple(a_submission_set(one.unique_id or "") for one in sets),
+        objects=tuple(_objects(things, transaction)),
     )
     registry.recorder.record(unit, [occurrence], caller)
+
+
+def _objects(things: Sequence[RegistryObject], transaction: SubmissionKind) -> Iterator[ParticipantObject]:
+    """The SubmissionSets, or the document where its set is derived. ITI TF-2: 3.41.5; MHD 2:3.105.5, 3.106.5"""
+    for thing in things:
+        if isinstance(thing, DocumentEntry) and transaction.derives_set:
+            yield a_document(thing.unique_id or "", thing.repository_unique_id or "")
+        elif isinstance(thing, SubmissionSet) and not transaction.derives_set:
+            yield a_submission_set(thing.unique_id or "")
 
 
 def a_member(source: str, target: str) -> Association:

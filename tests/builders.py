@@ -41,7 +41,7 @@ def an_entry(**changes: Any) -> DocumentEntry:
         "confidentiality_code": (Code(code="N", coding_scheme="2.16.840.1.113883.5.25", display_name="Normal"),),
         "creation_time": DTM("20260310093000"),
         "format_code": Code(
-            code="urn:ihe:iti:xds-sd:pdf:2008", coding_scheme="1.3.6.1.4.1.19376.1.2.3", display_name="PDF"
+            code="urn:ihe:iti:xds-sd:pdf:2008", coding_scheme="1.3.6.1.4.1.19376.1.2.3", display_name="ITI XDS-SD PDF"
         ),
         "hash": hashlib.sha1(content).hexdigest(),
         "healthcare_facility_type_code": Code(

@@ -77,12 +77,14 @@ def a_document_reference(subject: str, binary: str, content: bytes = b"content",
                 "format": {
                     "system": "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode",
                     "code": "urn:ihe:iti:xds-sd:text:2008",
-                    "display": "Scanned document",
+                    "display": "ITI XDS-SD TEXT",
                 },
             }
         ],
         "context": {
-            "event": [a_concept("PATDOC", "http://terminology.hl7.org/CodeSystem/v3-ActCode", "patient documentation")],
+            "event": [
+                a_concept("PATDOC", "http://terminology.hl7.org/CodeSystem/v3-ActCode", "patient documentation task")
+            ],
             "period": {"start": "2026-03-10T09:00:00Z", "end": "2026-03-10T09:20:00Z"},
             "facilityType": a_concept("82242000", "http://snomed.info/sct", "Children's hospital"),
             "practiceSetting": a_concept("408467006", "http://snomed.info/sct", "Adult mental illness"),
@@ -108,7 +110,7 @@ def a_submission_set_list(subject: str, *members: str, **changes: Any) -> Resour
         "mode": "working",
         "title": "A submission",
         "code": a_concept(
-            "submissionset", "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes", "Submission Set"
+            "submissionset", "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes", "SubmissionSet as a FHIR List"
         ),
         "subject": {"reference": subject},
         "date": "2026-03-10T09:46:00+01:00",
@@ -127,7 +129,9 @@ def a_folder_list(subject: str, *members: str, **changes: Any) -> Resource:
             }
         ],
         "title": "A folder",
-        "code": a_concept("folder", "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes", "Folder"),
+        "code": a_concept(
+            "folder", "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes", "Folder as a FHIR List"
+        ),
     }
     return resource | changes
 

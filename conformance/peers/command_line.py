@@ -1,4 +1,4 @@
-"""`python -m conformance ipf | ipf-server | fhir-server | build-peers`: programs of other makers."""
+"""`python -m conformance ipf | ipf-server | fhir-server | hapi | hl7-validator | build-peers`: others' programs."""
 
 import os
 import sys
@@ -7,9 +7,11 @@ from typing import NoReturn
 import click
 
 from conformance.peers import fhir_server as plain
+from conformance.peers import hapi_client
+from conformance.peers.hl7_validator import VALIDATOR
 from conformance.peers.ipf_client import CLIENT
 from conformance.peers.ipf_server import SERVER
-from conformance.peers.maven_build import FHIR_SERVER, IPF, PEERS, Peer, build, is_built, java_command
+from conformance.peers.maven_build import FHIR_SERVER, HAPI, IPF, PEERS, Peer, build, is_built, java_command
 
 # Java reads the options itself, `--help` among them.
 _PASSED_ON = {"ignore_unknown_options": True}
@@ -38,6 +40,20 @@ def fhir_server(port: int) -> None:
     python -m conformance fhir-server 8090
     """
     _become(FHIR_SERVER, plain.SERVER, (str(port),))
+
+
+@click.command(context_settings=_PASSED_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def hapi(arguments: tuple[str, ...]) -> None:
+    """The HAPI FHIR client feeds and reads an MHD server and judges the answers (Java 17, Maven)."""
+    _become(HAPI, hapi_client.CLIENT, arguments)
+
+
+@click.command(name="hl7-validator", context_settings=_PASSED_ON, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def hl7_validator(arguments: tuple[str, ...]) -> None:
+    """The validator of HL7 over a batch of resources, without network (Java 17, Maven)."""
+    _become(HAPI, VALIDATOR, arguments)
 
 
 @click.command(name="build-peers")

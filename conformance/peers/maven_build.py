@@ -1,7 +1,7 @@
 """The peers in Java, each built once from its folder with Maven: the class path of its programs.
 
-IPF is the library most XDS clients are made of, HAPI that of most FHIR servers.
-The sources are in `PEER/src`, the outcome of a build in `PEER/target`, which is not versioned.
+IPF is the library most XDS clients are made of, HAPI that of most FHIR clients and servers; with the client comes
+the validator of HL7. The sources are in `PEER/src`, the outcome of a build in `PEER/target`, which is not versioned.
 """
 
 import fcntl
@@ -50,7 +50,8 @@ class Peer:
 
 IPF = Peer(name="IPF", folder="ipf", fetched="50 MB", memory="-Xmx512m")
 FHIR_SERVER = Peer(name="HAPI server", folder="hapi_server", fetched="30 MB", memory="-Xmx512m")
-PEERS = (IPF, FHIR_SERVER)
+HAPI = Peer(name="HAPI client", folder="hapi", fetched="140 MB", memory="-Xmx1g")
+PEERS = (IPF, FHIR_SERVER, HAPI)
 
 
 def is_built(peer: Peer) -> bool:

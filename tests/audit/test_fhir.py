@@ -24,6 +24,7 @@ from storage.unit_of_work import Units
 from tests.audit.happenings import NODE, PROFESSIONAL, a_trail, asked
 from tests.builders import PATIENT
 
+MHD = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/"
 REST = {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"}
 
 
@@ -67,9 +68,24 @@ def test_a_search_is_a_restful_query_by_a_patient() -> None:
         ("urn:ihe:event-type-code", "ITI-67"),
     ]
     assert found["action"] == "E"
+    assert found["meta"]["profile"] == [f"{MHD}IHE.MHD.FindDocumentReferences.Audit.Responder"]
     patient, asked_for = found["entity"]
+    assert asked_for.keys() == {"type", "role", "query"}
     assert patient["what"]["identifier"] == {"system": f"urn:oid:{PATIENT.authority}", "value": PATIENT.id}
     assert (asked_for["role"]["code"], asked_for["query"]) == ("24", "R0VUIC9maGlyL0RvY3VtZW50UmVmZXJlbmNlP3g=")
+
+
+def test_what_was_refused_or_is_of_several_objects_names_no_profile() -> None:
+    query = a_query("ITI-67", "DocumentReference", b"GET /fhir/DocumentReference?x")
+    assert "meta" not in event("ITI-67", objects=(query,), outcome=Outcome.SERIOUS)
+    assert "meta" not in event("ITI-67", objects=(query, a_document("2.25.1")))
+    assert "meta" not in event("ITI-41", objects=(a_submission_set("2.25.2"),))
+
+
+def test_a_search_without_a_patient_names_the_wider_pattern() -> None:
+    told = Occurrence(event="ITI-67", objects=(a_query("ITI-67", "DocumentReference", b"GET /fhir"),))
+    found = json.loads(write_audit_event(record_of(told, PROFESSIONAL, NODE, utc_now())))
+    assert found["meta"]["profile"] == ["https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.Query"]
 
 
 def test_a_retrieve_has_the_server_as_its_source() -> None:

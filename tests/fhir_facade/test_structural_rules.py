@@ -1,11 +1,16 @@
 """The structural rules find what base validation must find, and each finding has its place. FHIR R4 2.1.28."""
 
+import copy
+import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from fhir_facade.structural_rules import structural_rules
 from tests import fhir_bundles as fhir
+from tests.flows.test_fhir_description import ODD, change, places
 
 
 def found(resource: Any) -> list[tuple[str, str]]:
@@ -39,6 +44,9 @@ def test_a_sound_bundle_has_no_finding() -> None:
         ({"contained": [{"resourceType": "Nothing"}]}, ("structure", "Patient.contained[0]")),
         ({"contained": [{"resourceType": "HumanName"}]}, ("structure", "Patient.contained[0]")),
         ({"text": {"status": "generated", "div": "<div>"}}, ("structure", "Patient.text.div")),
+        ({"name": [{"given": [None]}]}, ("structure", "Patient.name[0].given[0]")),
+        ({"name": [{"given": ["Aline", None], "_given": [{"id": "a"}]}]}, ("structure", "Patient.name[0].given[1]")),
+        ({"name": [{"given": ["Aline", None], "_given": [None, None]}]}, ("structure", "Patient.name[0].given[1]")),
         ({"_name": [{}]}, ("structure", "Patient")),
         ({"_gender": "x"}, ("structure", "Patient.gender")),
         ({"meta": {"lastUpdated": "2026-03-10"}}, ("value", "Patient.meta.lastUpdated")),
@@ -48,6 +56,31 @@ def test_a_sound_bundle_has_no_finding() -> None:
 )
 def test_each_defect_is_found_where_it_is(change: dict[str, Any], expected: tuple[str, str]) -> None:
     assert expected in found({"resourceType": "Patient", "active": True} | change)
+
+
+def test_a_null_keeps_the_place_of_extensions() -> None:
+    name = {"given": ["Aline", None], "_given": [None, {"extension": [{"url": "urn:x", "valueString": "unknown"}]}]}
+    assert found({"resourceType": "Patient", "name": [name]}) == []
+
+
+@pytest.mark.corpus
+def test_whatever_the_json_schema_of_hl7_refuses_is_refused(corpus: Path) -> None:
+    """One place of a Bundle after the other is spoilt: the rules know every defect that the schema knows."""
+    schema = json.loads((corpus / "fhir-packages" / "fhir.schema.json").read_bytes())
+    judge = jsonschema_rs.validator_for(schema)
+    bundle = fhir.a_provide_bundle("Patient/1")
+    bundle["entry"].append(fhir.an_entry(fhir.a_patient()))
+    assert judge.is_valid(bundle)
+    refused, missed = 0, []
+    for place in places(bundle):
+        for odd in ODD:
+            spoilt = copy.deepcopy(bundle)
+            change(spoilt, place, odd, is_removed=False)
+            if not judge.is_valid(spoilt):
+                refused += 1
+                missed += [] if found(spoilt) else [(place, odd)]
+    assert refused > 2500
+    assert missed == []
 
 
 def test_active_content_in_a_narrative_is_refused() -> None:

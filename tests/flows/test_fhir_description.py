@@ -135,21 +135,21 @@ def test_both_descriptions_name_the_same_parameters(server: Server) -> None:
             assert declared <= told
 
 
-_ODD: tuple[Any, ...] = (
+ODD: tuple[Any, ...] = (
     *(None, "", " ", "x" * 300, "\u0001", "urn:uuid:x", "#", "#a", "Patient/1", 0, -1, 1.5, 2**40, True, [], [[]], {}),
     *([None], {"a": 1}, [{}], {"reference": 1}, {"coding": [{}]}, "2026-02-30", "^^^&&", "é" * 200, "<a>&</a>", "%"),
 )
 
 
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Every place of a resource that something else can be put in."""
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, one in children:
         yield (*path, name)
-        yield from _places(one, (*path, name))
+        yield from places(one, (*path, name))
 
 
-def _changed(bundle: dict[str, Any], place: tuple[Any, ...], value: Any, *, is_removed: bool) -> None:
+def change(bundle: dict[str, Any], place: tuple[Any, ...], value: Any, *, is_removed: bool) -> None:
     parent: Any = bundle
     for step in place[:-1]:
         parent = parent[step]
@@ -166,8 +166,8 @@ def test_whatever_stands_in_a_bundle_is_taken_or_refused(server: Server, known: 
     level = data.draw(st.sampled_from(["Minimal", "Comprehensive", "UnContained.Comprehensive"]))
     bundle = fhir.a_provide_bundle(f"Patient/{known['Patient']}", level=level)
     for _ in range(data.draw(st.integers(1, 2))):
-        place = data.draw(st.sampled_from(list(_places(bundle))))
-        _changed(bundle, place, data.draw(st.sampled_from(_ODD)), is_removed=data.draw(st.booleans()))
+        place = data.draw(st.sampled_from(list(places(bundle))))
+        change(bundle, place, data.draw(st.sampled_from(ODD)), is_removed=data.draw(st.booleans()))
     response = send(server, "POST", "/fhir", bundle)
     assert response.status in (200, 400), response.body
     if response.status == 400:

@@ -62,6 +62,11 @@ class SubmissionKind(StrEnum):
         return self.value.partition(" ")[0]
 
     @property
+    def derives_set(self) -> bool:
+        """The SubmissionSet is made by the server: only the document was sent. MHD 2:3.105.4.1.3, 3.106.4.1.3"""
+        return self in (SubmissionKind.PUBLICATION, SubmissionKind.GENERATION)
+
+    @property
     def is_update(self) -> bool:
         """Submits new versions of stored objects. XDS Metadata Update 3.57, Restricted Metadata Update 3.92"""
         return self in (SubmissionKind.UPDATE, SubmissionKind.RESTRICTED_UPDATE)
