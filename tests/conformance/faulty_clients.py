@@ -203,6 +203,7 @@ class Bench:
         entry: Mapping[str, Any] = {},
         content: Octets | None = None,
         signer: Credential | None = None,
+        claim: Mapping[str, Any] = {},
         **given: Any,
     ) -> Any:
         """Feed a report whose octets or whose entry are changed."""
@@ -210,7 +211,7 @@ class Bench:
         if content is not None:
             report = replace(report, content=changed(report.content, content))
         fed = reports or (replace(report, entry=replace(report.entry, **entry)),)
-        assertion = self.assertion("followed", claim={})
+        assertion = self.assertion("followed", claim=claim)
         client = XdsClient(self.url, proof=Proof(context=self.context(), assertion=assertion))
         return client.push(fed, sign=partial(signed_submission, signer=signer or self.signer()), **given)
 

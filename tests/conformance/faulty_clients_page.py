@@ -22,7 +22,9 @@ def page() -> str:
     rows = [(one, *(faults | asked)[one.id]) for one in requirements_of(Actor.CLIENT)]
     lines = [f"| {one.id} | {one.level.value} | {one.text_en} | {what} | `{step}` |" for one, what, step in rows]
     head = "| requirement | level | what must hold | the client that fails it, and no other | step |\n|---|---|---|---|---|\n"
-    note = "Written by `make docs`; do not edit. Each row is a test of `tests/conformance/test_client_certification.py`.\n"
+    note = (
+        "Written by `make docs`; do not edit. Each row is a test of `tests/conformance/test_client_certification.py`.\n"
+    )
     return f"# Faulty clients\n\n{note}\n{head}" + "\n".join(line.replace("^", "\\^") for line in lines) + "\n"
 
 

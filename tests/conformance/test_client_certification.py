@@ -20,15 +20,16 @@ from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step, read_people
 from conformance.client.session import MOST_FAILED, Session, message_rules
 from conformance.client.view import state
+from conformance.client.web import WebView
 from conformance.failures import KitError
 from conformance.judgement import Heading, Run, Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
+from tests import browsers
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
 from tests.conformance.vendor_software import Software, play
 from tests.servers import ROOT, free_port
-
 
 HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
 
@@ -139,7 +140,8 @@ def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
 def test_garbage_is_recorded_and_judged_and_the_run_goes_on(workbench: Workbench) -> None:
     with workbench.opened(EXIST) as bench:
         assert bench.octets(b"\x00\x01garbage\r\n\r\n").startswith(b"HTTP/1.1 400")
-        assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf") == b""
+        half = bench.octets(b"POST /xds/patients HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf")
+        assert half.startswith(b"HTTP/1.1 408")
         assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n") != b""
         assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n").startswith(
             b"HTTP/1.1 413"
@@ -291,3 +293,32 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
         line = process.stdout.readline()
         assert line, f"{words!r} did not come: {told}"
         told += line
+
+
+@pytest.mark.browser
+def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, people: People) -> None:
+    with workbench.opened(EXIST) as bench:
+        page = WebView(bench.session, people)
+        page.start()
+        try:
+            with browsers.opened(page.url, width=360, locale="en-GB") as shown:
+                shown.page.wait_for_function("document.querySelector('.step-title').textContent === 'Existence test'")
+                assert shown.page.is_disabled("#next")
+                bench.send("TD0.2", sub(' env:mustUnderstand="1"'))
+                shown.page.wait_for_selector("text=CLIENT-SOAP-03")
+                wide = shown.page.evaluate(
+                    "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+                )
+                assert not wide
+                shown.page.focus("[data-language=fr]")
+                shown.page.keyboard.press("Enter")
+                shown.page.wait_for_function(
+                    "document.querySelector('.step-title').textContent === \"Test d'existence\""
+                )
+                shown.page.focus("#next")
+                shown.page.keyboard.press("Enter")
+                shown.page.wait_for_selector("#end:not([hidden])")
+                assert bench.session.step is None
+                assert shown.complaints == []
+        finally:
+            page.stop()
