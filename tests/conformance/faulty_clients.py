@@ -59,6 +59,7 @@ class Workbench:
     steps: Mapping[str, Step]
     rules: tuple[Rule, ...]
     folder: Path
+    backend: Path
     laboratory: Laboratory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +89,7 @@ class Workbench:
         recorder = Recorder(
             ("127.0.0.1", 0),
             context=lambda: untrusted if session.is_untrusted else trusted,
-            backend=str(prepared.socket),
+            backend=str(self.backend),
             answering=session.answering,
             on_recorded=session.recorded,
             patience=1.0,

@@ -1,6 +1,7 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, people: People) -> Prepar
     return prepare(tmp_path_factory.mktemp("laboratory"), people, ("localhost", "127.0.0.1"))
 
 
+@pytest.fixture(scope="module")
+def another(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Prepared:
+    """As it was prepared, for a second server."""
+    folder = tmp_path_factory.mktemp("another") / "laboratory"
+    shutil.copytree(prepared.folder, folder)
+    return Prepared(folder=folder)
+
+
 @dataclass(frozen=True)
 class Played:
     """A certification that is over, its server still there."""
@@ -65,8 +75,13 @@ def rules() -> tuple[Rule, ...]:
 
 @pytest.fixture(scope="module")
 def played(
-    tmp_path_factory: pytest.TempPathFactory, prepared: Prepared, people: People, rules: tuple[Rule, ...]
+    tmp_path_factory: pytest.TempPathFactory,
+    prepared: Prepared,
+    another: Prepared,
+    people: People,
+    rules: tuple[Rule, ...],
 ) -> Iterator[Played]:
+    """After the laboratory was copied: from here on its server writes."""
     folder = RunFolder(path=tmp_path_factory.mktemp("run"))
     folder.start(HEADING)
     steps = steps_of(["all"])
@@ -99,7 +114,8 @@ def test_every_requirement_is_tested(played: Played) -> None:
 @pytest.fixture(scope="module")
 def workbench(played: Played, rules: tuple[Rule, ...], tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     steps = {one.key: one for one in steps_of(["all"])}
-    return Workbench(played.software, played.run, steps, rules, tmp_path_factory.mktemp("faulty"))
+    folder, backend = tmp_path_factory.mktemp("faulty"), played.opened.backend
+    return Workbench(played.software, played.run, steps, rules, folder, backend)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -244,14 +260,14 @@ def test_a_run_goes_on_after_its_last_step(workbench: Workbench) -> None:
 # --- the command -----------------------------------------------------------------------------------
 
 
-def test_the_command_guides_reports_and_goes_on(prepared: Prepared, people: People, tmp_path: Path) -> None:
+def test_the_command_guides_reports_and_goes_on(another: Prepared, people: People, tmp_path: Path) -> None:
     """Interrupted at the second step, resumed to the end; the laboratory is the one that is prepared already."""
     out, port = tmp_path / "run", free_port()
     out.mkdir()
-    (out / "laboratory").symlink_to(prepared.folder)
+    (out / "laboratory").symlink_to(another.folder)
     command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
     command += ["--listen", f"127.0.0.1:{port}", "--language", "en"]
-    software = Software(f"https://127.0.0.1:{port}", prepared, people)
+    software = Software(f"https://127.0.0.1:{port}", another, people)
     with conducted(command) as process:
         assert process.stdin is not None
         read_until(process, "1/9 Existence test")
@@ -302,7 +318,7 @@ def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, 
         page.start()
         try:
             with browsers.opened(page.url, width=360, locale="en-GB") as shown:
-                shown.page.wait_for_function("document.querySelector('.step-title').textContent === 'Existence test'")
+                shown.page.wait_for_selector("h2:text-is('Existence test')")
                 assert shown.page.is_disabled("#next")
                 bench.send("TD0.2", sub(' env:mustUnderstand="1"'))
                 shown.page.wait_for_selector("text=CLIENT-SOAP-03")
@@ -312,9 +328,7 @@ def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, 
                 assert not wide
                 shown.page.focus("[data-language=fr]")
                 shown.page.keyboard.press("Enter")
-                shown.page.wait_for_function(
-                    "document.querySelector('.step-title').textContent === \"Test d'existence\""
-                )
+                shown.page.wait_for_selector('h2:text-is("Test d\'existence")')
                 shown.page.focus("#next")
                 shown.page.keyboard.press("Enter")
                 shown.page.wait_for_selector("#end:not([hidden])")
