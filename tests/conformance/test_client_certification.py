@@ -31,6 +31,7 @@ from tests import browsers
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
 from tests.conformance.vendor_software import Software, play
+from tests.mutual_tls import eventually
 from tests.servers import ROOT, free_port
 
 HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
@@ -170,6 +171,18 @@ def test_garbage_is_recorded_and_judged_and_the_run_goes_on(workbench: Workbench
             one.message for one in run.findings if one.requirement == "CLIENT-SOAP-01" and one.verdict is Verdict.FAILED
         } == {one.id for one in run.messages[:4]}
         assert bench.session.step is None
+
+
+def test_a_certificate_of_an_unknown_authority_is_on_record(workbench: Workbench, prepared: Prepared) -> None:
+    foreign = prepared.folder / "unknown-pki" / "issued" / "server-server.pem"
+    with workbench.opened(EXIST) as bench:
+        context = bench.context()
+        context.load_cert_chain(foreign, foreign.with_suffix(".key"))
+        assert bench.send("TD0.2", context=context) == b""
+        eventually(lambda: bench.session.seen)
+        [message] = bench.session.folder.load().messages
+        assert message.problem.startswith("TLS: ")
+        assert set(bench.failed()) == {"CLIENT-TLS-01"}
 
 
 def test_ten_thousand_messages_are_recorded_and_the_findings_bounded(workbench: Workbench) -> None:
