@@ -31,7 +31,7 @@ COMMANDS: CommandTable = {
     ),
     "dmp": (
         "carnet.dmp_commands:dmp",
-        "What software asks of a record: existence, authorisation, creation, closing, masking (TD0, TD1).",
+        "Ask a server about the record of a person, as software does: existence, authorisation, changes.",
     ),
     "documents": ("carnet.storage_commands:documents", "Stored documents."),
     "export": (

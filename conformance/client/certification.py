@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from conformance.client.exchanges import Laboratory, read_authorities
 from conformance.client.preparation import Prepared, server_behind
@@ -18,12 +20,13 @@ REPORT = "report.html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certification:
-    """What is running: `url` is where the software connects, `page` where a person looks."""
+    """What is running: `url` is where the software connects, `page` where a person looks, `backend` a socket."""
 
     session: Session
     prepared: Prepared
     url: str
     page: str
+    backend: Path
 
 
 @contextmanager
@@ -39,13 +42,15 @@ def open_certification(
     rules: Sequence[Rule] | None = None,
 ) -> Iterator[Certification]:
     """Everything started, and stopped in the end. `address`: HOST and port, 0 for a free one. Raises KitError."""
+    sockets = TemporaryDirectory(prefix="certification-")  # the path of a socket may have a hundred octets
+    backend = Path(sockets.name) / "server"
     laboratory = Laboratory(people=people, authorities=read_authorities(prepared.trust))
     session = Session(steps, laboratory, folder, rules=rules)
     trusted, untrusted = prepared.context(), prepared.untrusted_context()
     recorder = Recorder(
         address,
         context=lambda: untrusted if session.is_untrusted else trusted,
-        backend=str(prepared.socket),
+        backend=str(backend),
         answering=session.answering,
         on_recorded=session.recorded,
         patience=patience,
@@ -53,11 +58,12 @@ def open_certification(
     url = f"https://{address[0]}:{recorder.port}"
     page = WebView(session, people, port=page_port, report=folder.path / REPORT)
     try:
-        with server_behind(prepared, url):
+        with server_behind(prepared, url, backend):
             recorder.start()
             page.start()
-            yield Certification(session=session, prepared=prepared, url=url, page=page.url)
+            yield Certification(session=session, prepared=prepared, url=url, page=page.url, backend=backend)
     finally:
         recorder.stop()
         session.close()
         page.stop()
+        sockets.cleanup()

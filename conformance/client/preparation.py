@@ -43,11 +43,6 @@ class Prepared:
         return self.folder / "server"
 
     @property
-    def socket(self) -> Path:
-        """Of the server behind."""
-        return self.folder / "server.socket"
-
-    @property
     def log(self) -> Path:
         return self.folder / "server.log"
 
@@ -124,10 +119,8 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def server_behind(prepared: Prepared, url: str) -> Iterator[None]:
+def server_behind(prepared: Prepared, url: str, socket: Path) -> Iterator[None]:
     """Carnet behind the recorder, stopped at the end. Raises KitError."""
-    socket = prepared.socket
-    socket.unlink(missing_ok=True)
     command = [sys.executable, "-m", "carnet", "serve", "--host", f"unix:{socket}", "--base-url", url]
     command += ["--data", str(prepared.data), "--trust", str(prepared.trust)]
     with prepared.log.open("ab") as log:

@@ -154,9 +154,9 @@ class Recorder:
             try:
                 ask, rest = read_request(secured, connection, rest)
             except Incomplete as problem:
-                if problem.octets or not rest:
+                if problem.octets:  # else a connection that was kept open and not used again
                     self._keep(connection, problem.octets, answer=problem.answer, problem=str(problem))
-                secured.sendall(problem.answer)
+                    secured.sendall(problem.answer)
                 return
             if ask is None:
                 return

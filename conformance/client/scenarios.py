@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +69,13 @@ class Step:
         return f"{self.scenario}/{self.id}"
 
     def judges_requirement(self, identifier: str) -> bool:
-        return any(fnmatchcase(identifier, pattern) for pattern in self.judges)
+        return _is_among(identifier, self.judges)
+
+
+@cache
+def _is_among(identifier: str, patterns: tuple[str, ...]) -> bool:
+    """Asked for each rule on each message."""
+    return any(fnmatchcase(identifier, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

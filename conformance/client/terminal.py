@@ -1,7 +1,8 @@
 """The certification on a terminal: the step, each message when it comes, what is wrong with it."""
 
-import select
+import queue
 import sys
+import threading
 import time
 
 from rich.console import Console
@@ -30,15 +31,24 @@ class Guide:
         self._language, self._unattended = language, unattended
         self._shown_step = ""
         self._shown_messages: dict[str, int] = {}
+        self._lines: queue.Queue[str] = queue.Queue()
 
     def run(self) -> bool:
         """Until every step is done: true; or until the person stops."""
+        if not self._unattended:
+            threading.Thread(target=self._read, name="stdin", daemon=True).start()
         while self._session.step is not None:
             self._show()
             if not self._decide():
                 return False
         self._show()
         return True
+
+    def _read(self) -> None:
+        """Lines as they are typed or pasted; an empty one without its end is the end of all."""
+        while line := sys.stdin.readline():
+            self._lines.put(line)
+        self._lines.put("")
 
     def _show(self) -> None:
         told = state(self._session, self._people, self._language)
@@ -78,10 +88,10 @@ class Guide:
         if self._unattended:
             self._confirm_when_quiet()
             return True
-        ready, _, _ = select.select([sys.stdin], [], [], _PAUSE)
-        if not ready:
+        try:
+            line = self._lines.get(timeout=_PAUSE)
+        except queue.Empty:
             return True
-        line = sys.stdin.readline()
         text = line.strip().lower()
         if not line or text == "q":
             return False

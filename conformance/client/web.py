@@ -26,11 +26,82 @@ _JSON = "application/json; charset=utf-8"
 _HEADER, _MOST_OCTETS = "X-Certification", 4096
 
 
+class _Server(ThreadingHTTPServer):
+    """Knows what the page shows."""
+
+    daemon_threads = True
+
+    def __init__(self, session: Session, people: People, *, port: int, report: Path | None) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.session, self.people, self.report = session, people, report
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """GET the page and its state, POST what the person decides."""
+
+    server: _Server
+
+    def do_GET(self) -> None:
+        parts, report = urlsplit(self.path), self.server.report
+        if not self._is_here():
+            return
+        if parts.path == "/state":
+            language = parse_qs(parts.query).get("language", ["fr"])[0]
+            known = language if language in LANGUAGES else LANGUAGES[0]
+            self._json(HTTPStatus.OK, state(self.server.session, self.server.people, known))
+        elif parts.path == "/report.html" and report is not None and report.exists():
+            self._send(HTTPStatus.OK, "text/html; charset=utf-8", report.read_bytes(), policy="")
+        elif parts.path in _FILES:
+            name, kind = _FILES[parts.path]
+            self._send(HTTPStatus.OK, kind, (_PAGES / name).read_bytes())
+        else:
+            self._json(HTTPStatus.NOT_FOUND, {"problem": "not found"})
+
+    def do_POST(self) -> None:
+        if not self._is_here():
+            return
+        if self.headers.get(_HEADER) != "1" or self.path not in ("/confirm", "/skip"):
+            self._json(HTTPStatus.FORBIDDEN, {"problem": f"expected POST /confirm or /skip with {_HEADER}: 1"})
+            return
+        try:
+            length = min(int(self.headers.get("Content-Length") or 0), _MOST_OCTETS)
+            given = json.loads(self.rfile.read(length) or b"{}")
+            skips = self.path == "/skip"
+            self.server.session.confirm(answer=given.get("answer"), is_skipped=skips, step=given.get("step"))
+        except (KitError, ValueError, AttributeError) as problem:
+            self._json(HTTPStatus.CONFLICT, {"problem": str(problem)})
+            return
+        self._json(HTTPStatus.OK, {})
+
+    def _is_here(self) -> bool:
+        """No name that leads elsewhere today and here tomorrow."""
+        host = (self.headers.get("Host") or "").rpartition(":")[0]
+        if host in ("127.0.0.1", "localhost"):
+            return True
+        self._json(HTTPStatus.FORBIDDEN, {"problem": "expected the host 127.0.0.1"})
+        return False
+
+    def _json(self, status: HTTPStatus, value: Mapping[str, Any]) -> None:
+        self._send(status, _JSON, json.dumps(value, ensure_ascii=False).encode())
+
+    def _send(self, status: HTTPStatus, kind: str, body: bytes, policy: str = _POLICY) -> None:
+        self.send_response(status)
+        headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+        headers |= {"Content-Security-Policy": policy} if policy else {}
+        for name, value in {**headers, "X-Content-Type-Options": "nosniff"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the terminal belongs to the certification."""
+
+
 class WebView:
-    """Serves the page on a port of 127.0.0.1; `page_of_report` gives the report once it is there."""
+    """Serves the page on a port of 127.0.0.1, and the report once it is there."""
 
     def __init__(self, session: Session, people: People, *, port: int = 0, report: Path | None = None) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(session, people, report))
+        self._server = _Server(session, people, port=port, report=report)
         self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
 
     @property
@@ -45,64 +116,3 @@ class WebView:
             self._server.shutdown()
             self._thread.join(timeout=5)
         self._server.server_close()
-
-
-def _handler(session: Session, people: People, report: Path | None) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        """GET the page and its state, POST what the person decides."""
-
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            if not self._is_here():
-                return
-            if parts.path == "/state":
-                language = parse_qs(parts.query).get("language", ["fr"])[0]
-                self._json(HTTPStatus.OK, state(session, people, language if language in LANGUAGES else "fr"))
-            elif parts.path == "/report.html" and report is not None and report.exists():
-                self._send(HTTPStatus.OK, "text/html; charset=utf-8", report.read_bytes(), policy="")
-            elif parts.path in _FILES:
-                name, kind = _FILES[parts.path]
-                self._send(HTTPStatus.OK, kind, (_PAGES / name).read_bytes())
-            else:
-                self._json(HTTPStatus.NOT_FOUND, {"problem": "not found"})
-
-        def do_POST(self) -> None:
-            if not self._is_here():
-                return
-            if self.headers.get(_HEADER) != "1" or self.path not in ("/confirm", "/skip"):
-                self._json(HTTPStatus.FORBIDDEN, {"problem": f"expected POST /confirm or /skip with {_HEADER}: 1"})
-                return
-            try:
-                given = json.loads(
-                    self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MOST_OCTETS)) or b"{}"
-                )
-                session.confirm(answer=given.get("answer"), is_skipped=self.path == "/skip", step=given.get("step"))
-            except (KitError, ValueError, AttributeError) as problem:
-                self._json(HTTPStatus.CONFLICT, {"problem": str(problem)})
-                return
-            self._json(HTTPStatus.OK, {})
-
-        def _is_here(self) -> bool:
-            """No name that leads elsewhere today and here tomorrow."""
-            host = (self.headers.get("Host") or "").rpartition(":")[0]
-            if host in ("127.0.0.1", "localhost"):
-                return True
-            self._json(HTTPStatus.FORBIDDEN, {"problem": "expected the host 127.0.0.1"})
-            return False
-
-        def _json(self, status: HTTPStatus, value: Mapping[str, Any]) -> None:
-            self._send(status, _JSON, json.dumps(value, ensure_ascii=False).encode())
-
-        def _send(self, status: HTTPStatus, kind: str, body: bytes, policy: str = _POLICY) -> None:
-            self.send_response(status)
-            headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
-            headers |= {"Content-Security-Policy": policy} if policy else {}
-            for name, value in {**headers, "X-Content-Type-Options": "nosniff"}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: the terminal belongs to the certification."""
-
-    return Handler

@@ -59,6 +59,7 @@ class Workbench:
     steps: Mapping[str, Step]
     rules: tuple[Rule, ...]
     folder: Path
+    backend: Path
     laboratory: Laboratory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +89,7 @@ class Workbench:
         recorder = Recorder(
             ("127.0.0.1", 0),
             context=lambda: untrusted if session.is_untrusted else trusted,
-            backend=str(prepared.socket),
+            backend=str(self.backend),
             answering=session.answering,
             on_recorded=session.recorded,
             patience=1.0,
@@ -203,6 +204,7 @@ class Bench:
         entry: Mapping[str, Any] = {},
         content: Octets | None = None,
         signer: Credential | None = None,
+        claim: Mapping[str, Any] = {},
         **given: Any,
     ) -> Any:
         """Feed a report whose octets or whose entry are changed."""
@@ -210,7 +212,7 @@ class Bench:
         if content is not None:
             report = replace(report, content=changed(report.content, content))
         fed = reports or (replace(report, entry=replace(report.entry, **entry)),)
-        assertion = self.assertion("followed", claim={})
+        assertion = self.assertion("followed", claim=claim)
         client = XdsClient(self.url, proof=Proof(context=self.context(), assertion=assertion))
         return client.push(fed, sign=partial(signed_submission, signer=signer or self.signer()), **given)
 

@@ -1,6 +1,7 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -20,15 +22,17 @@ from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step, read_people
 from conformance.client.session import MOST_FAILED, Session, message_rules
 from conformance.client.view import state
+from conformance.client.web import WebView
 from conformance.failures import KitError
 from conformance.judgement import Heading, Run, Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
+from tests import browsers
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
 from tests.conformance.vendor_software import Software, play
+from tests.mutual_tls import eventually
 from tests.servers import ROOT, free_port
-
 
 HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
 
@@ -41,6 +45,14 @@ def people() -> People:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory, people: People) -> Prepared:
     return prepare(tmp_path_factory.mktemp("laboratory"), people, ("localhost", "127.0.0.1"))
+
+
+@pytest.fixture(scope="module")
+def another(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Prepared:
+    """As it was prepared, for a second server."""
+    folder = tmp_path_factory.mktemp("another") / "laboratory"
+    shutil.copytree(prepared.folder, folder)
+    return Prepared(folder=folder)
 
 
 @dataclass(frozen=True)
@@ -64,8 +76,13 @@ def rules() -> tuple[Rule, ...]:
 
 @pytest.fixture(scope="module")
 def played(
-    tmp_path_factory: pytest.TempPathFactory, prepared: Prepared, people: People, rules: tuple[Rule, ...]
+    tmp_path_factory: pytest.TempPathFactory,
+    prepared: Prepared,
+    another: Prepared,
+    people: People,
+    rules: tuple[Rule, ...],
 ) -> Iterator[Played]:
+    """After the laboratory was copied: from here on its server writes."""
     folder = RunFolder(path=tmp_path_factory.mktemp("run"))
     folder.start(HEADING)
     steps = steps_of(["all"])
@@ -98,7 +115,8 @@ def test_every_requirement_is_tested(played: Played) -> None:
 @pytest.fixture(scope="module")
 def workbench(played: Played, rules: tuple[Rule, ...], tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     steps = {one.key: one for one in steps_of(["all"])}
-    return Workbench(played.software, played.run, steps, rules, tmp_path_factory.mktemp("faulty"))
+    folder, backend = tmp_path_factory.mktemp("faulty"), played.opened.backend
+    return Workbench(played.software, played.run, steps, rules, folder, backend)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -139,7 +157,8 @@ def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
 def test_garbage_is_recorded_and_judged_and_the_run_goes_on(workbench: Workbench) -> None:
     with workbench.opened(EXIST) as bench:
         assert bench.octets(b"\x00\x01garbage\r\n\r\n").startswith(b"HTTP/1.1 400")
-        assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf") == b""
+        half = bench.octets(b"POST /xds/patients HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf")
+        assert half.startswith(b"HTTP/1.1 408")
         assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n") != b""
         assert bench.octets(b"POST /xds/patients HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n").startswith(
             b"HTTP/1.1 413"
@@ -152,6 +171,18 @@ def test_garbage_is_recorded_and_judged_and_the_run_goes_on(workbench: Workbench
             one.message for one in run.findings if one.requirement == "CLIENT-SOAP-01" and one.verdict is Verdict.FAILED
         } == {one.id for one in run.messages[:4]}
         assert bench.session.step is None
+
+
+def test_a_certificate_of_an_unknown_authority_is_on_record(workbench: Workbench, prepared: Prepared) -> None:
+    foreign = prepared.folder / "unknown-pki" / "issued" / "server-server.pem"
+    with workbench.opened(EXIST) as bench:
+        context = bench.context()
+        context.load_cert_chain(foreign, foreign.with_suffix(".key"))
+        assert bench.send("TD0.2", context=context) == b""
+        eventually(lambda: bench.session.seen)
+        [message] = bench.session.folder.load().messages
+        assert message.problem.startswith("TLS: ")
+        assert set(bench.failed()) == {"CLIENT-TLS-01"}
 
 
 def test_ten_thousand_messages_are_recorded_and_the_findings_bounded(workbench: Workbench) -> None:
@@ -242,14 +273,14 @@ def test_a_run_goes_on_after_its_last_step(workbench: Workbench) -> None:
 # --- the command -----------------------------------------------------------------------------------
 
 
-def test_the_command_guides_reports_and_goes_on(prepared: Prepared, people: People, tmp_path: Path) -> None:
+def test_the_command_guides_reports_and_goes_on(another: Prepared, people: People, tmp_path: Path) -> None:
     """Interrupted at the second step, resumed to the end; the laboratory is the one that is prepared already."""
     out, port = tmp_path / "run", free_port()
     out.mkdir()
-    (out / "laboratory").symlink_to(prepared.folder)
+    (out / "laboratory").symlink_to(another.folder)
     command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
     command += ["--listen", f"127.0.0.1:{port}", "--language", "en"]
-    software = Software(f"https://127.0.0.1:{port}", prepared, people)
+    software = Software(f"https://127.0.0.1:{port}", another, people)
     with conducted(command) as process:
         assert process.stdin is not None
         read_until(process, "1/9 Existence test")
@@ -291,3 +322,30 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
         line = process.stdout.readline()
         assert line, f"{words!r} did not come: {told}"
         told += line
+
+
+@pytest.mark.browser
+def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, people: People) -> None:
+    with workbench.opened(EXIST) as bench:
+        page = WebView(bench.session, people)
+        page.start()
+        try:
+            with browsers.opened(page.url, width=360, locale="en-GB") as shown:
+                shown.page.wait_for_selector("h2:text-is('Existence test')")
+                assert shown.page.is_disabled("#next")
+                bench.send("TD0.2", sub(' env:mustUnderstand="1"'))
+                shown.page.wait_for_selector("text=CLIENT-SOAP-03")
+                wide = shown.page.evaluate(
+                    "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+                )
+                assert not wide
+                shown.page.focus("[data-language=fr]")
+                shown.page.keyboard.press("Enter")
+                shown.page.wait_for_selector('h2:text-is("Test d\'existence")')
+                shown.page.focus("#next")
+                shown.page.keyboard.press("Enter")
+                shown.page.wait_for_selector("#end:not([hidden])")
+                assert bench.session.step is None
+                assert shown.complaints == []
+        finally:
+            page.stop()
