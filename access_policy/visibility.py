@@ -190,8 +190,8 @@ def _of_anybody(
     if not capacity.is_under_matrix:
         yield Grant(without=without, statuses=statuses)
     elif capacity.column is not None:
-        beyond = matrix.listed if capacity.column.id in matrix.reads_imaging else None
         types = matrix.readable[capacity.column.id]
+        beyond = matrix.listed - types if capacity.column.id in matrix.reads_imaging else None
         yield Grant(types=types, beyond=beyond, without=without, statuses=statuses)
 
 

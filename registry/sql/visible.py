@@ -115,7 +115,7 @@ def _is_of_types(o: Columns, types: frozenset[str], beyond: frozenset[str] | Non
     if beyond is None:
         return listed
     is_imaging = not_(_has_none(o, Trait.IMAGING))
-    return or_(listed, and_(is_imaging, not_(_in(o.type_code, _texts(beyond)))))
+    return or_(listed, and_(is_imaging, not_(_in(o.type_code, _texts(beyond)))) if beyond else is_imaging)
 
 
 def _in(column: ColumnElement[Any], values: str) -> ColumnElement[bool]:
