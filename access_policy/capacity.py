@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from access_policy.caller import AuthenticationMode, Caller, PurposeOfUse, Standing
-from access_policy.matrix import ACTIVITIES, TERMINOLOGIES, Column, Matrix
+from access_policy.matrix import ACTIVITIES, PHARMACIST, SECTIONS, TERMINOLOGIES, Column
 from access_policy.record_facts import RecordFacts
 from access_policy.rights import Actor, Authentication, Mode
+from access_policy.tables import Tables
 from xds.datatypes import Code
 
 PROFESSIONALS, STRUCTURES = "1.2.250.1.71.4.2.1", "1.2.250.1.71.4.2.2"
@@ -15,6 +16,12 @@ _SPECIALITIES, _FUNCTIONS, _SECTORS = "1.2.250.1.71.4.2.5", "1.2.250.1.213.1.6.1
 # Of these, a doctor is one of occupational medicine.
 _OCCUPATIONAL = frozenset(
     [(_SPECIALITIES, one) for one in ("SM25", "C41", "SCH35", "CAPA11")] + [(_FUNCTIONS, "FON-29"), (_SECTORS, "SA13")]
+)
+# Pharmacies, by the sector of activity. ANS JDV_J61
+PHARMACIES = ("SA33", "SA38", "SA39", "SA56")
+_PHARMACIST_OF_A_PHARMACY = (
+    Code(code=PHARMACIST[1], coding_scheme=PHARMACIST[0]),
+    Code(code="A", coding_scheme=SECTIONS),
 )
 _MODES = {
     PurposeOfUse.NORMAL: Mode.NORMAL,
@@ -31,6 +38,7 @@ class Capacity:
     """Where a caller stands in both tables. `column` None: in no column of the matrix, which then opens nothing.
 
     `author` and `structure` are `id^OID` as documents have them; `author` is empty for who acts for a structure.
+    `reads_as_pharmacist`: an employee who has no right to read, but by a setting that of the pharmacist.
     """
 
     auth: Authentication
@@ -39,6 +47,7 @@ class Capacity:
     column: Column | None = None
     author: str = ""
     structure: str = ""
+    reads_as_pharmacist: bool = False
 
     @property
     def is_patient_side(self) -> bool:
@@ -54,15 +63,19 @@ class Capacity:
         return self.actor in _FOR_STRUCTURE
 
 
-def capacity_of(caller: Caller, facts: RecordFacts, matrix: Matrix) -> Capacity | None:
+def capacity_of(caller: Caller, facts: RecordFacts, tables: Tables) -> Capacity | None:
     """None for a caller that the tables do not know, such as one without a kind of authentication."""
     if caller.standing in _PORTAL:
         return Capacity(auth=Authentication.PORTAL, actor=_PORTAL[caller.standing], mode=Mode.NORMAL)
     if caller.mode is None or caller.purpose is None or caller.profession is None:
         return None
     registered = (Code(code=one, coding_scheme=ACTIVITIES) for one in facts.activities)
-    column, mode = matrix.column_of((*caller.roles, *registered)), _MODES[caller.purpose]
+    column, mode = tables.matrix.column_of((*caller.roles, *registered)), _MODES[caller.purpose]
     auth, actor = _auth_and_actor(caller, facts, column, mode)
+    is_employee = actor is Actor.CPE_HOLDER and mode is Mode.NORMAL
+    as_pharmacist = tables.pharmacy_reading and is_employee and _is_in_pharmacy(caller)
+    if as_pharmacist:
+        column = tables.matrix.column_of(_PHARMACIST_OF_A_PHARMACY)
     is_person = actor not in _FOR_STRUCTURE
     return Capacity(
         auth=auth,
@@ -71,7 +84,13 @@ def capacity_of(caller: Caller, facts: RecordFacts, matrix: Matrix) -> Capacity 
         column=column,
         author=f"{caller.name}^{PROFESSIONALS}" if is_person else "",
         structure=f"{caller.structure}^{STRUCTURES}" if caller.structure else "",
+        reads_as_pharmacist=as_pharmacist,
     )
+
+
+def _is_in_pharmacy(caller: Caller) -> bool:
+    sector = caller.sector
+    return sector is not None and sector.coding_scheme == _SECTORS and sector.code in PHARMACIES
 
 
 def _auth_and_actor(

@@ -11,7 +11,7 @@ from access_policy.caller import Caller, Standing
 from access_policy.capacity import Capacity, capacity_of
 from access_policy.document_facts import DocumentFacts, Trait
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
-from access_policy.rights import CHANGES, Action, Actor, Grade, Mode, Right
+from access_policy.rights import CHANGES, Action, Actor, Authentication, Grade, Mode, Right
 from access_policy.tables import Tables
 from xds.vocabulary import AvailabilityStatus
 
@@ -33,6 +33,13 @@ _ROWS = {
     Action.FEED: (Action.SUBMIT, Action.SUBMIT_BY_CPE),
 }
 _READING = (Action.READ, Action.SEARCH, Action.SEARCH_METADATA, Action.SEARCH_REFERENCE)
+# What an employee of a pharmacy may as its pharmacist may, where a setting says so.
+_OF_PHARMACISTS = frozenset(
+    {
+        *(*_READING, Action.READ_UNMASKED, Action.READ_MASKED, Action.READ_HIDDEN),
+        *(Action.READ_ARCHIVED, Action.READ_OBSOLETE, Action.READ_DELETED),
+    }
+)
 _REFUSING = (Grade.DENY, Grade.RETIRED)
 
 
@@ -73,7 +80,7 @@ def steps(
         yield Step(rule="caller.open", passed=True)
         return
     yield from entry_steps(action, caller, facts)
-    capacity = capacity_of(caller, facts, tables.matrix)
+    capacity = capacity_of(caller, facts, tables)
     yield Step(rule="caller.actor", passed=capacity is not None)
     if capacity is None:
         return
@@ -87,7 +94,7 @@ def granted(
     tables: Tables, action: Action, caller: Caller, facts: RecordFacts, document: DocumentFacts | None
 ) -> Grade:
     """How far what was allowed goes, such as REFERENCE_ONLY."""
-    capacity = None if caller.is_open else capacity_of(caller, facts, tables.matrix)
+    capacity = None if caller.is_open else capacity_of(caller, facts, tables)
     return Grade.ALLOW if capacity is None else right_of(tables, action, capacity, facts, document).grade
 
 
@@ -108,6 +115,8 @@ def right_of(
 ) -> Right:
     """The row that answers; of several the first that allows, else the last."""
     by_patient = document is not None and document.has(Trait.BY_PATIENT)
+    if capacity.reads_as_pharmacist and action in _OF_PHARMACISTS:
+        return _of_pharmacists(tables, action, capacity)
     right = Right(grade=Grade.DENY, rule="right:absent")
     for one in _ROWS.get(action, (action,)):
         right = tables.rights.right(one, capacity.auth, capacity.actor, capacity.mode, by_patient=by_patient)
@@ -116,6 +125,13 @@ def right_of(
     if action in (Action.READ, Action.READ_UNMASKED) and _reads_by_consent(tables, capacity, facts):
         return Right(grade=Grade.ALLOW, rule="consent.occupational_doctor")
     return right
+
+
+def _of_pharmacists(tables: Tables, action: Action, capacity: Capacity) -> Right:
+    """The cell of the pharmacist, for an employee of the pharmacy; the rule says so. DMP S45"""
+    row = _ROWS.get(action, (action,))[0]
+    right = tables.rights.right(row, Authentication.CPS, Actor.PROFESSIONAL, capacity.mode)
+    return Right(grade=right.grade, rule=f"pharmacy.{right.rule}")
 
 
 def _reads_by_consent(tables: Tables, capacity: Capacity, facts: RecordFacts) -> bool:

@@ -19,6 +19,7 @@ _REASONS = {
     "caller.actor": ("la qualité du demandeur est connue des matrices", "the tables know the quality of the caller"),
     "record": ("le dossier est ouvert", "the record is open"),
     "right": ("le droit fonctionnel", "the functional right"),
+    "pharmacy": ("le droit du pharmacien, pour un employé de la pharmacie", "the pharmacist's right, for an employee"),
     "authorisation": ("le titulaire a autorisé la lecture", "the holder authorised reading"),
     "opposition": ("le titulaire ne s'est pas opposé à ce mode d'accès", "the holder did not oppose this access mode"),
     "consent": ("le titulaire y consent expressément", "the holder consents expressly"),

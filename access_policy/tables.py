@@ -15,13 +15,15 @@ _FOLDER = "policy"
 class Tables:
     """Matrix and rights. `occupational_reading`: an occupational doctor reads with the holder's express consent.
 
-    CSP L.1111-17 IV allows that, PDT-INF-526 does not; off unless a site says otherwise. Two are equal when they are
-    one: what they decide is remembered under them.
+    CSP L.1111-17 IV allows that, PDT-INF-526 does not; off unless a site says otherwise. `pharmacy_reading`: the holder
+    of a CPE in a pharmacy reads what its pharmacist reads, as the deck of 2020 planned and PDT-INF-526 does not have it
+    (DMP S45). Two are equal when they are one: what they decide is remembered under them.
     """
 
     matrix: Matrix
     rights: Rights
     occupational_reading: bool = False
+    pharmacy_reading: bool = False
 
 
 @cache

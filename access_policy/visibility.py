@@ -153,7 +153,7 @@ def _without_names(caller: Caller) -> Caller:
 @lru_cache(maxsize=4096)
 def _opened(tables: Tables, caller: Caller, facts: RecordFacts, purpose: Purpose) -> tuple[tuple[Grant, ...], bool]:
     """The grants, and whether identifiers alone may be told; the same for many requests, and so remembered."""
-    capacity = capacity_of(caller, facts, tables.matrix)
+    capacity = capacity_of(caller, facts, tables)
     if capacity is None:
         return (), False
     references_only = right_of(tables, Action.SEARCH, capacity, facts).grade is Grade.REFERENCE_ONLY

@@ -29,13 +29,14 @@ _LARGEST_ANSWER = 64 * 1024
 _TAKEN = range(200, 300)
 # Notice -> what its recipient reads; the same for every person and record.
 _SENTENCES = {
+    Notice.OPPOSED: "L'opposition à l'ouverture d'un dossier médical partagé est enregistrée.",
     Notice.CREATED: "Un dossier médical partagé a été ouvert.",
     Notice.DOCUMENT_ADDED: "Un document a été ajouté au dossier médical partagé.",
     Notice.BREAK_GLASS: "Le dossier médical partagé a été consulté en urgence.",
     Notice.ANNOUNCEMENT_DUE: "Un document du dossier médical partagé attend une consultation d'annonce.",
     Notice.VISIBLE: "Un document du dossier médical partagé est désormais visible.",
 }
-_WHERE = "Connectez-vous au dossier pour en savoir plus. Ce message ne contient aucune donnée de santé."
+_WHERE, _NO_DATA = "Connectez-vous au dossier pour en savoir plus.", "Ce message ne contient aucune donnée de santé."
 Address = Callable[[Letter], str]
 
 
@@ -59,8 +60,14 @@ def told(letter: Letter) -> dict[str, str]:
         "to": letter.to,
         "recipient": letter.recipient,
         "recorded": letter.recorded,
-        "text": f"{_SENTENCES[Notice(letter.notice)]} {_WHERE}",
+        "text": _text(Notice(letter.notice)),
     }
+
+
+def _text(notice: Notice) -> str:
+    """Who opposed has no record to look at."""
+    where = () if notice is Notice.OPPOSED else (_WHERE,)
+    return " ".join((_SENTENCES[notice], *where, _NO_DATA))
 
 
 def _write(file: Path, letter: Letter) -> None:

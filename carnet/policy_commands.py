@@ -33,7 +33,7 @@ from registry.sql.policy_columns import facts_of_document
 from xds.datatypes import CX, Code
 from xds.xml import BadXml, parse
 
-_TABLES = ("policy_matrix", "policy_rights", "policy_occupational_reading")
+_TABLES = ("policy_matrix", "policy_rights", "policy_occupational_reading", "policy_pharmacy_reading")
 _MODES = {"direct": AuthenticationMode.DIRECT, "indirect": AuthenticationMode.INDIRECT, "air": AuthenticationMode.AIR}
 _PURPOSES, _STANDINGS, _ACTIONS = ([str(one) for one in kind] for kind in (PurposeOfUse, Standing, Action))
 _WORDS = {"fr": ("oui", "non", "AUTORISÉ", "REFUSÉ"), "en": ("yes", "no", "ALLOWED", "REFUSED")}

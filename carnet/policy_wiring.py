@@ -56,6 +56,7 @@ def tables_of(settings: Settings) -> Tables:
             matrix=published_matrix(policy_file(settings.policy_matrix)) if settings.policy_matrix else known.matrix,
             rights=published_rights(policy_file(settings.policy_rights)) if settings.policy_rights else known.rights,
             occupational_reading=settings.policy_occupational_reading,
+            pharmacy_reading=settings.policy_pharmacy_reading,
         )
     except BadPolicy as problem:
         raise SettingsError(f"settings policy_matrix, policy_rights: {problem}") from problem

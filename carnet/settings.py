@@ -193,6 +193,9 @@ class Settings:
     policy_occupational_reading: bool = _setting(
         False, "occupational doctors read with the express consent of the holder (CSP L.1111-17 IV)"
     )
+    policy_pharmacy_reading: bool = _setting(
+        False, "holders of a CPE in a pharmacy read what its pharmacist may, in their own name"
+    )
     clock: str = _setting(
         "",
         "time that the server takes for now, for tests: YYYYMMDDhhmmss in UTC, or @FILE that holds it and is read each "

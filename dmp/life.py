@@ -71,12 +71,14 @@ def inform(
 
 
 def oppose(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str, how: str = "") -> Record:
-    """Refuse a record before it is opened, for oneself or a dependant. DMP 1 (S14)"""
+    """Refuse a record before it is opened, for oneself or a dependant; that is acknowledged. DMP 1 (S14)"""
     record = dmp.begin(unit, patient, by, now)
     dmp.check_representative(unit, record, by, now)
     if record.opposed:
         raise RecordRefused(Refusal.OPPOSED, f"{patient}: found an opposition of {record.opposed}, expected none")
-    return dmp.change(unit, record, Act.OPPOSE, by, now, opposed=now, due="", details={"how": how})
+    opposed = dmp.change(unit, record, Act.OPPOSE, by, now, opposed=now, due="", details={"how": how})
+    notices.send(dmp, unit, opposed, Notice.OPPOSED, now=now)
+    return opposed
 
 
 def withdraw_opposition(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str) -> Record:

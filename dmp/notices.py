@@ -1,4 +1,4 @@
-"""What persons and their médecin traitant are told, left beside the change that causes it. DMP 1 (S15, S55), 13.
+"""What persons and their médecin traitant are told, left beside the change that causes it. DMP 1 (S14, S15, S55), 13.
 
 `jobs.sent_notices` sends them; no document's content is in a notice, and no name. CSP R.1111-48, R.1111-53
 """
@@ -19,6 +19,7 @@ HOLDER, REPRESENTATIVE, TREATING_DOCTOR = "holder", "representative", "treating_
 class Notice(StrEnum):
     """What is told."""
 
+    OPPOSED = "opposition recorded"
     CREATED = "record created automatically"
     DOCUMENT_ADDED = "document added"
     BREAK_GLASS = "emergency access"
@@ -28,6 +29,7 @@ class Notice(StrEnum):
 
 _TO_HOLDER, _TO_BOTH = (HOLDER,), (HOLDER, TREATING_DOCTOR)
 _TO = {
+    Notice.OPPOSED: _TO_HOLDER,
     Notice.CREATED: _TO_HOLDER,
     Notice.DOCUMENT_ADDED: _TO_HOLDER,
     Notice.BREAK_GLASS: _TO_BOTH,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from lxml import etree
 
 from access_policy.caller import Caller
+from access_policy.capacity import PHARMACIES
 from access_policy.record_facts import RecordState
 from dmp import life, rights
 from dmp.actor import actor_of
@@ -29,7 +30,7 @@ _ACTS = {
     Asked.CHANGE: ("TD1.3b", Act.CHANGE_PERSON),
     Asked.CLOSE: ("TD1.4", Act.CLOSE),
 }
-_PHARMACIES, _RECEPTIONS, _PRACTICES = ("SA33", "SA38", "SA39", "SA56"), ("SA24",), ("SA07", "SA08", "SA09", "SA52")
+_RECEPTIONS, _PRACTICES = ("SA24",), ("SA07", "SA08", "SA09", "SA52")
 
 
 def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
@@ -154,7 +155,7 @@ def channel_of(caller: Caller) -> Channel:
         return Channel.INTERNET
     sector = "" if caller.sector is None else caller.sector.code
     for channel, sectors in (
-        (Channel.PHARMACY, _PHARMACIES),
+        (Channel.PHARMACY, PHARMACIES),
         (Channel.RECEPTION, _RECEPTIONS),
         (Channel.LIBERAL_PROFESSIONAL, _PRACTICES),
     ):

@@ -1,5 +1,6 @@
 """Who may see and do what: every cell of matrix and rights, and the rules between them by name."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -222,6 +223,32 @@ def test_an_occupational_doctor_finds_and_never_reads_unless_law_and_holder_say_
     assert not decide(published(), Action.READ, caller, consented, a_document()).allowed
 
 
+def test_s45_an_employee_of_a_pharmacy_reads_as_its_pharmacist_where_a_setting_says_so() -> None:
+    """Off by default: PDT-INF-526 denies it. Not masked documents, not what the column does not open, not elsewhere."""
+    office = Code(code="SECRETARIAT_MEDICAL", coding_scheme="1.2.250.1.213.1.1.4.6")
+    pharmacy, clinic = (Code(code=one, coding_scheme="1.2.250.1.71.4.2.4") for one in ("SA33", "SA01"))
+    employee = a_caller(roles=(office,), name="3690000014/9", sector=pharmacy)
+    tables = Tables(matrix=published().matrix, rights=published().rights, pharmacy_reading=True)
+    found = decide(tables, Action.READ, employee, a_record(), a_document())
+    assert (found.allowed, found.grade) == (True, Grade.ALLOW)
+    assert decide(tables, Action.SEARCH, employee, a_record(), a_document()).grade is Grade.ALLOW
+    closed = "89233-1^^2.16.840.1.113883.6.1"
+    for caller, record, document in (
+        (employee, a_record(), a_document(traits=Trait.MASKED)),
+        (employee, a_record(), a_document(type=closed)),
+        (employee, a_record(authorisation=Authorisation.NONE), a_document()),
+        (replace(employee, sector=clinic), a_record(), a_document()),
+        (replace(employee, purpose=BREAK_GLASS), a_record(), a_document()),
+        (replace(employee, mode=AuthenticationMode.AIR), a_record(), a_document()),
+    ):
+        assert not decide(tables, Action.READ, caller, record, document).allowed
+        assert not visibility(tables, caller, record, Purpose.READ).shows(record.patient, document)
+    seen = visibility(tables, employee, a_record(), Purpose.READ)
+    assert (seen.shows(a_record().patient, a_document()), seen.references_only) == (True, False)
+    assert not decide(published(), Action.READ, employee, a_record(), a_document()).allowed
+    assert decide(tables, Action.FEED, employee, a_record()).grade is Grade.AS_STRUCTURE
+
+
 def test_students_follow_their_parent_profession_and_the_treating_doctor_is_one() -> None:
     student = a_caller(roles=(Code(code="10", coding_scheme="1.2.250.1.71.1.2.8"),))
     for caller, facts, actor in (
@@ -233,7 +260,7 @@ def test_students_follow_their_parent_profession_and_the_treating_doctor_is_one(
         (a_caller(roles=SECRETARY), a_record(), Actor.CPE_HOLDER),
         (a_caller(mode=AuthenticationMode.AIR, roles=SECRETARY), a_record(), Actor.NOT_PROFESSIONAL),
     ):
-        capacity = capacity_of(caller, facts, published().matrix)
+        capacity = capacity_of(caller, facts, published())
         assert capacity is not None
         assert capacity.actor is actor
 

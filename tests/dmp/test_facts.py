@@ -43,8 +43,7 @@ def test_the_kind_of_activity_of_an_actor_by_role_comes_from_the_directory(desk:
     role = Code(code="300", coding_scheme="1.2.250.1.213.1.6.1.107")
     caller = a_professional(NURSE, roles=(BY_ROLE, role), purpose=PurposeOfUse.NORMAL)
     assert facts(desk, caller).activities == ("GENR08",)
-    matrix = published().matrix
-    found = capacity_of(caller, facts(desk, caller), matrix)
+    found = capacity_of(caller, facts(desk, caller), published())
     assert found is not None
     assert found.column is not None
     assert (found.column.id, found.actor) == ("coordination_orientation", Actor.PROFESSIONAL)

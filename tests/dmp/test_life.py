@@ -14,7 +14,7 @@ from dmp.refusal import RecordRefused, Refusal
 from dmp.rules import Regime, Rules
 from dmp.sql import events, records
 from storage.unit_of_work import Units
-from tests.dmp.people import CHILD, DESK, HOLDER, NOW, OTHER, PATIENT, Desk, an_opening, opened
+from tests.dmp.people import CHILD, DESK, HOLDER, NOW, OTHER, PATIENT, Desk, an_opening, notices, opened
 
 SIX_WEEKS_LATER = "20260421100000"
 AUTOMATIC = Opening(channel="auto", consent=Consent.NO_OPPOSITION)
@@ -151,6 +151,13 @@ def test_s14_no_record_is_created_while_an_opposition_stands(desk: Desk) -> None
     assert refused(desk, life.open_record, PATIENT, AUTOMATIC, now="20300101000000") is Refusal.OPPOSED
     assert refused(desk, life.inform, PATIENT) is Refusal.OPPOSED
     assert refused(desk, life.oppose, PATIENT) is Refusal.OPPOSED
+
+
+def test_s14_an_opposition_is_acknowledged(desk: Desk) -> None:
+    desk.act(life.inform, PATIENT)
+    desk.act(life.oppose, PATIENT, by=HOLDER)
+    told = [(one["notice"], one["to"], one["recipient"]) for one in notices(desk.units)]
+    assert told == [("opposition recorded", "holder", PATIENT)]
 
 
 def test_s14_a_representative_opposes_for_a_dependant(desk: Desk) -> None:

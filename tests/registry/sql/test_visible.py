@@ -102,7 +102,8 @@ def some_tables(draw: random.Random) -> Tables:
         for key, grade in tables.rights.cells.items()
     }
     rights = Rights(version="drawn", source="drawn", cells=cells)
-    return Tables(matrix=tables.matrix, rights=rights, occupational_reading=draw.random() < 0.5)
+    occupational, pharmacy = (draw.random() < 0.5 for _ in range(2))
+    return Tables(matrix=tables.matrix, rights=rights, occupational_reading=occupational, pharmacy_reading=pharmacy)
 
 
 def put(registry: Registry, documents: list[DocumentFacts]) -> dict[str, DocumentFacts]:
