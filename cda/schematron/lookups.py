@@ -7,7 +7,7 @@ The values are those of XPath 1.0: a comparison with a path holds when one of it
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +67,10 @@ class Vocabulary:
 def condition(expression: Expression, words: Vocabulary) -> Condition | None:
     """The effective boolean value of an expression as a function, None when only XPath can say it."""
     match expression:
-        case Binary(operator="or") if one_of := _attribute_in(expression):
-            name = words.tag(one_of[0])
-            return None if name is None else _is_one_of(name, one_of[1])
-        case Binary(operator="and" | "or" as word, left=left, right=right):
-            return _both(word, condition(left, words), condition(right, words))
-        case Binary(operator="|", left=left, right=right):
-            return _both("or", condition(left, words), condition(right, words))
+        case Binary(operator="and", left=left, right=right):
+            return _both(condition(left, words), condition(right, words))
+        case Binary(operator="or" | "|"):
+            return _either(expression, words)
         case Binary(operator=sign, left=left, right=right) if sign in _OPERATORS:
             return _comparison(sign, left, right, words)
         case Call(name="true", arguments=()):
@@ -100,23 +97,74 @@ def _with_predicates(path: Path, predicates: tuple[Expression, ...]) -> Path:
     return Path(path.start, (*before, Step(last.axis, last.test, last.predicates + predicates)))
 
 
-def _attribute_in(expression: Expression) -> tuple[str, frozenset[str]] | None:
-    """`@a = 'x' or @a = 'y'` as the name of the attribute and its values."""
+def _either(expression: Expression, words: Vocabulary) -> Condition | None:
+    """One of several: what may be said in one attribute is one look-up, its absence among it."""
+    allowed: dict[str, set[str | None]] = {}
+    others = []
+    for each in _alternatives(expression):
+        said = _said(each, words)
+        if said is None:
+            others.append(condition(each, words))
+        else:
+            allowed.setdefault(said[0], set()).add(said[1])
+    conditions = [each for each in others if each is not None]
+    if len(conditions) < len(others):
+        return None
+    if len(conditions) == 1 and list(allowed.values()) == [{None}]:
+        return _absent_or(next(iter(allowed)), conditions[0])
+    return _any([*(_is_one_of(name, frozenset(values)) for name, values in allowed.items()), *conditions])
+
+
+def _alternatives(expression: Expression) -> Iterator[Expression]:
     match expression:
-        case Binary(operator="or", left=left, right=right):
-            one, other = _attribute_in(left), _attribute_in(right)
-            return (one[0], one[1] | other[1]) if one and other and one[0] == other[0] else None
-        case Binary(
-            operator="=",
-            left=Path(start=None, steps=(Step(axis="attribute", test=str() as name, predicates=()),)),
-            right=Literal(value=str() as value),
-        ) if name != "*":
-            return name, frozenset({value})
+        case Binary(operator="or" | "|", left=left, right=right):
+            yield from _alternatives(left)
+            yield from _alternatives(right)
+        case _:
+            yield expression
+
+
+def _said(expression: Expression, words: Vocabulary) -> tuple[str, str | None] | None:
+    """`@a = 'x'` as the name of the attribute and its value, `not(@a)` as the name and None."""
+    value: str | None = None
+    match expression:
+        case Binary(operator="=", left=Path() as path, right=Literal(value=str() as value)):
+            pass
+        case Call(name="not", arguments=(Path() as path,)):
+            pass
+        case _:
+            return None
+    test = _attribute(path)
+    name = None if test is None else words.tag(test)
+    return None if name is None else (name, value)
+
+
+def _attribute(path: Path) -> str | None:
+    """The name in `@a`."""
+    match path:
+        case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
+            return test
     return None
 
 
-def _is_one_of(name: str, values: frozenset[str]) -> Condition:
+def _is_one_of(name: str, values: frozenset[str | None]) -> Condition:
     return lambda node, _nodes: node.attributes.get(name) in values
+
+
+def _absent_or(name: str, holds: Condition) -> Condition:
+    return lambda node, nodes: name not in node.attributes or holds(node, nodes)
+
+
+def _any(conditions: Sequence[Condition]) -> Condition:
+    """Tried from the first to the last: the fewer the calls the better."""
+    match conditions:
+        case [only]:
+            return only
+        case [one, other]:
+            return lambda node, nodes: one(node, nodes) or other(node, nodes)
+    first, *rest = conditions
+    others = _any(rest)
+    return lambda node, nodes: first(node, nodes) or others(node, nodes)
 
 
 def single_child(expression: Expression, words: Vocabulary) -> str | None:
@@ -134,12 +182,10 @@ def single_child(expression: Expression, words: Vocabulary) -> str | None:
     return None
 
 
-def _both(word: str, left: Condition | None, right: Condition | None) -> Condition | None:
+def _both(left: Condition | None, right: Condition | None) -> Condition | None:
     if left is None or right is None:
         return None
-    if word == "and":
-        return lambda node, nodes: left(node, nodes) and right(node, nodes)
-    return lambda node, nodes: left(node, nodes) or right(node, nodes)
+    return lambda node, nodes: left(node, nodes) and right(node, nodes)
 
 
 def _not(inner: Condition | None) -> Condition | None:
@@ -147,8 +193,11 @@ def _not(inner: Condition | None) -> Condition | None:
 
 
 def _absent(operand: Expression, words: Vocabulary) -> Condition | None:
-    """`not(@a)` and `not(b)`, asked as often as what they deny."""
+    """`not(@a)`, `not(@a = 'x')` and `not(b)`, asked as often as what they deny."""
     match operand:
+        case Binary(operator="=") if (said := _said(operand, words)) is not None:
+            named, value = said
+            return lambda node, _nodes: node.attributes.get(named) != value
         case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
             name = words.tag(test)
             return None if name is None else lambda node, _nodes: name not in node.attributes
@@ -158,8 +207,13 @@ def _absent(operand: Expression, words: Vocabulary) -> Condition | None:
     return None
 
 
+def _matches(pattern: str) -> Callable[[str], bool]:
+    search = regular_expression(pattern).search
+    return lambda text: search(text) is not None
+
+
 _TEXT_TESTS: Mapping[str, Callable[[str], Callable[[str], bool]]] = {
-    "matches": lambda pattern: lambda text: regular_expression(pattern).search(text) is not None,
+    "matches": _matches,
     "contains": lambda part: lambda text: part in text,
     "starts-with": lambda part: lambda text: text.startswith(part),
 }
@@ -168,7 +222,10 @@ _TEXT_TESTS: Mapping[str, Callable[[str], Callable[[str], bool]]] = {
 def _text_test(string: _String | None, name: str, part: str) -> Condition | None:
     if string is None:
         return None
-    holds = _TEXT_TESTS[name](part)
+    try:
+        holds = _TEXT_TESTS[name](part)
+    except re.error:  # told where it is asked
+        return None
     return lambda node, nodes: holds(string(node, nodes))
 
 
@@ -176,6 +233,9 @@ def _first_string(operand: Expression, words: Vocabulary) -> _String | None:
     """The string value of the first node in document order: only of paths whose tables keep that order."""
     if isinstance(operand, Path) and any(step.axis not in {"child", "attribute", "self"} for step in operand.steps):
         return None
+    test = _attribute(operand) if isinstance(operand, Path) else None
+    if test is not None and (name := words.tag(test)) is not None:
+        return lambda node, _nodes: node.attributes.get(name, "")
     strings = _strings(operand, words)
     return None if strings is None else lambda node, nodes: next(iter(strings(node, nodes)), "")
 
