@@ -7,10 +7,11 @@ The values are those of XPath 1.0: a comparison with a path holds when one of it
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cda.schematron.attribute_tests import absent_or, any_of, attribute_name, is_one_of, members, said
 from cda.schematron.expressions import (
     ANY_DEPTH,
     Binary,
@@ -101,70 +102,18 @@ def _either(expression: Expression, words: Vocabulary) -> Condition | None:
     """One of several: what may be said in one attribute is one look-up, its absence among it."""
     allowed: dict[str, set[str | None]] = {}
     others = []
-    for each in _alternatives(expression):
-        said = _said(each, words)
-        if said is None:
+    for each in members(expression):
+        one = said(each, words.tag)
+        if one is None:
             others.append(condition(each, words))
         else:
-            allowed.setdefault(said[0], set()).add(said[1])
+            allowed.setdefault(one[0], set()).add(one[1])
     conditions = [each for each in others if each is not None]
     if len(conditions) < len(others):
         return None
     if len(conditions) == 1 and list(allowed.values()) == [{None}]:
-        return _absent_or(next(iter(allowed)), conditions[0])
-    return _any([*(_is_one_of(name, frozenset(values)) for name, values in allowed.items()), *conditions])
-
-
-def _alternatives(expression: Expression) -> Iterator[Expression]:
-    match expression:
-        case Binary(operator="or" | "|", left=left, right=right):
-            yield from _alternatives(left)
-            yield from _alternatives(right)
-        case _:
-            yield expression
-
-
-def _said(expression: Expression, words: Vocabulary) -> tuple[str, str | None] | None:
-    """`@a = 'x'` as the name of the attribute and its value, `not(@a)` as the name and None."""
-    value: str | None = None
-    match expression:
-        case Binary(operator="=", left=Path() as path, right=Literal(value=str() as value)):
-            pass
-        case Call(name="not", arguments=(Path() as path,)):
-            pass
-        case _:
-            return None
-    test = _attribute(path)
-    name = None if test is None else words.tag(test)
-    return None if name is None else (name, value)
-
-
-def _attribute(path: Path) -> str | None:
-    """The name in `@a`."""
-    match path:
-        case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
-            return test
-    return None
-
-
-def _is_one_of(name: str, values: frozenset[str | None]) -> Condition:
-    return lambda node, _nodes: node.attributes.get(name) in values
-
-
-def _absent_or(name: str, holds: Condition) -> Condition:
-    return lambda node, nodes: name not in node.attributes or holds(node, nodes)
-
-
-def _any(conditions: Sequence[Condition]) -> Condition:
-    """Tried from the first to the last: the fewer the calls the better."""
-    match conditions:
-        case [only]:
-            return only
-        case [one, other]:
-            return lambda node, nodes: one(node, nodes) or other(node, nodes)
-    first, *rest = conditions
-    others = _any(rest)
-    return lambda node, nodes: first(node, nodes) or others(node, nodes)
+        return absent_or(next(iter(allowed)), conditions[0])
+    return any_of([*(is_one_of(name, frozenset(values)) for name, values in allowed.items()), *conditions])
 
 
 def single_child(expression: Expression, words: Vocabulary) -> str | None:
@@ -195,8 +144,8 @@ def _not(inner: Condition | None) -> Condition | None:
 def _absent(operand: Expression, words: Vocabulary) -> Condition | None:
     """`not(@a)`, `not(@a = 'x')` and `not(b)`, asked as often as what they deny."""
     match operand:
-        case Binary(operator="=") if (said := _said(operand, words)) is not None:
-            named, value = said
+        case Binary(operator="=") if (one := said(operand, words.tag)) is not None:
+            named, value = one
             return lambda node, _nodes: node.attributes.get(named) != value
         case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
             name = words.tag(test)
@@ -233,7 +182,7 @@ def _first_string(operand: Expression, words: Vocabulary) -> _String | None:
     """The string value of the first node in document order: only of paths whose tables keep that order."""
     if isinstance(operand, Path) and any(step.axis not in {"child", "attribute", "self"} for step in operand.steps):
         return None
-    test = _attribute(operand) if isinstance(operand, Path) else None
+    test = attribute_name(operand) if isinstance(operand, Path) else None
     if test is not None and (name := words.tag(test)) is not None:
         return lambda node, _nodes: node.attributes.get(name, "")
     strings = _strings(operand, words)
