@@ -158,11 +158,11 @@ def _code_systems(nodes: Nodes) -> Iterator[_Broken]:
 
 
 def _codes(nodes: Nodes) -> Iterator[_Broken]:
-    shapes = CODE_SHAPES.get
-    for node in nodes.every():
-        has_shape = shapes(node.attributes.get("codeSystem", ""))
-        if has_shape is not None and "code" in node.attributes and not has_shape(node.attributes["code"]):
-            yield f"G21-{node.attributes['codeSystem']}", node, node.attributes["code"]
+    for node in nodes.coded:
+        system, code = node.attributes["codeSystem"], node.attributes.get("code")
+        has_shape = CODE_SHAPES.get(system)
+        if has_shape is not None and code is not None and not has_shape(code):
+            yield f"G21-{system}", node, code
 
 
 def _sections(nodes: Nodes) -> Iterator[_Broken]:
@@ -175,14 +175,10 @@ def _sections(nodes: Nodes) -> Iterator[_Broken]:
 
 
 def _references(nodes: Nodes) -> Iterator[_Broken]:
-    values = [(each, _said(each, "value")) for each in nodes.named(f"{_V3}reference")]
-    wanted = [(each, value[1:]) for each, value in values if value.startswith("#") and len(value) > 1]
-    if not wanted:
-        return
-    there = set(nodes.root.element.xpath("//@ID"))  # type: ignore[arg-type]
-    for each, name in wanted:
-        if name not in there:
-            yield "G07", each, f"#{name}"
+    for each in nodes.named(f"{_V3}reference"):
+        value = _said(each, "value")
+        if value.startswith("#") and len(value) > 1 and value[1:] not in nodes.identifiers:
+            yield "G07", each, value
 
 
 def _versions(nodes: Nodes) -> Iterator[_Broken]:

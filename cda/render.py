@@ -21,7 +21,9 @@ _STYLE = (
     "body{font:1rem/1.5 sans-serif;max-width:60rem;margin:auto;padding:1rem;color:#111;background:#fff}"
     "table{border-collapse:collapse;margin:.5rem 0}th,td{border:1px solid #767676;padding:.25rem .5rem;text-align:left}"
     "header table th{font-weight:600}section{margin-top:1.5rem}object{width:100%;height:80vh}img{max-width:100%}"
-    "@media print{object{display:none}body{max-width:none}}"
+    "section>div{overflow-x:auto}tr{break-inside:avoid}.print{display:none}"
+    "@media print{object,.screen{display:none}.print{display:block}body{max-width:none;padding:0}"
+    "section>div{overflow:visible}section table{font-size:.7rem}th,td{overflow-wrap:anywhere}}"
 )
 _HEADING_LEVELS = 6
 
@@ -169,13 +171,14 @@ def _pdf(content: bytes) -> str:
         return ""
     source = f"data:application/pdf;base64,{base64.b64encode(content).decode()}"
     link = _download(content, "application/pdf", "Enregistrer le PDF")
-    return f'<object type="application/pdf" data="{source}" aria-label="Document PDF">{link}</object>'
+    note = '<p class="print">Le document PDF n’est pas sur cette feuille : il s’imprime à part.</p>'
+    return f'<object type="application/pdf" data="{source}" aria-label="Document PDF"></object>{link}{note}'
 
 
 def _download(content: bytes, media: str, label: str) -> str:
     suffix = media.rpartition("/")[2]
     source = f"data:{media};base64,{base64.b64encode(content).decode()}"
-    return f'<p><a download="document.{suffix}" href="{source}">{label}</a></p>'
+    return f'<p class="screen"><a download="document.{suffix}" href="{source}">{label}</a></p>'
 
 
 def _refused(media: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cda.schematron.attribute_tests import absent_or, any_of, attribute_name, is_one_of, members, said
 from cda.schematron.expressions import (
     ANY_DEPTH,
     Binary,
@@ -67,13 +68,10 @@ class Vocabulary:
 def condition(expression: Expression, words: Vocabulary) -> Condition | None:
     """The effective boolean value of an expression as a function, None when only XPath can say it."""
     match expression:
-        case Binary(operator="or") if one_of := _attribute_in(expression):
-            name = words.tag(one_of[0])
-            return None if name is None else _is_one_of(name, one_of[1])
-        case Binary(operator="and" | "or" as word, left=left, right=right):
-            return _both(word, condition(left, words), condition(right, words))
-        case Binary(operator="|", left=left, right=right):
-            return _both("or", condition(left, words), condition(right, words))
+        case Binary(operator="and", left=left, right=right):
+            return _both(condition(left, words), condition(right, words))
+        case Binary(operator="or" | "|"):
+            return _either(expression, words)
         case Binary(operator=sign, left=left, right=right) if sign in _OPERATORS:
             return _comparison(sign, left, right, words)
         case Call(name="true", arguments=()):
@@ -100,23 +98,22 @@ def _with_predicates(path: Path, predicates: tuple[Expression, ...]) -> Path:
     return Path(path.start, (*before, Step(last.axis, last.test, last.predicates + predicates)))
 
 
-def _attribute_in(expression: Expression) -> tuple[str, frozenset[str]] | None:
-    """`@a = 'x' or @a = 'y'` as the name of the attribute and its values."""
-    match expression:
-        case Binary(operator="or", left=left, right=right):
-            one, other = _attribute_in(left), _attribute_in(right)
-            return (one[0], one[1] | other[1]) if one and other and one[0] == other[0] else None
-        case Binary(
-            operator="=",
-            left=Path(start=None, steps=(Step(axis="attribute", test=str() as name, predicates=()),)),
-            right=Literal(value=str() as value),
-        ) if name != "*":
-            return name, frozenset({value})
-    return None
-
-
-def _is_one_of(name: str, values: frozenset[str]) -> Condition:
-    return lambda node, _nodes: node.attributes.get(name) in values
+def _either(expression: Expression, words: Vocabulary) -> Condition | None:
+    """One of several: what may be said in one attribute is one look-up, its absence among it."""
+    allowed: dict[str, set[str | None]] = {}
+    others = []
+    for each in members(expression):
+        one = said(each, words.tag)
+        if one is None:
+            others.append(condition(each, words))
+        else:
+            allowed.setdefault(one[0], set()).add(one[1])
+    conditions = [each for each in others if each is not None]
+    if len(conditions) < len(others):
+        return None
+    if len(conditions) == 1 and list(allowed.values()) == [{None}]:
+        return absent_or(next(iter(allowed)), conditions[0])
+    return any_of([*(is_one_of(name, frozenset(values)) for name, values in allowed.items()), *conditions])
 
 
 def single_child(expression: Expression, words: Vocabulary) -> str | None:
@@ -134,12 +131,10 @@ def single_child(expression: Expression, words: Vocabulary) -> str | None:
     return None
 
 
-def _both(word: str, left: Condition | None, right: Condition | None) -> Condition | None:
+def _both(left: Condition | None, right: Condition | None) -> Condition | None:
     if left is None or right is None:
         return None
-    if word == "and":
-        return lambda node, nodes: left(node, nodes) and right(node, nodes)
-    return lambda node, nodes: left(node, nodes) or right(node, nodes)
+    return lambda node, nodes: left(node, nodes) and right(node, nodes)
 
 
 def _not(inner: Condition | None) -> Condition | None:
@@ -147,8 +142,11 @@ def _not(inner: Condition | None) -> Condition | None:
 
 
 def _absent(operand: Expression, words: Vocabulary) -> Condition | None:
-    """`not(@a)` and `not(b)`, asked as often as what they deny."""
+    """`not(@a)`, `not(@a = 'x')` and `not(b)`, asked as often as what they deny."""
     match operand:
+        case Binary(operator="=") if (one := said(operand, words.tag)) is not None:
+            named, value = one
+            return lambda node, _nodes: node.attributes.get(named) != value
         case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
             name = words.tag(test)
             return None if name is None else lambda node, _nodes: name not in node.attributes
@@ -158,8 +156,13 @@ def _absent(operand: Expression, words: Vocabulary) -> Condition | None:
     return None
 
 
+def _matches(pattern: str) -> Callable[[str], bool]:
+    search = regular_expression(pattern).search
+    return lambda text: search(text) is not None
+
+
 _TEXT_TESTS: Mapping[str, Callable[[str], Callable[[str], bool]]] = {
-    "matches": lambda pattern: lambda text: regular_expression(pattern).search(text) is not None,
+    "matches": _matches,
     "contains": lambda part: lambda text: part in text,
     "starts-with": lambda part: lambda text: text.startswith(part),
 }
@@ -168,7 +171,10 @@ _TEXT_TESTS: Mapping[str, Callable[[str], Callable[[str], bool]]] = {
 def _text_test(string: _String | None, name: str, part: str) -> Condition | None:
     if string is None:
         return None
-    holds = _TEXT_TESTS[name](part)
+    try:
+        holds = _TEXT_TESTS[name](part)
+    except re.error:  # told where it is asked
+        return None
     return lambda node, nodes: holds(string(node, nodes))
 
 
@@ -176,6 +182,9 @@ def _first_string(operand: Expression, words: Vocabulary) -> _String | None:
     """The string value of the first node in document order: only of paths whose tables keep that order."""
     if isinstance(operand, Path) and any(step.axis not in {"child", "attribute", "self"} for step in operand.steps):
         return None
+    test = attribute_name(operand) if isinstance(operand, Path) else None
+    if test is not None and (name := words.tag(test)) is not None:
+        return lambda node, _nodes: node.attributes.get(name, "")
     strings = _strings(operand, words)
     return None if strings is None else lambda node, nodes: next(iter(strings(node, nodes)), "")
 

@@ -5,9 +5,11 @@ dictionary look-up each; a call into libxml2 costs several times as much. One do
 it is read. No node knows its parent, so that a document is gone with its last reference.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
+from typing import Any
 
 from lxml import etree
 
@@ -46,7 +48,7 @@ class Node:
                 waiting += same
 
 
-_NO_CHILDREN: Mapping[str, Sequence[Node]] = {}
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,38 +61,41 @@ class Place:
 
 
 class Nodes:
-    """Look-ups below one root: children by name, elements by name, by templateId, by place."""
+    """Look-ups below one root: children by name, elements by name, by templateId, by place.
+
+    `coded`: those that name a code system. `identifiers`: the values of `@ID`.
+    """
 
     def __init__(self, root: Element) -> None:
-        self._nodes = _read(root)
-        self.root = self._nodes[root]
-        self._named: dict[str, Sequence[Node]] = {}
+        self.root = _node(root)
+        self.coded: list[Node] = []
+        self.identifiers: set[str] = set()
+        self._parents: dict[Node, Node] = {}
+        self._named: dict[str, list[Node]] = {self.root.tag: [self.root]}
         self._places: dict[Place, Sequence[Node]] = {}
+        _read_below(self.root, self._parents, self._named, self.coded, self.identifiers)
+
+    @cached_property
+    def _of_elements(self) -> Mapping[Element, Node]:
+        return {each.element: each for each in self.named("*")}
 
     def node(self, element: Element) -> Node:
         """The node of an element of the tree. KeyError for any other."""
-        return self._nodes[element]
-
-    def every(self) -> Iterable[Node]:
-        """All of them, in document order."""
-        return self._nodes.values()
+        return self._of_elements[element]
 
     def parent(self, node: Node) -> Node | None:
         """The node above; None above the root."""
-        return None if node is self.root else self._nodes[node.element.getparent()]  # type: ignore[index]
+        return self._parents.get(node)
 
     def siblings(self, node: Node) -> Sequence[Node]:
         """Elements of the same name beside it."""
-        parent = self.parent(node)
+        parent = self._parents.get(node)
         same = () if parent is None else parent.children[node.tag]
         return () if len(same) < 2 else [each for each in same if each is not node]
 
     def named(self, tag: str) -> Sequence[Node]:
         """Every element of this tag in document order, the root among them; `*` is any."""
-        found = self._named.get(tag)
-        if found is None:
-            found = self._named[tag] = tuple(map(self._nodes.__getitem__, self.root.element.iter(tag)))
-        return found
+        return (self.root, *self._parents) if tag == "*" else self._named.get(tag, ())
 
     @cached_property
     def templates(self) -> Mapping[str, Sequence[Node]]:
@@ -140,24 +145,44 @@ class Nodes:
         return False
 
 
-def _read(root: Element) -> dict[Element, Node]:
-    """Nodes by element, in document order. Written for speed: it runs for every element of every document."""
-    nodes: dict[Element, Node] = {}
-    for element in root.iter("*"):
+def _node(element: Element) -> Node:
+    node = Node()
+    node.element = element
+    node.tag = element.tag
+    node.attributes = dict(element.items())  # type: ignore[arg-type]
+    node.children = _NOTHING
+    return node
+
+
+def _read_below(
+    above: Node, parents: dict[Node, Node], named: dict[str, list[Node]], coded: list[Node], identifiers: set[str]
+) -> None:
+    """The nodes below one, in document order. Written for speed: it runs for every element of every document.
+
+    It calls itself: a document is at most 256 elements deep.
+    """
+    children: dict[str, list[Node]] = {}
+    for element in above.element.iterchildren("*"):
         node = Node()
         node.element = element
         node.tag = tag = element.tag
-        node.attributes = dict(element.items())  # type: ignore[arg-type]
-        node.children = _NO_CHILDREN
-        nodes[element] = node
-        if element is root:
-            continue
-        parent = nodes[element.getparent()]  # type: ignore[index]
-        children = parent.children
-        if children is _NO_CHILDREN:
-            parent.children = {tag: [node]}
-        elif tag in children:
-            children[tag].append(node)  # type: ignore[attr-defined]
+        said: Any = element.items()  # pairs of text, which the stubs do not know
+        node.attributes = attributes = dict(said) if said else _NOTHING
+        if "codeSystem" in attributes:
+            coded.append(node)
+        if "ID" in attributes:
+            identifiers.add(attributes["ID"])
+        parents[node] = above
+        if tag in named:
+            named[tag].append(node)
         else:
-            children[tag] = [node]  # type: ignore[index]
-    return nodes
+            named[tag] = [node]
+        if tag in children:
+            children[tag].append(node)
+        else:
+            children[tag] = [node]
+        node.children = _NOTHING
+        if len(element):
+            _read_below(node, parents, named, coded, identifiers)
+    if children:
+        above.children = children

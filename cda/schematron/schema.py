@@ -115,11 +115,15 @@ class Schema:
 
     def _at_places(self, above: Place | None, run: "_Run") -> None:
         """The rules below a place that the document has, on one walk down."""
-        for place in self.below.get(above, ()):
-            found = run.nodes.at(place)
-            if found:
-                for rule in self.placed.get(place, ()):
+        nodes, placed, below = run.nodes, self.placed, self.below
+        for place in below.get(above, ()):
+            found = nodes.at(place)
+            if not found:
+                continue
+            if place in placed:
+                for rule in placed[place]:
                     run.rule(rule, found)
+            if place in below:
                 self._at_places(place, run)
 
     def _asked(self, nodes: Nodes) -> Sequence[int]:
