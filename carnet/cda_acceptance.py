@@ -35,7 +35,7 @@ class Demand(StrEnum):
 
 
 def cda_document_rules(*, agreement: Demand, validity: Demand, is_only_once: bool) -> DocumentRules:
-    """The rules of a server with these demands. Documents that are no CDA are not looked at, nor large ones.
+    """The rules of a server with these demands. Documents of other media types are not looked at, nor large ones.
 
     `is_only_once`: a document id, and a setId with its versionNumber, are those of one document. DMP 10
     """
@@ -48,7 +48,7 @@ def cda_document_rules(*, agreement: Demand, validity: Demand, is_only_once: boo
         try:
             document = read_document(read())
         except UnreadableDocument:
-            return Examined()
+            return _unreadable(entry, validity)
         header = read_header(document)
         findings: list[RegistryError] = []
         if agreement is not Demand.IGNORE:
@@ -59,6 +59,14 @@ def cda_document_rules(*, agreement: Demand, validity: Demand, is_only_once: boo
         return Examined(findings=tuple(findings), is_only_once=is_only_once, version=version)
 
     return rules
+
+
+def _unreadable(entry: DocumentEntry, validity: Demand) -> Examined:
+    """What breaks the first rule of all. The reader's reason may quote the document, so it is not told."""
+    if validity is Demand.IGNORE:
+        return Examined()
+    sentence = f"found {entry.mime_type} that is no well-formed CDA document, expected a ClinicalDocument"
+    return Examined(findings=(_finding(entry, sentence, _severity(validity)),))
 
 
 def _version(header: Header) -> DocumentVersion | None:

@@ -180,7 +180,7 @@ class Settings:
     )
     cda_validity: str = _setting(
         "",
-        "a CDA document that breaks a rule of its schema, header or model; default warn in the domain dmp, else ignore",
+        "a document that is no CDA though text/xml, or breaks a rule; default warn in the domain dmp, else ignore",
         ("refuse", "warn", "ignore"),
     )
     submission_signature: str = _setting(

@@ -121,3 +121,13 @@ def test_warnings_come_with_a_stored_document(warning: Server) -> None:
 def test_nothing_is_said_where_it_is_ignored(ignoring: Server) -> None:
     answer = push(ignoring, _invalid(a_report()), **OTHER_LANGUAGE)
     assert (answer.status, answer.contexts) == ("Success", [])
+
+
+@pytest.mark.parametrize("content", [b"no markup at all", b"<ClinicalDocument>", b"<other xmlns='urn:other'/>"])
+def test_what_is_declared_a_document_and_is_none_is_refused_or_told(
+    strict: Server, warning: Server, ignoring: Server, content: bytes
+) -> None:
+    answers = [push(server, replace(a_report(), content=content)) for server in (strict, warning, ignoring)]
+    assert [answer.status for answer in answers] == ["Failure", "Success", "Success"]
+    assert [answer.codes for answer in answers] == [["InvalidDocumentContent"], ["InvalidDocumentContent"], []]
+    assert not any("markup" in context or "other" in context for answer in answers for context in answer.contexts)
