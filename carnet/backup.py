@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,8 +27,6 @@ from carnet.roles import Role
 from carnet.settings import Settings
 from carnet.wiring import settle_awaited
 from repository import index
-from repository.blob_store import DamagedBlob
-from repository.checked_octets import verify
 from repository.consistency import documents
 from repository.filesystem_store import FilesystemStore, path_of, sync_folder
 from repository.moving import Moved, move
@@ -102,8 +100,9 @@ def back_up(settings: Settings, folder: Path, *, link: bool = False, on_progress
             revision = migrate.revision(connection)
             held, octets = index.count(connection)
         if link:
-            _link(state, store, target, on_progress)
-        moved = move(state, store, target, on_progress=(lambda _octets: None) if link else on_progress)
+            _link(state, store, target)
+        moved = move(state, store, target, on_progress=on_progress)
+        _leave_out(state, target, moved.failed)
     removed = _removed_meanwhile(settings, moved.failed)
     backup = Backup(
         created=true_time(),
@@ -178,23 +177,27 @@ def _removed_meanwhile(settings: Settings, unique_ids: tuple[str, ...]) -> set[s
         return index.removed_among(connection, unique_ids)
 
 
-def _link(state: Units, store: object, target: FilesystemStore, on_progress: OnProgress) -> None:
-    """Hard links to the files of the documents, each read and compared; a damaged one is unlinked, for `move` to name.
-
-    What is sound is then present and counted.
-    """
+def _link(state: Units, store: object, target: FilesystemStore) -> None:
+    """Hard links to the files of the documents, durable like copies; `move` then reads and compares each."""
     if not isinstance(store, FilesystemStore):
         raise BackupRefused("--link: found documents elsewhere, expected a folder of this file system")
+    folders = {target.root}
     for one in documents(state):
         place = path_of(target.root, one.blob_key)
         place.parent.mkdir(exist_ok=True)
-        try:
+        folders.add(place.parent)
+        with suppress(FileNotFoundError):
             os.link(path_of(store.root, one.blob_key), place)
-            verify(target, one.expected, pause=on_progress)
-        except FileNotFoundError:
-            continue
-        except DamagedBlob:
-            place.unlink()
+    for folder in folders:
+        sync_folder(folder)
+
+
+def _leave_out(state: Units, target: FilesystemStore, unique_ids: tuple[str, ...]) -> None:
+    """A damaged document has no place in a backup, not even as a link."""
+    with state.read() as connection:
+        damaged = index.held(connection, unique_ids)
+    for one in damaged.values():
+        target.delete(one.blob_key)
 
 
 @contextmanager
@@ -219,10 +222,13 @@ def _copied_sqlite(settings: Settings, folder: Path) -> Iterator[Units]:
 def _restored_sqlite(settings: Settings, folder: Path) -> Iterator[Units]:
     """The copy under another name, which becomes the database once the documents are there."""
     target = settings.sqlite_file
-    if target.exists():
-        raise BackupRefused(f"{target} exists: restore beside it with another --data, or move it away first")
+    for found in (target, *_logs(target)):
+        if found.exists():
+            raise BackupRefused(f"{found} exists: restore beside it with another --data, or move it away first")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.restoring")
+    for left_behind in (part, *_logs(part)):
+        left_behind.unlink(missing_ok=True)
     shutil.copyfile(folder / SQLITE_COPY, part)
     engine = open_engine(f"sqlite:///{part.absolute()}")
     migrate.upgrade(engine)
@@ -234,6 +240,11 @@ def _restored_sqlite(settings: Settings, folder: Path) -> Iterator[Units]:
     _sync(part)
     part.rename(target)
     sync_folder(target.parent)
+
+
+def _logs(database: Path) -> list[Path]:
+    """Files that SQLite takes for the newest part of the database beside them, even when they are another one's."""
+    return [database.with_name(f"{database.name}{suffix}") for suffix in ("-wal", "-shm", "-journal")]
 
 
 @contextmanager

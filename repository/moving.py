@@ -1,6 +1,7 @@
 """Moving documents from one store to another while they are served.
 
-Blobs keep their keys, so what is there already is not copied again: a move that was interrupted goes on.
+Blobs keep their keys, so what is there already is not copied again: a move that was interrupted goes on. It is read and
+compared all the same, because it may have been interrupted before that, and octets may have changed since.
 """
 
 from collections.abc import Callable
@@ -33,15 +34,16 @@ def move(
     delete: bool = False,
     on_progress: OnProgress = lambda _octets: None,
 ) -> Moved:
-    """Copy every document to the present store, read each copy back and compare every octet.
+    """Copy every document to the present store, where it is not there soundly; every octet there is read and compared.
 
-    With `delete` the blob is then deleted from the former store. Raises OSError when a store stops answering.
+    With `delete` the blob is then deleted from the former store, which must be another place than the present one.
+    Raises OSError when a store stops answering.
     """
     copied = octets = there = deleted = 0
     failed: list[str] = []
     for one in documents(units):
         expected = one.expected
-        if _has(present, expected):
+        if _is_sound(present, expected):
             there += 1
         elif _copy(former, present, expected):
             copied, octets = copied + 1, octets + expected.size
@@ -64,8 +66,16 @@ def _has(store: BlobStore, expected: Expected) -> bool:
     return reader.size == expected.size
 
 
+def _is_sound(store: BlobStore, expected: Expected) -> bool:
+    try:
+        verify(store, expected)
+    except DamagedBlob:
+        return False
+    return True
+
+
 def _copy(former: BlobStore, present: BlobStore, expected: Expected) -> bool:
-    """Whether the present store now has the octets; what it has of others is deleted again."""
+    """Whether the present store now has the octets; a copy that it garbled is deleted again."""
     try:
         with present.receive() as incoming:
             reader = former.open(expected.key)
@@ -75,8 +85,9 @@ def _copy(former: BlobStore, present: BlobStore, expected: Expected) -> bool:
             if reader.size != expected.size or incoming.digest().sha256 != expected.sha256:
                 return False
             incoming.keep(parts_of(expected.key)[1])
-        verify(present, expected)
     except DamagedBlob:
-        present.delete(expected.key)
         return False
-    return True
+    if _is_sound(present, expected):
+        return True
+    present.delete(expected.key)
+    return False

@@ -1,7 +1,10 @@
 """A backup taken while documents arrive and go is one state; restored, it is that state and sound."""
 
 import os
+import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,6 +155,47 @@ def test_nothing_is_overwritten(settings: Settings, elsewhere: Settings, tmp_pat
     with pytest.raises(BackupRefused, match="no whole backup"):
         restore(elsewhere, tmp_path / "backup", on_progress=nothing)
     assert sound(settings) == held
+
+
+def test_a_log_that_an_earlier_database_left_is_no_part_of_the_restored_one(tmp_path: Path) -> None:
+    """SQLite would replay it into the restored file."""
+    settings, restored = (Settings(data=str(tmp_path / name)) for name in ("live", "restored"))
+    held = filled(settings, 2)
+    back_up(settings, tmp_path / "backup", on_progress=nothing)
+    log = tmp_path / "restored" / "carnet.sqlite-wal"
+    log.parent.mkdir()
+    log.write_bytes(b"of a database that was moved away without it")
+    with pytest.raises(BackupRefused, match="sqlite-wal exists"):
+        restore(restored, tmp_path / "backup", on_progress=nothing)
+    assert log.exists()
+    log.rename(tmp_path / "moved-away")
+    restore(restored, tmp_path / "backup", on_progress=nothing)
+    assert sound(restored) == held
+
+
+def test_a_restore_that_was_killed_leaves_nothing_to_the_next(tmp_path: Path) -> None:
+    """What another backup had written to its log is not replayed into this one."""
+    first, second, restored = (Settings(data=str(tmp_path / name)) for name in ("first", "second", "restored"))
+    filled(first, 40)
+    held = filled(second, 3, first=100)
+    for settings in (first, second):
+        back_up(settings, tmp_path / f"backup of {settings.data_folder.name}", on_progress=nothing)
+    _killed_while_restoring(restored, tmp_path / "backup of first")
+    restore(restored, tmp_path / "backup of second", on_progress=nothing)
+    assert sound(restored) == held
+
+
+def _killed_while_restoring(settings: Settings, folder: Path) -> None:
+    """Copies of what is there while a restore has its log open, put back after its end, are what a kill leaves."""
+    part = settings.sqlite_file.with_name("carnet.sqlite.restoring")
+    part.parent.mkdir()
+    shutil.copyfile(folder / backups.SQLITE_COPY, part)
+    with closing(sqlite3.connect(part)) as connection:
+        connection.executescript("PRAGMA journal_mode=WAL; DELETE FROM document; CREATE TABLE of_the_first (x);")
+        left = {path: path.read_bytes() for path in part.parent.iterdir()}
+    for path, content in left.items():
+        path.write_bytes(content)
+    assert part.with_name("carnet.sqlite.restoring-wal").stat().st_size > 0
 
 
 def test_the_commands_do_it_and_fsck_agrees(tmp_path: Path) -> None:

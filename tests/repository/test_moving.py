@@ -104,6 +104,29 @@ def test_what_the_present_store_garbles_is_not_taken_for_a_copy(
     assert (len(keys(folder)), keys(present)) == (1, set())
 
 
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_copy_that_was_damaged_since_is_made_again_before_its_original_goes(
+    units: Units, folder: FilesystemStore, tmp_path: Path, *, delete: bool
+) -> None:
+    one = hold(units, folder, "2.25.1", os.urandom(100))
+    present = FilesystemStore(tmp_path / "new")
+    move(units, folder, present)
+    flip(present.root, one.blob_key)
+    again = move(units, folder, present, delete=delete)
+    assert again == Moved(copied=1, octets=100, present=0, deleted=int(delete), failed=())
+    verify(present, one.expected)
+
+
+def test_a_damaged_document_without_original_is_named_and_what_is_left_of_it_stays(
+    units: Units, folder: FilesystemStore, tmp_path: Path
+) -> None:
+    one = hold(units, folder, "2.25.1", os.urandom(100))
+    flip(folder.root, one.blob_key)
+    moved = move(units, FilesystemStore(tmp_path / "emptied"), folder, delete=True)
+    assert (moved.deleted, moved.failed) == (0, ("2.25.1",))
+    assert keys(folder) == {one.blob_key}
+
+
 def test_documents_are_served_at_every_moment_of_a_move(units: Units, folder: FilesystemStore, tmp_path: Path) -> None:
     present = FilesystemStore(tmp_path / "new")
     served: BlobStore = StoreWithFormer(present, folder)
