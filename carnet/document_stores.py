@@ -39,6 +39,13 @@ def open_store(settings: Settings, url: str, *, on_sync_lost: OnSyncLost = go_on
         raise SettingsError(str(problem)) from problem
 
 
+def is_one_place(one: BlobStore, other: BlobStore) -> bool:
+    """Whether two stores keep the same documents, whatever they are called: what is deleted in one is gone in both."""
+    if isinstance(one, FilesystemStore) and isinstance(other, FilesystemStore):
+        return one.root.samefile(other.root)
+    return isinstance(one, S3BlobStore) and isinstance(other, S3BlobStore) and one.address == other.address
+
+
 def _endpoint(settings: Settings) -> str:
     """The endpoint; documents and credentials travel unprotected over http:// beyond this machine."""
     endpoint = settings.s3_endpoint or next(

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from carnet.document_stores import open_documents, open_store
+from carnet.document_stores import is_one_place, open_documents, open_store
 from carnet.domains import repository_unique_id
 from carnet.existing_stores import existing_units
 from carnet.options import json_option, print_result, settings_options
@@ -253,10 +253,11 @@ def documents_move(settings: Settings, *, target: str, source: str | None, delet
     carnet serve … --documents s3://carnet/prod --documents-former file:///srv/carnet/documents
     carnet documents move --to s3://carnet/prod --documents s3://carnet/prod --from file:///srv/documents --delete
     """
-    former = source or settings.documents_former or settings.documents_url
-    if former.rstrip("/") == target.rstrip("/"):
-        raise SettingsError(f"documents move: found {target} as both stores, expected two")
-    if delete and settings.documents_url.rstrip("/") != target.rstrip("/"):
+    named = source or settings.documents_former or settings.documents_url
+    former, present = open_store(settings, named), open_store(settings, target)
+    if is_one_place(former, present):
+        raise SettingsError(f"documents move: found {named} and {target}, which are one store, expected two")
+    if delete and not is_one_place(open_store(settings, settings.documents_url), present):
         raise SettingsError(
             f"documents move --delete: found documents {settings.documents_url}, expected {target}: "
             "a server that still reads from the former store would lose its documents"
@@ -266,10 +267,8 @@ def documents_move(settings: Settings, *, target: str, source: str | None, delet
         with units.read() as connection:
             octets = index.count(connection)[1]
         with progress_bar("moved", octets) as advance:
-            moved = move(
-                units, open_store(settings, former), open_store(settings, target), delete=delete, on_progress=advance
-            )
-    sentence = f"{moved.copied} documents copied, {moved.present} were there, {moved.deleted} deleted from {former}"
+            moved = move(units, former, present, delete=delete, on_progress=advance)
+    sentence = f"{moved.copied} documents copied, {moved.present} were there, {moved.deleted} deleted from {named}"
     print_result(asdict(moved), "\n".join([sentence, *(f"not moved, damaged: {one}" for one in moved.failed)]), as_json)
     if moved.failed:
         raise click.exceptions.Exit(REFUSED)

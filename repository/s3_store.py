@@ -52,6 +52,7 @@ class S3BlobStore:
 
     def __init__(self, address: S3Address) -> None:
         """Opens nothing yet: an unreachable bucket is told by the first operation. ValueError for bad settings."""
+        self.address = address
         config: Any = {"checksum_algorithm": "SHA256"}
         if address.endpoint:
             config |= {"endpoint": address.endpoint, "virtual_hosted_style_request": False}

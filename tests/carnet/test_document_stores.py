@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from carnet.document_stores import open_documents, open_store
+from carnet.document_stores import is_one_place, open_documents, open_store
 from carnet.settings import Settings, SettingsError, load
 from repository.filesystem_store import FilesystemStore
 from repository.s3_store import S3BlobStore
@@ -28,6 +28,16 @@ def test_a_former_store_stands_behind_the_present_one(tmp_path: Path) -> None:
         {"documents": "s3://b/p", "documents_former": f"file://{tmp_path}", "s3_endpoint": "http://[::1]:9"}
     )
     assert isinstance(open_documents(settings), StoreWithFormer)
+
+
+def test_a_store_is_one_place_whatever_it_is_called(tmp_path: Path) -> None:
+    settings = Settings(s3_endpoint="https://s3.example.org")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    urls = (f"file://{tmp_path}/a", f"file://{tmp_path}/b/", "s3://b/p", "s3://b/p/", "s3://b/q", f"file://{tmp_path}/c")
+    stores = [open_store(settings, url) for url in urls]
+    same = [[is_one_place(one, other) for other in stores].count(True) for one in stores]
+    assert same == [2, 2, 2, 2, 1, 1]
 
 
 @pytest.mark.parametrize("url", ["ftp://x/y", "file://host/x", "file:", "s3:///x", "s3://b?x", "documents", "/srv/x"])

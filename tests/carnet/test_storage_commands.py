@@ -195,3 +195,16 @@ def test_a_move_while_the_server_runs_loses_nothing(tmp_path: Path) -> None:
         assert (second["copied"], second["present"], second["deleted"]) == (1, 2, 2)
         assert messages.contents(messages.retrieve(server, *wanted)) == [b"before", b"meanwhile", b"after"]
     assert not keys(FilesystemStore(tmp_path / "documents"))
+
+
+@pytest.mark.parametrize("name", ["link", "./documents", "documents/../documents", "docu%6Dents"])
+def test_a_store_is_not_moved_into_itself_under_another_name(
+    server: Server, store: FilesystemStore, tmp_path: Path, name: str
+) -> None:
+    pushed(server, b"the only copy")
+    (tmp_path / "link").symlink_to(store.root)
+    present = f"file://{store.root}"
+    for arguments in (["--from", f"file://{tmp_path}/{name}", "--to", present], ["--to", f"file://{tmp_path}/{name}"]):
+        run = carnet(server, "documents", "move", *arguments, "--delete")
+        assert (run.code, "are one store, expected two" in run.err) == (2, True), run
+    assert len(keys(store)) == 1
