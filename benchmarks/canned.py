@@ -20,7 +20,7 @@ import click
 from carnet.front import Front, open_front
 from carnet.server import HttpServer
 from carnet.settings import Settings, load
-from repository.filesystem_store import sync_folder
+from storage.durable_folders import sync_folder
 
 PATH, COPY, COPIED = "/canned/", "/copy/", "/copied/"
 _LENGTH = re.compile(r"/canned/(\d{1,9})\Z")

@@ -28,9 +28,10 @@ from carnet.settings import Settings
 from carnet.wiring import settle_awaited
 from repository import index
 from repository.consistency import documents
-from repository.filesystem_store import FilesystemStore, path_of, sync_folder
+from repository.filesystem_store import FilesystemStore, path_of
 from repository.moving import Moved, move
 from storage import migrate
+from storage.durable_folders import make_folder, sync_folder
 from storage.engine import open_engine
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import UnitOfWork, Units
@@ -90,7 +91,7 @@ def back_up(settings: Settings, folder: Path, *, link: bool = False, on_progress
     check_database_is_there(settings)
     if folder.exists() and any(folder.iterdir()):
         raise BackupRefused(f"{folder} is not empty: expected an empty or a new folder")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder, mode=0o700)
     if Role.REGISTRY not in settings.played:
         _settle(settings)
     store, target = open_documents(settings), FilesystemStore(folder / DOCUMENTS)
@@ -225,7 +226,7 @@ def _restored_sqlite(settings: Settings, folder: Path) -> Iterator[Units]:
     for found in (target, *_logs(target)):
         if found.exists():
             raise BackupRefused(f"{found} exists: restore beside it with another --data, or move it away first")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     part = target.with_name(f"{target.name}.restoring")
     for left_behind in (part, *_logs(part)):
         left_behind.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from carnet.record_wiring import watcher_of
 from carnet.settings import Settings, SettingsError
 from fhir_facade.rendering import render_fhir
 from registry.store import Registry
+from storage.durable_folders import make_folder
 from storage.engine import check_undamaged, open_engine
 from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
@@ -42,7 +43,7 @@ def registry_on(settings: Settings, units: Units, recorder: Recorder) -> Registr
 def open_units(settings: Settings, *, whole: bool = False, on_sync_lost: OnSyncLost = go_on) -> Units:
     """The database alone, at the newest schema; `whole`: after its file was read and found undamaged."""
     if settings.uses_sqlite:
-        settings.data_folder.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.data_folder)
     engine = open_database(settings)
     if whole:
         check_undamaged(engine)

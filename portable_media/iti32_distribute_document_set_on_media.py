@@ -26,6 +26,7 @@ from registry.store import Registry
 from repository.blob_store import DamagedBlob
 from repository.index import StoredDocument
 from repository.store import Repository
+from storage.durable_folders import sync_folder
 from xds.datatypes import CX
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import ErrorCode, RegistryError, Rejected
@@ -190,11 +191,7 @@ def _whole_file(target: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         written.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(target.parent)
     except BaseException:
         written.unlink(missing_ok=True)
         raise

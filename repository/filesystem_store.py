@@ -23,6 +23,7 @@ from repository.blob_store import (
     new_key,
     parts_of,
 )
+from storage.durable_folders import make_folder, sync_folder
 from storage.unit_of_work import OnSyncLost, go_on
 
 LEFTOVER_SECONDS = 24 * 3600
@@ -41,7 +42,7 @@ class FilesystemStore:
         failed to keep something.
         """
         self._root, self._incoming = root, root / _INCOMING
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        make_folder(self._incoming)
         self._state = _State(on_sync_lost)
         self.clear_leftovers(before=time.time() - LEFTOVER_SECONDS)
 
@@ -94,6 +95,7 @@ class _State:
 
     def __init__(self, on_sync_lost: OnSyncLost) -> None:
         self._on_sync_lost, self._has_failed = on_sync_lost, False
+        self._durable: set[Path] = set()
 
     def fail(self) -> None:
         self._has_failed = True
@@ -102,6 +104,13 @@ class _State:
     def check(self) -> None:
         if self._has_failed:
             raise StoreUnavailable(errno.EIO, "documents could not be synced; nothing is accepted until a restart")
+
+    def make_durable(self, folder: Path) -> None:
+        """Make a folder, or only its name durable: who made one that is there may not have come to that yet."""
+        if folder not in self._durable or not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            sync_folder(folder.parent)
+            self._durable.add(folder)
 
 
 class IncomingFile:
@@ -139,7 +148,7 @@ class IncomingFile:
             os.utime(self._file.fileno())
             os.fsync(self._file.fileno())
             self._file.close()
-            _make_folder(target.parent)
+            self._state.make_durable(target.parent)
             self._path.rename(target)
             sync_folder(target.parent)
         except OSError as problem:
@@ -184,15 +193,6 @@ def path_of(root: Path, key: str) -> Path:
     return root / sha256[:_FAN_OUT] / f"{sha256}-{name}"
 
 
-def sync_folder(folder: Path) -> None:
-    """Make names that were added to a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _problem(key: str, problem: OSError) -> Exception:
     """A file that is not there or cannot be read is damage; too many open files, say, is not."""
     if problem.errno in _LOST:
@@ -221,9 +221,3 @@ def _cleared(leftover: Path, before: float) -> bool:
         return False
     leftover.unlink(missing_ok=True)
     return True
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)

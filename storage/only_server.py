@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from storage.durable_folders import make_folder
 from storage.engine import UnsafeDatabase, database_kind
 
 
@@ -23,7 +24,7 @@ def only_server(url: str) -> Iterator[None]:
         yield
         return
     file = Path(f"{database}.lock")
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(descriptor, database)

@@ -34,7 +34,14 @@ def test_a_store_is_one_place_whatever_it_is_called(tmp_path: Path) -> None:
     settings = Settings(s3_endpoint="https://s3.example.org")
     (tmp_path / "a").mkdir()
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    urls = (f"file://{tmp_path}/a", f"file://{tmp_path}/b/", "s3://b/p", "s3://b/p/", "s3://b/q", f"file://{tmp_path}/c")
+    urls = (
+        f"file://{tmp_path}/a",
+        f"file://{tmp_path}/b/",
+        "s3://b/p",
+        "s3://b/p/",
+        "s3://b/q",
+        f"file://{tmp_path}/c",
+    )
     stores = [open_store(settings, url) for url in urls]
     same = [[is_one_place(one, other) for other in stores].count(True) for one in stores]
     assert same == [2, 2, 2, 2, 1, 1]

@@ -1,6 +1,7 @@
 """Documents as files: nothing counts before `keep`, and a disk that fails once is not trusted again."""
 
 import errno
+import hashlib
 import os
 import resource
 import tempfile
@@ -48,6 +49,40 @@ def test_a_blob_counts_as_kept_when_it_was_kept_and_not_when_its_last_octet_came
     blob.keep()
     [found] = store.blobs()
     assert found.kept_at > 1_000_000_000
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What was synced, in this order."""
+    paths: list[Path] = []
+    really = os.fsync
+
+    def sync(descriptor: int) -> None:
+        paths.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    return paths
+
+
+def test_every_folder_that_is_made_is_durable_in_the_one_above(tmp_path: Path, synced: list[Path]) -> None:
+    root = tmp_path / "data" / "documents"
+    FilesystemStore(root)
+    assert synced == [tmp_path, tmp_path / "data", root]
+    FilesystemStore(root)
+    assert len(synced) == 3
+
+
+def test_a_folder_that_somebody_else_made_is_not_trusted_to_be_durable(tmp_path: Path, synced: list[Path]) -> None:
+    store = FilesystemStore(tmp_path / "documents")
+    made = store.root / hashlib.sha256(CONTENT).hexdigest()[:3]
+    made.mkdir()
+    synced.clear()
+    for _ in range(2):
+        with store.receive() as blob:
+            blob.write(CONTENT)
+            blob.keep()
+    assert [path for path in synced if path.is_dir()] == [store.root, made, made]
 
 
 def test_after_a_failed_sync_nothing_is_accepted_until_a_restart(
