@@ -34,15 +34,15 @@ class Scrubber(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._position.parent.mkdir(parents=True, exist_ok=True)
-                with self._position.open("a+b") as file:
-                    if _is_mine(file):
-                        self._rounds(file)
-                self._stopping.wait(_RETRY_SECONDS)
-        except _Stopped:
-            return
+        """Until it is stopped: a database or a disk that fails is tried again after a while."""
+        while not self._stopping.is_set():
+            try:
+                self._in_turn()
+            except _Stopped:
+                return
+            except (SQLAlchemyError, OSError) as problem:
+                structlog.get_logger().warning("scrubbing interrupted", problem=type(problem).__name__)
+            self._stopping.wait(_RETRY_SECONDS)
 
     def stop(self) -> None:
         """Ask it to stop and wait; it may be in the middle of a document."""
@@ -50,27 +50,29 @@ class Scrubber(threading.Thread):
         if self.is_alive():
             self.join()
 
-    def _rounds(self, file: BinaryIO) -> None:
-        """Rounds until the database fails; an empty repository is looked at again after a while."""
-        log = structlog.get_logger()
-        while True:
-            checked = damaged = 0
-            file.seek(0)
-            try:
-                for one in documents(self._repository.units, after=file.read().decode()):
-                    finding = finding_of(self._repository.units, self._repository.blobs, one, on_progress=self._pause)
-                    if finding is not None and finding.kind in _DAMAGE:
-                        self._repository.report_damage(one.blob_key)
-                        damaged += 1
-                    checked += 1
-                    self._pause(1)
-                    _remember(file, one.unique_id)
-            except SQLAlchemyError as problem:
-                log.warning("scrubbing interrupted", problem=type(problem).__name__)
-                return
-            _remember(file, "")
-            log.info("scrubbing round done", documents=checked, damaged=damaged)
-            self._wait(_RETRY_SECONDS)
+    def _in_turn(self) -> None:
+        self._position.parent.mkdir(parents=True, exist_ok=True)
+        with self._position.open("a+b") as file:
+            if _is_mine(file):
+                while True:
+                    self._round(file)
+                    self._wait(_RETRY_SECONDS)
+
+    def _round(self, file: BinaryIO) -> None:
+        """Every document from the one on that stands in the file; an empty repository is a round too."""
+        checked = damaged = unread = 0
+        file.seek(0)
+        for one in documents(self._repository.units, after=file.read().decode()):
+            finding = finding_of(self._repository.units, self._repository.blobs, one, on_progress=self._pause)
+            if finding is not None and finding.kind in _DAMAGE:
+                self._repository.report_damage(one.blob_key)
+                damaged += 1
+            unread += finding is not None and finding.kind is Kind.UNREADABLE
+            checked += 1
+            self._pause(1)
+            _remember(file, one.unique_id)
+        _remember(file, "")
+        structlog.get_logger().info("scrubbing round done", documents=checked, damaged=damaged, unread=unread)
 
     def _pause(self, octets: int) -> None:
         self._wait(octets / self._rate)

@@ -122,10 +122,9 @@ def _copied(units: Units, store: BlobStore, finding: Finding, source: str) -> bo
             if incoming.digest().sha256 != document.sha256:
                 return False
             key = incoming.keep()
-        units.write(lambda unit: index.replace_blob(unit.connection, document, key))
     except DamagedBlob:
         return False
-    return True
+    return units.write(lambda unit: index.replace_blob(unit.connection, document, key))
 
 
 def _check_length(store: BlobStore, expected: Expected) -> None:

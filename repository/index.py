@@ -206,11 +206,17 @@ def removed_among(connection: Connection, unique_ids: Collection[str]) -> set[st
     return set(connection.execute(select(removed_document.c.unique_id).where(chosen)).scalars())
 
 
-def replace_blob(connection: Connection, held_now: StoredDocument, new_key: str) -> None:
-    """Let a document refer to another blob with the same octets; the former one is discarded."""
+def replace_blob(connection: Connection, held_now: StoredDocument, new_key: str) -> bool:
+    """Let a document refer to another blob with the same octets; the former one is discarded.
+
+    False, and nothing changed, when the document was removed meanwhile or has another blob.
+    """
+    chosen = (document.c.unique_id == held_now.unique_id) & (document.c.blob_key == held_now.blob_key)
+    if not connection.execute(update(document).where(chosen).values(blob_key=new_key)).rowcount:
+        return False
     connection.execute(insert(blob).values(blob_key=new_key, blocks=held_now.blocks or None))
-    connection.execute(update(document).where(document.c.unique_id == held_now.unique_id).values(blob_key=new_key))
     mark_discarded(connection, [held_now.blob_key])
+    return True
 
 
 def known_blobs(connection: Connection, keys: Collection[str]) -> set[str]:

@@ -94,6 +94,27 @@ def test_a_blob_is_repaired_from_another_with_the_same_octets(units: Units, stor
     assert now["2.25.2"].blob_key == twin.blob_key
 
 
+def test_a_document_that_was_removed_and_sent_again_during_its_repair_keeps_what_was_sent(
+    units: Units, store: FilesystemStore
+) -> None:
+    """The other octets are allowed once the metadata are gone too; the copy made in vain is collected like any orphan."""
+    lost = hold(units, store, "2.25.1", CONTENT)
+    hold(units, store, "2.25.2", CONTENT)
+    path_of(store.root, lost.blob_key).unlink()
+    [finding] = document_findings(units, store)
+
+    class SentAgainMeanwhile(FilesystemStore):
+        def receive(self):  # type: ignore[no-untyped-def]
+            units.write(lambda unit: index.remove(unit.connection, ["2.25.1"], now="20260310100000"))
+            hold(units, store, "2.25.1", b"other octets")
+            return super().receive()
+
+    assert not repaired(units, SentAgainMeanwhile(store.root), finding)
+    assert list(document_findings(units, store)) == []
+    [orphan] = unreferenced_findings(units, store, before=4e9)
+    assert orphan.blob_key.startswith(lost.sha256)
+
+
 def test_a_damaged_twin_repairs_nothing(units: Units, store: FilesystemStore) -> None:
     lost = hold(units, store, "2.25.1", CONTENT)
     twin = hold(units, store, "2.25.2", CONTENT)
