@@ -79,7 +79,8 @@ def fsck(settings: Settings, *, repair: bool, quick: bool, grace_hours: float, a
     The server may run meanwhile. Exit code 0 when all is sound or was repaired, 1 when findings remain.
     A document whose metadata was removed (ITI-62) is told and is no fault: Remove Documents (ITI-86) takes it.
     --repair copies the octets of a missing or damaged blob from another blob that has them, and deletes
-    blobs without document that are past the grace.
+    blobs without document that are past the grace. What no blob has comes back from a backup:
+    carnet documents move --from file:///BACKUP/documents --to the store.
 
     \b
     carnet fsck

@@ -208,3 +208,19 @@ def test_a_store_is_not_moved_into_itself_under_another_name(
         run = carnet(server, "documents", "move", *arguments, "--delete")
         assert (run.code, "are one store, expected two" in run.err) == (2, True), run
     assert len(keys(store)) == 1
+
+
+def test_damaged_and_missing_documents_come_back_from_a_backup(
+    server: Server, store: FilesystemStore, tmp_path: Path
+) -> None:
+    ids = [pushed(server, b"document %d" % number) for number in range(3)]
+    assert carnet(server, "backup", str(tmp_path / "backup")).code == 0
+    flip(store.root, key_of(server, ids[0]))
+    path_of(store.root, key_of(server, ids[1])).unlink()
+    assert carnet(server, "fsck", "--repair").code == 1
+    arguments = ("--from", f"file://{tmp_path}/backup/documents", "--to", f"file://{store.root}", "--json")
+    run = carnet(server, "documents", "move", *arguments)
+    assert (run.code, run.json["copied"], run.json["present"]) == (0, 2, 1), run.err
+    assert carnet(server, "fsck").code == 0
+    answer = messages.retrieve(server, *((REPOSITORY, one) for one in ids))
+    assert messages.contents(answer) == [b"document 0", b"document 1", b"document 2"]
