@@ -155,13 +155,15 @@ def test_w03_parts_are_decoded_by_their_headers(world: World, kind: str, encodin
     assert messages.contents(world.retrieve(world.vihf(), entry.unique_id or "")) == [CONTENT]
 
 
-def test_w03_an_update_may_come_in_a_part_of_octets(world: World) -> None:
+@pytest.mark.parametrize("is_multipart", [True, False])
+def test_w03_an_update_may_come_as_octets(world: World, *, is_multipart: bool) -> None:
+    """The type of its one part, or of the whole message."""
     message = messages.envelope(update_body(world, world.fed(), title="Corrigé"), messages.UPDATE)
-    message = messages.multipart(message)
-    message = message.replace(
-        b'application/xop+xml; charset=UTF-8; type="application/soap+xml"', b"application/octet-stream"
-    )
-    answered = messages.read(world.server.post("/xds/registry", message, messages.multipart_type()))
+    kind = "application/octet-stream"
+    if is_multipart:
+        xop = b'application/xop+xml; charset=UTF-8; type="application/soap+xml"'
+        message, kind = messages.multipart(message).replace(xop, kind.encode()), messages.multipart_type()
+    answered = messages.read(world.server.post("/xds/registry", message, kind))
     assert answered.status == "Success", answered.contexts
 
 
