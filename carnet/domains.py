@@ -105,6 +105,7 @@ def _dmp(*, check_codes: bool) -> AffinityDomain:
         identifier_types_allowed=True,
         unique_id_is_oid=True,
         signature_signs_submission_set=True,
+        updates_keep_octets=True,
         statuses=frozenset(AvailabilityStatus),
         code_tables=tables if check_codes else {},
     )

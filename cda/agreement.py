@@ -31,6 +31,7 @@ _COMPARED: tuple[tuple[str, Key, bool], ...] = (
     ("uniqueId", lambda entry: entry.unique_id or "", False),
     ("patientId", lambda entry: _patient(entry), True),
     ("typeCode", lambda entry: _code(entry.type_code), False),
+    ("classCode", lambda entry: _code(entry.class_code), False),  # the class of the type. DMP W23
     ("formatCode", lambda entry: _code(entry.format_code), False),
     ("creationTime", lambda entry: str(entry.creation_time or ""), False),
     ("serviceStartTime", lambda entry: str(entry.service_start_time or ""), False),

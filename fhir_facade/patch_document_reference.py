@@ -15,7 +15,7 @@ from fhir_facade.archived import archived, archived_values, is_archived, other_e
 from fhir_facade.fhir_json import read_own_json
 from fhir_facade.json_patch import is_same
 from fhir_facade.newest import current
-from fhir_facade.operation_outcome import XDS_ERRORS, FhirProblem, not_found, refusal
+from fhir_facade.operation_outcome import FhirProblem, not_found, refusal
 from fhir_facade.patches import Patch
 from fhir_facade.patients import Patients
 from fhir_facade.reader import Reader
@@ -23,7 +23,7 @@ from fhir_facade.search import common, read_search
 from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.version_tags import check_if_match
-from fhir_facade.xds_issues import issues_of
+from fhir_facade.xds_issues import is_passing, issues_of, told
 from registry.criteria import Criteria, Form, Page
 from registry.hidden_documents import newest_version
 from registry.metadata_versions import NORMAL, same_codes, update_document
@@ -227,9 +227,8 @@ def _check_hiding(before: Any, after: Sequence[Code]) -> None:
 
 
 def _refuse(problem: Rejected) -> NoReturn:
-    codes = {one.code for one in problem.errors}
-    is_busy = any(XDS_ERRORS.get(code, (400, ""))[0] == 503 for code in codes)
+    codes = {one.code for one in told(problem.errors)}
     found = next((status for code, status in _STATUSES.items() if code in codes), _UNPROCESSABLE)
     if found == 404:
         raise not_found() from None
-    raise refusal(issues_of(problem.errors, {}), 503 if is_busy else found) from None
+    raise refusal(issues_of(problem.errors, {}), 503 if is_passing(problem.errors) else found) from None

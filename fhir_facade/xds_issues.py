@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import XDS_ERRORS, FhirProblem, refusal
-from xds.errors import RegistryError
+from registry.claims import OTHER_PATIENT
+from xds.errors import ErrorCode, RegistryError
 
 # Attribute of XDS -> element of DocumentReference, or of List where it has no dot-less homonym there.
 ELEMENTS: Mapping[str, str] = {
@@ -55,7 +57,7 @@ _ATTRIBUTE = re.compile(r"\S+ : ?(\w+)|\A\w+ \S+: (\w+)")
 
 def issues_of(errors: Iterable[RegistryError], places: Mapping[str, str]) -> Iterator[Issue]:
     """`places`: entryUUID -> FHIRPath of the resource. An object is named by its place, as its sender knows it."""
-    for error in errors:
+    for error in told(errors):
         _, code = XDS_ERRORS.get(error.code, (400, "invalid"))
         uuid = next((one for one in _UUID.findall(error.context) if one in places), "")
         text = _UUID.sub(lambda match: places.get(match[0], match[0]), error.context)
@@ -71,8 +73,18 @@ def _place(context: str, resource: str) -> str:
     return f"{resource}.{elements[name]}" if resource and name in elements else resource
 
 
+def told(errors: Iterable[RegistryError]) -> Iterator[RegistryError]:
+    """The errors as FHIR knows them: XDS has no code for a token about somebody else but that of every failure."""
+    for error in errors:
+        yield replace(error, code=ErrorCode.LOCAL_POLICY_RESTRICTION) if error == OTHER_PATIENT else error
+
+
+def is_passing(errors: Iterable[RegistryError]) -> bool:
+    """Whether another try may succeed."""
+    return any(XDS_ERRORS.get(error.code, (400, ""))[0] == 503 for error in told(errors))
+
+
 def rejected(errors: Iterable[RegistryError], places: Mapping[str, str]) -> FhirProblem:
     """What refuses a Bundle that XDS refuses: 400, or 503 where another try may succeed."""
     found = tuple(errors)
-    busy = any(XDS_ERRORS.get(error.code, (400, ""))[0] == 503 for error in found)
-    return refusal(issues_of(found, places), 503 if busy else 400)
+    return refusal(issues_of(found, places), 503 if is_passing(found) else 400)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from lxml import etree
 
@@ -24,6 +25,8 @@ from xds.metadata_update_rules import update_rules
 from xds.submission_rules import object_rules
 
 KIND = SubmissionKind.UPDATE
+# What is of the octets and their place, which an update does not touch.
+_OF_OCTETS = ("hash", "size", "repository_unique_id")
 
 
 def soap(registry: Registry, body: etree._Element, caller: Caller) -> bytes:
@@ -40,9 +43,13 @@ def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Calle
     keys = lock(registry, unit, operations)
     facts = update_facts(registry, unit, operations, known=keys)
     facts = update_known_to(registry, unit, facts, caller)
+    submission = (
+        _completed(reading.submission, operations, facts) if registry.domain.updates_keep_octets else reading.submission
+    )
+    operations = operations_of(submission)
     errors = [
         *reading.errors,
-        *object_rules(reading.submission, KIND, registry.domain, reading.unreadable),
+        *object_rules(submission, KIND, registry.domain, reading.unreadable),
         *operation_rules(operations, registry.domain.statuses),
         *update_rules(operations, facts),
         *claim_rules(caller, _patients(operations, facts)),
@@ -51,7 +58,21 @@ def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Calle
     owner = operations.submission_set
     if errors or owner is None or owner.patient_id is None:
         raise Rejected(errors)
-    return carry_out(registry, unit, reading.submission, facts, patient_key=keys[owner.patient_id.key], caller=caller)
+    return carry_out(registry, unit, submission, facts, patient_key=keys[owner.patient_id.key], caller=caller)
+
+
+def _completed(submission: Submission, operations: Operations, facts: UpdateFacts) -> Submission:
+    """New versions that say nothing of their octets have those of the version before. DMP W10"""
+    before = {update.thing.entry_uuid: facts.newest.get(update.logical_id) for update in operations.metadata_updates}
+
+    def completed(entry: DocumentEntry) -> DocumentEntry:
+        held = before.get(entry.entry_uuid)
+        if held is None or not isinstance(held.thing, DocumentEntry):
+            return entry
+        kept: dict[str, Any] = {name: getattr(held.thing, name) for name in _OF_OCTETS if getattr(entry, name) is None}
+        return replace(entry, **kept)
+
+    return replace(submission, document_entries=tuple(map(completed, submission.document_entries)))
 
 
 def carry_out(

@@ -24,6 +24,7 @@ MEGABYTE = 10**6
 _READ = 128 * 1024
 _LINGER_OCTETS, _LINGER_SECONDS = 64 * MEGABYTE, 10.0
 _SIMPLE = ("application/soap+xml", "text/xml", "application/xml")
+_OCTETS = "application/octet-stream"  # updates come as this. DMP W03
 _ROOTS = ("application/xop+xml", "application/soap+xml", "text/xml")
 
 
@@ -104,7 +105,8 @@ class Endpoint:
     def _check_request(self, request: HttpRequest, content_type: ContentType) -> None:
         if request.content_encoding not in ("", "identity"):
             raise HttpRefusal(415, "a Content-Encoding is not accepted here")
-        if content_type.media_type not in (*_SIMPLE, "multipart/related"):
+        tolerated = (_OCTETS,) if self._wire.any_part_type else ()
+        if content_type.media_type not in (*_SIMPLE, *tolerated, "multipart/related"):
             raise HttpRefusal(415, "expected application/soap+xml or multipart/related")
         if (request.content_length or 0) > self._limits.total:
             raise HttpRefusal(413, f"the message has more than {self._limits.total} octets")

@@ -111,6 +111,7 @@ class Pipeline:
             wire=self._wire,
         )
         check_includes(envelope.root, operation.documents, root_id=exchange.root_id)
+        self._wire.mend(envelope.body)
         exchange.operation = operation
         return operation
 

@@ -23,6 +23,7 @@ class AffinityDomain:
     `restricted_update_is_strict`: hash, size and mimeType are no more modifiable by ITI-92 than identifiers are.
     `limited_metadata_allowed`: ITI-65 may bring less than ITI-41 requires, flagged as limited.
     `patients_by_fhir`: Patient resources that are fed make patients known [ITI-104].
+    `updates_keep_octets`: an update [ITI-57] may leave out hash, size and repositoryUniqueId, which stay as they were.
     `statuses` are those that an update may give to an object.
     `derived_content_type`: contentTypeCode of SubmissionSets that are derived [ITI-105, 106]; else the classCode.
     `signature_signs_submission_set`: a signature entry `signs` the SubmissionSet itself, as in a DMP lot.
@@ -42,6 +43,7 @@ class AffinityDomain:
     propagated_memberships_are_members: bool = True
     home_community_id: str = ""
     restricted_update_is_strict: bool = False
+    updates_keep_octets: bool = False
     statuses: frozenset[str] = frozenset({AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED})
     code_tables: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     mime_types: frozenset[str] = frozenset()

@@ -4,13 +4,16 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
+from access_policy import make_submission_signature as make_submission_signature_module
 from access_policy.make_submission_signature import make_submission_signature
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import DS
@@ -64,6 +67,28 @@ def test_a_good_signature_tells_its_signer_and_what_it_covers(digest: str) -> No
 
 def test_the_seal_of_a_structure_signs_too() -> None:
     assert read(signed(sts.structure()[Use.SEAL])).holder.identifier == sts.CLINIC.identifier
+
+
+def test_w22_properties_in_no_namespace_and_a_path_of_certificates_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_purpose(parent: etree._Element) -> None:
+        properties = etree.SubElement(parent, "SignatureProperties")
+        etree.SubElement(properties, "SignatureProperty", Id="purposeOfSignature", Target="#Sig").text = "author"
+
+    def write_properties(*given: Any) -> etree._Element:
+        properties = written(*given)
+        [own] = properties.iter(f"{{{XADES}}}Cert")
+        for number in (1, 2):  # the issuer, and the issuer of the issuer
+            other = deepcopy(own)
+            other.find(f".//{{{XADES}}}DigestValue").text = base64.b64encode(bytes([number]) * 20).decode()
+            own.getparent().append(other)
+        return properties
+
+    written = make_submission_signature_module._write_properties
+    monkeypatch.setattr(make_submission_signature_module, "_write_properties", write_properties)
+    monkeypatch.setattr(make_submission_signature_module, "_write_purpose", write_purpose)
+    octets = signed()
+    assert (octets.count(b"<SignatureProperties"), octets.count(b"<xad:Cert>")) == (1, 3)
+    assert read(octets).holder.identifier == sts.DOCTOR.identifier
 
 
 def changed(change: Callable[[etree._Element], None]) -> bytes:

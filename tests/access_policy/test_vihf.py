@@ -154,7 +154,7 @@ def test_access_modes_of_the_newer_code_system_are_known() -> None:
     assert sts.accepted(sts.envelope(sts.resigned(change))).purpose is PurposeOfUse.NORMAL
 
 
-def test_quirks_of_known_senders_are_taken() -> None:
+def test_w20_quirks_of_known_senders_are_taken() -> None:
     """W20: case of names, legacy attributes, display names, no xsi:type, an ID that begins with a digit."""
 
     def change(assertion: etree._Element) -> None:
@@ -264,7 +264,7 @@ def test_the_issuer_is_the_subject_of_the_signer() -> None:
         'GN="ÉLISE"+SN=VILLARD+CN=801234567897,T=M\\C3\\A9decin,O=CARNET\\ TEST,C=FR',
     ],
 )
-def test_the_issuer_may_be_written_in_several_ways(issuer: str) -> None:
+def test_w21_the_issuer_may_be_written_in_several_ways(issuer: str) -> None:
     def change(assertion: etree._Element) -> None:
         assertion.find(f"{{{SAML}}}Issuer").text = issuer
 

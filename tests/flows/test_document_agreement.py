@@ -78,6 +78,16 @@ def test_metadata_of_another_document_are_refused(strict: Server, attribute: str
     assert any(f": {attribute}: " in context for context in answer.contexts)
 
 
+def test_w23_a_class_that_is_not_that_of_the_type_is_refused_warned_of_or_ignored(
+    strict: Server, warning: Server, ignoring: Server
+) -> None:
+    other = Code(code="42", coding_scheme="1.2.250.1.213.1.1.4.1", display_name="Prescription")
+    assert a_report().entry.class_code != other
+    told = [push(server, a_report(), class_code=other) for server in (strict, warning, ignoring)]
+    assert [answer.status for answer in told] == ["Failure", "Success", "Success"]
+    assert [sum(": classCode: " in context for context in answer.contexts) for answer in told] == [1, 1, 0]
+
+
 def test_a_document_under_another_id_is_refused(strict: Server) -> None:
     answer = push(strict, a_report(), unique_id=new_oid())
     assert any(": uniqueId: " in context for context in answer.contexts)

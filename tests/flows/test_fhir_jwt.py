@@ -21,7 +21,7 @@ from carnet.token_keys import FetchedKeys, fetch_from
 from tests import messages, mutual_tls, servers, sts
 from tests.access_policy import tokens
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
-from tests.fhir_bundles import a_bundle
+from tests.fhir_bundles import a_bundle, a_provide_bundle
 from tests.mutual_tls import Pki
 from tests.servers import Response, Server
 
@@ -127,6 +127,20 @@ def test_pro_sante_connect_reads_with_an_authorisation_and_never_feeds(world: Wo
     assert world.ask(SEARCH, token).status == 200
     headers = {"Content-Type": "application/fhir+json", **token}
     assert world.server.request("POST", "/fhir", json.dumps(a_bundle()).encode(), headers).status == 403
+
+
+def test_a_bundle_about_another_patient_than_the_token_is_the_senders_fault(world: World) -> None:
+    """XDS calls it XDSRegistryError, which of a registry in trouble would be 503."""
+    bundle, token = a_provide_bundle(""), world.bearer()
+    identifier = {"system": f"urn:oid:{OTHER_PATIENT.authority}", "value": OTHER_PATIENT.id}
+    for one in bundle["entry"][:2]:
+        one["resource"]["subject"] = {"type": "Patient", "identifier": identifier}
+    headers = {"Content-Type": "application/fhir+json", **token}
+    answer = world.server.request("POST", "/fhir", json.dumps(bundle).encode(), headers)
+    issues = [(one["code"], one["details"]["coding"][0]["code"]) for one in json.loads(answer.body)["issue"]]
+    assert (answer.status, answer.headers.get("retry-after")) == (400, None), answer.body
+    assert ("forbidden", "LocalPolicyRestrictionError") in issues
+    assert "XDSRegistryError" not in dict(issues).values()
 
 
 @pytest.mark.parametrize(

@@ -38,11 +38,15 @@ def registry_response(errors: Sequence[RegistryError] = (), *, status: ResponseS
 def adhoc_query_response(
     objects: Iterable[bytes], errors: Sequence[RegistryError] = (), *, status: ResponseStatus | None = None
 ) -> bytes:
-    """`query:AdhocQueryResponse` around fragments with the prefix `rim:`. ITI TF-2: 3.18.4.1.3"""
-    status = status or _status(errors)
+    """`query:AdhocQueryResponse` around fragments with the prefix `rim:`. ITI TF-2: 3.18.4.1.3
+
+    No answer is a page, so it starts at 0 and tells how many it brings. DMP W17
+    """
+    status, fragments = status or _status(errors), tuple(objects)
     namespaces = f'xmlns:query="{QUERY}" xmlns:rs="{RS}" xmlns:rim="{RIM}"'
-    inside = (_error_list(errors), b"<rim:RegistryObjectList>", *objects, b"</rim:RegistryObjectList>")
-    return _element("query:AdhocQueryResponse", f'{namespaces} status="{status}"', *inside)
+    attributes = f'{namespaces} status="{status}" startIndex="0" totalResultCount="{len(fragments)}"'
+    inside = (_error_list(errors), b"<rim:RegistryObjectList>", *fragments, b"</rim:RegistryObjectList>")
+    return _element("query:AdhocQueryResponse", attributes, *inside)
 
 
 def retrieve_document_set_response(
