@@ -70,17 +70,16 @@ audit_quarantine = Table(
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     comment="Records that a receiver would not take, kept and passed over",
 )
-_LINK = select(
-    audit_record.c.sequence,
-    audit_record.c.recorded,
-    audit_record.c.message,
-    audit_record.c.seal,
-    audit_record.c.octets,
-    audit_record.c.event,
-    audit_record.c.outcome,
-    audit_record.c.caller,
-    audit_record.c.patient,
+_a = audit_record.c
+_LINK = select(*_a["sequence", "recorded", "message", "seal", "octets", "event", "outcome", "caller", "patient"])
+# Built once: the sealer asks them some times a second.
+_IS_UNSEALED = _a.sequence.is_(None)
+_UNSEALED_NUMBER = select(func.count()).select_from(audit_record).where(_IS_UNSEALED)
+_TO_SEAL = (
+    select(*_a["record_key", "recorded", "message"]).where(_IS_UNSEALED).order_by(_a.record_key).limit(_SEALED_AT_ONCE)
 )
+_PLACE = update(audit_record).where(_a.record_key == bindparam("key"), _IS_UNSEALED)
+_HEAD = select(*_a["sequence", "seal", "octets"]).where(_a.sequence.is_not(None)).order_by(_a.sequence.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +126,7 @@ def seal(connection: Connection) -> int:
     """
     if not _may_seal(connection):
         return 0
-    columns = (audit_record.c.record_key, audit_record.c.recorded, audit_record.c.message)
-    waiting = select(*columns).where(audit_record.c.sequence.is_(None)).order_by(audit_record.c.record_key)
-    rows = connection.execute(waiting.limit(_SEALED_AT_ONCE)).all()
+    rows = connection.execute(_TO_SEAL).all()
     if not rows:
         return 0
     last, places = head(connection), []
@@ -137,8 +134,7 @@ def seal(connection: Connection) -> int:
         sequence, octets = last.sequence + 1, last.octets + len(message)
         last = Head(sequence=sequence, seal=seal_of(last.seal, sequence, recorded, message), octets=octets)
         places.append({"key": key, "sequence": sequence, "seal": last.seal, "octets": octets})
-    statement = update(audit_record).where(audit_record.c.record_key == bindparam("key"))
-    connection.execute(statement.where(audit_record.c.sequence.is_(None)), places)
+    connection.execute(_PLACE, places)
     return len(places)
 
 
@@ -150,15 +146,12 @@ def _may_seal(connection: Connection) -> bool:
 
 
 def head(connection: Connection) -> Head:
-    columns = (audit_record.c.sequence, audit_record.c.seal, audit_record.c.octets)
-    newest = select(*columns).where(audit_record.c.sequence.is_not(None)).order_by(audit_record.c.sequence.desc())
-    row = connection.execute(newest.limit(1)).first()
+    row = connection.execute(_HEAD).first()
     return Head() if row is None else Head(sequence=row[0], seal=row[1], octets=row[2])
 
 
 def unsealed(connection: Connection) -> int:
-    counted = select(func.count()).select_from(audit_record).where(audit_record.c.sequence.is_(None))
-    return connection.execute(counted).scalar_one()
+    return connection.execute(_UNSEALED_NUMBER).scalar_one()
 
 
 def links(connection: Connection, *, after: int = 0, limit: int = _READ_AT_ONCE) -> list[Link]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from benchmarks.client import ClientProcess
 from benchmarks.closed_loop import WrongAnswer
 from benchmarks.databases import Database
 from benchmarks.dataset import CannotLoad, is_loaded, load_dataset
-from benchmarks.measuring import Method, Registry, measure, measure_growth
+from benchmarks.measuring import Method, Registry, measure, measure_growth, with_footprint
 from benchmarks.outcome import DatabaseOutcome, Measured, Outcome
 from benchmarks.page import PAGE, show
 from benchmarks.plan import Sizes, UnusablePlan
@@ -61,9 +62,10 @@ def measure_database(
     with servers.canned(database.settings, servers.free_port()) as canned:
         for transaction in transactions:
             if small is None:
-                one = measure(registry, canned, transaction, method)
+                way = partial(measure, registry, canned, transaction, method)
             else:
-                one = measure_growth(registry, small, transaction, method)
+                way = partial(measure_growth, registry, small, transaction, method)
+            one = with_footprint(registry, way)
             measured.append(one)
             console.print(_said(database, one))
     return DatabaseOutcome(name=database.name, version=database.version, measured=tuple(measured))

@@ -9,6 +9,8 @@ from benchmarks.client import ClientProcess, Load
 from benchmarks.closed_loop import Sample
 from benchmarks.databases import Database
 from benchmarks.floors import Floor
+from benchmarks.load.kept import documents_kept, octets_of
+from benchmarks.load.machine_use import MemoryWatch
 from benchmarks.outcome import Measured, Round, Run
 from benchmarks.servers import Server
 from benchmarks.transactions import Transaction
@@ -75,6 +77,19 @@ def measure_growth(large: Registry, small: Registry, transaction: Transaction, m
     small.client.look(transaction.key, small.server.port)
     rounds = _in_turn(_asking(large, transaction, method), _asking(small, transaction, method), method)
     return _measured(transaction, length, rounds)
+
+
+def with_footprint(registry: Registry, one: Callable[[], Measured]) -> Measured:
+    """A measurement, with the memory of the server meanwhile, and the disk that each document it brought takes.
+
+    What stands beside a transaction that brings documents writes into no database, so the growth is that of Carnet.
+    """
+    settings = registry.database.settings
+    documents, octets = documents_kept(settings), octets_of(settings)
+    with MemoryWatch(registry.server.process) as watch:
+        measured = one()
+    documents, octets = documents_kept(settings) - documents, octets_of(settings) - octets
+    return replace(measured, memory=watch.most or None, disk=octets // documents if documents else None)
 
 
 def _measured(transaction: Transaction, length: int, rounds: tuple[Round, ...]) -> Measured:

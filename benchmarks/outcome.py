@@ -41,7 +41,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One transaction on one database."""
+    """One transaction on one database. `memory` of the server and `disk` for each new document in octets."""
 
     key: str
     title: str
@@ -50,6 +50,8 @@ class Measured:
     answer_length: int
     rounds: tuple[Round, ...]
     profile: str = ""
+    memory: int | None = None
+    disk: int | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -76,6 +78,8 @@ class Measured:
             "missed": self.is_missed,
             "carnet": medians(carnet),
             "floor": medians(floor),
+            "memory_MB": None if self.memory is None else round(self.memory / 1e6),
+            "disk_kB_a_document": None if self.disk is None else round(self.disk / 1e3, 1),
             "profile": self.profile,
         }
 

@@ -7,6 +7,8 @@ _HEAD = (
     "| Transaction | beside | ratio | everything on | target | per s | beside per s | p50 ms | p95 ms | p99 ms "
     "| server CPU ms | database CPU ms | beside CPU ms |"
 )
+_FOOTPRINT_NAMES = ("memory_MB", "disk_kB_a_document")
+_FOOTPRINT = (" memory MB | disk kB a document |", "--:|--:|")
 _IDLE_LOAD = 0.5
 _RULE = "|---|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
 
@@ -72,8 +74,11 @@ def _machine(machine: Mapping[str, Any]) -> Iterator[str]:
 
 def _tables(outcome: Mapping[str, Any]) -> Iterator[str]:
     for name, database in outcome["databases"].items():
-        yield from ("", f"**{name} {database['version']}**", "", _HEAD, _RULE)
-        for figures in database["transactions"].values():
+        measured = database["transactions"].values()
+        # Results of before have no footprint.
+        head, rule = _FOOTPRINT if any("memory_MB" in one for one in measured) else ("", "")
+        yield from ("", f"**{name} {database['version']}**", "", f"{_HEAD}{head}", f"{_RULE}{rule}")
+        for figures in measured:
             yield _line(figures, outcome["circumstances"])
 
 
@@ -89,6 +94,7 @@ def _line(figures: Mapping[str, Any], how: Mapping[str, Any]) -> str:
         *(f"{carnet[name]:.1f}" for name in ("p50_ms", "p95_ms", "p99_ms")),
         *(_milliseconds(value) for value in (carnet["server_cpu_ms"], carnet["database_cpu_ms"])),
         _milliseconds(floor["server_cpu_ms"]),
+        *("–" if figures[name] is None else f"{figures[name]:g}" for name in _FOOTPRINT_NAMES if name in figures),
     )
     return f"| {' | '.join(cells)} |"
 

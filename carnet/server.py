@@ -33,6 +33,7 @@ from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.security_settings import check_security
 from carnet.settings import Settings
 from carnet.subscription_wiring import notification_targets, sender_of, started_dispatcher
+from carnet.traces import Traces, open_traces
 from carnet.traffic import observed
 from carnet.wiring import Actors, open_actors
 from storage.only_server import only_server
@@ -106,7 +107,9 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         rates = RequestRates(self._settings.requests_per_second)
         app.wsgi_app = known_clients(app.wsgi_app, rates, behind_proxy=self._settings.is_behind_proxy)  # type: ignore[method-assign, assignment]
         self.traffic = actors.counts.traffic
-        app.wsgi_app = observed(app.wsgi_app, self.traffic, client_certificate)  # type: ignore[method-assign, assignment]
+        traces = open_traces(self._settings.traces)
+        trace = None if traces is None else traces.tell
+        app.wsgi_app = observed(app.wsgi_app, self.traffic, client_certificate, trace)  # type: ignore[method-assign, assignment]
         feed, registry = self._feed, actors.registry
         attendant = None
         if feed is not None and registry is not None:
@@ -121,6 +124,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
             scheduler=started_scheduler(actors),
             dispatcher=started_dispatcher(actors),
             refused_handshakes=self.front.refused_handshakes,
+            traces=traces,
         )
         if attendant is not None:
             attendant.start()
@@ -225,6 +229,7 @@ class _Opened:
     scheduler: Scheduler | None
     dispatcher: Dispatcher | None
     refused_handshakes: RefusedHandshakes
+    traces: Traces | None
 
     def close(self) -> None:
         """Finish what was accepted, the feed first: it writes to the database."""
@@ -239,4 +244,6 @@ class _Opened:
         self.refused_handshakes.stop()
         if self.audit is not None:
             self.audit.stop()
+        if self.traces is not None:
+            self.traces.stop()
         self.actors.units.close()

@@ -19,6 +19,7 @@ from carnet.elsewhere_settings import elsewhere_rules
 from carnet.notice_settings import notice_rules
 from carnet.record_settings import record_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
+from carnet.traces import trace_rules
 from xds.failure import WrongSettings
 from xds.identifiers import is_oid, is_oid_urn
 
@@ -286,6 +287,10 @@ class Settings:
         "refuse", "what happens when that many wait: nothing is served, or all is", ("refuse", "serve")
     )
     audit_reserve_mb: int = _setting(256, "MB kept on the disk of SQLite for audit records when it is full; 0 for none")
+    traces: str = _setting(
+        "",
+        "URL of a collector that takes traces by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; default none",
+    )
     workers: int = _setting(1, "server processes; only one with SQLite")
     scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
     threads: int = _setting(16, "requests answered at once by a process")
@@ -467,6 +472,7 @@ def _check(settings: Settings) -> None:
         *record_rules(settings),
         *notice_rules(settings),
         *clock_rules(settings.clock),
+        *trace_rules(settings),
     ):
         raise SettingsError(sentence)
 

@@ -125,8 +125,22 @@ def _histogram(labels: str, times: _Times) -> Iterator[str]:
     yield f"carnet_request_seconds_count{{{labels}}} {upto}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A request that has ended, as traces show it. `traceparent`: as the client sent it, empty without."""
+
+    transaction: str
+    correlation_id: str
+    status: int
+    seconds: float
+    traceparent: str
+
+
 def observed(
-    application: WSGIApplication, traffic: Traffic, certificate_of: Callable[[WSGIEnvironment], bytes | None]
+    application: WSGIApplication,
+    traffic: Traffic,
+    certificate_of: Callable[[WSGIEnvironment], bytes | None],
+    trace: Callable[[Served], None] | None = None,
 ) -> WSGIApplication:
     """The application, each of its requests counted, timed up to its last octet, and under an id of its own.
 
@@ -138,6 +152,18 @@ def observed(
         name = given if _GIVEN_ID.fullmatch(given) else str(uuid.uuid4())
         statuses: list[int] = []
 
+        def ended(status: int) -> None:
+            served = Served(
+                transaction=current.transaction or "other",
+                correlation_id=name,
+                status=status,
+                seconds=time.perf_counter() - began,
+                traceparent=environ.get("HTTP_TRACEPARENT", ""),
+            )
+            traffic.ended(served.transaction, status, certificate_of(environ), served.seconds)
+            if trace is not None:
+                trace(served)
+
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             statuses.append(int(status[:3]))
             return start_response(status, [*headers, (CORRELATION_HEADER, name)], exc_info)
@@ -148,18 +174,14 @@ def observed(
         try:
             body = application(environ, start)
         except BaseException:
-            _ended(traffic, current, 500, certificate_of(environ), began)
+            ended(500)
             raise
         finally:
             _current.reset(token)
             structlog.contextvars.clear_contextvars()
-        return _Body(body, lambda: _ended(traffic, current, (statuses or [500])[-1], certificate_of(environ), began))
+        return _Body(body, lambda: ended((statuses or [500])[-1]))
 
     return answered
-
-
-def _ended(traffic: Traffic, current: _Current, status: int, client: bytes | None, began: float) -> None:
-    traffic.ended(current.transaction or "other", status, client, time.perf_counter() - began)
 
 
 class _Body:

@@ -70,7 +70,8 @@ def note_feeding(
     """Count documents by their type, and who fed them. `origin`: who they come from."""
     who = _who(caller)
     rows = [
-        who | {"fed_key": dmp.keys.new(), "fed": now, "type_code": one, "origin": _origin(origin, one)} for one in types
+        who | {"fed_key": dmp.keys.new(), "fed": now, "type_code": one, "origin": _origin(origin, one), "number": 1}
+        for one in types
     ]
     if rows:
         usage.add_fed(unit.connection, rows)

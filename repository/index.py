@@ -35,7 +35,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from repository.blob_store import HASHED_WHOLE
 from repository.checked_octets import Expected
 from repository.document_rules import DocumentVersion
-from storage.prepared import Prepared, prepare
+from storage.prepared import Prepared, insertion, prepare
 
 metadata = MetaData()
 
@@ -165,16 +165,21 @@ def add_documents(connection: Connection, documents: Sequence[StoredDocument]) -
     if not documents:
         return
     columns = document.c.keys()
-    connection.execute(insert(document), [{name: getattr(one, name) for name in columns} for one in documents])
-    brought_back = removed_document.c.unique_id.in_([one.unique_id for one in documents])
-    connection.execute(delete(removed_document).where(brought_back))
+    rows = [{name: getattr(one, name) for name in columns} for one in documents]
+    insertion(document, connection.dialect).write(connection, rows)
+    _brought_back(connection.dialect).write(connection, rows)
+
+
+@lru_cache(maxsize=16)
+def _brought_back(dialect: Dialect) -> Prepared:
+    return prepare(delete(removed_document).where(removed_document.c.unique_id == bindparam("unique_id", "")), dialect)
 
 
 def add_blobs(connection: Connection, documents: Sequence[StoredDocument]) -> None:
     """Add the blobs of documents. IntegrityError when one is about to be deleted."""
     rows = [{"blob_key": one.blob_key, "discarded": None, "blocks": one.blocks or None} for one in documents]
     if rows:
-        connection.execute(insert(blob), rows)
+        insertion(blob, connection.dialect).write(connection, rows)
 
 
 def mark_discarded(connection: Connection, keys: Collection[str]) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, insert
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.crud import REQUIRED
 from sqlalchemy.sql.elements import ClauseElement
 
 # psycopg: octets come as they are, not as hexadecimal text of twice their length.
@@ -98,7 +99,9 @@ def prepare(statement: ClauseElement, dialect: Dialect, *, columns: Collection[s
         (name, one.type.dialect_impl(dialect).bind_processor(dialect)) for one, name in compiled.bind_names.items()
     )
     conversions = {name: convert for name, convert in found if convert is not None}
-    return Prepared(text=str(compiled), values=dict(compiled.params), order=order, conversions=conversions)
+    # The mark of a value that must be given is a number, which a driver would write.
+    values = {name: value for name, value in compiled.params.items() if value is not REQUIRED}
+    return Prepared(text=str(compiled), values=values, order=order, conversions=conversions)
 
 
 @lru_cache(maxsize=64)

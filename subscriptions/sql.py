@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -65,6 +66,10 @@ notification = Table(
 )
 _s, _n = subscription.c, notification.c
 _TEXTS = tuple(one.name for one in subscription.columns if one.name not in ("events", "filters"))
+# Built once: every submission asks it.
+_INTERESTED = select(subscription).where(
+    _s.patient.in_(("", bindparam("concerned", ""))), _s.state != str(State.OFF), _s.ends > bindparam("now", "")
+)
 
 
 class Told(StrEnum):
@@ -138,9 +143,8 @@ def count_of(connection: Connection, subscriber: str, now: str) -> int:
 
 def interested(connection: Connection, patient: str, now: str) -> list[Subscription]:
     """Those about this patient, or every patient, that have not ended."""
-    about = _s.patient.in_(("", patient))
-    statement = select(subscription).where(about, _s.state != str(State.OFF), _s.ends > now)
-    return [_subscription(row) for row in connection.execute(statement).mappings()]
+    rows = connection.execute(_INTERESTED, {"concerned": patient, "now": now}).mappings()
+    return [_subscription(row) for row in rows]
 
 
 def set_state(connection: Connection, name: str, state: State) -> None:

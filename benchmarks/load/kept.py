@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from carnet.settings import Settings
 from repository.index import document
@@ -17,6 +17,16 @@ def documents_kept(settings: Settings) -> int:
         found = connection.execute(select(func.count()).select_from(document)).scalar_one()
     engine.dispose()
     return int(found)
+
+
+def octets_of(settings: Settings) -> int:
+    """Octets that a server's folder takes, and its database where that lies elsewhere; PostgreSQL's log left out."""
+    engine, elsewhere = open_engine(settings.database_url), 0
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            elsewhere = connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+    engine.dispose()
+    return int(elsewhere) + octets_on_disk(settings.data_folder)
 
 
 def octets_on_disk(folder: Path) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from access_policy.record_facts import RecordState
 from dmp.record import Record
@@ -11,16 +11,20 @@ from dmp.sql.tables import dmp_record, record_identifier
 
 _r, _i = dmp_record.c, record_identifier.c
 _NAMES = tuple(one.name for one in fields(Record) if one.name not in ("key", "state"))
+_BOTH = select(dmp_record).join(record_identifier, _i.record_key == _r.record_key)
+# Built once: every submission asks for the first.
+_OF_PATIENT = _BOTH.where(_i.patient == bindparam("patient", ""))
+_LOCKED = _OF_PATIENT.with_for_update(of=dmp_record)
 
 
 def find(connection: Connection, patient: str) -> Record | None:
     """The record of the person who has, or had, this CX key."""
-    return _only(connection, _by_patient(patient))
+    return _only(connection, _OF_PATIENT, patient=patient)
 
 
 def locked(connection: Connection, patient: str) -> Record | None:
     """The same, with whoever else changes it waiting until this unit ends."""
-    return _only(connection, _by_patient(patient).with_for_update(of=dmp_record))
+    return _only(connection, _LOCKED, patient=patient)
 
 
 def by_key(connection: Connection, key: int) -> Record | None:
@@ -85,12 +89,8 @@ def record_of(row: Any) -> Record:
     return Record(key=row["record_key"], state=RecordState(row["state"]), **values)
 
 
-def _by_patient(patient: str) -> Select[Any]:
-    return select(dmp_record).join(record_identifier, _i.record_key == _r.record_key).where(_i.patient == patient)
-
-
-def _only(connection: Connection, statement: Select[Any]) -> Record | None:
-    row = connection.execute(statement).mappings().first()
+def _only(connection: Connection, statement: Select[Any], **values: str) -> Record | None:
+    row = connection.execute(statement, values).mappings().first()
     return None if row is None else record_of(row)
 
 

@@ -7,13 +7,14 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, cast
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dmp.sql.tables import document_fed, job_done, record_creation, record_event, record_read
+from storage.prepared import insertion
 
 _INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _f, _d, _c, _e = document_fed.c, record_read.c, record_creation.c, record_event.c
 
 
 def add_fed(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    connection.execute(insert(document_fed), [dict(row) for row in rows])
+    insertion(document_fed, connection.dialect).write(connection, rows)
 
 
 def add_read(connection: Connection, row: Mapping[str, Any]) -> None:

@@ -42,6 +42,10 @@ def test_every_transaction_is_measured_beside_its_floor(tmp_path: Path) -> None:
         )
         assert one["missed"] == (one["target"] is not None and one["ratio"] < one["target"])
         assert bool(one["profile"]) == one["missed"]
+        assert one["memory_MB"] > 10
+    brings = {name for name, one in figures.items() if one["disk_kB_a_document"] is not None}
+    assert brings == {name for name in BY_KEY if name.startswith("iti41")}
+    assert all(figures[name]["disk_kB_a_document"] > 1 for name in brings)
     assert outcome["circumstances"]["entries"] == 60
     assert outcome["machine"]["cores"] > 0
     assert file.with_suffix(".md").read_text() == markdown(outcome)
@@ -126,6 +130,19 @@ def test_the_ratio_is_the_median_of_the_rounds_with_its_spread() -> None:
     assert one.ratio == pytest.approx(0.4)
     assert one.ratios == pytest.approx([0.39, 0.4, 0.41])
     assert "**0.40** (0.39–0.41)" in markdown(outcome(one).plain())
+
+
+def test_memory_and_disk_are_columns_where_they_were_measured() -> None:
+    one = measured(400, 1000, None)
+    brings = replace(one, key="y", memory=210_000_000, disk=151_240)
+    shown = markdown(outcome(brings, replace(one, memory=1_000_000)).plain())
+    assert "| memory MB | disk kB a document |" in shown
+    assert "| 210 | 151.2 |" in shown
+    assert "| 1 | – |" in shown
+    before = outcome(one).plain()
+    for name in ("memory_MB", "disk_kB_a_document"):
+        del before["databases"]["SQLite"]["transactions"]["x"][name]
+    assert "memory MB" not in markdown(before)
 
 
 def test_a_missed_target_is_shown_as_missed_with_its_profile() -> None:
