@@ -13,6 +13,7 @@ from functools import cached_property
 from zlib import crc32
 
 QUERIED_ENTRIES = 20
+MANY_ENTRIES = 200
 _QUERIED_SHARE = 5
 _SKEW = 1.5
 _REPLACED_SHARE = 20
@@ -64,6 +65,12 @@ class Plan:
     def others(self) -> tuple[int, ...]:
         """The other patients."""
         return tuple(p for p in range(self.sizes.patient_count) if p not in self._queried)
+
+    @cached_property
+    def many(self) -> tuple[int, ...]:
+        """The patients with at least 200 documents; where none has, the one with the most."""
+        found = tuple(p for p in self.others if self.counts[p] >= MANY_ENTRIES)
+        return found or (max(self.others, key=self.counts.__getitem__),)
 
     @cached_property
     def held(self) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
-from benchmarks.plan import QUERIED_ENTRIES
+from benchmarks.plan import MANY_ENTRIES, QUERIED_ENTRIES
 from benchmarks.requests import Request, Workload, registry_request, repository_request
 from xds.identifiers import UUID_PREFIX
 from xds.query_grammar import ReturnType
@@ -39,9 +39,19 @@ def get_documents(workload: Workload, number: int) -> Request:
 
 
 def find_document_references(workload: Workload, number: int) -> Request:
-    patient = workload.documents.patient(workload.queried(number)).ins
-    asked = {"patient.identifier": f"urn:oid:{patient.authority}|{patient.id}", "status": "current"}
-    return Request(method="GET", path=f"/fhir/DocumentReference?{urlencode(asked)}", accept="application/fhir+json")
+    return _search(workload, workload.queried(number), {"status": "current"})
+
+
+def find_many_document_references(workload: Workload, number: int) -> Request:
+    """The first page of a patient with many documents, replaced ones among them."""
+    asked = {"status": "current,superseded", "_count": str(MANY_ENTRIES)}
+    return _search(workload, workload.many(number), asked)
+
+
+def _search(workload: Workload, patient: int, asked: dict[str, str]) -> Request:
+    ins = workload.documents.patient(patient).ins
+    query = urlencode({"patient.identifier": f"urn:oid:{ins.authority}|{ins.id}", **asked})
+    return Request(method="GET", path=f"/fhir/DocumentReference?{query}", accept="application/fhir+json")
 
 
 def retrieve_document_set(workload: Workload, number: int) -> Request:
@@ -77,12 +87,21 @@ def holds(mark: str, times: int = QUERIED_ENTRIES) -> Check:
 
 
 def is_search_set(workload: Workload, number: int, answer: bytes) -> str:
+    return _wrong_page(workload, workload.queried(number), answer, total=QUERIED_ENTRIES)
+
+
+def is_long_page(workload: Workload, number: int, answer: bytes) -> str:
+    patient = workload.many(number)
+    return _wrong_page(workload, patient, answer, total=workload.plan.counts[patient])
+
+
+def _wrong_page(workload: Workload, patient: int, answer: bytes, *, total: int) -> str:
     bundle = json.loads(answer)
-    found = (bundle.get("total"), len(bundle.get("entry", ())))
-    ins = workload.documents.patient(workload.queried(number)).ins.id
+    found, expected = (bundle.get("total"), len(bundle.get("entry", ()))), (total, min(total, MANY_ENTRIES))
+    ins = workload.documents.patient(patient).ins.id
     of_patient = all(one["resource"]["subject"]["identifier"]["value"] == ins for one in bundle.get("entry", ()))
-    if found != (QUERIED_ENTRIES, QUERIED_ENTRIES) or not of_patient:
-        return f"found total and entries {found}, expected {QUERIED_ENTRIES} of the patient"
+    if found != expected or not of_patient:
+        return f"found total and entries {found}, expected {expected} of the patient"
     return ""
 
 

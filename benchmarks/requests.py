@@ -52,6 +52,10 @@ class Workload:
         """A queried patient, another one for each number."""
         return self.plan.queried[number % len(self.plan.queried)]
 
+    def many(self, number: int) -> int:
+        """A patient whose documents fill a long page."""
+        return self.plan.many[number % len(self.plan.many)]
+
     def held(self, number: int) -> int:
         return self.plan.held[number % len(self.plan.held)]
 

@@ -1,10 +1,12 @@
 """Submissions that are new each time: templates, cut where the identifiers stand."""
 
+import base64
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
+from benchmarks.bundles import DATA, provide_bundle
 from benchmarks.documents import Documents
 from benchmarks.plan import Plan
 from benchmarks.report import ReportMaker
@@ -21,7 +23,7 @@ DOCUMENT_PART = "document@benchmark"
 _PATIENTS = 50
 # Numbers of 22 digits that stand in a template for those of the submission, and of one it refers to.
 _THIS, _STORED = int("7" * 22), int("8" * 22)
-_PROVIDED, _REGISTERED, _UPDATED = (kind * 10**21 for kind in (1, 2, 3))
+_PROVIDED, _REGISTERED, _UPDATED, _BUNDLED = (kind * 10**21 for kind in (1, 2, 3, 4))
 
 
 class SubmissionMaker:
@@ -33,7 +35,8 @@ class SubmissionMaker:
     def __init__(self, plan: Plan, documents: Documents) -> None:
         self._plan, self._documents, self._first = plan, documents, time.time_ns()
         self._provide, self._entry = cache(self._provide_template), cache(self._made_entry)
-        self._beside = cache(self._beside_template)
+        self._beside, self._bundle = cache(self._beside_template), cache(self._bundle_template)
+        self._report = cache(self._report_template)
         self._register, self._update = cache(self._register_template), cache(self._update_template)
 
     def provide_and_register(self, number: int, *, boundary: str, root_id: str) -> bytes:
@@ -56,9 +59,13 @@ class SubmissionMaker:
 
     def provided_report(self, number: int) -> bytes:
         """The octets of the document that `provide_and_register` brings."""
-        ins = self._documents.patient(self.patient(number)).ins.id
-        content = ReportMaker().content(unique_id=_unique_id(0, _THIS), ins=ins)
-        return _numbered(content, 1, {_THIS: _PROVIDED + self._first + number})
+        return _numbered(self._report(self.patient(number)), 1, {_THIS: _PROVIDED + self._first + number})
+
+    def bundle(self, number: int) -> bytes:
+        """The Bundle of ITI-65 with one report of 140 kB."""
+        patient, numbers = self.patient(number), {_THIS: _BUNDLED + self._first + number}
+        content = base64.b64encode(_numbered(self._report(patient), 1, numbers))
+        return _numbered(self._bundle(patient), 2, numbers).replace(DATA, content)
 
     def register(self, number: int, entries: int) -> bytes:
         """`lcm:SubmitObjectsRequest` of ITI-42 with so many DocumentEntries."""
@@ -94,6 +101,14 @@ class SubmissionMaker:
         envelope = write_envelope(provide_body(submission), action=PROVIDE_ACTION)
         part = MtomPart(content_id=DOCUMENT_PART, content_type="text/xml", chunks=(content,), length=len(content))
         return b"".join(write_multipart(envelope, [part], boundary=boundary, root_id=root_id))
+
+    def _report_template(self, patient: int) -> bytes:
+        return ReportMaker().content(unique_id=_unique_id(0, _THIS), ins=self._documents.patient(patient).ins.id)
+
+    def _bundle_template(self, patient: int) -> bytes:
+        entry = ReportMaker().entry(self._report(patient), entry_uuid=_entry_uuid(0, _THIS))
+        submission = _submission(replace(entry, hash=None, size=None))
+        return provide_bundle(submission, binary=_entry_uuid(1, _THIS))
 
     def _beside_template(self, patient: int) -> bytes:
         entry = replace(self._entry(patient, 0, _THIS), hash=None, size=None)

@@ -17,6 +17,7 @@ from xds.query_grammar import ReturnType
 
 _REGISTER_ACTION = "urn:ihe:iti:2007:RegisterDocumentSet-b"
 _UPDATE_ACTION = "urn:ihe:iti:2010:UpdateDocumentSet"
+_FHIR_JSON = "application/fhir+json"
 _LARGEST_POOL = 500
 _LARGEST_NUMBER = 10**9
 # Documents that ITI-57 gives one version after the other: in submissions of so many entries.
@@ -69,6 +70,17 @@ def _provide_and_register(workload: Workload, number: int) -> Request:
         content_type=content_type_of(BOUNDARY, ROOT_ID),
         body=workload.submissions.provide_and_register(number, boundary=BOUNDARY, root_id=ROOT_ID),
     )
+
+
+def _provide_bundle(workload: Workload, number: int) -> Request:
+    body = workload.submissions.bundle(number)
+    return Request(path="/fhir", content_type=_FHIR_JSON, accept=_FHIR_JSON, body=body)
+
+
+def _is_created(_workload: Workload, _number: int, answer: bytes) -> str:
+    """SubmissionSet, document and octets."""
+    found = answer.count(b'"status":"201 Created"')
+    return "" if found == 3 else f"found {found} resources created, expected 3: {answer[:600].decode(errors='replace')}"
 
 
 def _register(workload: Workload, number: int, *, entries: int) -> Request:
@@ -140,6 +152,14 @@ TRANSACTIONS = (
         target=0.5,
     ),
     Transaction(
+        key="iti67-200",
+        title="ITI-67 Find Document References, 200 entries",
+        request=questions.find_many_document_references,
+        problem=questions.is_long_page,
+        subjects=lambda plan: plan.many,
+        target=0.4,
+    ),
+    Transaction(
         key="iti43",
         title="ITI-43 Retrieve Document Set, 140 kB",
         request=questions.retrieve_document_set,
@@ -152,11 +172,20 @@ TRANSACTIONS = (
         request=questions.retrieve_document,
         problem=questions.is_document,
         subjects=lambda plan: plan.held,
+        target=0.7,
     ),
     Transaction(
         key="iti41",
         title="ITI-41 Provide and Register, 140 kB",
         request=_provide_and_register,
+        writes=True,
+    ),
+    Transaction(
+        key="iti65",
+        title="ITI-65 Provide Document Bundle, 140 kB",
+        request=_provide_bundle,
+        problem=_is_created,
+        target=0.3,
         writes=True,
     ),
     Transaction(

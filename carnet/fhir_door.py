@@ -47,6 +47,7 @@ from xds.identifiers import UUID_PREFIX
 
 Search = Callable[..., bytes]
 Read = Callable[..., bytes]
+_FOUND_BY = {"DocumentReference": "ITI-67", "List": "ITI-66"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -190,16 +191,17 @@ def fhir_blueprint(
         with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
             return versioned_answer(handle(registry, fhir_id, caller, base_url=base_url))
 
-    @door.get("/DocumentReference/<fhir_id>/_history")
-    def show_history(fhir_id: str) -> flask.Response:
+    @door.get("/<any(DocumentReference, List):resource>/<fhir_id>/_history")
+    def show_history(resource: str, fhir_id: str) -> flask.Response:
         wanted()
-        caller, parameters = permitted("ITI-67", "DocumentReference.r"), _parameters()
+        caller, parameters = permitted(_FOUND_BY[resource], f"{resource}.r"), _parameters()
         with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
-            return answer(history.history(registry, fhir_id, parameters, caller, base_url=base_url))
+            return answer(history.history(registry, resource, fhir_id, parameters, caller, base_url=base_url))
 
-    @door.get("/DocumentReference/<fhir_id>/_history/<version_id>")
-    def vread(fhir_id: str, version_id: str) -> flask.Response:
-        return _read("ITI-67", "DocumentReference.r", fhir_id, partial(history.vread, version_id=version_id))
+    @door.get("/<any(DocumentReference, List):resource>/<fhir_id>/_history/<version_id>")
+    def vread(resource: str, fhir_id: str, version_id: str) -> flask.Response:
+        one = partial(history.vread, resource=resource, version_id=version_id)
+        return _read(_FOUND_BY[resource], f"{resource}.r", fhir_id, one)
 
     @door.get("/Binary/<fhir_id>")
     def retrieve(fhir_id: str) -> flask.Response:

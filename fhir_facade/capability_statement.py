@@ -82,9 +82,7 @@ def _document_reference(served: Served) -> dict[str, Any]:
     ]
     profiles.append(f"{_PDSM}/pdsm-comprehensive-document-reference")
     resource = _searched("DocumentReference", SEARCH_PARAMETERS, profiles)
-    resource["interaction"] += [{"code": "vread"}, {"code": "history-instance"}]
     resource["interaction"].append({"code": "patch", "documentation": PATCHED})
-    resource |= {"versioning": "versioned", "readHistory": True}
     resource["conditionalUpdate"] = True  # of PATCH, for which R4 has no flag of its own. PDSm 10
     if served.takes_documents:
         resource["interaction"].append({"code": "create", "documentation": "Simplified Publish [ITI-105]"})
@@ -103,9 +101,9 @@ def _searched(name: str, parameters: Iterable[SearchParameter], profiles: Sequen
     return {
         "type": name,
         "supportedProfile": list(profiles),
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
-        "versioning": "no-version",
-        "readHistory": False,
+        "interaction": [*({"code": code} for code in ("read", "search-type", "vread", "history-instance"))],
+        "versioning": "versioned",
+        "readHistory": True,
         "searchInclude": list(INCLUDES[name]),
         "searchRevInclude": list(REVERSE_INCLUDES[name]),
         "searchParam": [_parameter(one) for one in parameters if not one.hidden],

@@ -1,9 +1,9 @@
-"""The versions of a DocumentReference that the registry keeps: history and vread. FHIR R4 3.1.0.3, 3.1.0.12.
+"""The versions of a DocumentReference or List that the registry keeps: history and vread. FHIR R4 3.1.0.3, 3.1.0.12.
 
 Each is as the registry has it now: a former version is Deprecated there, which is `superseded` here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from access_policy.caller import Caller
@@ -20,31 +20,42 @@ from registry.snapshot import Snapshot
 from registry.store import Registry
 from xds.datatypes import DTM
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
-from xds.metadata import DocumentEntry
+from xds.metadata import DocumentEntry, Folder, RegistryObject, SubmissionSet
 
+_CHANGED_BY = {"DocumentReference": "PATCH", "List": "PUT"}
 _PARAMETERS = ("_count", "_since", "_before", "_format", "_pretty", "_summary", "_elements")
 Resource = dict[str, Any]
+KINDS: Mapping[str, tuple[type[RegistryObject], ...]] = {
+    "DocumentReference": (DocumentEntry,),
+    "List": (SubmissionSet, Folder),
+}
 
 
-def vread(registry: Registry, fhir_id: str, caller: Caller, *, version_id: str, base_url: str) -> bytes:
+def vread(registry: Registry, fhir_id: str, caller: Caller, *, resource: str, version_id: str, base_url: str) -> bytes:
     """One version. Raises FhirProblem 404 when unknown or not visible, 410 when it is one that was deleted."""
-    for resource in _versions(registry, fhir_id, caller, base_url):
-        if resource["meta"]["versionId"] == version_id:
-            if resource["status"] == "entered-in-error":
+    for version in _versions(registry, resource, fhir_id, caller, base_url):
+        if version["meta"]["versionId"] == version_id:
+            if version["status"] == "entered-in-error":
                 raise FhirProblem(410, "deleted", "the document was deleted")
-            return write_json(resource)
+            return write_json(version)
     raise not_found()
 
 
 def history(
-    registry: Registry, fhir_id: str, parameters: Sequence[tuple[str, str]], caller: Caller, *, base_url: str
+    registry: Registry,
+    resource: str,
+    fhir_id: str,
+    parameters: Sequence[tuple[str, str]],
+    caller: Caller,
+    *,
+    base_url: str,
 ) -> bytes:
     """The Bundle of the versions that the caller may see, newest first, `_count` of them in a page.
 
     `_since` leaves out what was last changed before. Raises FhirProblem 400, 404.
     """
     _check(parameters)
-    versions = _versions(registry, fhir_id, caller, base_url)
+    versions = _versions(registry, resource, fhir_id, caller, base_url)
     if not versions:
         raise not_found()
     since, before = _since(parameters), number(parameters, "_before")
@@ -52,7 +63,7 @@ def history(
     asked = number(parameters, "_count")
     count = DEFAULT_COUNT if asked is None else min(asked, MAX_COUNT)
     left = [one for one in counted if before is None or int(one["meta"]["versionId"]) < before]
-    address = f"{base_url}/DocumentReference/{versions[0]['id']}/_history"
+    address = f"{base_url}/{resource}/{versions[0]['id']}/_history"
     kept = [f"{name}={value}" for name, value in parameters if name in ("_since", "_count")]
     links = [{"relation": "self", "url": "?".join([address, *(["&".join(kept)] if kept else [])])}]
     if 0 < count < len(left):
@@ -63,22 +74,26 @@ def history(
     return write_json(bundle | ({"entry": entries} if entries else {}))
 
 
-def _versions(registry: Registry, fhir_id: str, caller: Caller, base_url: str) -> list[Resource]:
-    """Those of one document that may be seen, newest first, by its logical id or the entryUUID of any of them."""
+def _versions(registry: Registry, resource: str, fhir_id: str, caller: Caller, base_url: str) -> list[Resource]:
+    """Those of one object that may be seen, newest first, by its logical id or the entryUUID of any of them."""
     uuid = f"{UUID_PREFIX}{fhir_id}"
     if not is_uuid_urn(uuid):
         raise not_found()
     with registry.seen_by(caller, Purpose.METADATA) as snapshot:
-        found = [read_own_json(one.replace(BASE_URL, base_url.encode()).decode()) for one in _stored(snapshot, uuid)]
+        found = [
+            read_own_json(one.replace(BASE_URL, base_url.encode()).decode())
+            for one in _stored(snapshot, KINDS[resource], uuid)
+        ]
     return sorted(found, key=lambda one: int(one["meta"]["versionId"]), reverse=True)
 
 
-def _stored(snapshot: Snapshot, uuid: str) -> list[bytes]:
-    newest = current(snapshot, DocumentEntry, uuid)
-    if newest is None:
-        return []
-    criteria = Criteria(kind=DocumentEntry, logical_ids=(newest.logical_id,), on_demand=True, all_versions=True)
-    return [one.rendering for one in snapshot.find(criteria, ALL, Form.FHIR)]
+def _stored(snapshot: Snapshot, kinds: Sequence[type[RegistryObject]], uuid: str) -> list[bytes]:
+    for kind in kinds:
+        newest = current(snapshot, kind, uuid)
+        if newest is not None:
+            criteria = Criteria(kind=kind, logical_ids=(newest.logical_id,), on_demand=True, all_versions=True)
+            return [one.rendering for one in snapshot.find(criteria, ALL, Form.FHIR)]
+    return []
 
 
 def _check(parameters: Sequence[tuple[str, str]]) -> None:
@@ -101,11 +116,12 @@ def _since(parameters: Sequence[tuple[str, str]]) -> str:
 def _entry(resource: Resource, base_url: str) -> Resource:
     """A version and how it came about: the first by a submission, the others by updates. FHIR R4 3.1.0.12"""
     is_first = resource["meta"]["versionId"] == "1"
-    place = f"DocumentReference/{resource['id']}"
+    kind = resource["resourceType"]
+    place, changed = f"{kind}/{resource['id']}", _CHANGED_BY[kind]
     return {
         "fullUrl": f"{base_url}/{place}",
         "resource": resource,
-        "request": {"method": "POST", "url": "DocumentReference"} if is_first else {"method": "PATCH", "url": place},
+        "request": {"method": "POST", "url": kind} if is_first else {"method": changed, "url": place},
         "response": {
             "status": "201" if is_first else "200",
             "etag": version_tag(resource),

@@ -1,18 +1,22 @@
 """The search parameters of ITI-66: one table, read by the search and by /metadata. MHD 2:3.66.4.1.2."""
 
 from fhir_facade.search_parameters import LAST_UPDATED, PDSM, TARGET_COMMUNITY
+from fhir_facade.search_times import PREFIXES, narrow_list_date
 from fhir_facade.search_values import (
+    FAMILY,
+    GIVEN,
     Narrow,
     SearchParameter,
+    names_modified,
+    names_with,
     narrow_archived,
-    narrow_author_family,
-    narrow_author_given,
     narrow_designation,
+    narrow_designation_not,
     narrow_id,
     narrow_identifier,
     narrow_kind,
-    narrow_list_date,
     narrow_list_status,
+    narrow_list_status_not,
     narrow_patient,
     narrow_patient_reference,
     narrow_source_id,
@@ -22,8 +26,17 @@ _BASE = "http://hl7.org/fhir/SearchParameter"
 _MHD = "https://profiles.ihe.net/ITI/MHD/SearchParameter"
 
 
-def _parameter(name: str, kind: str, narrow: Narrow, documentation: str, definition: str) -> SearchParameter:
-    return SearchParameter(name=name, type=kind, narrow=narrow, documentation=documentation, definition=definition)
+def _parameter(
+    name: str, kind: str, narrow: Narrow, documentation: str, definition: str, *modifiers: tuple[str, Narrow]
+) -> SearchParameter:
+    return SearchParameter(
+        name=name,
+        type=kind,
+        narrow=narrow,
+        documentation=documentation,
+        definition=definition,
+        modifiers=modifiers,
+    )
 
 
 # `code` says what the others are asked of, so it is read first.
@@ -56,37 +69,41 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         "status",
         "token",
         narrow_list_status,
-        "current, superseded or retired; a list means any of them",
+        "current, superseded or retired; a list means any of them; :not",
         f"{_BASE}/List-status",
+        ("not", narrow_list_status_not),
     ),
     _parameter(
         "date",
         "date",
         narrow_list_date,
-        "submissionTime or lastUpdateTime; eq ge gt le lt",
+        f"submissionTime or lastUpdateTime; {PREFIXES}",
         f"{_BASE}/clinical-date",
     ),
     _parameter(
         "designationType",
         "token",
         narrow_designation,
-        "contentTypeCode or codeList",
+        "contentTypeCode or codeList; :not",
         f"{_MHD}/List-DesignationType",
+        ("not", narrow_designation_not),
     ),
     _parameter("sourceId", "token", narrow_source_id, "sourceId, an OID", f"{_MHD}/List-SourceId"),
     _parameter(
         "source.family",
         "string",
-        narrow_author_family,
-        "family name of an author of a SubmissionSet, from its beginning",
+        names_with(FAMILY),
+        "family name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
         "http://hl7.org/fhir/SearchParameter/Practitioner-family",
+        *names_modified(FAMILY),
     ),
     _parameter(
         "source.given",
         "string",
-        narrow_author_given,
-        "given name of an author of a SubmissionSet, from its beginning",
+        names_with(GIVEN),
+        "given name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
         "http://hl7.org/fhir/SearchParameter/Practitioner-given",
+        *names_modified(GIVEN),
     ),
     _parameter(
         "isArchived",

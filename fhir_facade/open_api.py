@@ -38,6 +38,7 @@ _SEARCHED: Mapping[str, Iterable[SearchParameter]] = {
     "List": LIST_SEARCH_PARAMETERS,
 }
 Operation = dict[str, Any]
+_VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
 
 
 def open_api(*, base_url: str, version: str, served: Served) -> bytes:
@@ -63,10 +64,9 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
         yield f"/{name}", "get", _operation(f"search of {name}", [*asked, _PREFER])
         yield f"/{name}/_search", "post", _form(name, asked)
         yield f"/{name}/{{id}}", "get", _operation(f"read of {name}", [_ID, _IF_NONE_MATCH])
-    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
-    yield "/DocumentReference/{id}/_history", "get", _operation("versions of DocumentReference", [_ID, *_OF_HISTORY])
-    vread = _operation("vread of DocumentReference", [_ID, version, _IF_NONE_MATCH])
-    yield "/DocumentReference/{id}/_history/{version}", "get", vread
+        yield f"/{name}/{{id}}/_history", "get", _operation(f"versions of {name}", [_ID, *_OF_HISTORY])
+        vread = _operation(f"vread of {name}", [_ID, _VERSION, _IF_NONE_MATCH])
+        yield f"/{name}/{{id}}/_history/{{version}}", "get", vread
     by_identifier = _text("identifier", "system|value") | {"required": True}
     yield "/DocumentReference", "patch", _patch([by_identifier])
     yield "/DocumentReference/{id}", "patch", _patch([_ID])

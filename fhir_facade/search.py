@@ -44,7 +44,7 @@ def read_search(
     """
     table, applied, finds_nothing = TABLES[resource], [], False
     for name, text in parameters:
-        parameter = table.get(name)
+        parameter = _asked(name, table)
         if parameter is None:
             _check_unknown(name, table, strict=strict)
             continue
@@ -65,6 +65,15 @@ def read_search(
     return ReadSearch(criteria=criteria, finds_nothing=finds_nothing, applied=tuple(applied))
 
 
+def _asked(name: str, table: Mapping[str, SearchParameter]) -> SearchParameter | None:
+    """The parameter of this name; with a modifier that it takes, one that narrows so. None for any other name."""
+    if name in table:
+        return table[name]
+    base, _, modifier = name.partition(":")
+    narrow = dict(table[base].modifiers).get(modifier) if base in table else None
+    return None if narrow is None else replace(table[base], narrow=narrow)
+
+
 def _values(name: str, text: str) -> Sequence[str]:
     values = split(text)
     if len(values) > MAX_VALUES:
@@ -82,7 +91,7 @@ def _check_unknown(name: str, table: Mapping[str, SearchParameter], *, strict: b
         return
     if base in _NOT_SUPPORTED:
         raise bad_request(f"{base} is not supported", code="not-supported", expression=base)
-    if colon and base in table:
+    if colon and any(base == one.partition(":")[0] for one in table):
         raise bad_request(f"{name}: the modifier is not supported", code="not-supported", expression=name)
     if strict:
         raise bad_request(f"{name}: unknown search parameter", code="not-supported", expression=name)

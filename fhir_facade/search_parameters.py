@@ -1,23 +1,25 @@
 """The search parameters of ITI-67: one table, read by the search and by /metadata. MHD 2:3.67.4.1.2.1."""
 
+from fhir_facade.search_times import PREFIXES, narrow_given_time, narrow_period, narrow_time
 from fhir_facade.search_values import (
+    FAMILY,
+    GIVEN,
     SearchParameter,
+    names_modified,
+    names_with,
     narrow_archived,
-    narrow_author_family,
-    narrow_author_given,
     narrow_author_identifier,
     narrow_code,
+    narrow_code_not,
     narrow_community,
-    narrow_given_time,
     narrow_id,
     narrow_identifier,
     narrow_patient,
     narrow_patient_reference,
-    narrow_period,
     narrow_related,
     narrow_relates_to,
     narrow_status,
-    narrow_time,
+    narrow_status_not,
 )
 
 _BASE = "http://hl7.org/fhir/SearchParameter"
@@ -28,9 +30,10 @@ def _token(name: str, attribute: str, documentation: str) -> SearchParameter:
     return SearchParameter(
         name=name,
         type="token",
-        documentation=documentation,
+        documentation=f"{documentation}; :not",
         narrow=narrow_code,
         attributes=(attribute,),
+        modifiers=(("not", narrow_code_not),),
         definition=f"{_BASE}/DocumentReference-{name}",
     )
 
@@ -47,7 +50,7 @@ TARGET_COMMUNITY = SearchParameter(
 LAST_UPDATED = SearchParameter(
     name="_lastUpdated",
     type="date",
-    documentation="when the resource was changed last, its status included; eq ge gt le lt",
+    documentation=f"when the resource was changed last, its status included; {PREFIXES}",
     narrow=narrow_given_time,
     attributes=("last_updated",),
     definition="http://hl7.org/fhir/SearchParameter/Resource-lastUpdated",
@@ -98,8 +101,9 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="status",
         type="token",
-        documentation="current, superseded; a list means any of them",
+        documentation="current, superseded; a list means any of them; :not",
         narrow=narrow_status,
+        modifiers=(("not", narrow_status_not),),
         definition=f"{_BASE}/DocumentReference-status",
     ),
     SearchParameter(
@@ -119,15 +123,17 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="author.family",
         type="string",
-        documentation="family name of an author, from its beginning, without regard to case",
-        narrow=narrow_author_family,
+        documentation="family name of an author, from its beginning, in any case; :exact :contains",
+        narrow=names_with(FAMILY),
+        modifiers=names_modified(FAMILY),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-family",
     ),
     SearchParameter(
         name="author.given",
         type="string",
-        documentation="given name of an author, from its beginning, without regard to case",
-        narrow=narrow_author_given,
+        documentation="given name of an author, from its beginning, in any case; :exact :contains",
+        narrow=names_with(GIVEN),
+        modifiers=names_modified(GIVEN),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-given",
     ),
     SearchParameter(
@@ -167,7 +173,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="date",
         type="date",
-        documentation="creationTime, which DocumentReference.date carries; eq ge gt le lt",
+        documentation=f"creationTime, which DocumentReference.date carries; {PREFIXES}",
         narrow=narrow_time,
         attributes=("creation_time",),
         definition=f"{_BASE}/DocumentReference-date",
@@ -175,7 +181,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="creation",
         type="date",
-        documentation="creationTime; eq ge gt le lt",
+        documentation=f"creationTime; {PREFIXES}",
         narrow=narrow_time,
         attributes=("creation_time",),
         definition="https://profiles.ihe.net/ITI/MHD/SearchParameter/DocumentReference-Creation",
@@ -183,7 +189,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="period",
         type="date",
-        documentation="serviceStartTime to serviceStopTime, overlap; eq ge gt le lt",
+        documentation="serviceStartTime to serviceStopTime, overlap; eq ge gt le lt sa eb",
         narrow=narrow_period,
         attributes=("service_start_time", "service_stop_time"),
         definition=f"{_BASE}/DocumentReference-period",
@@ -191,7 +197,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="period-start",
         type="date",
-        documentation="serviceStartTime of what has one; eq ge gt le lt",
+        documentation=f"serviceStartTime of what has one; {PREFIXES}",
         narrow=narrow_given_time,
         attributes=("service_start_time",),
         definition=f"{PDSM}/PDSm-DocumentReference-period-start",
@@ -199,7 +205,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="period-end",
         type="date",
-        documentation="serviceStopTime of what has one; eq ge gt le lt",
+        documentation=f"serviceStopTime of what has one; {PREFIXES}",
         narrow=narrow_given_time,
         attributes=("service_stop_time",),
         definition=f"{PDSM}/PDSm-DocumentReference-period-end",

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from fhir_facade.code_systems import URI_SYSTEM, from_identifier, from_uri
 from fhir_facade.operation_outcome import bad_request, unknown_community
 from fhir_facade.read_people import authority_of
-from fhir_facade.times import search_range
-from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, PrefixCriterion, TimeCriterion
+from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, TextCriterion, TextMatch
 from xds.datatypes import CX, escape
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
 from xds.metadata import Folder, SubmissionSet
@@ -18,7 +17,7 @@ from xds.vocabulary import AvailabilityStatus
 MAX_VALUES = 100
 _SPLIT = {",": re.compile(r"(?<!\\),"), "|": re.compile(r"(?<!\\)\|")}
 _ESCAPED = re.compile(r"\\([\\,|$])")
-_PREFIX = re.compile(r"(eq|ne|gt|ge|lt|le|sa|eb|ap)(?=\d)")
+FAMILY, GIVEN = (2,), (3, 4)  # components of XCN: the first and the further given names
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
 KINDS: Mapping[str, type[SubmissionSet | Folder]] = {"submissionset": SubmissionSet, "folder": Folder}
@@ -65,13 +64,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchParameter:
-    """One parameter: FHIR type, what it searches, and how it narrows the criteria."""
+    """One parameter: FHIR type, what it searches, how it narrows the criteria, and how with a modifier."""
 
     name: str
     type: str
     documentation: str
     narrow: Narrow
     attributes: tuple[str, ...] = ()
+    modifiers: tuple[tuple[str, Narrow], ...] = ()  # without the colon
     definition: str = ""  # canonical; of a chain that of its last parameter, empty where the standard has none
     hidden: bool = field(default=False)
 
@@ -149,6 +149,21 @@ def narrow_archived(question: Question, parameter: SearchParameter, values: Sequ
     return _with_statuses(question.criteria, _ARCHIVED_OR_NOT, values)
 
 
+def narrow_status_not(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """Any other status, but not that of what was deleted, which has to be asked for."""
+    return _with_other_statuses(question.criteria, STATUSES, values)
+
+
+def narrow_list_status_not(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    return _with_other_statuses(question.criteria, _LIST_STATUSES, values)
+
+
+def _with_other_statuses(criteria: Criteria, statuses: Statuses, values: Sequence[str]) -> Criteria | None:
+    named = {status for value in values for status in statuses.get(read_token(value).code, ())} | {_DELETED}
+    others = {code: several for code, several in statuses.items() if not named.intersection(several)}
+    return _with_statuses(criteria, others, tuple(others))
+
+
 def _with_statuses(criteria: Criteria, statuses: Statuses, values: Sequence[str]) -> Criteria | None:
     codes = {read_token(value).code for value in values}
     found = tuple(dict.fromkeys(one for code, several in statuses.items() if code in codes for one in several))
@@ -166,9 +181,18 @@ def narrow_source_id(question: Question, parameter: SearchParameter, values: Seq
 
 
 def narrow_code(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    return replace(question.criteria, codes=(*question.criteria.codes, _code_criterion(parameter, values)))
+
+
+def narrow_code_not(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """None of the codes, which what has no code has none of. FHIR R4 3.1.1.5.5"""
+    excluded = (*question.criteria.excluded, (_code_criterion(parameter, values),))
+    return replace(question.criteria, excluded=excluded)
+
+
+def _code_criterion(parameter: SearchParameter, values: Sequence[str]) -> CodeCriterion:
     patterns = tuple(_pattern(read_token(value)) for value in values)
-    criterion = CodeCriterion(attribute=parameter.attributes[0], any_of=patterns)
-    return replace(question.criteria, codes=(*question.criteria.codes, criterion))
+    return CodeCriterion(attribute=parameter.attributes[0], any_of=patterns)
 
 
 def _pattern(token: Token) -> CodePattern:
@@ -176,63 +200,23 @@ def _pattern(token: Token) -> CodePattern:
     return CodePattern(code=token.code or None, coding_scheme=scheme)
 
 
-def narrow_time(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """A moment: `attributes` names the time compared."""
-    return _with_time(question.criteria, _time_criterion(parameter, values))
+def names_with(components: tuple[int, ...], match: TextMatch = TextMatch.START) -> Narrow:
+    """By the name of an author person: XCN components. FHIR R4 3.1.1.4.8"""
+
+    def narrow(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+        texts = tuple(escape(unescape(value)) for value in values)
+        criterion = TextCriterion(attribute="author_person", any_of=texts, components=components, match=match)
+        return replace(question.criteria, texts=(*question.criteria.texts, criterion))
+
+    return narrow
 
 
-def narrow_given_time(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """The same, of what has this time."""
-    return _with_time(question.criteria, replace(_time_criterion(parameter, values), is_required=True))
-
-
-def _time_criterion(parameter: SearchParameter, values: Sequence[str]) -> TimeCriterion:
-    (attribute,) = parameter.attributes
-    prefix, (first, after) = _date(parameter, values)
-    bounds = {"eq": (first, after), "ge": (first, None), "gt": (after, None), "lt": (None, first), "le": (None, after)}
-    start, stop = bounds[prefix]
-    return TimeCriterion(attribute=attribute, start=start, stop=stop)
-
-
-def narrow_period(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """Overlap: the service ended at or after the range begins, or is open, and began before it ends."""
-    criteria, (begins, ends) = question.criteria, parameter.attributes
-    prefix, (first, after) = _date(parameter, values)
-    if prefix in ("ge", "gt", "eq"):
-        start = after if prefix == "gt" else first
-        criteria = _with_time(criteria, TimeCriterion(attribute=ends, start=start))
-    if prefix in ("lt", "le", "eq"):
-        stop = first if prefix == "lt" else after
-        criteria = _with_time(criteria, TimeCriterion(attribute=begins, stop=stop))
-    return criteria
-
-
-def _with_time(criteria: Criteria, criterion: TimeCriterion) -> Criteria:
-    return replace(criteria, times=(*criteria.times, criterion))
-
-
-def _date(parameter: SearchParameter, values: Sequence[str]) -> tuple[str, tuple[str, str]]:
-    """Prefix and range of the one value; `sa` and `eb` of a moment are `gt` and `lt`."""
-    if len(values) != 1:
-        raise bad_request(f"{parameter.name}: expected one date, found a list", expression=parameter.name)
-    match = _PREFIX.match(values[0])
-    prefix = {"sa": "gt", "eb": "lt"}.get(match[1], match[1]) if match else "eq"
-    if prefix in ("ne", "ap"):
-        raise bad_request(f"{parameter.name}: the prefix {prefix} is not supported", code="not-supported")
-    try:
-        return prefix, search_range(values[0][match.end() :] if match else values[0])
-    except ValueError as problem:
-        raise bad_request(f"{parameter.name}: {problem}", expression=parameter.name) from None
-
-
-def narrow_author_family(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """The family name of an author starts with the text. FHIR R4 3.1.1.4.8"""
-    return _with_prefix(question, values, components=(2,))
-
-
-def narrow_author_given(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """The first or the further given names of an author start with the text."""
-    return _with_prefix(question, values, components=(3, 4))
+def names_modified(components: tuple[int, ...]) -> tuple[tuple[str, Narrow], ...]:
+    """The modifiers of a name. FHIR R4 3.1.1.5.5"""
+    return (
+        ("exact", names_with(components, TextMatch.WHOLE)),
+        ("contains", names_with(components, TextMatch.WITHIN)),
+    )
 
 
 def narrow_author_identifier(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
@@ -248,21 +232,15 @@ def narrow_author_identifier(question: Question, parameter: SearchParameter, val
     if patterns and starts:
         raise bad_request(f"{parameter.name}: expected identifiers that all have a system, or none")
     if starts:
-        return replace(criteria, prefixes=(*criteria.prefixes, PrefixCriterion(attribute="author_id", any_of=starts)))
+        return replace(criteria, texts=(*criteria.texts, TextCriterion(attribute="author_id", any_of=starts)))
     return replace(criteria, likes=(*criteria.likes, LikeCriterion(attribute="author_id", any_of=patterns)))
-
-
-def _with_prefix(question: Question, values: Sequence[str], *, components: tuple[int, ...]) -> Criteria:
-    texts = tuple(escape(unescape(value)) for value in values)
-    criterion = PrefixCriterion(attribute="author_person", any_of=texts, components=components)
-    return replace(question.criteria, prefixes=(*question.criteria.prefixes, criterion))
 
 
 def narrow_related(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
     """referenceIdList by an identifier, with or without its system; its type is not asked for. MHD 2:3.67.4.1.2.1"""
     texts = tuple(_reference_id(read_token(value)) for value in values)
-    criterion = PrefixCriterion(attribute="reference_id_list", any_of=texts)
-    return replace(question.criteria, prefixes=(*question.criteria.prefixes, criterion))
+    criterion = TextCriterion(attribute="reference_id_list", any_of=texts)
+    return replace(question.criteria, texts=(*question.criteria.texts, criterion))
 
 
 def _reference_id(token: Token) -> str:
@@ -300,11 +278,13 @@ def narrow_kind(question: Question, parameter: SearchParameter, values: Sequence
 
 def narrow_designation(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
     """contentTypeCode of a SubmissionSet, codeList of a Folder."""
+    return narrow_code(question, _designated(question, parameter), values)
+
+
+def narrow_designation_not(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    return narrow_code_not(question, _designated(question, parameter), values)
+
+
+def _designated(question: Question, parameter: SearchParameter) -> SearchParameter:
     attribute = "code_list" if question.criteria.kind is Folder else "content_type_code"
-    return narrow_code(question, replace(parameter, attributes=(attribute,)), values)
-
-
-def narrow_list_date(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """submissionTime of a SubmissionSet, lastUpdateTime of a Folder."""
-    attribute = "last_update_time" if question.criteria.kind is Folder else "submission_time"
-    return narrow_time(question, replace(parameter, attributes=(attribute,)), values)
+    return replace(parameter, attributes=(attribute,))

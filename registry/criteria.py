@@ -29,13 +29,14 @@ class TimeCriterion:
     """`start` <= time < `stop`, 14 digits each, None for an open end. ITI TF-2: 3.18.4.1.2.3.3
 
     `attribute` is the field name of `xds.metadata`, or `last_updated`. An object without the time passes, unless
-    `is_required`.
+    `is_required`. `is_outside`: the time is before `start` or not before `stop`, which are both given.
     """
 
     attribute: str
     start: str | None = None
     stop: str | None = None
     is_required: bool = False
+    is_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +47,24 @@ class LikeCriterion:
     any_of: tuple[str, ...]
 
 
+class TextMatch(Enum):
+    """Where a text stands in a component, and whether case counts (that of ASCII letters alone, on SQLite)."""
+
+    START = "at its beginning, in any case"
+    WITHIN = "anywhere, in any case"
+    WHOLE = "alone, in this case"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrefixCriterion:
-    """A value of the attribute starts with one of the texts, or one of its HL7 v2 `components` does, without regard
-    to case (of ASCII letters, on SQLite); the value itself is compared as it stands. FHIR R4 3.1.1.4.8
+class TextCriterion:
+    """A value of the attribute starts with one of the texts as it stands; or one of its HL7 v2 `components`, where
+    these are given, matches one. FHIR R4 3.1.1.4.8
     """
 
     attribute: str
     any_of: tuple[str, ...]
     components: tuple[int, ...] = ()
+    match: TextMatch = TextMatch.START
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +95,7 @@ class Criteria:
     codes: tuple[CodeCriterion, ...] = ()
     times: tuple[TimeCriterion, ...] = ()
     likes: tuple[LikeCriterion, ...] = ()
-    prefixes: tuple[PrefixCriterion, ...] = ()
+    texts: tuple[TextCriterion, ...] = ()
     excluded: tuple[tuple[CodeCriterion | LikeCriterion, ...], ...] = ()
     stable: bool = True
     on_demand: bool = False

@@ -265,6 +265,9 @@ def _time(criterion: TimeCriterion) -> Iterator[ColumnElement[bool]]:
     """From <= time < To; an object without the time is not excluded, unless it is required."""
     column = _o[TIME_COLUMNS.get(criterion.attribute, criterion.attribute)]
     missing = false() if criterion.is_required else column.is_(None)
+    if criterion.is_outside:
+        yield or_(missing, column < criterion.start, column >= criterion.stop)
+        return
     if criterion.start is not None:
         yield or_(missing, column >= criterion.start)
     if criterion.stop is not None:

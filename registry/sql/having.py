@@ -1,6 +1,6 @@
 """Conditions on codes, author persons and reference ids. ITI TF-2: 3.18.4.1.2.3.4, 3.18.4.1.2.3.5."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, PrefixCriterion
+from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, TextCriterion, TextMatch
 from registry.sql.hints import unindexed
 from registry.sql.lists import one_of
 from registry.sql.tables import (
@@ -38,9 +38,9 @@ _OF_OBJECT = (_v.patient_key == _o.patient_key, _v.object_key == _o.object_key)
 MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
 
 
-def wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion | PrefixCriterion, ...]:
+def wanted(criteria: Criteria) -> tuple[CodeCriterion | LikeCriterion | TextCriterion, ...]:
     """What an object must have, all of it: reference ids, which fewer documents have, before codes."""
-    return (*criteria.likes, *criteria.prefixes, *criteria.codes)
+    return (*criteria.likes, *criteria.texts, *criteria.codes)
 
 
 class Having:
@@ -58,7 +58,7 @@ class Having:
         self._start = next(indexed, None) if criteria.across_patients else None
         self._starts_from_column = criteria.across_patients and self._start is None
 
-    def __call__(self, criterion: CodeCriterion | LikeCriterion | PrefixCriterion) -> ColumnElement[bool]:
+    def __call__(self, criterion: CodeCriterion | LikeCriterion | TextCriterion) -> ColumnElement[bool]:
         if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
             column: ColumnElement[str] = _o[criterion.attribute]
             return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
@@ -86,11 +86,11 @@ def _having(attribute: str, condition: ColumnElement[bool]) -> Select[tuple[int,
     return select(_v.patient_key, _v.object_key).where(_v.attribute == number, condition)
 
 
-def _values(criterion: CodeCriterion | LikeCriterion | PrefixCriterion) -> Iterator[ColumnElement[bool]]:
+def _values(criterion: CodeCriterion | LikeCriterion | TextCriterion) -> Iterator[ColumnElement[bool]]:
     if isinstance(criterion, LikeCriterion):
         return _like(_v.value, criterion.any_of)
-    if isinstance(criterion, PrefixCriterion):
-        return _starts_with(_v.value, criterion)
+    if isinstance(criterion, TextCriterion):
+        return _texts(_v.value, criterion)
     return _codes(_v.value, criterion.any_of)
 
 
@@ -106,13 +106,34 @@ def _codes(column: ColumnElement[str], patterns: Sequence[CodePattern]) -> Itera
             yield column.endswith(normalised(f"^^{pattern.coding_scheme}"), autoescape=True)
 
 
-def _starts_with(column: ColumnElement[str], criterion: PrefixCriterion) -> Iterator[ColumnElement[bool]]:
-    for start in map(normalised, criterion.any_of):
+def _texts(column: ColumnElement[str], criterion: TextCriterion) -> Iterator[ColumnElement[bool]]:
+    matches = _MATCHES[criterion.match]
+    for wanted_text in map(normalised, criterion.any_of):
         if not criterion.components:
-            yield func.substr(column, 1, len(start)) == start
+            yield func.substr(column, 1, len(wanted_text)) == wanted_text
         for component in criterion.components:
-            rest = func.lower(_from_component(column, component))
-            yield func.substr(rest, 1, len(start)) == start.lower()
+            yield matches(_from_component(column, component), wanted_text)
+
+
+def _at_start(rest: ColumnElement[str], wanted_text: str) -> ColumnElement[bool]:
+    return func.substr(func.lower(rest), 1, len(wanted_text)) == wanted_text.lower()
+
+
+def _within(rest: ColumnElement[str], wanted_text: str) -> ColumnElement[bool]:
+    component = func.lower(func.substr(rest, 1, CaretPosition(rest) - 1))
+    return component.contains(wanted_text.lower(), autoescape=True)
+
+
+def _whole(rest: ColumnElement[str], wanted_text: str) -> ColumnElement[bool]:
+    return func.substr(rest, 1, CaretPosition(rest) - 1) == wanted_text
+
+
+# What follows the component in the value is cut off where it counts.
+_MATCHES: Mapping[TextMatch, Callable[[ColumnElement[str], str], ColumnElement[bool]]] = {
+    TextMatch.START: _at_start,
+    TextMatch.WITHIN: _within,
+    TextMatch.WHOLE: _whole,
+}
 
 
 def _from_component(column: ColumnElement[str], component: int) -> ColumnElement[str]:

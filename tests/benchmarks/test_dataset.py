@@ -145,7 +145,7 @@ def answered(server: Server, request: Request) -> bytes:
 
 @pytest.mark.parametrize("transaction", TRANSACTIONS, ids=lambda transaction: transaction.key)
 def test_a_wrong_answer_is_a_problem(transaction: Transaction, workload: Workload) -> None:
-    wrong = b'{"total":19,"entry":[]}' if transaction.key == "iti67" else b"<nothing/>"
+    wrong = b'{"total":19,"entry":[]}' if transaction.key.startswith("iti67") else b"<nothing/>"
     assert transaction.problem(workload, 0, wrong) != ""
 
 

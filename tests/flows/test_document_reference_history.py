@@ -109,6 +109,24 @@ def test_nobody_reads_a_version_of_what_is_masked_now(world: World) -> None:
     assert world.fhir(world.vihf(), f"/DocumentReference/{fhir_id}/_history")[1]["entry"][0]["response"]["etag"]
 
 
+def test_a_list_has_its_history_too(world: World) -> None:
+    """What holds a document is a version of its own; it is found by its id alone, not as a DocumentReference."""
+    entry = world.fed()
+    asked = f"/fhir/List?code=submissionset&patient.identifier={world.patient.id}"
+    found = json.loads(world.server.request("GET", asked).body)["entry"][0]["resource"]
+    assert found["entry"][0]["item"]["reference"].endswith((entry.logical_id or "")[9:])
+    path = f"/fhir/List/{found['id']}/_history"
+    response = world.server.request("GET", path)
+    assert versions(response) == ["1"]
+    [one] = json.loads(response.body)["entry"]
+    assert (one["resource"], one["request"]) == (found, {"method": "POST", "url": "List"})
+    assert json.loads(world.server.request("GET", f"{path}/1").body) == found
+    assert world.server.request("GET", f"{path}/2").status == 404
+    assert world.server.request("GET", path.replace("List", "DocumentReference")).status == 404
+    assert get(world, entry, "/_history").status == 200
+    assert world.server.request("GET", f"/fhir/List/{(entry.logical_id or '')[9:]}/_history").status == 404
+
+
 def test_what_was_deleted_is_gone(world: World) -> None:
     entry = world.fed()
     assert patch(world, entry, [{"op": "replace", "path": "/status", "value": "entered-in-error"}]).status == 200

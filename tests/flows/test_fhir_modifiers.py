@@ -1,0 +1,119 @@
+"""Modifiers and prefixes of search parameters over real HTTP. FHIR R4 3.1.1.4.6, 3.1.1.5.5."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from fhir_facade.search import TABLES
+from tests import fhir_bundles as fhir
+from tests.flows.test_fhir_sorting import Shelf, server, submitted  # noqa: F401 - a fixture
+from tests.servers import Server
+
+
+class Authors(Shelf):
+    """Three documents of one day each, by authors with similar names; the second has another type."""
+
+    def __init__(self, server: Server) -> None:  # noqa: F811
+        super().__init__(server)
+        names = (("Petit", "Paul"), ("Lepetit", "Jean-Paul"), ("Petitjean", "PAUL"))
+        types = ("11488-4", "11502-2", "11488-4")
+        self.by = [
+            submitted(server, self.patient, f"2{number}", **self._changes(name, code))
+            for number, (name, code) in enumerate(zip(names, types, strict=True))
+        ]
+
+    def _changes(self, name: tuple[str, str], code: str) -> dict[str, Any]:
+        contained = fhir.a_document_reference(self.patient, fhir.a_urn())["contained"]
+        contained[1]["name"] = [{"family": name[0], "given": [name[1]]}]
+        return {"contained": contained, "type": fhir.a_concept(code)}
+
+    def places(self, *parameters: tuple[str, str]) -> list[int]:
+        """Which of the three are found."""
+        found = self.found(("creation", "ge2026-03-20"), *parameters)
+        return [place for place, one in enumerate(self.by) if one in found]
+
+
+@pytest.fixture(scope="module")
+def authors(server: Server) -> Authors:  # noqa: F811
+    return Authors(server)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "places"),
+    [
+        ("author.family", "petit", [0, 2]),
+        ("author.family:exact", "Petit", [0]),
+        ("author.family:exact", "petit", []),
+        ("author.family:contains", "PETIT", [0, 1, 2]),
+        ("author.family:contains", "jean", [2]),
+        ("author.family:contains", "%", []),
+        ("author.given:exact", "Paul", [0]),
+        ("author.given:exact", "Paul,PAUL", [0, 2]),
+        ("author.given:contains", "paul", [0, 1, 2]),
+        ("type:not", "http://loinc.org|11488-4", [1]),
+        ("type:not", "11488-4,11502-2", []),
+        ("type:not", "1-1", [0, 1, 2]),
+        ("status:not", "superseded", [0, 1, 2]),
+        ("status:not", "current", []),
+        ("creation", "ne2026-03-21", [0, 2]),
+        ("date", "sa2026-03-21", [2]),
+        ("date", "eb2026-03-21", [0]),
+        ("period", "sa2026-03-21", [2]),
+        ("period", "eb2026-03-21", [0]),
+        ("period", "sa2026-03-21T09:10:00Z", [2]),
+    ],
+)
+def test_a_modifier_or_prefix_finds_what_it_means(authors: Authors, name: str, value: str, places: list[int]) -> None:
+    assert authors.places((name, value)) == places
+
+
+def test_what_has_no_code_is_found_by_not(server: Server) -> None:  # noqa: F811
+    shelf = Shelf(server)
+    context = fhir.a_document_reference(shelf.patient, fhir.a_urn())["context"]
+    del context["event"]
+    without = submitted(server, shelf.patient, "20", context=context)
+    assert shelf.found(("event:not", "PATDOC")) == [without]
+
+
+def test_lists_take_them_too(authors: Authors) -> None:
+    def total(*parameters: tuple[str, str]) -> int:
+        found: int = authors.bundle(("code", "submissionset"), *parameters, kind="List")["total"]
+        return found
+
+    assert total() == 8
+    assert total(("date", "eq2026-03-10")) == 8
+    assert total(("date", "ne2026-03-10")) == 0
+    assert total(("date", "sa2026-03-09")) == 8
+    assert total(("date", "eb2026-03-10")) == 0
+    assert total(("designationType:not", "225728007")) == 0
+    assert total(("designationType:not", "1")) == 8
+    assert total(("status:not", "retired")) == 8
+    assert total(("status:not", "current")) == 0
+    assert total(("source.family:contains", "x")) == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(
+            "type:missing=true",
+            "type:text=x",
+            "type:in=x",
+            "author.family:not=x",
+            "author.family:=x",
+            "date:exact=2026",
+        ),
+        *("patient:exact=x", "creation=ap2026", "period=ne2026", "identifier:not=x", "_id:not=x", "related:exact=x"),
+    ],
+)
+def test_what_is_not_served_is_refused(authors: Authors, query: str) -> None:
+    refused = authors.get(f"/fhir/DocumentReference?{urlencode([('patient', authors.patient)])}&{query}")
+    assert refused.status == 400, query
+
+
+@pytest.mark.parametrize("resource", TABLES)
+def test_a_modifier_is_named_where_the_parameter_is_described(resource: str) -> None:
+    for one in TABLES[resource].values():
+        named = [word[1:] for word in one.documentation.split() if word.startswith(":")]
+        assert named == [name for name, _ in one.modifiers], one.name
