@@ -52,7 +52,7 @@ COMMANDS: CommandTable = {
         "carnet.media_commands:import_",
         "Import an IHE XDM medium (a ZIP file or a folder), or a folder of CDA documents.",
     ),
-    "jobs": ("carnet.job_commands:jobs", "Dated work on the records, which a server does by itself."),
+    "jobs": ("carnet.job_commands:jobs", "Dated work on records and subscriptions, which a server does by itself."),
     "notices": (
         "carnet.notice_commands:notices",
         "Notices to persons and their médecin traitant: waiting, sent, or dead.",

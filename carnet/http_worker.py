@@ -32,6 +32,7 @@ from carnet.failures import log_unexpected
 from carnet.handshake import shake
 from carnet.http_connection import Connection, Head, Phase
 from carnet.http_limits import Turns
+from carnet.request_body import CLOSE_AFTERWARDS
 from carnet.tls import is_refusal, reason_of
 
 _HANDSHAKES, _ACCEPTED_AT_ONCE, _TICK_SECONDS = 2, 64, 0.25
@@ -285,6 +286,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         request.scheme = self.front.scheme
         response, environ = wsgi.create(request, stream, (connection.address, 0), connection.server, self.cfg)
         environ |= {"wsgi.multithread": True, CERTIFICATE: connection.certificate, HEALTH: connection.is_health}
+        environ[CLOSE_AFTERWARDS] = response.force_close
         self._write(response, self.wsgi(environ, response.start_response))
         if response.should_close() or not parser.finish_body(max_bytes=_LONGEST_REST):
             return False

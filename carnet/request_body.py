@@ -13,6 +13,8 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
 LONGEST_REST = 16 * 10**6
+# In the environ of a request: what a server that drops the header `Connection` is told by, as gunicorn does.
+CLOSE_AFTERWARDS = "carnet.close_afterwards"
 _READ = 64 * 1024
 
 
@@ -84,7 +86,7 @@ def read_to_the_end(application: WSGIApplication) -> WSGIApplication:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Callable[[bytes], object]:
             if not body.drop_rest():
-                _close_afterwards(start_response)
+                environ.get(CLOSE_AFTERWARDS, _nothing)()
                 headers = [*(one for one in headers if one[0].lower() != "connection"), ("Connection", "close")]
             return start_response(status, headers, exc_info)
 
@@ -100,8 +102,5 @@ def _length(environ: WSGIEnvironment) -> int | None:
     return int(length) if length.isascii() and length.isdigit() else 0
 
 
-def _close_afterwards(start_response: Any) -> None:
-    """gunicorn drops the header and wants to be told: the callable is a method of its response."""
-    force_close = getattr(getattr(start_response, "__self__", None), "force_close", None)
-    if force_close is not None:
-        force_close()
+def _nothing() -> None:
+    """What a server is told that obeys the header."""

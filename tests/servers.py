@@ -230,8 +230,17 @@ class Process:
         return self._process.pid
 
     def kill(self) -> None:
+        """Gone with all its processes: the port is free again."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        deadline = time.monotonic() + START_SECONDS
+        while _listens(self._settings) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def _listens(settings: Settings) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((settings.host, settings.port)) == 0
 
 
 @contextmanager

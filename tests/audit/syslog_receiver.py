@@ -169,9 +169,8 @@ class Receiver:
 
 
 def _reset(connection: socket.socket) -> None:
+    """The thread that reads it wakes and closes it: closed here, TLS might still write to whoever got its number."""
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    with suppress(OSError):
-        connection.close()

@@ -127,7 +127,8 @@ def test_a_stop_answers_what_is_being_answered() -> None:
         assert go_on.wait(10)
         return echo(message, caller)
 
-    with listening(slowly) as (listener, port), connected(port) as busy, connected(port) as idle:
+    # Connections are accepted in their order: once the busy one is read, so is the idle one.
+    with listening(slowly) as (listener, port), connected(port) as idle, connected(port) as busy:
         busy.connection.sendall(frame(b"last") + frame(b"too late"))
         assert entered.wait(10)
         stopping = threading.Thread(target=listener.stop)
