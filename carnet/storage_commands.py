@@ -255,15 +255,15 @@ def documents_move(settings: Settings, *, target: str, source: str | None, delet
     carnet documents move --to s3://carnet/prod --documents s3://carnet/prod --from file:///srv/documents --delete
     """
     named = source or settings.documents_former or settings.documents_url
-    former, present = open_store(settings, named), open_store(settings, target)
-    if is_one_place(former, present):
-        raise SettingsError(f"documents move: found {named} and {target}, which are one store, expected two")
-    if delete and not is_one_place(open_store(settings, settings.documents_url), present):
-        raise SettingsError(
-            f"documents move --delete: found documents {settings.documents_url}, expected {target}: "
-            "a server that still reads from the former store would lose its documents"
-        )
     with existing_units(settings) as units:
+        former, present = open_store(settings, named), open_store(settings, target)
+        if is_one_place(former, present):
+            raise SettingsError(f"documents move: found {named} and {target}, which are one store, expected two")
+        if delete and not is_one_place(open_store(settings, settings.documents_url), present):
+            raise SettingsError(
+                f"documents move --delete: found documents {settings.documents_url}, expected {target}: "
+                "a server that still reads from the former store would lose its documents"
+            )
         settle_awaited(settings, units)
         with units.read() as connection:
             octets = index.count(connection)[1]

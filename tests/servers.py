@@ -131,6 +131,8 @@ def settings_for(data: Path, database: str = "", **given: object) -> Settings:
             "security": "open",
             "port": free_port(),
             "audit_reserve_mb": 0,
+            # What most tests send as a document is no CDA; those that are about CDA say so.
+            "cda_validity": "ignore",
             **given,
         }
     )

@@ -35,10 +35,12 @@ def _name_owners(body: etree._Element) -> None:
 
 
 def _drop_empty_digests(body: etree._Element) -> None:
-    """hash and size of `0` were not computed. DMP W10"""
+    """hash and size of `0` were not computed; the size of an empty document is 0, beside its hash. DMP W10"""
     for entry in body.iter(_ENTRY):
-        for slot in entry.findall(_SLOT):
-            if slot.get("name") in _COMPUTED and "".join(map(str, slot.itertext())).strip() == _NONE:
+        slots = [slot for slot in entry.findall(_SLOT) if slot.get("name") in _COMPUTED]
+        said = {slot.get("name"): "".join(map(str, slot.itertext())).strip() for slot in slots}
+        if said.get("hash", _NONE) == _NONE:
+            for slot in (one for one in slots if said[one.get("name")] == _NONE):
                 entry.remove(slot)
 
 
