@@ -38,6 +38,7 @@ def fed(data: Path, folder: Path) -> Iterator[Server]:
         certificate=str(data / "pki" / "issued" / "server-server.pem"),
         trust=str(data / "pki" / "trust"),
         health=f"127.0.0.1:{servers.free_port()}",
+        cda_validity="warn",
     )
     _know(settings, data)
     with servers.started(settings) as running:
