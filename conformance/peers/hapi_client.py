@@ -1,12 +1,12 @@
 """The HAPI FHIR client as one JVM for the whole scenario: what it did, step by step and format by format."""
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.peers.maven_build import HAPI, PeerError, java_command
+from conformance.peers.batch import run_batch
+from conformance.peers.maven_build import HAPI
 
 CLIENT = "peers.hapi.Client"
 CLIENT_SECONDS = 300
@@ -37,19 +37,6 @@ class Outcome:
 
 def run_client(arguments: Sequence[str], *, report: Path) -> Outcome:
     """Run the scenario; `report` takes the client's JSON. Raises PeerError."""
-    command = java_command(HAPI, CLIENT, *arguments, "--report", str(report))
-    try:
-        finished = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=CLIENT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as late:
-        raise PeerError(f"the HAPI client did not end within {CLIENT_SECONDS} seconds") from late
-    if not report.is_file():
-        raise PeerError(f"the HAPI client wrote no report (exit code {finished.returncode}): {finished.stdout.strip()}")
+    finished = run_batch(HAPI, CLIENT, arguments, name="the HAPI client", report=report, seconds=CLIENT_SECONDS)
     steps = json.loads(report.read_text(encoding="utf-8"))["steps"]
     return Outcome(exit_code=finished.returncode, output=finished.stdout, steps=tuple(Step(**one) for one in steps))

@@ -1,12 +1,12 @@
 """The validator of HL7 as one JVM per batch: resources against R4 and the profiles that each names, nothing fetched."""
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.peers.maven_build import HAPI, PeerError, java_command
+from conformance.peers.batch import run_batch
+from conformance.peers.maven_build import HAPI
 
 VALIDATOR = "peers.hapi.Validator"
 VALIDATOR_SECONDS = 600
@@ -41,19 +41,13 @@ def validate(
     """
     options = {"--package": packages, "--definition": definitions, "--extension": extensions}
     named = [word for option, values in options.items() for value in values for word in (option, str(value))]
-    command = java_command(HAPI, VALIDATOR, *named, "--report", str(report), *map(str, resources))
-    try:
-        finished = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=VALIDATOR_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as late:
-        raise PeerError(f"the validator of HL7 did not end within {VALIDATOR_SECONDS} seconds") from late
-    if not report.is_file():
-        raise PeerError(f"the validator of HL7 wrote no report (exit code {finished.returncode}): {finished.stdout}")
+    run_batch(
+        HAPI,
+        VALIDATOR,
+        [*named, *map(str, resources)],
+        name="the validator of HL7",
+        report=report,
+        seconds=VALIDATOR_SECONDS,
+    )
     found = json.loads(report.read_text(encoding="utf-8"))
     return tuple(Finding(file=Path(file).name, **one) for file, findings in found.items() for one in findings)

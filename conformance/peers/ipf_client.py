@@ -1,13 +1,13 @@
 """The IPF client as one JVM per batch: what it did, step by step."""
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.peers.maven_build import IPF, PeerError, java_command
+from conformance.peers.batch import run_batch
+from conformance.peers.maven_build import IPF
 
 CLIENT = "peers.ipf.Client"
 CLIENT_SECONDS = 300
@@ -43,20 +43,7 @@ class Outcome:
 
 def run_client(arguments: Sequence[str], *, report: Path) -> Outcome:
     """Run the scenario, or the part `--only` names; `report` takes the client's JSON. Raises PeerError."""
-    command = java_command(IPF, CLIENT, *arguments, "--report", str(report))
-    try:
-        finished = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=CLIENT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as late:
-        raise PeerError(f"the IPF client did not end within {CLIENT_SECONDS} seconds") from late
-    if not report.is_file():
-        raise PeerError(f"the IPF client wrote no report (exit code {finished.returncode}): {finished.stdout.strip()}")
+    finished = run_batch(IPF, CLIENT, arguments, name="the IPF client", report=report, seconds=CLIENT_SECONDS)
     return Outcome(exit_code=finished.returncode, output=finished.stdout, steps=_steps(report))
 
 
