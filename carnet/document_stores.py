@@ -39,6 +39,14 @@ def open_store(settings: Settings, url: str, *, on_sync_lost: OnSyncLost = go_on
         raise SettingsError(str(problem)) from problem
 
 
+def open_existing_store(settings: Settings, url: str) -> FilesystemStore | S3BlobStore:
+    """The same, of a store that is there: a mistyped folder is told, not made. Raises SettingsError."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():
+        raise SettingsError(f"documents: found no folder {unquote(parts.path)!r}, expected a store with documents")
+    return open_store(settings, url)
+
+
 def is_one_place(one: BlobStore, other: BlobStore) -> bool:
     """Whether two stores keep the same documents, whatever they are called: what is deleted in one is gone in both."""
     if isinstance(one, FilesystemStore) and isinstance(other, FilesystemStore):

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from carnet.document_stores import is_one_place, open_documents, open_store
+from carnet.document_stores import is_one_place, open_documents, open_existing_store, open_store
 from carnet.domains import repository_unique_id
 from carnet.existing_stores import existing_units
 from carnet.options import json_option, print_result, settings_options
@@ -256,7 +256,7 @@ def documents_move(settings: Settings, *, target: str, source: str | None, delet
     """
     named = source or settings.documents_former or settings.documents_url
     with existing_units(settings) as units:
-        former, present = open_store(settings, named), open_store(settings, target)
+        former, present = open_existing_store(settings, named), open_store(settings, target)
         if is_one_place(former, present):
             raise SettingsError(f"documents move: found {named} and {target}, which are one store, expected two")
         if delete and not is_one_place(open_store(settings, settings.documents_url), present):

@@ -154,8 +154,8 @@ class BlobStore(Protocol):
         """Harmless when there is none. Raises OSError."""
         ...
 
-    def blobs(self) -> Iterator[KeptBlob]:
-        """Every blob kept, in no order, without holding the list in memory."""
+    def blobs(self, *, sha256: str = "") -> Iterator[KeptBlob]:
+        """Every blob kept, or those of one SHA-256, in no order, without holding the list in memory."""
         ...
 
     def clear_leftovers(self, *, before: float) -> int:

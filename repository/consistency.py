@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from repository import index
-from repository.blob_store import BlobStore, DamagedBlob
+from repository.blob_store import BlobStore, DamagedBlob, parts_of
 from repository.checked_octets import Expected, verify
 from repository.collection import unreferenced
 from repository.index import StoredDocument
@@ -99,11 +99,9 @@ def repaired(units: Units, store: BlobStore, finding: Finding) -> bool:
 
     Each document has its own blob, so the octets are copied, never shared.
     """
-    sha256 = finding.blob_key.partition("/")[0]
-    for one in store.blobs():
-        if one.key.startswith(sha256) and one.key != finding.blob_key and _copied(units, store, finding, one.key):
-            return True
-    return False
+    sha256, _uuid = parts_of(finding.blob_key)
+    others = (one.key for one in store.blobs(sha256=sha256) if one.key != finding.blob_key)
+    return any(_copied(units, store, finding, key) for key in others)
 
 
 def _copied(units: Units, store: BlobStore, finding: Finding, source: str) -> bool:

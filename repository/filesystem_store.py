@@ -81,10 +81,11 @@ class FilesystemStore:
     def delete(self, key: str) -> None:
         path_of(self._root, key).unlink(missing_ok=True)
 
-    def blobs(self) -> Iterator[KeptBlob]:
-        for folder in sorted(self._root.iterdir()):
+    def blobs(self, *, sha256: str = "") -> Iterator[KeptBlob]:
+        folders = [self._root / sha256[:_FAN_OUT]] if sha256 else sorted(self._root.iterdir())
+        for folder in folders:
             if folder.name != _INCOMING and folder.is_dir():
-                yield from _blobs_in(folder)
+                yield from (one for one in _blobs_in(folder) if one.key.startswith(sha256))
 
     def clear_leftovers(self, *, before: float) -> int:
         return sum(_cleared(leftover, before) for leftover in self._incoming.iterdir())

@@ -102,8 +102,8 @@ class S3BlobStore:
         except FileNotFoundError:
             return
 
-    def blobs(self) -> Iterator[KeptBlob]:
-        for found in self._listed():
+    def blobs(self, *, sha256: str = "") -> Iterator[KeptBlob]:
+        for found in self._listed(f"{sha256}/" if sha256 else None):
             if is_key(str(found["path"])):
                 yield KeptBlob(key=found["path"], size=found["size"], kept_at=found["last_modified"].timestamp())
 

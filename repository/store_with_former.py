@@ -27,10 +27,10 @@ class StoreWithFormer:
         self._present.delete(key)
         self._former.delete(key)
 
-    def blobs(self) -> Iterator[KeptBlob]:
+    def blobs(self, *, sha256: str = "") -> Iterator[KeptBlob]:
         """A blob that both stores hold comes twice."""
-        yield from self._present.blobs()
-        yield from self._former.blobs()
+        yield from self._present.blobs(sha256=sha256)
+        yield from self._former.blobs(sha256=sha256)
 
     def clear_leftovers(self, *, before: float) -> int:
         return self._present.clear_leftovers(before=before) + self._former.clear_leftovers(before=before)

@@ -210,6 +210,14 @@ def test_a_store_is_not_moved_into_itself_under_another_name(
     assert len(keys(store)) == 1
 
 
+def test_a_mistyped_folder_to_move_from_is_told_and_not_made(server: Server, tmp_path: Path) -> None:
+    run = carnet(
+        server, "documents", "move", "--from", f"file://{tmp_path}/documants", "--to", f"file://{tmp_path}/new"
+    )
+    assert (run.code, "documants', expected a store with documents" in run.err) == (2, True), run
+    assert not (tmp_path / "documants").exists() and not (tmp_path / "new").exists()
+
+
 def test_damaged_and_missing_documents_come_back_from_a_backup(
     server: Server, store: FilesystemStore, tmp_path: Path
 ) -> None:

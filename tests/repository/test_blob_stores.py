@@ -115,6 +115,14 @@ def test_each_document_has_its_own_blob(store: BlobStore) -> None:
         store.open(first)
 
 
+def test_blobs_of_one_digest_are_listed_without_the_others(store: BlobStore) -> None:
+    both = sorted([keep(store, CONTENT)[0], keep(store, CONTENT)[0]])
+    keep(store, b"another")
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    assert sorted(one.key for one in store.blobs(sha256=sha256)) == both
+    assert list(store.blobs(sha256=sha256[:-1] + ("0" if sha256[-1] != "0" else "1"))) == []
+
+
 def test_a_name_can_be_given_so_that_a_blob_keeps_its_key(store: BlobStore) -> None:
     name = str(uuid.uuid4())
     blob = store.receive()
