@@ -109,7 +109,7 @@ def _spelling(dialect: Dialect) -> Dialect:
     """How places of values are written: psycopg would look for its own in the text each time, past 4,096 characters."""
     if dialect.name != "postgresql":
         return dialect
-    return PGDialect_psycopg(paramstyle="numeric_dollar")
+    return PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 def _raw_cursor(connection: psycopg.Connection[Any]) -> psycopg.RawCursor[Any]:
