@@ -5,21 +5,21 @@ so does describing a result; a statement that nearly every request runs is kept 
 the driver. It is still made by the builders of all other statements.
 """
 
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Table, insert
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.crud import REQUIRED
 from sqlalchemy.sql.elements import ClauseElement
-
-# psycopg: octets come as they are, not as hexadecimal text of twice their length.
-_CURSOR_OPTIONS = {"postgresql": {"binary": True}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Prepared:
     def _cursor(self, connection: Connection) -> Iterator[Any]:
         dialect = connection.dialect
         try:
-            with closing(connection.connection.cursor(**_CURSOR_OPTIONS.get(dialect.name, {}))) as cursor:
+            with closing(_CURSORS[dialect.name](connection.connection.driver_connection)) as cursor:
                 yield cursor
         except dialect.loaded_dbapi.Error as problem:
             raise self._failure(connection, problem) from problem
@@ -91,7 +91,7 @@ def prepare(statement: ClauseElement, dialect: Dialect, *, columns: Collection[s
     `columns`: those that an insertion or an update sets, from values under their names.
     """
     compiled = statement.compile(
-        dialect=dialect, column_keys=columns and list(columns), compile_kwargs={"render_postcompile": True}
+        dialect=_spelling(dialect), column_keys=columns and list(columns), compile_kwargs={"render_postcompile": True}
     )
     assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a statement on rows is compiled to one
     order = compiled.positiontup if compiled.positional else None
@@ -102,6 +102,24 @@ def prepare(statement: ClauseElement, dialect: Dialect, *, columns: Collection[s
     # The mark of a value that must be given is a number, which a driver would write.
     values = {name: value for name, value in compiled.params.items() if value is not REQUIRED}
     return Prepared(text=str(compiled), values=values, order=order, conversions=conversions)
+
+
+@lru_cache(maxsize=4)
+def _spelling(dialect: Dialect) -> Dialect:
+    """How places of values are written: psycopg would look for its own in the text each time, past 4,096 characters."""
+    if dialect.name != "postgresql":
+        return dialect
+    return PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+
+def _raw_cursor(connection: psycopg.Connection[Any]) -> psycopg.RawCursor[Any]:
+    """Takes `$1` as PostgreSQL does. Octets come as they are, not as hexadecimal text of twice their length."""
+    cursor = psycopg.RawCursor(connection)
+    cursor.format = psycopg.pq.Format.BINARY
+    return cursor
+
+
+_CURSORS: Mapping[str, Callable[[Any], Any]] = {"postgresql": _raw_cursor, "sqlite": sqlite3.Connection.cursor}
 
 
 @lru_cache(maxsize=64)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import bindparam, select, text
 
 from storage.outbox import outbox
-from storage.prepared import insertion
+from storage.prepared import insertion, prepare
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
 ROWS: Sequence[Mapping[str, object]] = [{"record_key": key, "patient_key": 1, "record": "{}"} for key in (1, 2)]
@@ -37,3 +37,15 @@ def test_a_row_without_one_of_its_columns_is_refused_and_nothing_is_written(unit
     with pytest.raises((KeyError, StorageFailed)):
         added(units, rows)
     assert kept(units) == []
+
+
+def test_a_long_statement_takes_a_value_at_each_of_its_places_and_keeps_its_per_cent_signs(units: Units) -> None:
+    """Past 4,096 characters, where psycopg would keep nothing of what it has read."""
+    added(units, [{**ROWS[0], "record": "90 %s"}, {**ROWS[1], "record": "90 %"}])
+    given, many = bindparam("given", 0), [outbox.c.record != f"{number:050}%(given)s" for number in range(250)]
+    asked = select(outbox.c.record_key).where(outbox.c.record_key == given, outbox.c.patient_key <= given, *many)
+    with units.read() as connection:
+        statement = prepare(asked.where(outbox.c.record.like("90 %s")), connection.dialect)
+        assert len(statement.text) > 4096
+        assert statement.rows(connection, given=1) == [(1,)]
+        assert not statement.rows(connection, given=2)
