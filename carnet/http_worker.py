@@ -123,6 +123,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
             accepted.close()
             return
         self.held[address] += 1
+        connection.bound_unsent()
         if self.front.tls is not None and not connection.is_health:
             connection.phase = Phase.HANDSHAKE
             connection.deadline = time.monotonic() + limits.handshake_seconds
@@ -181,6 +182,9 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
                 self._forget(connection)
             else:
                 self._watch(connection)
+        elif connection.phase is Phase.UNTAKEN:
+            connection.bound_unsent()
+            self._admit(connection)
         else:
             self._read_head(connection)
 
@@ -241,7 +245,16 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
             self._watch(connection)
 
     def _admit(self, connection: Connection) -> None:
-        """A thread for the request, or 503 at once: too many wait for their turn or for their clients, or too long."""
+        """A thread for the request, or 503 at once: too many wait for their turn or for their clients, or too long.
+
+        Who sends requests one behind the other and takes no answer is not worked for until the answers have left.
+        """
+        if connection.owes_answers():
+            connection.phase = Phase.UNTAKEN
+            connection.deadline = time.monotonic() + self.front.limits.slow_seconds
+            connection.bound_unsent(1)
+            self._watch(connection, selectors.EVENT_WRITE)
+            return
         if not connection.is_health and self._has_too_much_to_do():
             self.app.traffic.refused("busy")
             connection.refuse(HTTPStatus.SERVICE_UNAVAILABLE)

@@ -9,6 +9,7 @@ import socket
 import ssl
 import statistics
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -100,6 +101,30 @@ def test_each_kind_is_closed_at_its_deadline(server: Server, context: ssl.SSLCon
 def test_answers_that_nobody_takes_end_their_connection(server: Server, context: ssl.SSLContext) -> None:
     with contextlib.closing(slow_clients.answers_never_read(connect(server, context))) as stalled:
         mutual_tls.eventually(lambda: is_gone(stalled))
+
+
+def test_who_takes_no_answers_is_not_worked_for(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    """A kernel takes megabytes of answers for a client that reads none; they are made when it begins to read."""
+    request, count = b"GET /xds/registry?wsdl HTTP/1.1\r\nHost: localhost\r\n\r\n", 600
+    with mutual_tls.started(pki, tmp_path) as small, contextlib.closing(connect(small, context)(True)) as client:
+        client.sendall(request * count)
+        mutual_tls.eventually(lambda: served(small) > 0)
+        before = -1
+        while before != (before := served(small)):
+            time.sleep(0.5)
+        assert 0 < before < 100
+        taken = b""
+        while taken.count(b"HTTP/1.1 200 ") < count or not taken.endswith(b"definitions>"):
+            taken += client.recv(1 << 20)
+        assert served(small) == count
+
+
+def served(server: Server) -> int:
+    """Answers to requests for a service description."""
+    with urllib.request.urlopen(f"http://{server.settings.health}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    found = [one for one in lines if one.startswith("carnet_request_seconds_count") and "/xds/" in one]
+    return sum(int(float(one.rpartition(" ")[2])) for one in found)
 
 
 def is_gone(one: socket.socket) -> bool:
