@@ -66,8 +66,13 @@ class Professional:
         """As files are named: the codes of the roles."""
         return "-".join(one.code for one in self.roles)
 
-    def claim(self, patient: str = "", *, mode: str = "") -> Claim:
-        """What his VIHF says; direct with a card, indirect without."""
+    @property
+    def holder(self) -> str:
+        """As files of certificates are named: the identifier, in which that of an employee has a stroke."""
+        return self.identifier.replace("/", "-")
+
+    def claim(self, patient: str = "", *, mode: str = "", purpose: str = "normal") -> Claim:
+        """What his VIHF says; direct with a card, indirect without. `purpose` is a code of access modes. DMP 6.5"""
         mode = mode or ("DIRECTE" if self.has_card else "INDIRECTE")
         return Claim(
             subject=self.identifier
@@ -77,6 +82,7 @@ class Professional:
             roles=self.roles,
             patient=patient,
             mode=mode,
+            purpose=purpose,
             display_name="" if mode == "DIRECTE" else f"{self.given} {self.family}",
         )
 
@@ -163,6 +169,21 @@ def professionals(seed: int) -> tuple[Professional, ...]:
         roles = [row, *_second_role(row["code"])]
         found.append(_professional(seed, f"{row['system']}/{row['code']}", roles, clinic, has_card=False))
     return tuple(found)
+
+
+def employees(seed: int) -> tuple[Professional, ...]:
+    """Who has the card of an employee (CPE): a medical secretary of the surgery, named by its FINESS. DMP 8.5"""
+    surgery, chance = structures(seed)[1], Chance(seed, "employee")
+    row = next(one for one in rows("JDV_J65") if one["code"] == "SECRETARIAT_MEDICAL")
+    secretary = Professional(
+        identifier=f"3{surgery.identifier[1:]}/{chance.below(10**5):05}",
+        family=chance.one_of(_FAMILIES),
+        given=chance.one_of(_GIVEN["M"]),
+        roles=(Coded(code=row["code"], system=row["system"], display=row["display"]),),
+        structure=surgery,
+        has_card=True,
+    )
+    return (secretary,)
 
 
 _DEVICES = "1.2.250.1.213.1.1.4.6"

@@ -21,7 +21,7 @@ from conformance.population.bundles import patient_resource, provide_bundle
 from conformance.population.chance import Chance
 from conformance.population.documents import Document, documents_of
 from conformance.population.guide import GUIDE
-from conformance.population.people import Patient, Professional, patients, professionals, structures
+from conformance.population.people import Patient, Professional, employees, patients, professionals, structures
 from conformance.population.pki import Credential, Pki, Use
 from conformance.population.submissions import entry_uuid_of, provide_message
 from conformance.vihf import make_vihf
@@ -59,7 +59,7 @@ def write_set(size: Size, folder: Path, told: Told = lambda steps: None) -> int:
 
 def steps(size: Size) -> int:
     """How many steps `write_set` tells: one for each certificate made, and one for each patient."""
-    cards = sum(one.has_card for one in professionals(size.seed))
+    cards = sum(one.has_card for one in (*professionals(size.seed), *employees(size.seed)))
     return 2 * cards + 2 * len(structures(size.seed)) + 1 + size.patients
 
 
@@ -69,14 +69,15 @@ class _Writer:
     def __init__(self, size: Size, folder: Path, told: Told) -> None:
         self.size, self.folder, self.told = size, folder, told
         self.digests: dict[str, str] = {}
-        self.people = professionals(size.seed)
+        self.professionals = professionals(size.seed)
+        self.people = (*self.professionals, *employees(size.seed))
         self.pki = Pki(size.seed, size.now)
 
     def write(self) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
         signers = self._write_pki()
         self._write_vihf(signers)
-        authors = tuple(one for one in self.people if one.has_card)
+        authors = tuple(one for one in self.professionals if one.has_card)
         documents = self._write_patients(authors)
         self._keep("README.md", GUIDE.format(seed=self.size.seed, now=f"{self.size.now:%Y-%m-%dT%H:%M:%SZ}").encode())
         for path in sorted((self.folder / "pki").rglob("*")):
@@ -107,7 +108,7 @@ class _Writer:
             if person.has_card:
                 for use in (Use.AUTHENTICATION, Use.SIGNATURE):
                     made = self.pki.card(person.identifier, person.family, person.given, person.title, use)
-                    self._issued(person.identifier, use, made)
+                    self._issued(person.holder, use, made)
                     signers[person.identifier] = made
         return signers
 
@@ -123,7 +124,7 @@ class _Writer:
             identifier = f"_{Chance(self.size.seed, 'vihf', person.identifier).uuid()}"
             made = make_vihf(person.claim(patient.cx), signer, identifier=identifier, now=self.size.now)
             kind = "carte" if person.has_card else "structure"
-            name = f"vihf/{kind}-{person.name}-{person.identifier}.xml"
+            name = f"vihf/{kind}-{person.name}-{person.holder}.xml"
             self._keep(name, etree.tostring(made))
             table.append(_professional_row(person, name))
         self._keep("professionals.csv", _table(table))
@@ -175,7 +176,7 @@ def _professional_row(person: Professional, vihf: str) -> dict[str, str]:
         "structure": person.structure.identifier,
         "structure_name": person.structure.name,
         "mode": person.claim().mode,
-        "card": f"pki/issued/{person.identifier}-authentication.pem" if person.has_card else "",
+        "card": f"pki/issued/{person.holder}-authentication.pem" if person.has_card else "",
         "vihf": vihf,
     }
 

@@ -54,12 +54,15 @@ class Mhd:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dmp:
     """The services of the DMP. `data` is a data set of `python -m conformance data` that the server was fed with:
-    its authorities are trusted, its patients known and their records in the states of `patients.csv`."""
+    its authorities are trusted, its patients known and their records in the states of `patients.csv`. A service of
+    patients without an address of its own is at that of `patients`."""
 
     data: Path
     registry: str
     repository: str
     patients: str = ""
+    patients_pdq: str = ""
+    patients_specific: str = ""
     habilitations: str = ""
     repository_id: str = "1.2.250.1.213.4.1.1.1.2"
     wrapped: int = 32

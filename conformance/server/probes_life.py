@@ -1,23 +1,19 @@
-"""Probes of the life of a record and of a document: created, closed, reactivated; archived, deleted. DMP 3, 8.7"""
+"""Probes of the life of a record and of a document: created, closed, reactivated; fed by an employee, made visible,
+archived, deleted. DMP 3, 8.7
+"""
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from conformance.population.people import TEST_NIR, Patient, Professional, patients
-from conformance.server.exchange import Reply
-from conformance.server.probe import NotTestable, Probe
-from conformance.server.probes_record import V3, ask_record, attribute_of, hl7_message
+from conformance.population.people import patients
+from conformance.population.value_sets import code
+from conformance.server.probe import Probe
+from conformance.server.probes_record import ask_record, attribute_of
+from conformance.server.record_requests import request_record
 from conformance.server.target import Target
-from conformance.server.update import APPROVED, ARCHIVED, DELETED, UPDATE, with_status
-
-_CONSENTS = "1.2.250.1.213.4.1.2.3"
-# Transaction → message, reason, status of the patient, consent.
-_REQUESTS = {
-    "TD1.1": ("PRPA_IN201311UV02", "CREA_RD", "active", "CONSENTEMENT_OUVERTURE_DMP"),
-    "TD1.2": ("PRPA_IN201314UV02", "REAC", "active", "CONSENTEMENT_REACTIVATION_DMP"),
-    "TD1.4": ("PRPA_IN201314UV02", "FERM", "terminated", ""),
-}
+from conformance.server.update import APPROVED, ARCHIVED, DELETED, UPDATE, codes_of, shown, with_status
 
 
 def _life(target: Target) -> Iterator[str]:
@@ -30,71 +26,13 @@ def _life(target: Target) -> Iterator[str]:
         ("TD1.4", "DMPClosed"),
         ("TD1.2", "AA"),
     ):
-        found = _requested(target, transaction, person)
+        found = request_record(target, transaction, person)
         if found != expected:
             yield f"{transaction}: found {found}, expected {expected}"
             return
     reply = ask_record(target, "TEST_EXST", person, "TD0.2")
     if attribute_of(reply, "queryResponseCode") != "OK":
         yield f"after it was reactivated: found {attribute_of(reply, 'queryResponseCode') or reply}, expected OK"
-
-
-def _requested(target: Target, transaction: str, person: Patient) -> str:
-    """AA, or the code of the refusal."""
-    if not target.dmp.patients:
-        raise NotTestable("there is no address of the service of patients: [dmp] patients")
-    name = _REQUESTS[transaction][0]
-    body = _request(transaction, person, target.doctor)
-    url, action = target.dmp.patients, f"{V3}:{name}"
-    reply = target.call(url, action, body, transaction=transaction, patient=person, caller=target.doctor)
-    return _detail(reply) or attribute_of(reply, "acknowledgement", "typeCode") or str(reply)
-
-
-def _detail(reply: Reply) -> str:
-    found = (
-        None if reply.envelope is None else next(reply.envelope.iterfind(".//{*}acknowledgementDetail/{*}code"), None)
-    )
-    return "" if found is None else str(found.get("code", ""))
-
-
-def _request(transaction: str, person: Patient, author: Professional) -> bytes:
-    name, reason, status, consent = _REQUESTS[transaction]
-    given = (
-        f'<subjectOf typeCode="SBJ"><administrativeObservation classCode="OBS" moodCode="EVN"><code code="{consent}" '
-        f'codeSystem="{_CONSENTS}"/><value value="true"/></administrativeObservation></subjectOf>'
-    )
-    closing = (
-        '<reasonOf typeCode="RSON"><detectedIssueEvent classCode="ALRT" moodCode="EVN"><code '
-        'code="FERMETURE_DEMANDE_PATIENT" codeSystem="1.2.250.1.213.4.1.2.4"/><text>demande de la personne</text>'
-        "</detectedIssueEvent></reasonOf>"
-    )
-    control = (
-        '<subject typeCode="SUBJ" contextConductionInd="false"><registrationRequest classCode="REG" moodCode="RQO">'
-        '<statusCode code="active"/><subject1 typeCode="SBJ"><patient classCode="PAT">'
-        f'<id root="{TEST_NIR}" extension="{person.ins}"/><statusCode code="{status}"/>{_person(person)}'
-        f"{given if consent else ''}</patient></subject1>{_author(author)}</registrationRequest></subject>"
-        f"{'' if consent else closing}"
-    )
-    return hl7_message(name, reason, control)
-
-
-def _person(person: Patient) -> str:
-    cog, city, postal = person.place
-    return (
-        '<patientPerson classCode="PSN" determinerCode="INSTANCE"><name>'
-        f'<family qualifier="BR">{person.family}</family><given>{person.given}</given></name>'
-        f'<administrativeGenderCode code="{person.sex}"/><birthTime value="{person.birth:%Y%m%d}"/>'
-        f"<addr><postalCode>{postal}</postalCode><city>{city}</city></addr>"
-        f"<birthPlace><addr><county>{cog}</county></addr></birthPlace></patientPerson>"
-    )
-
-
-def _author(author: Professional) -> str:
-    return (
-        '<author typeCode="AUT"><assignedEntity classCode="ASSIGNED"><id root="1.2.250.1.71.4.2.1" '
-        f'extension="{author.identifier}"/><assignedPerson classCode="PSN" determinerCode="INSTANCE"><name>'
-        f"<family>{author.family}</family><given>{author.given}</given></name></assignedPerson></assignedEntity></author>"
-    )
 
 
 def _status(target: Target) -> Iterator[str]:
@@ -122,6 +60,41 @@ def _status(target: Target) -> Iterator[str]:
             yield f"a document that is {word} is {'not ' if is_found else ''}found among those that are approved"
 
 
+def _fed_by_employee(target: Target) -> Iterator[str]:
+    """With the card of an employee, for the structure; a professional finds the document, the employee reads none."""
+    document = target.new_document(target.patient())
+    fed = target.feed(target.employee, document, transaction="TD2.2")
+    if fed.registry_status != "Success":
+        yield f"found {fed}, expected Success"
+        return
+    if document.unique_id.encode() not in target.search(target.doctor, document.patient).body:
+        yield "a doctor who is authorised does not find the document"
+    read = target.retrieve(target.employee, document)
+    if read.envelope is not None and next(read.envelope.iter("{*}DocumentResponse"), None) is not None:
+        yield "the employee was given the document, which TD3.2 is not open to"
+
+
+def _show(target: Target) -> Iterator[str]:
+    """Fed as invisible to the patient; a new version without that code makes it visible."""
+    code_of = code("JDV_J58", "INVISIBLE_PATIENT")
+    made = target.new_document(target.patient())
+    document = replace(made, confidentiality=(*made.confidentiality, code_of))
+    fed = target.feed(target.doctor, document)
+    before = target.search(target.doctor, document.patient)
+    if code_of.code not in codes_of(before, document):
+        yield f"the invisible document that was fed ({fed}) is not found with its code: {before}"
+        return
+    body = shown(before, document, code_of)
+    reply = target.call(
+        target.registry, UPDATE, body, transaction="TD3.3b", patient=document.patient, caller=target.doctor
+    )
+    found = codes_of(target.search(target.doctor, document.patient), document)
+    if reply.registry_status != "Success":
+        yield f"found {reply}, expected Success"
+    elif not found or code_of.code in found:
+        yield f"afterwards the document has the codes {' '.join(found) or 'none'}, expected no {code_of.code}"
+
+
 PROBES = (
     Probe(
         name="td.life",
@@ -134,5 +107,17 @@ PROBES = (
         title_fr="TD3.3c, TD3.3d archivage, retour, suppression",
         title_en="TD3.3c, TD3.3d archived, brought back, deleted",
         failures=_status,
+    ),
+    Probe(
+        name="td.feed-by-employee",
+        title_fr="TD2.2 dépôt par le porteur d'une CPE",
+        title_en="TD2.2 a document is fed with the card of an employee",
+        failures=_fed_by_employee,
+    ),
+    Probe(
+        name="td.show",
+        title_fr="TD3.3b document rendu visible au patient",
+        title_en="TD3.3b a document is made visible to the patient",
+        failures=_show,
     ),
 )

@@ -5,10 +5,9 @@ import uuid
 from collections.abc import Iterator
 
 from conformance.population.people import TEST_NIR, Patient, Professional
-from conformance.population.submissions import entry_uuid_of
 from conformance.population.value_sets import code
 from conformance.server.exchange import Reply
-from conformance.server.probe import NotTestable, Probe
+from conformance.server.probe import Probe
 from conformance.server.target import Target
 from conformance.server.update import UPDATE, masked
 
@@ -18,7 +17,8 @@ _UNKNOWN = "279035121518989"
 
 
 def hl7_message(name: str, reason: str, control: str) -> bytes:
-    """An HL7 v3 message: its transmission, the reason, and what is asked."""
+    """An HL7 v3 message: its transmission, the reason if it has one, and what is asked."""
+    because = f'<reasonCode code="{reason}" codeSystem="{_REASONS}"/>' if reason else ""
     device = '<device classCode="DEV" determinerCode="INSTANCE"><id root="{}"/></device>'
     return (
         f'<{name} xmlns="{V3}" ITSVersion="XML_1.0"><id root="{uuid.uuid4()}"/><creationTime value="20260105080000"/>'
@@ -26,8 +26,7 @@ def hl7_message(name: str, reason: str, control: str) -> bytes:
         '<processingModeCode code="T"/><acceptAckCode code="AL"/>'
         f'<receiver typeCode="RCV">{device.format("1.2.250.1.213.4.1.1.1")}</receiver>'
         f'<sender typeCode="SND">{device.format("2.25.4711")}</sender>'
-        f'<controlActProcess classCode="CACT" moodCode="EVN"><reasonCode code="{reason}" codeSystem="{_REASONS}"/>'
-        f"{control}</controlActProcess></{name}>"
+        f'<controlActProcess classCode="CACT" moodCode="EVN">{because}{control}</controlActProcess></{name}>'
     ).encode()
 
 
@@ -43,15 +42,13 @@ def record_query(reason: str, ins: str) -> bytes:
 
 def ask_record(target: Target, reason: str, patient: Patient, transaction: str) -> Reply:
     """TD0.2 or TD1.3a about a patient."""
-    if not target.dmp.patients:
-        raise NotTestable("there is no address of the service of patients: [dmp] patients")
-    body, action = record_query(reason, patient.ins), f"{V3}:PRPA_IN201307UV02"
-    return target.call(
-        target.dmp.patients, action, body, transaction=transaction, patient=patient, caller=target.doctor
-    )
+    body, url = record_query(reason, patient.ins), target.service("patients")
+    action = f"{V3}:PRPA_IN201307UV02"
+    return target.call(url, action, body, transaction=transaction, patient=patient, caller=target.doctor)
 
 
-def _text(reply: Reply, path: str) -> str:
+def text_of(reply: Reply, path: str) -> str:
+    """The text of the first element at a path, empty without one."""
     return "" if reply.envelope is None else (reply.envelope.findtext(f".//{{*}}{path}") or "").strip()
 
 
@@ -76,28 +73,25 @@ def _existence(target: Target) -> Iterator[str]:
 
 
 def _set_authorisation(target: Target, action: str, caller: Professional, patient: Patient) -> Reply:
-    if not target.dmp.habilitations:
-        raise NotTestable("there is no address of the service of authorisations: [dmp] habilitations")
     body = f'<setAuthorization xmlns="{HABILITATIONS}"><action>{action}</action></setAuthorization>'.encode()
     name = f"{HABILITATIONS}:HabilitationsEndPoint:setAuthorization"
-    return target.call(target.dmp.habilitations, name, body, transaction="TD0.3", patient=patient, caller=caller)
+    url = target.service("habilitations")
+    return target.call(url, name, body, transaction="TD0.3", patient=patient, caller=caller)
 
 
 def _authorise(target: Target) -> Iterator[str]:
     for turn in ("first", "second"):
         reply = _set_authorisation(target, "AJOUT", target.doctor, target.patient())
-        status = _text(reply, "status")
+        status = text_of(reply, "status")
         if status != "DMPOk":
             yield f"the {turn} AJOUT: found {status or reply}, expected DMPOk"
 
 
 def _records(target: Target) -> Iterator[str]:
-    if not target.dmp.patients:
-        raise NotTestable("there is no address of the service of patients: [dmp] patients")
     patient = target.patient()
     _set_authorisation(target, "AJOUT", target.doctor, patient)
     reply = target.call(
-        target.dmp.patients,
+        target.service("patients_specific"),
         f"{PATIENTS}:PatientSpecificEndPoint:patientList",
         f'<patientList xmlns="{PATIENTS}"/>'.encode(),
         transaction="TD0.4",
@@ -121,7 +115,7 @@ def _authorisations(target: Target) -> Iterator[str]:
     _set_authorisation(target, "AJOUT", target.doctor, target.patient())
     body = f'<listAuthorizationByPatient xmlns="{HABILITATIONS}"><mode>ACTIVE</mode></listAuthorizationByPatient>'
     reply = target.call(
-        target.dmp.habilitations,
+        target.service("habilitations"),
         f"{HABILITATIONS}:HabilitationsEndPoint:listAuthorizationByPatient",
         body.encode(),
         transaction="TD1.6",
@@ -167,7 +161,7 @@ def _mask(target: Target) -> Iterator[str]:
         yield "another professional who is authorised does not find the document before it is masked"
         return
     found = target.search(target.doctor, patient)
-    body = masked(found, document.unique_id, entry_uuid_of(document), code("JDV_J58", "MASQUE_PS"), document)
+    body = masked(found, document, code("JDV_J58", "MASQUE_PS"))
     reply = target.call(target.registry, UPDATE, body, transaction="TD3.3a", patient=patient, caller=target.doctor)
     if reply.registry_status != "Success":
         yield f"masking: found {reply}, expected Success"

@@ -8,7 +8,15 @@ from conformance.failures import KitError, StepFailed
 from conformance.judgement import Finding, Heading, Run, Verdict
 from conformance.requirements import Actor, Way, requirement_about
 from conformance.run_folder import RunFolder
-from conformance.server import probes_connection, probes_documents, probes_fhir, probes_life, probes_record, probes_vihf
+from conformance.server import (
+    probes_connection,
+    probes_documents,
+    probes_fhir,
+    probes_life,
+    probes_person,
+    probes_record,
+    probes_vihf,
+)
 from conformance.server.configuration import ServerConfiguration
 from conformance.server.exchange import Wire
 from conformance.server.kits import run_fhir, run_nist
@@ -35,6 +43,7 @@ def probes(configuration: ServerConfiguration) -> Iterator[Probe]:
     if configuration.dmp is not None:
         yield from probes_record.PROBES
         yield from probes_life.PROBES
+        yield from probes_person.PROBES
         yield from probes_vihf.probes(configuration.dmp.wrapped)
         yield from probes_documents.probes()
 
@@ -58,7 +67,7 @@ def heading(configuration: ServerConfiguration) -> Heading:
     addresses = {
         f"{section}.{name}": getattr(getattr(configuration, section), name, "")
         for section in configuration.claims
-        for name in ("registry", "repository", "patients", "habilitations", "base")
+        for name in ("registry", "repository", "patients", "patients_pdq", "patients_specific", "habilitations", "base")
     }
     return Heading(
         actor=Actor.SERVER,

@@ -15,7 +15,7 @@ from conformance.nist.mtom import Part, write_multipart
 from conformance.population.bodies import forms
 from conformance.population.chance import Chance
 from conformance.population.documents import Document, documents_of
-from conformance.population.people import Patient, Professional, patients, professionals
+from conformance.population.people import Patient, Professional, employees, patients, professionals
 from conformance.population.pki import Credential, Pki, Use, read_credential
 from conformance.population.submissions import PROVIDE, WSA, XDS_B, XOP, contents_of, provide_payload
 from conformance.population.write_set import MANIFEST, read_manifest
@@ -76,6 +76,14 @@ class Target:
         return self.professionals[0]
 
     @cached_property
+    def employee(self) -> Professional:
+        """Who has the card of an employee (CPE). Raises NotTestable for a data set of before there was one."""
+        found = employees(self.seed)[0]
+        if not self.certificate(found, Use.SIGNATURE).exists():
+            raise NotTestable(f"{self.dmp.data}: the data set has no card of an employee: make it anew")
+        return found
+
+    @cached_property
     def patients(self) -> Mapping[str, Patient]:
         """The first patient of each state."""
         made = datetime.fromisoformat(str(self.manifest["now"]))
@@ -93,7 +101,7 @@ class Target:
         return read_credential(self.certificate(professional, use))
 
     def certificate(self, professional: Professional, use: Use) -> Path:
-        return self.dmp.data / "pki" / "issued" / f"{professional.identifier}-{use.value}.pem"
+        return self.dmp.data / "pki" / "issued" / f"{professional.holder}-{use.value}.pem"
 
     @cached_property
     def strangers(self) -> Pki:
@@ -134,9 +142,9 @@ class Target:
         made = now or datetime.now(UTC).replace(microsecond=0)
         return make_vihf(claim, signer, identifier=f"_{uuid.uuid4()}", now=made, life=life)
 
-    def header(self, caller: Professional, patient: Patient | None) -> bytes:
+    def header(self, caller: Professional, patient: Patient | None, *, purpose: str = "normal") -> bytes:
         """The security header of a good call; empty when the server claims no DMP."""
-        claim = caller.claim("" if patient is None else patient.cx)
+        claim = caller.claim("" if patient is None else patient.cx, purpose=purpose)
         return security_header(self.assertion(claim, self.credential(caller, Use.SIGNATURE)))
 
     def envelope(self, action: str, body: bytes, header: bytes = b"", *, namespace: str = SOAP) -> bytes:
@@ -157,10 +165,18 @@ class Target:
         return self.wire.send("POST", url, message, {"Content-Type": kind}, transaction=transaction, tls=tls)
 
     def call(
-        self, url: str, action: str, body: bytes, *, transaction: str, patient: Patient | None, caller: Professional
+        self,
+        url: str,
+        action: str,
+        body: bytes,
+        *,
+        transaction: str,
+        patient: Patient | None,
+        caller: Professional,
+        purpose: str = "normal",
     ) -> Reply:
         """A good call: card, VIHF, addressing."""
-        message = self.envelope(action, body, self.header(caller, patient))
+        message = self.envelope(action, body, self.header(caller, patient, purpose=purpose))
         return self.post(url, action, message, transaction=transaction, caller=caller)
 
     def search(self, caller: Professional, patient: Patient) -> Reply:
@@ -178,7 +194,9 @@ class Target:
         message = self.envelope(RETRIEVE, body, self.header(caller, document.patient))
         return self._multipart(RETRIEVE, message, (), caller, "TD3.2")
 
-    def feed(self, caller: Professional, document: Document, content: bytes | None = None) -> Reply:
+    def feed(
+        self, caller: Professional, document: Document, content: bytes | None = None, *, transaction: str = "TD2.1"
+    ) -> Reply:
         """Provide and Register [ITI-41]; `content` takes the place of the octets, whose hash is then told."""
         payload = provide_payload([document], Chance(self.seed, "probe", uuid.uuid4()), content=content)
         octets = content if content is not None else next(iter(contents_of([document]).values()))
@@ -187,7 +205,7 @@ class Target:
         body = etree.tostring(payload)
         part = Part(content_id="document@kit.example", content_type="application/octet-stream", content=octets)
         message = self.envelope(PROVIDE, body, self.header(caller, document.patient))
-        return self._multipart(PROVIDE, message, (part,), caller, "TD2.1")
+        return self._multipart(PROVIDE, message, (part,), caller, transaction)
 
     def _multipart(
         self, action: str, message: bytes, parts: Sequence[Part], caller: Professional, transaction: str
@@ -195,6 +213,13 @@ class Target:
         content_type, body = write_multipart(message, parts, action=action)
         headers, tls = {"Content-Type": content_type}, self.caller_context(caller)
         return self.wire.send("POST", self.repository, body, headers, transaction=transaction, tls=tls)
+
+    def service(self, name: str) -> str:
+        """The address of `patients`, `patients_pdq`, `patients_specific` or `habilitations`. Raises NotTestable."""
+        found = str(getattr(self.dmp, name)) or (self.dmp.patients if name.startswith("patients") else "")
+        if not found:
+            raise NotTestable(f"there is no address of this service: [dmp] {name}")
+        return found
 
     def new_document(self, patient: Patient, form: int = 0, author: Professional | None = None) -> Document:
         """One that this run alone has; `form` chooses the media type of its body."""

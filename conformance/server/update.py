@@ -11,6 +11,7 @@ from conformance.population.documents import Document
 from conformance.population.submissions import (
     LCM,
     RIM,
+    entry_uuid_of,
     write_association,
     write_coded,
     write_slot,
@@ -28,11 +29,30 @@ _UPDATE_STATUS = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
 _HAS_MEMBER = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
 
 
-def masked(found: Reply, unique_id: str, entry_uuid: str, restriction: Coded, document: Document) -> bytes:
+def masked(found: Reply, document: Document, restriction: Coded) -> bytes:
     """The request that adds a confidentiality code to a found entry. Raises StepFailed when it was not found."""
-    entry = None if found.envelope is None else _entry(found.envelope, unique_id)
-    if entry is None:
-        raise StepFailed(f"the entry of {unique_id} is not in the answer to the search: {found}")
+    return _new_version(_entry_of(found, document), document, added=restriction)
+
+
+def shown(found: Reply, document: Document, restriction: Coded) -> bytes:
+    """The request that takes a confidentiality code from a found entry. Raises StepFailed when it was not found."""
+    return _new_version(_entry_of(found, document), document, removed=restriction)
+
+
+def codes_of(found: Reply, document: Document) -> tuple[str, ...]:
+    """The confidentiality codes of a document in the answer to a search; empty when it is not there."""
+    entry = None if found.envelope is None else _entry(found.envelope, document.unique_id)
+    return () if entry is None else tuple(str(one.get("nodeRepresentation")) for one in _restrictions(entry))
+
+
+def _restrictions(entry: etree._Element) -> list[etree._Element]:
+    every = entry.findall(f"{{{RIM}}}Classification")
+    return [one for one in every if one.get("classificationScheme") == _CONFIDENTIALITY]
+
+
+def _new_version(
+    entry: etree._Element, document: Document, *, added: Coded | None = None, removed: Coded | None = None
+) -> bytes:
     chance = Chance(0, "update", uuid.uuid4())
     submit = etree.Element(f"{{{LCM}}}SubmitObjectsRequest", nsmap={"lcm": LCM})
     objects = etree.SubElement(submit, f"{{{RIM}}}RegistryObjectList", nsmap={"rim": RIM})
@@ -40,14 +60,18 @@ def masked(found: Reply, unique_id: str, entry_uuid: str, restriction: Coded, do
     changed = copy.deepcopy(entry)
     for one in changed.findall(f"{{{RIM}}}VersionInfo"):
         changed.remove(one)
-    changed.set("lid", entry.get("lid", entry_uuid))
+    changed.set("lid", entry.get("lid", entry_uuid_of(document)))
     changed.set("id", "Document01")
     changed.attrib.pop("status", "")
     for one in changed.iter():
         for name in ("classifiedObject", "registryObject"):
             if one.get(name):
                 one.set(name, "Document01")
-    write_coded(changed, _CONFIDENTIALITY, "Document01", restriction)
+    for one in _restrictions(changed):
+        if removed is not None and one.get("nodeRepresentation") == removed.code:
+            changed.remove(one)
+    if added is not None:
+        write_coded(changed, _CONFIDENTIALITY, "Document01", added)
     _in_order(changed)
     objects.append(changed)
     write_submission_set(objects, document, chance)
@@ -59,9 +83,7 @@ def masked(found: Reply, unique_id: str, entry_uuid: str, restriction: Coded, do
 
 def with_status(found: Reply, document: Document, old: str, new: str) -> bytes:
     """The request that changes the status of a found entry in place. Raises StepFailed when it was not found."""
-    entry = None if found.envelope is None else _entry(found.envelope, document.unique_id)
-    if entry is None:
-        raise StepFailed(f"the entry of {document.unique_id} is not in the answer to the search: {found}")
+    entry = _entry_of(found, document)
     chance = Chance(0, "update", uuid.uuid4())
     submit = etree.Element(f"{{{LCM}}}SubmitObjectsRequest", nsmap={"lcm": LCM})
     objects = etree.SubElement(submit, f"{{{RIM}}}RegistryObjectList", nsmap={"rim": RIM})
@@ -70,6 +92,13 @@ def with_status(found: Reply, document: Document, old: str, new: str) -> bytes:
     write_slot(change, "OriginalStatus", old)
     write_slot(change, "NewStatus", new)
     return etree.tostring(submit)
+
+
+def _entry_of(found: Reply, document: Document) -> etree._Element:
+    entry = None if found.envelope is None else _entry(found.envelope, document.unique_id)
+    if entry is None:
+        raise StepFailed(f"the entry of {document.unique_id} is not in the answer to the search: {found}")
+    return entry
 
 
 def _entry(envelope: etree._Element, unique_id: str) -> etree._Element | None:
