@@ -20,6 +20,7 @@ from carnet.audited_requests import PatientsOf, occurrences_of
 from carnet.claims import Claim
 from carnet.record_wiring import Accesses
 from fhir_facade.operation_outcome import FhirProblem
+from fhir_facade.search_names import table_name
 from soap.faults import HttpRefusal, SoapFault
 from soap.server import Message
 from storage.unit_of_work import StorageFailed
@@ -37,7 +38,6 @@ _QUESTIONS = ("ITI-18", "ITI-51")
 _READINGS = frozenset({"ITI-18", "ITI-43", "ITI-66", "ITI-67", "ITI-68", "read"})
 # Event and caller -> the rule of the policy that let the caller read; empty where nothing is judged.
 RuleOf = Callable[[str, Caller], str]
-_PATIENT_PARAMETERS = ("patient.identifier", "patient:identifier")
 _REFERENCE_PARAMETERS = ("patient", "subject")
 # A reference of a search -> the patient it means; None where that is nobody whom the caller may know.
 Referenced = Callable[[str], CX | None]
@@ -177,9 +177,10 @@ class Auditor:
         self, transaction: str, resource: str, raw: str, parameters: list[tuple[str, str]], referenced: Referenced
     ) -> Occurrence:
         """A search, as it was asked: request line, then body. MHD 2:3.67.5.1"""
-        patient = next((_cx(value) for name, value in parameters if name in _PATIENT_PARAMETERS), "")
+        named = [(table_name(name), value) for name, value in parameters]
+        patient = next((_cx(value) for name, value in named if name == "patient.identifier"), "")
         if not patient and self.trail is not None:
-            meant = (referenced(value) for name, value in parameters if name in _REFERENCE_PARAMETERS)
+            meant = (referenced(value) for name, value in named if name in _REFERENCE_PARAMETERS)
             patient = next((one.key for one in meant if one is not None), "")
         asked = a_query(transaction, resource, raw.encode(errors="surrogatepass"))
         return Occurrence(event=transaction, patient=patient, objects=(asked,))

@@ -3,6 +3,7 @@
 from fhir_facade.search_parameters import LAST_UPDATED, PDSM, TARGET_COMMUNITY
 from fhir_facade.search_times import PREFIXES, narrow_list_date
 from fhir_facade.search_values import (
+    ANY_NAME,
     FAMILY,
     GIVEN,
     Narrow,
@@ -27,7 +28,13 @@ _MHD = "https://profiles.ihe.net/ITI/MHD/SearchParameter"
 
 
 def _parameter(
-    name: str, kind: str, narrow: Narrow, documentation: str, definition: str, *modifiers: tuple[str, Narrow]
+    name: str,
+    kind: str,
+    narrow: Narrow,
+    documentation: str,
+    definition: str,
+    *modifiers: tuple[str, Narrow],
+    attributes: tuple[str, ...] = (),
 ) -> SearchParameter:
     return SearchParameter(
         name=name,
@@ -35,6 +42,7 @@ def _parameter(
         narrow=narrow,
         documentation=documentation,
         definition=definition,
+        attributes=attributes,
         modifiers=modifiers,
     )
 
@@ -87,6 +95,7 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         "contentTypeCode or codeList; :not",
         f"{_MHD}/List-DesignationType",
         ("not", narrow_designation_not),
+        attributes=("content_type_code",),
     ),
     _parameter("sourceId", "token", narrow_source_id, "sourceId, an OID", f"{_MHD}/List-SourceId"),
     _parameter(
@@ -96,6 +105,7 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         "family name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
         "http://hl7.org/fhir/SearchParameter/Practitioner-family",
         *names_modified(FAMILY),
+        attributes=("author_person",),
     ),
     _parameter(
         "source.given",
@@ -104,6 +114,16 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         "given name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
         "http://hl7.org/fhir/SearchParameter/Practitioner-given",
         *names_modified(GIVEN),
+        attributes=("author_person",),
+    ),
+    _parameter(
+        "source.name",
+        "string",
+        names_with(ANY_NAME),
+        "family or given name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
+        "http://hl7.org/fhir/SearchParameter/Practitioner-name",
+        *names_modified(ANY_NAME),
+        attributes=("author_person",),
     ),
     _parameter(
         "isArchived",

@@ -8,17 +8,20 @@ from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.operation_outcome import bad_request
 from fhir_facade.patients import Patients
 from fhir_facade.relations import related_to
+from fhir_facade.search_names import first_word, table_name
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
+from fhir_facade.search_presence import ELSEWHERE, narrow_missing
 from fhir_facade.search_shape import SHAPING
 from fhir_facade.search_values import CONTROL, MAX_VALUES, Question, SearchParameter, split
 from registry.criteria import Criteria
 from xds.affinity_domain import AffinityDomain
 from xds.vocabulary import AvailabilityStatus
 
-SCOPES = ("patient", "subject", "patient.identifier", "patient:identifier", "identifier", "_id")
+SCOPES = ("patient", "subject", "patient.identifier", "identifier", "_id")
 # Parameters of the result that are read elsewhere, or that change nothing here.
 RESULT_PARAMETERS = ("_count", "_format", "_pretty", "_after", "_sort", "_total", *SHAPING)
 _NOT_SUPPORTED = frozenset({"_contained", "_has", "_filter", "_text", "_content"})
+_HARMLESS = (("_contained", "false"),)  # what is served anyway
 TABLES: Mapping[str, Mapping[str, SearchParameter]] = {
     "DocumentReference": {one.name: one for one in SEARCH_PARAMETERS},
     "List": {one.name: one for one in LIST_SEARCH_PARAMETERS},
@@ -42,23 +45,25 @@ def read_search(
     An unknown parameter is ignored, or refused with `strict` (Prefer: handling=strict). On-demand documents are found
     by their identifiers alone: the types of entries have no parameter, and the default of ITI-18 is stable ones.
     """
-    table, applied, finds_nothing = TABLES[resource], [], False
+    table, applied, asked, finds_nothing = TABLES[resource], [], set[str](), False
     for name, text in parameters:
-        parameter = _asked(name, table)
+        parameter = _asked(table_name(name), table)
         if parameter is None:
-            _check_unknown(name, table, strict=strict)
+            _check_unknown(name, text, table, strict=strict)
             continue
         question = Question(
             criteria=criteria,
             identified=patients.of_identifier,
             referenced=lambda reference: patients.subject({"reference": reference}),
             related_to=partial(related_to, patients),
+            now=patients.registry.now,
             home_community_id=patients.registry.domain.home_community_id,
         )
         narrowed = parameter.narrow(question, parameter, _values(name, text))
         criteria, finds_nothing = narrowed or criteria, finds_nothing or narrowed is None
         applied.append((name, text))
-    if not any(name in SCOPES for name, _ in applied):
+        asked.add(table_name(name))
+    if not asked.intersection(SCOPES):
         raise bad_request("expected patient, patient.identifier, identifier or _id", code="required")
     if criteria.stable and (criteria.logical_ids or criteria.entry_uuids or criteria.unique_ids):
         criteria = replace(criteria, on_demand=True)
@@ -70,6 +75,8 @@ def _asked(name: str, table: Mapping[str, SearchParameter]) -> SearchParameter |
     if name in table:
         return table[name]
     base, _, modifier = name.partition(":")
+    if modifier == "missing" and base in table and base not in ELSEWHERE:
+        return replace(table[base], narrow=narrow_missing)
     narrow = dict(table[base].modifiers).get(modifier) if base in table else None
     return None if narrow is None else replace(table[base], narrow=narrow)
 
@@ -85,14 +92,16 @@ def _values(name: str, text: str) -> Sequence[str]:
     return values
 
 
-def _check_unknown(name: str, table: Mapping[str, SearchParameter], *, strict: bool) -> None:
-    base, colon, _ = name.partition(":")
-    if name in RESULT_PARAMETERS:
+def _check_unknown(name: str, text: str, table: Mapping[str, SearchParameter], *, strict: bool) -> None:
+    """What narrows a known parameter is refused, never ignored: the answer would have more than was asked for."""
+    base = first_word(name)
+    if name in RESULT_PARAMETERS or (name, text) in _HARMLESS:
         return
     if base in _NOT_SUPPORTED:
         raise bad_request(f"{base} is not supported", code="not-supported", expression=base)
-    if colon and any(base == one.partition(":")[0] for one in table):
-        raise bad_request(f"{name}: the modifier is not supported", code="not-supported", expression=name)
+    if base in RESULT_PARAMETERS or any(base == first_word(one) for one in table):
+        kind = "chain" if "." in name else "modifier" if ":" in name else "form"
+        raise bad_request(f"{name}: the {kind} is not supported", code="not-supported", expression=name)
     if strict:
         raise bad_request(f"{name}: unknown search parameter", code="not-supported", expression=name)
 

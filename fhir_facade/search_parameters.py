@@ -2,6 +2,7 @@
 
 from fhir_facade.search_times import PREFIXES, narrow_given_time, narrow_period, narrow_time
 from fhir_facade.search_values import (
+    ANY_NAME,
     FAMILY,
     GIVEN,
     SearchParameter,
@@ -78,13 +79,6 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         definition=f"{_BASE}/Patient-identifier",
     ),
     SearchParameter(
-        name="patient:identifier",
-        type="token",
-        documentation="the same for the logical reference that subject is",
-        narrow=narrow_patient,
-        hidden=True,
-    ),
-    SearchParameter(
         name="identifier",
         type="token",
         documentation="uniqueId or entryUUID, with or without system",
@@ -125,6 +119,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         type="string",
         documentation="family name of an author, from its beginning, in any case; :exact :contains",
         narrow=names_with(FAMILY),
+        attributes=("author_person",),
         modifiers=names_modified(FAMILY),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-family",
     ),
@@ -133,14 +128,25 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         type="string",
         documentation="given name of an author, from its beginning, in any case; :exact :contains",
         narrow=names_with(GIVEN),
+        attributes=("author_person",),
         modifiers=names_modified(GIVEN),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-given",
+    ),
+    SearchParameter(
+        name="author.name",
+        type="string",
+        documentation="family or given name of an author, from its beginning, in any case; :exact :contains",
+        narrow=names_with(ANY_NAME),
+        attributes=("author_person",),
+        modifiers=names_modified(ANY_NAME),
+        definition="http://hl7.org/fhir/SearchParameter/Practitioner-name",
     ),
     SearchParameter(
         name="author.identifier",
         type="token",
         documentation="identifier of an author person, with or without system",
         narrow=narrow_author_identifier,
+        attributes=("author_id",),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-identifier",
     ),
     SearchParameter(
@@ -151,24 +157,11 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         definition=f"{_BASE}/DocumentReference-relatesto",
     ),
     SearchParameter(
-        name="relatesTo",
-        type="reference",
-        documentation="the same, as PDSm writes it",
-        narrow=narrow_relates_to,
-        hidden=True,
-    ),
-    SearchParameter(
         name="related.identifier",
         type="token",
         documentation="an identifier of referenceIdList; also as related:identifier",
         narrow=narrow_related,
-    ),
-    SearchParameter(
-        name="related:identifier",
-        type="token",
-        documentation="the same",
-        narrow=narrow_related,
-        hidden=True,
+        attributes=("reference_id_list",),
     ),
     SearchParameter(
         name="date",
@@ -189,7 +182,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     SearchParameter(
         name="period",
         type="date",
-        documentation="serviceStartTime to serviceStopTime, overlap; eq ge gt le lt sa eb",
+        documentation="serviceStartTime to serviceStopTime, overlap, eq and ne: within; eq ne ge gt le lt sa eb ap",
         narrow=narrow_period,
         attributes=("service_start_time", "service_stop_time"),
         definition=f"{_BASE}/DocumentReference-period",

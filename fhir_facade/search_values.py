@@ -18,6 +18,7 @@ MAX_VALUES = 100
 _SPLIT = {",": re.compile(r"(?<!\\),"), "|": re.compile(r"(?<!\\)\|")}
 _ESCAPED = re.compile(r"\\([\\,|$])")
 FAMILY, GIVEN = (2,), (3, 4)  # components of XCN: the first and the further given names
+ANY_NAME = (*FAMILY, *GIVEN)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
 KINDS: Mapping[str, type[SubmissionSet | Folder]] = {"submissionset": SubmissionSet, "folder": Folder}
@@ -59,6 +60,7 @@ class Question:
     identified: PatientOf
     referenced: ReferencedPatient
     related_to: RelatedTo
+    now: Callable[[], str] = str  # 14 digits, UTC
     home_community_id: str = ""
 
 

@@ -8,6 +8,7 @@ from xds.datatypes import DTM
 
 _SEARCH = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?\Z")
 _END_OF_TIME = "99999999999999"  # later than every DTM
+_LAST, _DIGITS = "99991231235959", "%Y%m%d%H%M%S"
 
 
 def to_date_time(time: DTM) -> str:
@@ -59,6 +60,17 @@ def search_range(text: str) -> tuple[str, str]:
     except OverflowError:
         raise ValueError("expected a date within the years 1 to 9999") from None
     return _digits(start), _after(start, len(parts))
+
+
+def widened(first: str, after: str, now: str) -> tuple[str, str]:
+    """What is approximately in a range: a tenth of the time between it and now on either side. FHIR R4 3.1.1.4.6"""
+    given = (first, min(after, _LAST), now[:14])
+    begins, ends, present = (datetime.strptime(one, _DIGITS).replace(tzinfo=UTC) for one in given)
+    margin = max(begins - present, present - ends, timedelta(0)) / 10
+    try:
+        return _digits(begins - margin), _digits(ends + margin)
+    except OverflowError:
+        return "", _END_OF_TIME
 
 
 def _first(parts: list[int]) -> datetime:

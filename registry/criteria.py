@@ -40,6 +40,14 @@ class TimeCriterion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceCriterion:
+    """At least one of the attributes (field names of `xds.metadata`) has a value, or with `is_missing` none has."""
+
+    attributes: tuple[str, ...]
+    is_missing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LikeCriterion:
     """At least one value of the attribute matches one of the patterns: `%` any string, `_` one character."""
 
@@ -96,7 +104,8 @@ class Criteria:
     times: tuple[TimeCriterion, ...] = ()
     likes: tuple[LikeCriterion, ...] = ()
     texts: tuple[TextCriterion, ...] = ()
-    excluded: tuple[tuple[CodeCriterion | LikeCriterion, ...], ...] = ()
+    present: tuple[PresenceCriterion, ...] = ()
+    excluded: tuple[tuple[CodeCriterion | LikeCriterion | TimeCriterion, ...], ...] = ()
     stable: bool = True
     on_demand: bool = False
     online: bool = True

@@ -25,14 +25,17 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from access_policy.visibility import Visibility
 from registry.criteria import (
+    CodeCriterion,
     Criteria,
     Form,
     Found,
+    LikeCriterion,
     Page,
+    PresenceCriterion,
     TimeCriterion,
 )
 from registry.sql import identities, visible
-from registry.sql.having import MOST_JOINS, Having, having_given, single_value, wanted
+from registry.sql.having import MOST_JOINS, Having, has_any, having_given, single_value, wanted
 from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.order import paged
 from registry.sql.places import Places
@@ -40,6 +43,7 @@ from registry.sql.tables import (
     KINDS,
     STATUSES,
     TIME_COLUMNS,
+    VALUE_ATTRIBUTES,
     registry_object,
 )
 from storage.prepared import Prepared, prepare
@@ -192,6 +196,10 @@ def count(connection: Connection, places: Places, criteria: Criteria, visibility
 def _condition(place: ColumnElement[bool], criteria: Criteria, may_be_seen: ColumnElement[bool]) -> ColumnElement[bool]:
     """What the WHERE says. What may be seen is part of it, so that nothing else is counted or gone on from."""
     having = Having(criteria)
+
+    def holds(criterion: CodeCriterion | LikeCriterion | TimeCriterion) -> ColumnElement[bool]:
+        return and_(*_time(criterion)) if isinstance(criterion, TimeCriterion) else having(criterion)
+
     return and_(
         place,
         _o.kind == KINDS[criteria.kind],
@@ -200,7 +208,8 @@ def _condition(place: ColumnElement[bool], criteria: Criteria, may_be_seen: Colu
         may_be_seen,
         *(part for criterion in criteria.times for part in _time(criterion)),
         *(having(criterion) for criterion in wanted(criteria)),
-        *(_not_all(having(criterion) for criterion in group) for group in criteria.excluded),
+        *map(_presence, criteria.present),
+        *(_not_all(map(holds, group)) for group in criteria.excluded),
     )
 
 
@@ -277,6 +286,18 @@ def _document_columns(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
             yield false()
         elif not (shows_others and shows_these):
             yield column if shows_these else ~column
+
+
+def _presence(criterion: PresenceCriterion) -> ColumnElement[bool]:
+    given = or_(*map(_given, criterion.attributes))
+    return not_(given) if criterion.is_missing else given
+
+
+def _given(attribute: str) -> ColumnElement[bool]:
+    """The object has a value of the attribute."""
+    if attribute in VALUE_ATTRIBUTES:
+        return has_any(attribute)
+    return _o[TIME_COLUMNS.get(attribute, attribute)].is_not(None)
 
 
 def _time(criterion: TimeCriterion) -> Iterator[ColumnElement[bool]]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     tuple_,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -52,7 +53,8 @@ class Having:
     """
 
     def __init__(self, criteria: Criteria) -> None:
-        groups = (*wanted(criteria), *(one for group in criteria.excluded for one in group))
+        excluded = (one for group in criteria.excluded for one in group)
+        groups = (*wanted(criteria), *excluded)
         self._apart = sum(one.attribute in VALUE_ATTRIBUTES for one in groups) > MOST_JOINS
         indexed = (one for one in wanted(criteria) if one.attribute in ACROSS_PATIENTS)
         self._start = next(indexed, None) if criteria.across_patients else None
@@ -72,6 +74,11 @@ class Having:
 def having_given(attribute: str, name: str) -> ColumnElement[bool]:
     """The object has, in an attribute with several values, the one that the statement is run with under this name."""
     return _having(attribute, _v.value == bindparam(name, "")).where(*_OF_OBJECT).exists()
+
+
+def has_any(attribute: str) -> ColumnElement[bool]:
+    """The object has a value in an attribute with several."""
+    return _having(attribute, true()).where(*_OF_OBJECT).exists()
 
 
 def single_value(criterion: LikeCriterion) -> str | None:

@@ -1,0 +1,27 @@
+"""The modifier `:missing` of search parameters: what has no value, or has one. FHIR R4 3.1.1.5.5."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fhir_facade.operation_outcome import bad_request
+from fhir_facade.search_values import Question, SearchParameter
+from registry.criteria import Criteria, PresenceCriterion
+from xds.metadata import Folder
+
+_TRUTHS = {"true": True, "false": False}
+_OF_FOLDERS = {"content_type_code": "code_list"}  # what a Folder has in the place of an attribute of a SubmissionSet
+ELSEWHERE = frozenset({"relatesto", "targetCommunityIdList"})  # not said by an object itself, and not asked for so
+
+
+def narrow_missing(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """Objects with none of the attributes of the parameter, or with one of them; without attributes all have it."""
+    name, criteria = f"{parameter.name}:missing", question.criteria
+    if len(values) != 1 or values[0] not in _TRUTHS:
+        raise bad_request(f"{name}: expected true or false", expression=name)
+    is_missing = _TRUTHS[values[0]]
+    if not parameter.attributes:
+        return None if is_missing else criteria
+    of_folders = _OF_FOLDERS if criteria.kind is Folder else {}
+    attributes = tuple(of_folders.get(one, one) for one in parameter.attributes)
+    criterion = PresenceCriterion(attributes=attributes, is_missing=is_missing)
+    return replace(criteria, present=(*criteria.present, criterion))
