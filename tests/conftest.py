@@ -14,11 +14,10 @@ from carnet.domains import affinity_domain
 from carnet.settings import Settings
 from registry.store import Registry
 from storage.engine import open_engine
-from storage.migrate import upgrade
 from storage.postgresql_units import PostgresqlUnits
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import Units
-from tests import postgresql
+from tests import longest_first, newest_schema, postgresql
 from tests.builders import OTHER_PATIENT, PATIENT
 from tests.memory import folder as memory_folder
 
@@ -35,6 +34,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """`.ci/run` fails without the corpora; on any other machine their tests are left out."""
     if item.get_closest_marker("corpus") and not CORPUS.is_dir():
         pytest.skip("the reference corpora are not beside this checkout")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = longest_first.ordered(items)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +61,7 @@ def postgresql_server() -> Iterator[str]:
 def postgresql_template(postgresql_server: str) -> Iterator[str]:
     """Name of a database at the newest schema, to be copied: a tenth of the time that the migrations take."""
     with _database(postgresql_server) as url:
-        _migrate(url)
+        newest_schema.migrate(url)
         yield url.rpartition("/")[2]
 
 
@@ -73,12 +77,6 @@ def shared_postgresql_url(postgresql_server: str, postgresql_template: str) -> I
     """One database for all tests of a module, at the newest schema."""
     with _database(postgresql_server, template=postgresql_template) as url:
         yield url
-
-
-def _migrate(url: str) -> None:
-    engine = open_engine(url)
-    upgrade(engine)
-    engine.dispose()
 
 
 @contextmanager
@@ -107,19 +105,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database at the newest schema, to be copied."""
-    file = tmp_path_factory.mktemp("template") / "carnet.sqlite"
-    _migrate(f"sqlite:///{file}")
-    return file
-
-
 @pytest.fixture(params=BOTH_DATABASES)
 def units(request: pytest.FixtureRequest, memory: Path) -> Iterator[Units]:
     """A database of its own for each test, at the newest schema: SQLite, then PostgreSQL."""
     if request.param == "sqlite":
-        file = shutil.copy(request.getfixturevalue("sqlite_template"), memory)
+        file = shutil.copy(newest_schema.file(), memory)
         opened: Units = SqliteUnits(open_engine(f"sqlite:///{file}"))
         yield opened
         opened.close()

@@ -17,7 +17,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["carnet.server", "carnet.server_commands", "schemas"])
+_FORKS.set_forkserver_preload(["tests.ready_to_fork"])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ from dmp.record import Channel, HolderKind
 from dmp.rights import Whom
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
-from tests import forked, sts
+from tests import forked, newest_schema, sts
 from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY
 from xds.datatypes import CX
 
@@ -187,6 +187,7 @@ def apart(
 @contextmanager
 def in_process(settings: Settings, peer_certificate: PeerCertificate | None = None) -> Iterator[Server]:
     """The application behind a threaded WSGI server of this process."""
+    newest_schema.give(settings)
     port = open_port(settings)
     actors = open_actors(settings)
     attendant = None
@@ -261,6 +262,7 @@ def _serving(settings: Settings, *, in_session: bool = False) -> tuple[forked.Co
     log = Path(settings.data) / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
+    newest_schema.give(settings)
     arguments = ["serve", *_options(settings)]
     process = forked.start(arguments, output=log, environment=environment, folder=log.parent, in_session=in_session)
     return process, log

@@ -22,7 +22,6 @@ from signxml.signer import XMLSigner
 from access_policy.caller import AuthenticationMode
 from access_policy.make_vihf import make_vihf, security_header, sign_assertion
 from carnet.pki import Credential
-from carnet.pki_folder import read_credential
 from carnet.proof import Proof, client_context
 from carnet.reports import Report
 from carnet.signing import signed_submission
@@ -38,7 +37,7 @@ from conformance.failures import KitError
 from conformance.judgement import Finding, Heading, Message, Run, Verdict
 from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
-from tests.conformance.vendor_software import Software
+from tests.conformance.vendor_software import Software, credential
 from tests.mutual_tls import read_all
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -122,7 +121,7 @@ class Bench:
 
     def signer(self, use: str = "signature") -> Credential:
         name = self.software.people.structure.id if use == "seal" else self.software.doctor
-        return read_credential(self.software.prepared.issued(name, use))
+        return credential(self.software.prepared.issued(name, use))
 
     def context(self, use: str = "authentication", **changes: Any) -> ssl.SSLContext:
         name = self.software.people.structure.id if use == "seal" else self.software.doctor

@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -33,6 +33,10 @@ V3 = "urn:hl7-org:v3"
 REPORTS = ROOT / "examples" / "reports"
 TEST_INS = "1.2.250.1.213.1.4.10"
 PREPARED_DOCUMENT = "Compte rendu préparé pour la certification"
+
+
+# Reading a key proves it first, which takes longer than what is signed with it.
+credential = cache(read_credential)
 
 
 def code(text: str) -> Code:
@@ -69,7 +73,7 @@ class Software:
         return client_context(self.prepared.issued(self.doctor, "authentication"), None, self.prepared.trust)
 
     def proof(self, patient: str, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> Proof:
-        signer = read_credential(self.prepared.issued(self.doctor, "signature"))
+        signer = credential(self.prepared.issued(self.doctor, "signature"))
         claim = self.claim(self.people.patient(patient), purpose)
         now = datetime.now(UTC).replace(microsecond=0)
         return Proof(context=self.context(), assertion=make_vihf(claim, signer.certificate, signer.key, now=now))
@@ -86,7 +90,7 @@ class Software:
     # --- feeding ---------------------------------------------------------------------------------
 
     def push(self, *reports: Report) -> Any:
-        signer = read_credential(self.prepared.issued(self.doctor, "signature"))
+        signer = credential(self.prepared.issued(self.doctor, "signature"))
         return self.xds("followed").push(reports, sign=partial(signed_submission, signer=signer))
 
     def unknown_server(self) -> None:

@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from dmp.sql import records
 from jobs.record_jobs import automatic_opening, closing_after_suspension, erasing_after_retention
 from storage.engine import open_engine
 from storage.sqlite_units import SqliteUnits
-from tests import memory
+from tests import memory, newest_schema
 from tests.dmp.people import CLINIC, DOCTOR, NURSE, Desk, a_professional, an_ins, an_opening, whom
 from tests.dmp.record_model import Person, Refused, joined, months_after
 
@@ -41,12 +40,10 @@ def dtm(moment: datetime | None) -> str:
 class Lives(RuleBasedStateMachine):
     """Each rule does one act in the program and in the model; both do it, or both refuse."""
 
-    template: Path  # a database at the newest schema, copied for each life
-
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory(dir=memory.place())
-        engine = open_engine(f"sqlite:///{shutil.copy(self.template, self.folder.name)}")
+        engine = open_engine(f"sqlite:///{shutil.copy(newest_schema.file(), self.folder.name)}")
         self.now = datetime(2026, 3, 10, 10)  # noqa: DTZ001 - UTC by contract
         self.desk = Desk(SqliteUnits(engine), now=dtm(self.now))
         self.model = {patient: Person() for patient in PERSONS}
@@ -210,8 +207,7 @@ class Lives(RuleBasedStateMachine):
             assert found.is_treating_doctor == (person.doctor == name)
 
 
-def live(template: Path, *, lives: int, steps: int) -> None:
-    Lives.template = template
+def live(*, lives: int, steps: int) -> None:
     run_state_machine_as_test(
         Lives,
         settings=settings(
@@ -224,13 +220,13 @@ def live(template: Path, *, lives: int, steps: int) -> None:
     )
 
 
-def test_records_live_as_the_facts_have_it(sqlite_template: Path) -> None:
-    live(sqlite_template, lives=40, steps=50)
+def test_records_live_as_the_facts_have_it() -> None:
+    live(lives=40, steps=50)
 
 
 @pytest.mark.long
-def test_records_live_as_the_facts_have_it_for_long(sqlite_template: Path) -> None:
-    live(sqlite_template, lives=2000, steps=100)
+def test_records_live_as_the_facts_have_it_for_long() -> None:
+    live(lives=2000, steps=100)
 
 
 def test_the_model_counts_months_as_calendars_do() -> None:

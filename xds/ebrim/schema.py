@@ -7,13 +7,15 @@ into words. Of a body so large that this would take a second and more, the words
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import xmlschema
 from lxml import etree
 
 from schemas import resource
 from xds.one_at_a_time import OneAtATime
+
+if TYPE_CHECKING:
+    from xmlschema import XMLSchema10, XMLSchemaValidationError
 
 _MAX_FINDINGS = 20
 MOST_ELEMENTS_EXPLAINED = 5_000
@@ -38,8 +40,11 @@ def _schemas() -> OneAtATime[etree.XMLSchema]:
 
 
 @cache
-def _explainer() -> xmlschema.XMLSchema10:
-    return xmlschema.XMLSchema10(str(resource("xsd/messages.xsd")))
+def _explainer() -> "XMLSchema10":
+    """Imported by who has something to explain: it would be a quarter of the start of a command."""
+    from xmlschema import XMLSchema10
+
+    return XMLSchema10(str(resource("xsd/messages.xsd")))
 
 
 def open_explainer() -> None:
@@ -72,8 +77,10 @@ def _logged(schema: etree.XMLSchema) -> list[SchemaFinding]:
 
 
 def _explained(body: Any) -> list[SchemaFinding]:
+    from xmlschema import XMLSchemaChildrenValidationError
+
     errors = list(_explainer().iter_errors(body))
-    misplaced = {e.elem: e.index for e in errors if isinstance(e, xmlschema.XMLSchemaChildrenValidationError)}
+    misplaced = {e.elem: e.index for e in errors if isinstance(e, XMLSchemaChildrenValidationError)}
     findings = [_finding(error) for error in errors if not _follows_from(error.elem, misplaced)]
     return sorted(findings, key=lambda finding: finding.line)[:_MAX_FINDINGS]
 
@@ -88,7 +95,7 @@ def _follows_from(element: Any, misplaced: dict[Any, int]) -> bool:
     return False
 
 
-def _finding(error: xmlschema.XMLSchemaValidationError) -> SchemaFinding:
+def _finding(error: "XMLSchemaValidationError") -> SchemaFinding:
     element: Any = error.elem
     reason = _shortened(error.reason or error.message or "")
     if element is None:
