@@ -51,6 +51,15 @@ class Shape:
     def is_partial(self) -> bool:
         return bool(self.elements) or self.summary in ("true", "text", "data")
 
+    @property
+    def is_including(self) -> bool:
+        return bool(self.includes or self.reverse_includes)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether matches are wanted whole, and nothing beside them."""
+        return not (self.counts_only or self.is_partial or self.is_including)
+
     def shown(self, resource: str, rendering: bytes) -> bytes:
         """The part of a resource that is wanted, marked as a part."""
         wanted = self._elements_of(resource)

@@ -1,21 +1,21 @@
 """A search of any resource type, answered page by page. FHIR R4 3.1.1; MHD 2:3.66, 2:3.67."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from access_policy.caller import Caller
 from access_policy.visibility import Purpose
 from fhir_facade.fhir_json import read_own_json
-from fhir_facade.included import Included, included
+from fhir_facade.included import included
 from fhir_facade.newest import current
 from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.patients import Patients
 from fhir_facade.search import ReadSearch
-from fhir_facade.search_set import search_set
-from fhir_facade.search_shape import SHAPING, read_shape
+from fhir_facade.search_set import entries_of, frame, included_entries, search_set
+from fhir_facade.search_shape import SHAPING, Shape, read_shape
 from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.sorting import place_of, read_page, read_sort
-from registry.criteria import Criteria, Form, Found
+from registry.criteria import Criteria, Form, Found, Page
 from registry.snapshot import Snapshot
 from registry.store import Registry
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
@@ -40,29 +40,62 @@ def answer(
     shape = read_shape(resource, parameters)
     size = 0 if shape.counts_only else DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
     page = read_page(parameters, sort, size=size + 1)
-    found, beside, total, place = tuple[Found, ...](), tuple[Included, ...](), 0, ""
+    result = _NOTHING
     if not search.finds_nothing:
         with registry.seen_by(patients.caller, Purpose.METADATA) as snapshot:
-            found = snapshot.find(search.criteria, page, Form.FHIR) if size else ()
-            total = _total(snapshot, search.criteria, found, size=size, is_first=page.after is None)
-            if len(found) > size > 0:
-                place = place_of(found[size - 1].object_key, snapshot.sorted_by(sort, found[size - 1]))
-            if shape.includes or shape.reverse_includes:
-                beside = tuple(included(snapshot, found[:size], shape, patients, _subjects(found[:size])))
-    shown = found[:size]
-    if shape.is_partial:
-        found_parts = (one._replace(rendering=shape.shown(resource, one.rendering)) for one in shown)
-        shown = tuple(found_parts)
+            result = _first_page(snapshot, resource, search.criteria, page, shape, patients) or _page(
+                snapshot, resource, search.criteria, page, shape, patients
+            )
     return search_set(
         resource,
-        shown,
-        total=total,
+        result.entries,
+        total=result.total,
         base_url=patients.base_url,
         applied=(*search.applied, *(one for one in parameters if one[0] in (*SHAPING, "_sort"))),
-        next_after=place,
+        next_after=result.next_after,
         count=size,
-        beside=beside,
     )
+
+
+class _Result(NamedTuple):
+    """The entries of a page, how many matches there are on all pages, and where the next one begins."""
+
+    entries: bytes
+    total: int
+    next_after: str
+
+
+_NOTHING = _Result(b"", 0, "")
+
+
+def _first_page(
+    snapshot: Snapshot, resource: str, criteria: Criteria, page: Page, shape: Shape, patients: Patients
+) -> _Result | None:
+    """Whole resources, newest first, and nothing beside them: joined by the database. None for any other page."""
+    if page.after is not None or page.sort or page.size == 1 or not shape.is_plain:
+        return None
+    size = (page.size or 0) - 1
+    found = snapshot.joined(criteria, size=size, frame=frame(resource, patients.base_url))
+    if found is None:
+        return None
+    return _Result(found.octets, found.total, place_of(found.last, ()) if found.total > size else "")
+
+
+def _page(
+    snapshot: Snapshot, resource: str, criteria: Criteria, page: Page, shape: Shape, patients: Patients
+) -> _Result:
+    """Any page, resource by resource: parts of them, in any order, with others beside them."""
+    size, place = (page.size or 0) - 1, ""
+    found = snapshot.find(criteria, page, Form.FHIR) if size else ()
+    total = _total(snapshot, criteria, found, size=size, is_first=page.after is None)
+    if len(found) > size > 0:
+        place = place_of(found[size - 1].object_key, snapshot.sorted_by(page.sort, found[size - 1]))
+    shown = found[:size]
+    beside = tuple(included(snapshot, shown, shape, patients, _subjects(shown))) if shape.is_including else ()
+    if shape.is_partial:
+        shown = tuple(one._replace(rendering=shape.shown(resource, one.rendering)) for one in shown)
+    entries = entries_of(shown, frame(resource, patients.base_url))
+    return _Result(b"".join((entries, *included_entries(beside, patients.base_url))), total, place)
 
 
 def _subjects(found: Sequence[Found]) -> list[Mapping[str, Any]]:

@@ -156,3 +156,23 @@ class Found(NamedTuple):
     source: str | None = None
     target: str | None = None
     rendering: bytes = b""
+
+
+class Frame(NamedTuple):
+    """What stands around each rendering: before the UUID of its logicalID, between that and the rendering, behind."""
+
+    before: str
+    between: str
+    behind: str
+
+
+class Joined(NamedTuple):
+    """The first page of what was found: how many objects, how many there are in all, the key of the last, the octets.
+
+    The renderings stand in their frames, commas between them, newest registration first.
+    """
+
+    shown: int
+    total: int
+    last: int
+    octets: bytes

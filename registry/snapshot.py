@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection
 
 from access_policy.visibility import Visibility
-from registry.criteria import ALL, Criteria, Form, Found, Page, SortKey
+from registry.criteria import ALL, Criteria, Form, Found, Frame, Joined, Page, SortKey
 from registry.sql import find, order
+from registry.sql.joined import joined
 from registry.sql.places import Places
 from xds.ebrim.read import read_registry_objects
 from xds.ebrim.response import adhoc_query_response
@@ -26,6 +27,10 @@ class Snapshot:
 
     def find(self, criteria: Criteria, page: Page = ALL, form: Form = Form.EBRIM) -> tuple[Found, ...]:
         return find.find(self.connection, self._places, criteria, self.visibility, page, form)
+
+    def joined(self, criteria: Criteria, *, size: int, frame: Frame) -> Joined | None:
+        """The first FHIR renderings, newest registration first, each in this frame; None: ask `find` and `count`."""
+        return joined(self.connection, criteria, self.visibility, size=size, frame=frame)
 
     def objects(self, criteria: Criteria, page: Page = ALL) -> Iterator[RegistryObject]:
         """What is found as the objects that the renderings stand for."""

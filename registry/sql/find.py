@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import lru_cache
 from itertools import starmap
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -80,12 +80,16 @@ def _rows_of_kept_statement(
     connection: Connection, places: Places, criteria: Criteria, visibility: Visibility, page: Page, form: Form
 ) -> Sequence[Any] | None:
     """What most questions are: about one patient, or one id that one object has. None for any other question."""
-    if page.after is not None or _others(criteria) != _nothing_else:
+    if page.after is not None:
+        return None
+    question = patient_question(criteria, visibility)
+    if question is not None:
+        kept, given = question
+        return _prepared_of_patient(connection.dialect, kept, page, form).rows(connection, **given)
+    if _others(criteria) != _nothing_else:
         return None
     ids = [(name, value) for name, values in zip(_IDS, _ids(criteria), strict=True) for value in values]
     values = visible.values(visibility)
-    if criteria.patient is not None and not ids:
-        return _rows_of_patient(connection, criteria, visibility, page, form)
     if criteria.patient is not None or criteria.likes or len(ids) != 1:
         return None
     ((name, value),) = ids
@@ -98,18 +102,38 @@ def _rows_of_kept_statement(
     return prepared.rows(connection, patient_key=place[0], object_key=place[1], value=value, **values)
 
 
-def _rows_of_patient(
-    connection: Connection, criteria: Criteria, visibility: Visibility, page: Page, form: Form
-) -> Sequence[Any] | None:
-    """Everything, or what has these author persons and reference ids: one value of each criterion, no pattern."""
-    single = [single_value(like) for like in criteria.likes]
-    if None in single or len(single) > MOST_JOINS or criteria.patient is None:
+class PatientQuestion(NamedTuple):
+    """A question about any one patient, by the values of `_PLAIN`, and as far as that patient may be seen.
+
+    `attributes`: those in which the objects have a value that is given when a statement is run.
+    """
+
+    plain: tuple[Any, ...]
+    visibility: Visibility
+    attributes: tuple[str, ...]
+
+    def condition(self) -> tuple[Criteria, ColumnElement[bool]]:
+        """The criteria without what is given when it is run, and what the WHERE says."""
+        criteria = Criteria(**dict(zip(_PLAIN, self.plain, strict=True)))
+        patient = identities.key_of_patient().scalar_subquery()
+        seen = visible.shown(self.visibility, criteria.kind, patient)
+        having = map(having_given, self.attributes, _names_of_values(self.attributes))
+        return criteria, and_(_condition(_o.patient_key == patient, criteria, seen), *having)
+
+
+def patient_question(criteria: Criteria, visibility: Visibility) -> tuple[PatientQuestion, dict[str, Any]] | None:
+    """What a kept statement is made of, and run with: everything of one patient, or what has these author persons and
+    reference ids, one value of each criterion and no pattern. None for any other question."""
+    if criteria.patient is None or any(_ids(criteria)) or _others(criteria) != _nothing_else:
+        return None
+    single = [value for like in criteria.likes if (value := single_value(like)) is not None]
+    if len(single) < len(criteria.likes) or len(single) > MOST_JOINS:
         return None
     attributes = tuple(like.attribute for like in criteria.likes)
-    cx, unnamed = CX(criteria.patient), visible.unnamed(visibility)
-    prepared = _prepared(connection.dialect, _plain(criteria), unnamed, "", page, form, attributes)
-    values = visible.values(visibility) | dict(zip(_names_of_values(attributes), single, strict=True))
-    return prepared.rows(connection, authority=cx.authority, identifier=cx.id, **values)
+    cx, given = CX(criteria.patient), visible.values(visibility)
+    given |= {"authority": cx.authority, "identifier": cx.id}
+    given |= dict(zip(_names_of_values(attributes), single, strict=True))
+    return PatientQuestion(_plain(criteria), visible.unnamed(visibility), attributes), given
 
 
 def _names_of_values(attributes: Sequence[str]) -> list[str]:
@@ -117,29 +141,23 @@ def _names_of_values(attributes: Sequence[str]) -> list[str]:
 
 
 @lru_cache(maxsize=1024)
-def _prepared(
-    dialect: Dialect,
-    plain: tuple[Any, ...],
-    visibility: Visibility,
-    name: str,
-    page: Page,
-    form: Form,
-    attributes: tuple[str, ...] = (),
-) -> Prepared:
-    """The statement for any one patient, or for any one id in this field, by these values of `_PLAIN`.
+def _prepared_of_patient(dialect: Dialect, question: PatientQuestion, page: Page, form: Form) -> Prepared:
+    """For one patient the visibility is that patient's; its values are given when the statement is run."""
+    criteria, condition = question.condition()
+    return prepare(_selected(condition, criteria, page, form), dialect)
 
-    For one patient the visibility is that patient's; its values are given when the statement is run.
-    `attributes`: those in which the objects of the patient have a value that is given then too.
-    """
-    given = dict(zip(_PLAIN, plain, strict=True)) | ({name: (bindparam("value", ""),)} if name else {})
-    criteria = Criteria(**given)
+
+@lru_cache(maxsize=1024)
+def _prepared(
+    dialect: Dialect, plain: tuple[Any, ...], visibility: Visibility, name: str, page: Page, form: Form
+) -> Prepared:
+    """The statement for any one id in this field, by these values of `_PLAIN`."""
+    criteria = Criteria(**{**dict(zip(_PLAIN, plain, strict=True)), name: (bindparam("value", ""),)})
     patient = identities.key_of_patient().scalar_subquery()
     seen = visible.shown(visibility, criteria.kind, patient)
-    if name and visibility.patient:
+    if visibility.patient:
         seen = and_(_o.patient_key == patient, seen)
-    place = _place(_AnyPlace(), criteria) if name else _o.patient_key == patient
-    having = map(having_given, attributes, _names_of_values(attributes))
-    condition = and_(_condition(place, criteria, seen), *having)
+    condition = _condition(_place(_AnyPlace(), criteria), criteria, seen)
     return prepare(_selected(condition, criteria, page, form), dialect)
 
 

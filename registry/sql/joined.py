@@ -1,0 +1,96 @@
+"""A page of renderings joined by the database: one value crosses into this process, however many objects it has.
+
+Reading row by row costs more than the rows: a driver lets go of Python's lock for each, and each becomes objects.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from access_policy.visibility import Visibility
+from registry.criteria import Criteria, Frame, Joined, Order, Page
+from registry.sql.find import PatientQuestion, patient_question
+from registry.sql.order import paged
+from registry.sql.tables import registry_object
+from storage.prepared import Prepared, prepare
+
+_o = registry_object.c
+_URN = len("urn:uuid:")
+
+
+_NOTHING = Joined(0, 0, 0, b"")
+
+
+def joined(
+    connection: Connection, criteria: Criteria, visibility: Visibility, *, size: int, frame: Frame
+) -> Joined | None:
+    """The first `size` FHIR renderings, newest registration first; None for a question that no kept statement is for.
+
+    The total is exact, counted under the same visibility.
+    """
+    if visibility.shows_nothing or (criteria.patient is not None and not visibility.admits(criteria.patient)):
+        return _NOTHING
+    question = patient_question(criteria, visibility)
+    if question is None:
+        return None
+    kept, values = question
+    ((shown, last, total, octets),) = _prepared(connection.dialect, kept, frame).rows(connection, size=size, **values)
+    return Joined(shown, total, last or 0, bytes(octets or b""))
+
+
+@lru_cache(maxsize=512)
+def _prepared(dialect: Dialect, question: PatientQuestion, frame: Frame) -> Prepared:
+    """Counting goes on beyond the page only where the page is full."""
+    criteria, condition = question.condition()
+    size = bindparam("size", 0, type_=Integer())
+    newest = paged(select(_o.object_key, _o.logical_id, _o.fhir).where(condition), Page(order=Order.NEWEST), criteria)
+    page = newest.limit(size).subquery("page")
+    matching = select(func.count()).select_from(registry_object).where(condition).scalar_subquery()
+    total = case((func.count() < size, func.count()), else_=matching)
+    entries = _Entries(page.c.object_key, page.c.logical_id, page.c.fhir, *map(_text, frame))
+    statement: Select[Any] = select(func.count(), func.min(page.c.object_key), total, entries).select_from(page)
+    return prepare(statement, dialect)
+
+
+def _text(part: str) -> ColumnElement[str]:
+    """A text that is part of the statement: frames are few, and none comes from a request."""
+    return literal_column("'{}'".format(part.replace("'", "''")))
+
+
+class _Entries(FunctionElement[bytes]):
+    """Of a page: key, logicalID and rendering of its rows, and the three texts of a frame."""
+
+    name = "entries"
+    type = LargeBinary()
+    inherit_cache = True
+
+
+@compiles(_Entries, "sqlite")
+def _on_sqlite(element: _Entries, compiler: Any, **options: Any) -> str:
+    """Rows come to an aggregate in the order of the page that they are read from."""
+    _, uuid, rendering, before, between, behind = (compiler.process(one, **options) for one in element.clauses)
+    one = f"{before} || substr({uuid}, {_URN + 1}) || {between} || CAST({rendering} AS TEXT) || {behind}"
+    return f"CAST(group_concat({one}, ',') AS BLOB)"
+
+
+@compiles(_Entries, "postgresql")
+def _on_postgresql(element: _Entries, compiler: Any, **options: Any) -> str:
+    key, uuid, rendering, before, between, behind = (compiler.process(one, **options) for one in element.clauses)
+    start = f"convert_to({before} || substr({uuid}, {_URN + 1}) || {between}, 'UTF8')"
+    one = f"{start} || {rendering} || convert_to({behind}, 'UTF8')"
+    return f"string_agg({one}, convert_to(',', 'UTF8') ORDER BY {key} DESC)"
