@@ -1,6 +1,8 @@
 """The WSGI application: front doors, health, and nothing that knows a transaction."""
 
 import time
+from functools import partial
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 import flask
 import structlog
@@ -21,6 +23,8 @@ from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
 from carnet.fhir_callers import proved_fhir_caller
 from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
+from carnet.fhir_reader import FhirReader
+from carnet.fhir_reads import FhirReads
 from carnet.fhir_tokens import fhir_security, token_callers
 from carnet.internal_door import internal_blueprint, is_one_of, shows
 from carnet.keeper_door import keeper_blueprint
@@ -58,7 +62,8 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     app.url_map.merge_slashes = False  # another path is not found, never redirected by a page with it inside
     app.register_blueprint(xds_blueprint(actors))
     of_message, of_request = _callers(actors, peer_certificate)
-    app.register_blueprint(_fhir(actors, of_request))
+    reader = _reader(actors, of_request)
+    app.register_blueprint(_fhir(actors, reader))
     is_trusted = _is_trusted(actors, peer_certificate)
     if actors.registry is not None:
         app.register_blueprint(_internal(actors.registry, actors, is_trusted))
@@ -70,25 +75,37 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
     posts = XdsDoor(app.wsgi_app, actors, of_message, _log_request)
-    app.wsgi_app = read_to_the_end(posts)  # type: ignore[method-assign, assignment]  # as Flask documents it
+    doors = posts if reader is None else FhirReads(posts, reader, partial(_failed, app), _log_request)
+    app.wsgi_app = read_to_the_end(doors)  # type: ignore[method-assign, assignment]  # as Flask documents it
     return app
 
 
-def _fhir(actors: Actors, caller_of: CallerOfRequest) -> flask.Blueprint:
+def _reader(actors: Actors, caller_of: CallerOfRequest) -> FhirReader | None:
+    """None where this process does not play the role."""
     if actors.registry is None or Role.FHIR not in actors.settings.played:
-        return fhir_elsewhere(actors.settings.role_missing(Role.FHIR))
-    base_url = f"{actors.settings.public_url}/fhir"
-    return fhir_blueprint(
-        actors.registry,
-        actors.repository,
-        base_url=base_url,
+        return None
+    return FhirReader(
+        registry=actors.registry,
+        repository=actors.repository,
+        base_url=f"{actors.settings.public_url}/fhir",
         caller_of=caller_of,
         auditor=actors.auditor,
         elsewhere=RepositoriesElsewhere(actors.settings).retrieve,
         security=fhir_security(actors.settings),
-        seen_by=log_seen_by(actors.settings),
-        broker=broker_of(actors.settings, actors.registry),
     )
+
+
+def _fhir(actors: Actors, reader: FhirReader | None) -> flask.Blueprint:
+    if reader is None:
+        return fhir_elsewhere(actors.settings.role_missing(Role.FHIR))
+    broker = broker_of(actors.settings, reader.registry)
+    return fhir_blueprint(reader, seen_by=log_seen_by(actors.settings), broker=broker)
+
+
+def _failed(app: flask.Flask, environ: WSGIEnvironment, problem: Exception) -> WSGIApplication:
+    """The answer to a request that failed before the framework had it."""
+    with app.request_context(environ):
+        return app.make_response(app.handle_user_exception(problem))
 
 
 def _is_trusted(actors: Actors, peer_certificate: PeerCertificate | None) -> IsTrusted:

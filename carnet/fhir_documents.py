@@ -11,7 +11,7 @@ from fhir_facade import iti68_retrieve_document as iti68
 from fhir_facade.operation_outcome import FhirProblem
 from repository.blob_store import Octets
 
-_HEADERS = {
+HEADERS = {
     "Content-Disposition": "attachment",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -28,11 +28,11 @@ def document_answer(fhir_id: str, document: iti68.RetrievedDocument) -> flask.Re
 
     Raises FhirProblem 406 where nothing that is accepted can be given; its octets are closed then.
     """
-    headers = {**_HEADERS, "ETag": document.etag}
+    headers = {**HEADERS, "ETag": document.etag}
     if _has_it(document.etag):
         document.octets.close()
         return flask.Response(status=304, headers=headers)
-    form = _resource_wanted(document)
+    form = resource_wanted(document, flask.request.headers.get("Accept", ""))
     if form is not None:
         body = iti68.binary_resource(fhir_id, document, as_xml=form is XML)
         return flask.Response(body, headers=headers, content_type=form.content_type)
@@ -51,12 +51,15 @@ def _has_it(etag: str) -> bool:
     return etag in named or "*" in named
 
 
-def _resource_wanted(document: iti68.RetrievedDocument) -> Format | None:
-    """FHIR where that is what is accepted best and the document itself is not; None for the document."""
+def resource_wanted(document: iti68.RetrievedDocument, accept: str) -> Format | None:
+    """FHIR where that is what is accepted best and the document itself is not; None for the document.
+
+    Raises FhirProblem 406 where neither is; its octets are closed then.
+    """
     kind = document.mime_type.partition(";")[0].strip().lower()
     names = _CDA if kind in _CDA else frozenset({kind})
     best: tuple[float, Format | None] = (0.0, None)
-    for name, parameters in media_types(flask.request.headers.get("Accept", "") or "*/*"):
+    for name, parameters in media_types(accept or "*/*"):
         weight = quality(parameters.get("q", "1"))
         if weight <= best[0]:
             continue

@@ -4,30 +4,25 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from wsgiref.types import WSGIEnvironment
 
 import flask
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import Caller
-from access_policy.permission import permits
-from audit.objects import a_document
 from audit.occurrence import Occurrence
-from audit.record import Outcome
-from carnet.auditing import Auditor
-from carnet.fhir_answers import forbidden, http_problem, is_strict, refused, unexpected, versioned, versioned_answer
+from carnet.fhir_answers import http_problem, is_strict, refused, unexpected, versioned, versioned_answer
 from carnet.fhir_batch import CALLER, batch, is_batch
 from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_log import add_log
 from carnet.fhir_patients import add_patients
+from carnet.fhir_reader import SEARCHES, FhirReader
 from carnet.fhir_subscriptions import add_subscriptions
 from fhir_facade import history, patient_transaction
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
-from fhir_facade import iti68_retrieve_document as iti68
 from fhir_facade import iti105_simplified_publish as iti105
 from fhir_facade import iti106_generate_metadata as iti106
 from fhir_facade.capability_statement import Served, capability_statement
@@ -38,35 +33,20 @@ from fhir_facade.open_api import open_api
 from fhir_facade.operation_outcome import FhirProblem, not_found, unavailable
 from fhir_facade.patient_transaction import is_of_patients
 from fhir_facade.patients import Patients
-from fhir_facade.security_statement import NOTHING_ASKED, FhirSecurity, smart_configuration
-from registry.store import Registry
-from repository.store import Repository
+from fhir_facade.security_statement import smart_configuration
 from storage.unit_of_work import StorageFailed
 from subscriptions.broker import Broker
 from xds.identifiers import UUID_PREFIX
 
-Search = Callable[..., bytes]
 Read = Callable[..., bytes]
 _FOUND_BY = {"DocumentReference": "ITI-67", "List": "ITI-66"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def fhir_blueprint(
-    registry: Registry,
-    repository: Repository | None,
-    *,
-    base_url: str,
-    caller_of: Callable[[WSGIEnvironment], Caller],
-    auditor: Auditor,
-    elsewhere: iti68.Elsewhere = iti68.nowhere_else,
-    security: FhirSecurity = NOTHING_ASKED,
-    seen_by: SeenBy = only_own,
-    broker: Broker | None = None,
-) -> flask.Blueprint:
-    """The resources under the FHIR base; `base_url` stands in every URL, never the Host of a request.
-
-    Documents of other repositories come from `elsewhere`, or are found and not retrieved here.
-    """
+def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Broker | None = None) -> flask.Blueprint:
+    """The resources under the FHIR base; its URL is that of the reader in every URL, never the Host of a request."""
+    registry, repository, base_url = reader.registry, reader.repository, reader.base_url
+    auditor, security = reader.auditor, reader.security
     door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
     served = Served(
         takes_documents=repository is not None,
@@ -80,18 +60,11 @@ def fhir_blueprint(
     def calling() -> Caller:
         """Who calls; of a part of a batch, who sent the batch."""
         found: Caller | None = flask.request.environ.get(CALLER)
-        return caller_of(flask.request.environ) if found is None else found
+        return reader.caller_of(flask.request.environ) if found is None else found
 
     def permitted(transaction: str, *letters: str) -> Caller:
         """The caller, who may run the transaction; `letters` of SMART for one interaction of it."""
-        return checked(calling(), transaction, *letters)
-
-    def checked(caller: Caller, transaction: str, *letters: str) -> Caller:
-        if not permits(caller, transaction, letters):
-            refusal = Occurrence(event=transaction, outcome=Outcome.SERIOUS, description="forbidden")
-            auditor.told(refusal, caller)
-            raise forbidden(caller, transaction, letters, scope_status=security.scope_status)
-        return caller
+        return reader.checked(calling(), transaction, *letters)
 
     @door.get("/metadata")
     def metadata() -> flask.Response:
@@ -119,10 +92,10 @@ def fhir_blueprint(
         if is_batch(bundle):
             return answer(batch(bundle, caller, base_url=base_url))
         if is_of_patients(bundle):
-            known = Patients(registry=registry, caller=checked(caller, "ITI-104"), base_url=base_url)
+            known = Patients(registry=registry, caller=reader.checked(caller, "ITI-104"), base_url=base_url)
             with auditor.change(Occurrence(event="ITI-104"), caller):
                 return answer(patient_transaction.handle(known, bundle))
-        checked(caller, "ITI-65")
+        reader.checked(caller, "ITI-65")
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
         with auditor.change(Occurrence(event="ITI-65"), caller):
@@ -132,11 +105,11 @@ def fhir_blueprint(
 
     @door.get("/DocumentReference")
     def search() -> flask.Response:
-        return _search("ITI-67", "DocumentReference", iti67.handle)
+        return _search("DocumentReference")
 
     @door.post("/DocumentReference/_search")
     def search_by_post() -> flask.Response:
-        return _search("ITI-67", "DocumentReference", iti67.handle)
+        return _search("DocumentReference")
 
     @door.post("/DocumentReference")
     def publish() -> flask.Response:
@@ -163,19 +136,18 @@ def fhir_blueprint(
 
     @door.get("/List")
     def search_lists() -> flask.Response:
-        return _search("ITI-66", "List", iti66.handle)
+        return _search("List")
 
     @door.post("/List/_search")
     def search_lists_by_post() -> flask.Response:
-        return _search("ITI-66", "List", iti66.handle)
+        return _search("List")
 
-    def _search(transaction: str, resource: str, handle: Search) -> flask.Response:
+    def _search(resource: str) -> flask.Response:
         wanted()
         raw, parameters = _asked(), _parameters()
-        caller = permitted(transaction, f"{resource}.s")
-        known = Patients(registry=registry, caller=caller, base_url=base_url)
-        with auditor.interaction(auditor.search(transaction, resource, raw, parameters, known.asked_for), caller):
-            return answer(handle(registry, parameters, caller, base_url=base_url, strict=is_strict()))
+        search = SEARCHES[resource]
+        caller = permitted(search.transaction, f"{resource}.s")
+        return reader.searched(search, caller, raw, parameters, strict=is_strict(), answer=answer)
 
     @door.get("/DocumentReference/<fhir_id>")
     def read(fhir_id: str) -> flask.Response:
@@ -205,17 +177,7 @@ def fhir_blueprint(
 
     @door.get("/Binary/<fhir_id>")
     def retrieve(fhir_id: str) -> flask.Response:
-        caller = permitted("ITI-68")
-        document: iti68.RetrievedDocument | None = None
-        try:
-            with auditor.interaction(auditor.read("ITI-68", f"{UUID_PREFIX}{fhir_id}"), caller) as about:
-                document = iti68.handle(registry, repository, fhir_id, caller, elsewhere)
-                about.objects = (a_document(document.unique_id, document.repository_unique_id),)
-        except StorageFailed:
-            if document is not None:
-                document.octets.close()
-            raise
-        return document_answer(fhir_id, document)
+        return document_answer(fhir_id, reader.document(fhir_id, permitted("ITI-68")))
 
     add_changes(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
     if served.has_log:

@@ -50,7 +50,7 @@ def wanted() -> Format:
     """The format of the answer: `_format` overrides Accept. Raises FhirProblem 406."""
     _check_general_parameters(flask.request.args)
     asked = flask.request.args.get("_format", "").replace(" ", "+")
-    found = _best(asked or flask.request.headers.get("Accept", ""))
+    found = best_format(asked or flask.request.headers.get("Accept", ""))
     if found is None:
         raise FhirProblem(
             406, "not-supported", f"only {JSON.content_type} and {XML.content_type} are served, in FHIR 4.0"
@@ -68,7 +68,7 @@ def _check_general_parameters(given: Mapping[str, str]) -> None:
 
 
 @lru_cache(maxsize=256)
-def _best(accept: str) -> Format | None:
+def best_format(accept: str) -> Format | None:
     """The format with the highest quality, JSON of two equal ones; JSON where nothing is asked for."""
     if not accept.strip():
         return JSON
@@ -151,13 +151,13 @@ def answer(
         octets, status=status, headers=headers, content_type=f"{form.content_type}; charset=utf-8"
     )
     response.vary.update(("Accept", "Accept-Encoding"))
-    if len(octets) >= _SHORTEST_COMPRESSED and _takes_gzip(flask.request.headers.get("Accept-Encoding", "")):
+    if len(octets) >= _SHORTEST_COMPRESSED and takes_gzip(flask.request.headers.get("Accept-Encoding", "")):
         response.set_data(gzip.compress(octets, _FASTEST))
         response.headers["Content-Encoding"] = "gzip"
     return response
 
 
 @lru_cache(maxsize=64)
-def _takes_gzip(accept_encoding: str) -> bool:
+def takes_gzip(accept_encoding: str) -> bool:
     kinds: Iterable[tuple[str, Mapping[str, str]]] = media_types(accept_encoding)
     return any(name in ("gzip", "x-gzip") and quality(values.get("q", "1")) > 0 for name, values in kinds)

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -16,6 +16,7 @@ from registry.criteria import Criteria, Form, Page
 from registry.store import Registry
 from repository import on_demand
 from repository.blob_store import DamagedBlob, Octets
+from repository.index import StoredDocument
 from repository.on_demand import NotAssembled
 from repository.store import Repository
 from xds.errors import ErrorCode
@@ -62,12 +63,12 @@ def handle(
     criteria = Criteria(logical_ids=(entry_uuid,), on_demand=True)
     with registry.seen_by(caller, Purpose.READ) as snapshot:
         found = snapshot.find(criteria, Page(size=1), Form.REFERENCE)
+        keeper = repository_questions.repository_of(snapshot, found[0]) if found else ""
     unique_id = found[0].unique_id if found else None
     if not unique_id:
         raise not_found()
-    keeper = repository_questions.repository_of(registry, found[0])
     if repository is not None and keeper == repository.unique_id:
-        return kept(repository, unique_id, caller)
+        return _read(repository, unique_id, caller, repository.held_among({unique_id}))
     document = elsewhere(keeper, unique_id, caller)
     if document is None:
         raise kept_elsewhere(keeper)
@@ -79,7 +80,13 @@ def kept(repository: Repository, unique_id: str, caller: Caller) -> RetrievedDoc
 
     Raises FhirProblem 404 and 503, RegistryNotAvailable.
     """
-    document = repository.held(caller, {unique_id}).get(unique_id)
+    return _read(repository, unique_id, caller, repository.held(caller, {unique_id}))
+
+
+def _read(
+    repository: Repository, unique_id: str, caller: Caller, held: Mapping[str, StoredDocument]
+) -> RetrievedDocument:
+    document = held.get(unique_id)
     if document is None:
         return _made_on_demand(repository, unique_id, caller)
     try:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from access_policy.caller import Caller
 from access_policy.visibility import Purpose
 from registry.criteria import Criteria, Form, Found
+from registry.snapshot import Snapshot
 from registry.sql import queue, stored_entries, submissions
 from registry.sql.stored_entries import Position, StoredEntry, page_of_entries
 from registry.store import Registry
@@ -46,7 +47,6 @@ def named(registry: Registry, unique_ids: Collection[str]) -> frozenset[str]:
         return frozenset(stored_entries.named(connection, unique_ids))
 
 
-def repository_of(registry: Registry, found: Found) -> str:
-    """repositoryUniqueId of an entry that was found; empty when it names none."""
-    with registry.units.read() as connection:
-        return stored_entries.repository_of(connection, found.patient_key, found.object_key)
+def repository_of(snapshot: Snapshot, found: Found) -> str:
+    """repositoryUniqueId of an entry that was found in this snapshot; empty when it names none."""
+    return stored_entries.repository_of(snapshot.connection, found.patient_key, found.object_key)

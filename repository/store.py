@@ -79,10 +79,16 @@ class Repository:
 
     def held(self, caller: Caller, unique_ids: Collection[str]) -> dict[str, StoredDocument]:
         """The documents held here that the caller may read; no other is ever named. Raises RegistryNotAvailable."""
-        allowed = self.readable(caller, unique_ids)
+        return self.held_among(self.readable(caller, unique_ids))
+
+    def held_among(self, readable: Collection[str]) -> dict[str, StoredDocument]:
+        """Those held here of documents that a caller was just found to be allowed to read.
+
+        Raises RegistryNotAvailable.
+        """
         with self.units.read() as connection:
-            found = index.held(connection, allowed)
-            waiting = awaited.among(connection, allowed - found.keys())
+            found = index.held(connection, readable)
+            waiting = awaited.among(connection, set(readable) - found.keys())
         return found | self.registration.registered(waiting) if waiting else found
 
     def settle(self, unique_ids: Collection[str]) -> None:

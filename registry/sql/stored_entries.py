@@ -3,11 +3,15 @@
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from sqlalchemy import Connection, select, tuple_
+import orjson
+from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy.engine.interfaces import Dialect
 
 from registry.sql import identities, queue
 from registry.sql.tables import KINDS, registry_object
+from storage.prepared import Prepared, prepare
 from storage.unit_of_work import Units
 from xds.metadata import Association, DocumentEntry
 
@@ -70,8 +74,15 @@ def page_of_entries(units: Units, after: Position) -> tuple[list[StoredEntry], P
 
 def repository_of(connection: Connection, patient_key: int, object_key: int) -> str:
     """repositoryUniqueId of one DocumentEntry, empty when it names none."""
-    statement = select(_o.attributes).where(_o.patient_key == patient_key, _o.object_key == object_key)
-    return str(json.loads(connection.execute(statement).scalar_one()).get("repositoryUniqueId", ""))
+    prepared = _attributes_of_one(connection.dialect)
+    ((attributes,),) = prepared.rows(connection, patient_key=patient_key, object_key=object_key)
+    return str(orjson.loads(attributes).get("repositoryUniqueId", ""))
+
+
+@lru_cache(maxsize=16)
+def _attributes_of_one(dialect: Dialect) -> Prepared:
+    patient, key = (bindparam(one.name, 0, type_=one.type) for one in (_o.patient_key, _o.object_key))
+    return prepare(select(_o.attributes).where(_o.patient_key == patient, _o.object_key == key), dialect)
 
 
 def rendered_objects(units: Units) -> Iterator[list[str]]:
