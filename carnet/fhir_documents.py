@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import flask
 
-from carnet.fhir_formats import JSON, XML, Format, media_types, quality
+from carnet.fhir_formats import FORMATS, JSON, XML, Format, general_parameters, media_types, quality
 from fhir_facade import iti68_retrieve_document as iti68
 from fhir_facade.operation_outcome import FhirProblem
 from repository.blob_store import Octets
@@ -54,6 +54,9 @@ def _has_it(etag: str) -> bool:
 def _resource_wanted(document: iti68.RetrievedDocument) -> Format | None:
     """FHIR where that is what is accepted best and the document itself is not; None for the document."""
     kind = document.mime_type.partition(";")[0].strip().lower()
+    asked = general_parameters().get("_format", "").replace(" ", "+").lower()
+    if asked in FORMATS and kind != asked:
+        return FORMATS[asked]
     names = _CDA if kind in _CDA else frozenset({kind})
     best: tuple[float, Format | None] = (0.0, None)
     for name, parameters in media_types(flask.request.headers.get("Accept", "") or "*/*"):
@@ -110,5 +113,6 @@ def _part(document: iti68.RetrievedDocument) -> _Part | None:
         return None
     if first > last:
         document.octets.close()
-        raise FhirProblem(416, "value", f"Range: the document has {document.size} octets")
+        sentence = f"Range: the document has {document.size} octets"
+        raise FhirProblem(416, "value", sentence, headers={"Content-Range": f"bytes */{document.size}"})
     return _Part(octets=document.octets, first=first, last=last)

@@ -22,6 +22,8 @@ from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_log import add_log
 from carnet.fhir_patients import add_patients
+from carnet.fhir_questions import is_form, question
+from carnet.fhir_routes import FhirBlueprint, serve_nothing_else
 from carnet.fhir_subscriptions import add_subscriptions
 from fhir_facade import history, patient_transaction
 from fhir_facade import iti65_provide_document_bundle as iti65
@@ -31,6 +33,7 @@ from fhir_facade import iti68_retrieve_document as iti68
 from fhir_facade import iti105_simplified_publish as iti105
 from fhir_facade import iti106_generate_metadata as iti106
 from fhir_facade.capability_statement import Served, capability_statement
+from fhir_facade.conditional import criteria_of, the_one
 from fhir_facade.fhir_json import write_json
 from fhir_facade.fhir_xml import write_xml
 from fhir_facade.iti81_retrieve_atna_audit_event import SeenBy, only_own
@@ -48,7 +51,6 @@ from xds.identifiers import UUID_PREFIX
 Search = Callable[..., bytes]
 Read = Callable[..., bytes]
 _FOUND_BY = {"DocumentReference": "ITI-67", "List": "ITI-66"}
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def fhir_blueprint(
@@ -67,7 +69,7 @@ def fhir_blueprint(
 
     Documents of other repositories come from `elsewhere`, or are found and not retrieved here.
     """
-    door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
+    door = FhirBlueprint("fhir", __name__, url_prefix="/fhir")
     served = Served(
         takes_documents=repository is not None,
         takes_patients=registry.domain.patients_by_fhir,
@@ -110,7 +112,7 @@ def fhir_blueprint(
         body = open_api(base_url=base_url, version=version("carnet"), served=served)
         return flask.Response(body, content_type="application/json")
 
-    @door.post("/", strict_slashes=False)
+    @door.post("/")
     def provide() -> flask.Response:
         wanted()
         caller = calling()
@@ -131,24 +133,36 @@ def fhir_blueprint(
             return answer(provided)
 
     @door.get("/DocumentReference")
+    @door.route("/DocumentReference/_search", methods=("GET", "POST"))
     def search() -> flask.Response:
-        return _search("ITI-67", "DocumentReference", iti67.handle)
-
-    @door.post("/DocumentReference/_search")
-    def search_by_post() -> flask.Response:
         return _search("ITI-67", "DocumentReference", iti67.handle)
 
     @door.post("/DocumentReference")
     def publish() -> flask.Response:
+        if is_form():
+            return search()
         form = wanted()
         caller = permitted("ITI-105")
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
+        present = _present(caller)
+        if present:
+            return read(present)
         with auditor.change(Occurrence(event="ITI-105"), caller):
             resource, _ = read_resource()
             published = iti105.handle(registry, repository, resource, caller, base_url=base_url)
         headers = {"Location": f"{published.location}/_history/1", **versioned(published.resource)}
         return answer(published.resource, 201, headers, form=form)
+
+    def _present(caller: Caller) -> str:
+        """The document that `If-None-Exist` finds, which is not made a second time. FHIR R4 3.1.0.8.1"""
+        condition = flask.request.headers.get("If-None-Exist", "")
+        if not condition:
+            return ""
+        permitted("ITI-67", "DocumentReference.s")
+        criteria = criteria_of(condition, "DocumentReference", base_url)
+        with auditor.interaction(Occurrence(event="ITI-67"), caller):
+            return the_one(registry, criteria, caller, base_url=base_url)
 
     @door.post("/DocumentReference/$generate-metadata")
     def generate() -> flask.Response:
@@ -161,17 +175,14 @@ def fhir_blueprint(
             generated = iti106.handle(registry, repository, parameters, caller, base_url=base_url)
         return answer(generated.resource, 200, {"Location": generated.location}, form=form)
 
-    @door.get("/List")
+    @door.route("/List", methods=("GET", "POST"))
+    @door.route("/List/_search", methods=("GET", "POST"))
     def search_lists() -> flask.Response:
         return _search("ITI-66", "List", iti66.handle)
 
-    @door.post("/List/_search")
-    def search_lists_by_post() -> flask.Response:
-        return _search("ITI-66", "List", iti66.handle)
-
     def _search(transaction: str, resource: str, handle: Search) -> flask.Response:
+        raw, parameters = question()
         wanted()
-        raw, parameters = _asked(), _parameters()
         caller = permitted(transaction, f"{resource}.s")
         known = Patients(registry=registry, caller=caller, base_url=base_url)
         with auditor.interaction(auditor.search(transaction, resource, raw, parameters, known.asked_for), caller):
@@ -194,7 +205,7 @@ def fhir_blueprint(
     @door.get("/<any(DocumentReference, List):resource>/<fhir_id>/_history")
     def show_history(resource: str, fhir_id: str) -> flask.Response:
         wanted()
-        caller, parameters = permitted(_FOUND_BY[resource], f"{resource}.r"), _parameters()
+        caller, (_, parameters) = permitted(_FOUND_BY[resource], f"{resource}.r"), question()
         with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
             return answer(history.history(registry, resource, fhir_id, parameters, caller, base_url=base_url))
 
@@ -223,7 +234,7 @@ def fhir_blueprint(
     if broker is not None:
         add_subscriptions(door, registry, broker, base_url=base_url, caller_of=permitted, auditor=auditor)
     add_patients(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
-    _serve_nothing_else(door, "this interaction is not served")
+    serve_nothing_else(door, "this interaction is not served")
     door.register_error_handler(FhirProblem, refused)
     door.register_error_handler(StorageFailed, lambda _: refused(unavailable("transient")))
     door.register_error_handler(HTTPException, http_problem)
@@ -233,29 +244,7 @@ def fhir_blueprint(
 
 def fhir_elsewhere(sentence: str) -> flask.Blueprint:
     """The FHIR base of a process without the role: everything answers 404 with this sentence."""
-    door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
-    _serve_nothing_else(door, sentence)
+    door = FhirBlueprint("fhir", __name__, url_prefix="/fhir")
+    serve_nothing_else(door, sentence)
     door.register_error_handler(FhirProblem, refused)
     return door
-
-
-def _serve_nothing_else(door: flask.Blueprint, sentence: str) -> None:
-    @door.route("/", defaults={"path": ""}, methods=_METHODS, strict_slashes=False)
-    @door.route("/<path:path>", methods=_METHODS)
-    def nothing_here(path: str) -> flask.Response:
-        raise FhirProblem(404, "not-supported", sentence)
-
-
-def _asked() -> str:
-    """Request line and body of a search, as they came: reading the form afterwards consumes it. MHD 2:3.67.5.1"""
-    request = flask.request
-    query = request.query_string.decode("utf-8", "replace")
-    line = f"{request.method} {request.path}{'?' if query else ''}{query}"
-    body = request.get_data(as_text=True)
-    return f"{line}\n\n{body}" if body else line
-
-
-def _parameters() -> list[tuple[str, str]]:
-    """Those of the URL, and with POST those of the form as well. FHIR R4 3.1.1.1"""
-    request = flask.request
-    return [*request.args.items(multi=True), *request.form.items(multi=True)]
