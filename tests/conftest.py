@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import make_url
 
 from carnet.domains import affinity_domain
 from carnet.settings import Settings
@@ -81,16 +82,15 @@ def shared_postgresql_url(postgresql_server: str, postgresql_template: str) -> I
 
 @contextmanager
 def _database(postgresql_server: str, *, template: str = "template1") -> Iterator[str]:
-    name = f"test{next(_databases)}"
-    engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    try:
-        yield postgresql_server.rpartition("/")[0] + f"/{name}"
-    finally:
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        engine.dispose()
+    name, server = f"test{next(_databases)}", make_url(postgresql_server).set(drivername="postgresql")
+    with psycopg.connect(server.render_as_string(), autocommit=True) as administrator:
+        # Copied files take half the time of copied pages, which PostgreSQL prefers from 15 on.
+        copying = "STRATEGY file_copy" if administrator.info.server_version >= 150_000 else ""
+        administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template} {copying}".encode())
+        try:
+            yield postgresql_server.rpartition("/")[0] + f"/{name}"
+        finally:
+            administrator.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
