@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: corpora, databases, registries."""
 
 import itertools
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from storage.unit_of_work import Units
 from tests import longest_first, newest_schema, postgresql
 from tests.builders import OTHER_PATIENT, PATIENT
 from tests.memory import folder as memory_folder
+from tests.memory import place as memory_place
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -29,6 +31,13 @@ _databases = itertools.count(1)
 # What a test says of time it measures itself; a busy machine is no fault of the example that was running.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+
+
+def pytest_configure() -> None:
+    """Temporary folders are in memory too, where programs may be started from it: a sync of a disk takes milliseconds."""
+    place = memory_place()
+    if place and not os.statvfs(place).f_flag & os.ST_NOEXEC:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
