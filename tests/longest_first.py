@@ -53,7 +53,7 @@ FILES = (
     "tests/flows/test_audit_records.py",
     "tests/flows/test_apart_over_tls.py",
     "tests/fhir_facade/test_document_reference.py",
-    "tests/attacks/test_generated_attacks.py",
+    "tests/attacks/test_attacks_on_objects.py",
     "tests/xds/ebrim/test_codec.py",
 )
 _RANKS = {file: rank for rank, file in enumerate(FILES)}

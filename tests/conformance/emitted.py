@@ -15,8 +15,8 @@ from tests import fhir_bundles as fhir
 from tests import messages
 from tests.audit.happenings import NODE, PROFESSIONAL
 from tests.builders import PATIENT, a_submission, an_entry
+from tests.flows.fhir_requests import fed, provide, send
 from tests.flows.test_fhir_batch import a_batch, asked
-from tests.flows.test_provide_document_bundle import fed, provide, send
 from tests.flows.test_subscriptions import wanted
 from tests.servers import Server
 from xds.datatypes import CX

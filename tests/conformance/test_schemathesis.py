@@ -11,7 +11,7 @@ import pytest
 
 from tests import fhir_bundles as fhir
 from tests import servers
-from tests.flows.test_provide_document_bundle import fed, provide, send
+from tests.flows.fhir_requests import fed, provide, send
 from tests.flows.test_subscriptions import wanted
 from tests.servers import Server
 

@@ -48,6 +48,14 @@ def database(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("shared_postgresql_url")) if request.param == "postgresql" else ""
 
 
+@pytest.fixture(scope="module")
+def fhir_server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the domain ihe, whose patients are fed by FHIR."""
+    data: Path = tmp_path_factory.mktemp("carnet")
+    with servers.in_process(servers.settings_for(data, database, domain="ihe", audit="on")) as running:
+        yield running
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test of one process does not exist for the arrangement of two."""
     items[:] = [one for one in items if not (one.get_closest_marker("one_process") and _is_apart(one))]

@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +12,15 @@ from fhir_facade.fhir_xml import read_xml
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.audit_store import Trail
+from tests.flows.fhir_requests import fed, provide, send
 from tests.flows.test_access_policy import MASKED, NURSE, World
 from tests.flows.test_patch_document_reference import JSON_PATCH, TO_ARCHIVED, by
-from tests.flows.test_provide_document_bundle import fed, provide, send
 from tests.servers import Response, Server
 
 
 @pytest.fixture(scope="module")
-def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    data: Path = tmp_path_factory.mktemp("carnet")
-    with servers.in_process(servers.settings_for(data, database, domain="ihe", audit="on")) as running:
-        yield running
+def server(fhir_server: Server) -> Server:
+    return fhir_server
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fhir_facade.sorting import SORTS
 from tests import fhir_bundles as fhir
 from tests import servers
-from tests.flows.test_provide_document_bundle import fed, provide, send
+from tests.flows.fhir_requests import fed, provide, send
 from tests.flows.test_subscriptions import wanted
 from tests.servers import Server
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests import fhir_bundles as fhir
 from tests import servers
-from tests.flows.test_provide_document_bundle import fed, provide
+from tests.flows.fhir_requests import fed, provide
 from tests.servers import Server
 
 

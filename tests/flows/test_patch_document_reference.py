@@ -16,8 +16,8 @@ from tests import fhir_bundles as fhir
 from tests import servers
 from tests.audit_store import Trail
 from tests.builders import an_update
+from tests.flows.fhir_requests import fed, provide
 from tests.flows.test_access_policy import APPROVED, AUTHOR, HIDDEN, MASKED, NORMAL, NURSE, STRANGER, World
-from tests.flows.test_provide_document_bundle import fed, provide
 from tests.servers import Response, Server
 from xds.metadata import DocumentEntry
 

@@ -1,0 +1,119 @@
+"""Simplified Publish [ITI-105] and Generate Metadata [ITI-106] over real HTTP."""
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+from fhir.resources.R4B.documentreference import DocumentReference
+
+from tests import fhir_bundles as fhir
+from tests import servers
+from tests.audit_store import Trail
+from tests.flows.fhir_requests import (
+    a_publication,
+    expressions,
+    fed,
+    find,
+    read,
+    send,
+)
+from tests.servers import Response, Server
+
+
+@pytest.fixture(scope="module")
+def server(fhir_server: Server) -> Server:
+    return fhir_server
+
+
+@pytest.fixture(scope="module")
+def patient(server: Server) -> str:
+    """The URL of a Patient of the server."""
+    return fed(server, fhir.a_patient())
+
+
+def test_simplified_publish_gives_back_what_was_created(server: Server, patient: str) -> None:
+    resource = a_publication(patient)
+    response = send(server, "POST", "/fhir/DocumentReference", resource)
+    assert response.status == 201, response.body
+    created = json.loads(response.body)
+    DocumentReference.model_validate(created)
+    location = response.headers["location"].partition("/_history/")[0]
+    assert read(server, location) == created
+    assert created["subject"] == resource["subject"]
+    attachment = created["content"][0]["attachment"]
+    assert "data" not in attachment
+    assert server.request("GET", attachment["url"].removeprefix(server.url)).body == b"simply"
+    found = find(server, "DocumentReference", ("_id", created["id"]), ("_revinclude", "List:item"))
+    assert [one["resource"]["resourceType"] for one in found["entry"]] == ["DocumentReference", "List"]
+
+
+def test_simplified_publish_replaces(server: Server, patient: str) -> None:
+    original = send(server, "POST", "/fhir/DocumentReference", a_publication(patient)).headers["location"]
+    place = original.partition("/_history/")[0]
+    newer = a_publication(patient, relatesTo=[{"code": "replaces", "target": {"reference": place}}])
+    assert send(server, "POST", "/fhir/DocumentReference", newer).status == 201
+    assert read(server, place)["status"] == "superseded"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "expression"),
+    [
+        ({"masterIdentifier": None}, 400, "DocumentReference.masterIdentifier"),
+        ({"subject": None}, 400, "DocumentReference.subject"),
+        ({"docStatus": "final"}, 400, "DocumentReference.docStatus"),
+        ({"subject": {"reference": "Patient/9"}}, 422, "DocumentReference.subject"),
+        (
+            {"content": [{"attachment": {"contentType": "text/plain"}}]},
+            400,
+            "DocumentReference.content[0].attachment.data",
+        ),
+    ],
+)
+def test_simplified_publish_refuses_in_the_words_of_its_sender(
+    server: Server, patient: str, change: dict[str, Any], status: int, expression: str
+) -> None:
+    resource = {name: one for name, one in (a_publication(patient) | change).items() if one is not None}
+    response = send(server, "POST", "/fhir/DocumentReference", resource)
+    assert response.status == status, response.body
+    assert expression in expressions(json.loads(response.body)["issue"])
+
+
+def a_report(patient: dict[str, Any]) -> bytes:
+    """A CDA report of the examples, under an id of its own, about this patient."""
+    text = (servers.ROOT / "examples" / "reports" / "cr-consultation.xml").read_text(encoding="utf-8")
+    identifier = patient["identifier"][0]
+    root, value = identifier["system"].removeprefix("urn:oid:"), identifier["value"]
+    own = f'<id root="{fhir.an_oid_urn().removeprefix("urn:oid:")[:60]}"/>'
+    text = re.sub(r"(<effectiveTime)", r"\1", re.sub(r'<id root="[^"]*"( extension="[^"]*")?/>', own, text, count=1))
+    return re.sub(r"(<patientRole>\s*)", rf'\1<id root="{root}" extension="{value}"/>', text, count=1).encode()
+
+
+def generate(server: Server, content: bytes) -> Response:
+    binary = {"resourceType": "Binary", "contentType": "text/xml", "data": base64.b64encode(content).decode()}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "document", "resource": binary}]}
+    return send(server, "POST", "/fhir/DocumentReference/$generate-metadata", parameters)
+
+
+def test_metadata_are_generated_from_a_report(server: Server) -> None:
+    person = fhir.a_patient()
+    fed(server, person)
+    content = a_report(person)
+    trail = Trail(server)
+    response = generate(server, content)
+    assert response.status == 200, response.body
+    (parameter,) = json.loads(response.body)["parameter"]
+    assert [one.type_codes[0].code for one in trail.records()] == ["ITI-106"]
+    found = read(server, f"/fhir/{parameter['valueReference']['reference']}")
+    assert found["type"]["coding"][0]["code"] == "11488-4"
+    assert found["subject"]["identifier"]["value"] == person["identifier"][0]["value"]
+    url = found["content"][0]["attachment"]["url"].removeprefix(server.url)
+    assert server.request("GET", url).body == content
+
+
+@pytest.mark.parametrize("content", [b"no document", b"<ClinicalDocument/>"])
+def test_what_is_no_report_generates_nothing(server: Server, content: bytes) -> None:
+    response = generate(server, content)
+    assert response.status == 422
+    assert expressions(json.loads(response.body)["issue"]) == ["Parameters.parameter[0].resource.data"]
