@@ -1,19 +1,16 @@
 """Tests that look at one attribute, and several of them as one: what frequent rules are made of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from cda.schematron.expressions import Binary, Call, Expression, Literal, Path, Step
-from cda.schematron.nodes import Node, Nodes
-
-Condition = Callable[[Node, Nodes], bool]
 
 
-def members(expression: Expression) -> Iterator[Expression]:
-    """The members of a disjunction or union."""
+def members(expression: Expression, *operators: str) -> Iterator[Expression]:
+    """What these operators, such as `or`, join."""
     match expression:
-        case Binary(operator="or" | "|", left=left, right=right):
-            yield from members(left)
-            yield from members(right)
+        case Binary(operator=operator, left=left, right=right) if operator in operators:
+            yield from members(left, *operators)
+            yield from members(right, *operators)
         case _:
             yield expression
 
@@ -42,23 +39,3 @@ def attribute_name(path: Path) -> str | None:
         case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
             return test
     return None
-
-
-def is_one_of(name: str, values: frozenset[str | None]) -> Condition:
-    return lambda node, _nodes: node.attributes.get(name) in values
-
-
-def absent_or(name: str, holds: Condition) -> Condition:
-    return lambda node, nodes: name not in node.attributes or holds(node, nodes)
-
-
-def any_of(conditions: Sequence[Condition]) -> Condition:
-    """Tried from the first to the last: the fewer the calls the better."""
-    match conditions:
-        case [only]:
-            return only
-        case [one, other]:
-            return lambda node, nodes: one(node, nodes) or other(node, nodes)
-    first, *rest = conditions
-    others = any_of(rest)
-    return lambda node, nodes: first(node, nodes) or others(node, nodes)

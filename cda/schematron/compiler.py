@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lxml import etree
 
-from cda.schematron import lookups
+from cda.schematron import generated, lookups
 from cda.schematron.expressions import Binary, Call, Expression, ExpressionError, Literal, Path, Step, parse
 from cda.schematron.functions import Functions, OpenDocument, functions
 from cda.schematron.load import Check, Let, Pattern, Rule, SchemaSource
-from cda.schematron.lookups import Condition, ElementTest, Vocabulary
+from cda.schematron.lookups import ElementTest, Vocabulary
 from cda.schematron.nodes import Node, Nodes, Place
 from cda.schematron.schema import CompiledCheck, CompiledRule, NotRun, Schema, ValueSets
 from cda.schematron.selectors import Places, Selector, alternatives, selector
@@ -49,7 +49,7 @@ class _Checks:
 
     def __init__(self) -> None:
         self.single: dict[str, list[CompiledCheck]] = {}
-        self.quick: list[tuple[Condition, CompiledCheck]] = []
+        self.quick: list[tuple[str, CompiledCheck]] = []
         self.slow: list[tuple[etree.XPath, CompiledCheck]] = []
 
 
@@ -72,7 +72,7 @@ class _Compiler:
         self._literals: dict[str, Expression] = {}
         self._where = ("", "")
         self._parsed_texts: dict[str, Expression] = {}
-        self._conditions: dict[Expression, Condition | None] = {}
+        self._conditions: dict[Expression, str | None] = {}
         self._xpaths: dict[str, etree.XPath] = {}
 
     def schema(self) -> Schema:
@@ -181,7 +181,8 @@ class _Compiler:
             selectors=selectors,
             lets=lets,
             single=checks.single,
-            quick=tuple(checks.quick),
+            quick=tuple(check for _, check in checks.quick),
+            broken=generated.broken([test for test, _ in checks.quick], self._words.names) if checks.quick else None,
             slow=tuple(checks.slow),
             all_slow=self._conjunction([check for _, check in checks.slow]),
         )

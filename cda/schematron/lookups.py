@@ -1,17 +1,19 @@
-"""Expression trees as Python functions that look up a table: presence, cardinality, fixed codes, templates.
+"""Expression trees as Python that looks up a table: presence, cardinality, fixed codes, templates.
 
 A call of libxml2's XPath costs microseconds before it does anything, and a document asks thousands
 of simple questions. What is not simple enough is answered with None here, and asked by XPath.
 The values are those of XPath 1.0: a comparison with a path holds when one of its nodes satisfies it.
+
+`at` is the variable that holds the context node. An `or` comes in parentheses, an `and` without.
 """
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cda.schematron.attribute_tests import absent_or, any_of, attribute_name, is_one_of, members, said
+from cda.schematron import generated
+from cda.schematron.attribute_tests import attribute_name, members, said
 from cda.schematron.expressions import (
     ANY_DEPTH,
     Binary,
@@ -23,26 +25,16 @@ from cda.schematron.expressions import (
     Step,
 )
 from cda.schematron.functions import regular_expression
+from cda.schematron.generated import Names
 from cda.schematron.nodes import Node, Nodes
 from cda.schematron.shapes import has_position, required_template
+from cda.schematron.walks import below_template, below_walked, parents
 from cda.schematron.xpath1 import is_boolean, is_number
 
 Condition = Callable[[Node, Nodes], bool]
-_Found = Callable[[Node, Nodes], Sequence[Node]]
-_Strings = Callable[[Node, Nodes], Sequence[str]]
-_String = Callable[[Node, Nodes], str]
-_Number = Callable[[Node, Nodes], float]
 ElementTest = Callable[[str, Node, Nodes], bool]
 
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_SIGNS = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +42,12 @@ class Vocabulary:
     """What the names of an expression mean: namespaces by prefix, and functions of the context element.
 
     An element test is called with one literal: `in-value-set('NAME')`, `datatype('CE')`.
+    `names` are those of the objects that the Python of these expressions refers to.
     """
 
     namespaces: Mapping[str, str]
     element_tests: Mapping[str, ElementTest]
+    names: Names = field(default_factory=Names)
 
     def tag(self, name: str) -> str | None:
         """`cda:code` as lxml writes it; None for a prefix or wild card that no table has."""
@@ -65,31 +59,82 @@ class Vocabulary:
         return f"{{{self.namespaces[prefix]}}}{local}"
 
 
-def condition(expression: Expression, words: Vocabulary) -> Condition | None:
-    """The effective boolean value of an expression as a function, None when only XPath can say it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walk:
+    """A path as the clauses of a comprehension: `at` is the variable of its last step.
+
+    `all_of`: what holds the same elements without a comprehension, when something does.
+    """
+
+    clauses: str
+    at: str
+    all_of: str = ""
+
+    def listed(self) -> str:
+        return self.all_of or f"[{self.at} {self.clauses}]"
+
+    def opened(self) -> "_Walk":
+        """The same with clauses, also where there is no step yet."""
+        return self if self.clauses else self.to(self.all_of)
+
+    def each(self, what: Callable[[str], str], where: Callable[[str], str] | None = None) -> str:
+        """What is said of each element, by the variable that holds it."""
+        walk = self.opened()
+        return f"[{what(walk.at)} {walk.clauses}{f' if {where(walk.at)}' if where else ''}]"
+
+    def to(self, source: str) -> "_Walk":
+        """One step on, to the elements of `source`."""
+        at = _following(self.at)
+        return _Walk(clauses=f"{self.clauses} for {at} in {source}".strip(), at=at, all_of="" if self.clauses else source)
+
+    def where(self, test: str) -> "_Walk":
+        walk = self.opened()
+        return replace(walk, clauses=f"{walk.clauses} if {test}", all_of="")
+
+
+def _following(at: str) -> str:
+    """A variable for nodes found from those of another."""
+    return f"n{int(at[1:]) + 1 if at != 'node' else 1}"
+
+
+def _from(at: str) -> _Walk:
+    return _Walk(clauses="", at=at, all_of=f"({at},)")
+
+
+def condition(expression: Expression, words: Vocabulary, at: str = "node") -> str | None:
+    """The effective boolean value of an expression as Python, None when only XPath can say it."""
+    text = _condition(expression, words, at)
+    return text if text is None or generated.is_readable(text) else None
+
+
+def holds(expression: Expression, words: Vocabulary) -> Condition | None:
+    """The same as a function."""
+    text = condition(expression, words)
+    return None if text is None else generated.condition(text, words.names)
+
+
+def _condition(expression: Expression, words: Vocabulary, at: str) -> str | None:
     match expression:
-        case Binary(operator="and", left=left, right=right):
-            return _both(condition(left, words), condition(right, words))
+        case Binary(operator="and"):
+            return _all([_condition(each, words, at) for each in members(expression, "and")])
         case Binary(operator="or" | "|"):
-            return _either(expression, words)
-        case Binary(operator=sign, left=left, right=right) if sign in _OPERATORS:
-            return _comparison(sign, left, right, words)
-        case Call(name="true", arguments=()):
-            return lambda _node, _nodes: True
-        case Call(name="false", arguments=()):
-            return lambda _node, _nodes: False
+            return _either(expression, words, at)
+        case Binary(operator=sign, left=left, right=right) if sign in _SIGNS:
+            return _comparison(sign, left, right, words, at)
+        case Call(name="true" | "false" as value, arguments=()):
+            return value.capitalize()
         case Call(name="not" | "empty", arguments=(operand,)):
-            return _absent(operand, words) or _not(condition(operand, words))
+            return _absent(operand, words, at) or _not(_condition(operand, words, at))
         case Call(name="boolean" | "exists", arguments=(operand,)):
-            return condition(operand, words)
+            return _condition(operand, words, at)
         case Call(name=name, arguments=(operand, Literal(value=str() as part))) if name in _TEXT_TESTS:
-            return _text_test(_first_string(operand, words), name, part)
+            return _text_test(_first_string(operand, words, at), name, part, words)
         case Call(name=name, arguments=(Literal(value=str() as argument),)) if name in words.element_tests:
-            return _element_test(words.element_tests[name], argument)
+            return f"{words.names.of(words.element_tests[name])}({argument!r}, {at}, nodes)"
         case Path():
-            return _exists(expression, words)
+            return _exists(expression, words, at)
         case Filter(primary=Path() as path, predicates=predicates) if not any(map(is_number, predicates)):
-            return _exists(_with_predicates(path, predicates), words)
+            return _exists(_with_predicates(path, predicates), words, at)
     return None
 
 
@@ -98,22 +143,39 @@ def _with_predicates(path: Path, predicates: tuple[Expression, ...]) -> Path:
     return Path(path.start, (*before, Step(last.axis, last.test, last.predicates + predicates)))
 
 
-def _either(expression: Expression, words: Vocabulary) -> Condition | None:
+def _all(tests: Sequence[str | None]) -> str | None:
+    known = [each for each in tests if each is not None]
+    return " and ".join(known) if len(known) == len(tests) else None
+
+
+def _not(inner: str | None) -> str | None:
+    return None if inner is None else f"not ({inner})"
+
+
+def _either(expression: Expression, words: Vocabulary, at: str) -> str | None:
     """One of several: what may be said in one attribute is one look-up, its absence among it."""
-    allowed: dict[str, set[str | None]] = {}
+    allowed: dict[str, dict[str | None, None]] = {}
     others = []
-    for each in members(expression):
+    for each in members(expression, "or", "|"):
         one = said(each, words.tag)
         if one is None:
-            others.append(condition(each, words))
+            others.append(_condition(each, words, at))
         else:
-            allowed.setdefault(one[0], set()).add(one[1])
-    conditions = [each for each in others if each is not None]
-    if len(conditions) < len(others):
+            allowed.setdefault(one[0], {})[one[1]] = None
+    known = [each for each in others if each is not None]
+    if len(known) < len(others):
         return None
-    if len(conditions) == 1 and list(allowed.values()) == [{None}]:
-        return absent_or(next(iter(allowed)), conditions[0])
-    return any_of([*(is_one_of(name, frozenset(values)) for name, values in allowed.items()), *conditions])
+    tests = [*(_is_one_of(name, list(values), at) for name, values in allowed.items()), *known]
+    return tests[0] if len(tests) == 1 else f"({' or '.join(tests)})"
+
+
+def _is_one_of(name: str, values: Sequence[str | None], at: str) -> str:
+    match values:
+        case [None]:
+            return f"{name!r} not in {at}.attributes"
+        case [only]:
+            return f"{at}.attributes.get({name!r}) == {only!r}"
+    return f"{at}.attributes.get({name!r}) in {{{', '.join(map(repr, values))}}}"
 
 
 def single_child(expression: Expression, words: Vocabulary) -> str | None:
@@ -131,84 +193,63 @@ def single_child(expression: Expression, words: Vocabulary) -> str | None:
     return None
 
 
-def _both(left: Condition | None, right: Condition | None) -> Condition | None:
-    if left is None or right is None:
-        return None
-    return lambda node, nodes: left(node, nodes) and right(node, nodes)
-
-
-def _not(inner: Condition | None) -> Condition | None:
-    return None if inner is None else lambda node, nodes: not inner(node, nodes)
-
-
-def _absent(operand: Expression, words: Vocabulary) -> Condition | None:
+def _absent(operand: Expression, words: Vocabulary, at: str) -> str | None:
     """`not(@a)`, `not(@a = 'x')` and `not(b)`, asked as often as what they deny."""
     match operand:
         case Binary(operator="=") if (one := said(operand, words.tag)) is not None:
-            named, value = one
-            return lambda node, _nodes: node.attributes.get(named) != value
+            return f"{at}.attributes.get({one[0]!r}) != {one[1]!r}"
         case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
             name = words.tag(test)
-            return None if name is None else lambda node, _nodes: name not in node.attributes
+            return None if name is None else f"{name!r} not in {at}.attributes"
         case Path(start=None, steps=(Step(axis="child", test=str() as test, predicates=()),)) if _is_name(test):
             tag = words.tag(test)
-            return None if tag is None else lambda node, _nodes: tag not in node.children
+            return None if tag is None else f"{tag!r} not in {at}.children"
     return None
 
 
-def _matches(pattern: str) -> Callable[[str], bool]:
-    search = regular_expression(pattern).search
-    return lambda text: search(text) is not None
+_TEXT_TESTS = frozenset({"matches", "contains", "starts-with"})
 
 
-_TEXT_TESTS: Mapping[str, Callable[[str], Callable[[str], bool]]] = {
-    "matches": _matches,
-    "contains": lambda part: lambda text: part in text,
-    "starts-with": lambda part: lambda text: text.startswith(part),
-}
-
-
-def _text_test(string: _String | None, name: str, part: str) -> Condition | None:
+def _text_test(string: str | None, name: str, part: str, words: Vocabulary) -> str | None:
     if string is None:
         return None
+    match name:
+        case "contains":
+            return f"{part!r} in {string}"
+        case "starts-with":
+            return f"{string}.startswith({part!r})"
     try:
-        holds = _TEXT_TESTS[name](part)
+        search = regular_expression(part).search
     except re.error:  # told where it is asked
         return None
-    return lambda node, nodes: holds(string(node, nodes))
+    return f"{words.names.of(search)}({string}) is not None"
 
 
-def _first_string(operand: Expression, words: Vocabulary) -> _String | None:
+def _first_string(operand: Expression, words: Vocabulary, at: str) -> str | None:
     """The string value of the first node in document order: only of paths whose tables keep that order."""
     if isinstance(operand, Path) and any(step.axis not in {"child", "attribute", "self"} for step in operand.steps):
         return None
     test = attribute_name(operand) if isinstance(operand, Path) else None
     if test is not None and (name := words.tag(test)) is not None:
-        return lambda node, _nodes: node.attributes.get(name, "")
-    strings = _strings(operand, words)
-    return None if strings is None else lambda node, nodes: next(iter(strings(node, nodes)), "")
+        return f"{at}.attributes.get({name!r}, '')"
+    strings = _strings(operand, words, at)
+    return None if strings is None else f"({strings} or ('',))[0]"
 
 
-def _element_test(test: ElementTest, argument: str) -> Condition:
-    return lambda node, nodes: test(argument, node, nodes)
-
-
-def _comparison(sign: str, left: Expression, right: Expression, words: Vocabulary) -> Condition | None:
+def _comparison(sign: str, left: Expression, right: Expression, words: Vocabulary, at: str) -> str | None:
     if is_number(left) or is_number(right):
-        left, right = _as_number(left), _as_number(right)
-        cardinality = _cardinality(sign, left, right, words)
-        return cardinality or _numbers(sign, _number(left, words), _number(right, words))
+        one, other = (_number(_as_number(each), words, at) for each in (left, right))
+        return None if one is None or other is None else f"{one} {_SIGNS[sign]} {other}"
     if sign not in {"=", "!="} or is_boolean(left) or is_boolean(right):
         return None
     if isinstance(left, Literal):
         left, right = right, left
     if isinstance(left, Path) and isinstance(right, Literal):
-        return _equals(sign, left, str(right.value), words)
-    ours, theirs = _strings(left, words), _strings(right, words)
+        return _equals(sign, left, str(right.value), words, at)
+    ours, theirs = _strings(left, words, at), _strings(right, words, at)
     if ours is None or theirs is None:
         return None
-    compared = _OPERATORS[sign]
-    return lambda node, nodes: any(compared(one, other) for one in ours(node, nodes) for other in theirs(node, nodes))
+    return f"[1 for ours in {ours} for theirs in {theirs} if ours {_SIGNS[sign]} theirs]"
 
 
 def _as_number(expression: Expression) -> Expression:
@@ -219,62 +260,33 @@ def _as_number(expression: Expression) -> Expression:
     return expression
 
 
-def _equals(sign: str, path: Path, value: str, words: Vocabulary) -> Condition | None:
-    match path:
-        case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
-            name = words.tag(test)
-            if name is None:
-                return None
-            if sign == "=":
-                return lambda node, _nodes: node.attributes.get(name) == value
-            return lambda node, _nodes: node.attributes.get(name, value) != value
-    strings = _strings(path, words)
+def _equals(sign: str, path: Path, value: str, words: Vocabulary, at: str) -> str | None:
+    test = attribute_name(path)
+    if test is not None:
+        name = words.tag(test)
+        if name is None:
+            return None
+        if sign == "=":
+            return f"{at}.attributes.get({name!r}) == {value!r}"
+        return f"{at}.attributes.get({name!r}, {value!r}) != {value!r}"
+    strings = _strings(path, words, at)
     if strings is None:
         return None
-    if sign == "=":
-        return lambda node, nodes: value in strings(node, nodes)
-    return lambda node, nodes: any(each != value for each in strings(node, nodes))
+    return f"{value!r} in {strings}" if sign == "=" else f"[1 for theirs in {strings} if theirs != {value!r}]"
 
 
-def _cardinality(sign: str, left: Expression, right: Expression, words: Vocabulary) -> Condition | None:
-    """`count(path) = 1` and the like, in one step: the most frequent of all tests."""
-    match left, right:
-        case Call(name="count", arguments=(Path() as path,)), Literal(value=float() as wanted):
-            found = None if _is_attribute(path) else elements(path, words)
-        case _:
-            return None
-    if found is None:
-        return None
-    match sign:
-        case "=":
-            return lambda node, nodes: len(found(node, nodes)) == wanted
-        case "<=":
-            return lambda node, nodes: len(found(node, nodes)) <= wanted
-        case ">=":
-            return lambda node, nodes: len(found(node, nodes)) >= wanted
-    return None
-
-
-def _numbers(sign: str, left: _Number | None, right: _Number | None) -> Condition | None:
-    if left is None or right is None:
-        return None
-    compared = _OPERATORS[sign]
-    return lambda node, nodes: compared(left(node, nodes), right(node, nodes))
-
-
-def _number(expression: Expression, words: Vocabulary) -> _Number | None:
+def _number(expression: Expression, words: Vocabulary, at: str) -> str | None:
     match expression:
         case Literal(value=float() as value):
-            return lambda _node, _nodes: value
+            return f"{value:g}" if value.is_integer() and value < 1e6 else repr(value)
         case Call(name="count", arguments=(counted,)) if is_boolean(counted) or is_number(counted):
-            return lambda _node, _nodes: 1
+            return "1"
         case Call(name="count", arguments=(Path() as path,)) if not _is_attribute(path):
-            found = elements(path, words)
-            return None if found is None else lambda node, nodes: len(found(node, nodes))
+            found = _elements(path, words, at)
+            return None if found is None else f"len({found.listed()})"
         case Binary(operator="+", left=left, right=right):
-            one, other = _number(left, words), _number(right, words)
-            if one and other:
-                return lambda node, nodes: one(node, nodes) + other(node, nodes)
+            one, other = _number(left, words, at), _number(right, words, at)
+            return None if one is None or other is None else f"({one} + {other})"
     return None
 
 
@@ -282,73 +294,77 @@ def _is_attribute(path: Path) -> bool:
     return bool(path.steps) and path.steps[-1].axis == "attribute"
 
 
-def _exists(path: Path, words: Vocabulary) -> Condition | None:
+def _exists(path: Path, words: Vocabulary, at: str) -> str | None:
     match path:
-        case Path(start=None, steps=(Step(axis="attribute", test=str() as test, predicates=()),)) if test != "*":
-            name = words.tag(test)
-            return None if name is None else lambda node, _nodes: node.attributes.get(name) is not None
-        case Path(start=None, steps=(Step(axis="child", test=str() as test, predicates=()),)):
-            tag = words.tag(test)
-            if tag is not None and _is_name(test):
-                return lambda node, _nodes: tag in node.children
-        case Path(start=None, steps=(Step(axis="self", test=str() as test, predicates=()),)):
-            tag = words.tag(test)
-            if tag is not None and _is_name(test):
-                return lambda node, _nodes: node.tag == tag
-    found = _strings(path, words) if _is_attribute(path) else elements(path, words)
-    return None if found is None else lambda node, nodes: bool(found(node, nodes))
+        case Path(start=None, steps=(Step(axis=axis, test=str() as test, predicates=()),)) if (
+            axis in _PRESENCE and _is_name(test) and (name := words.tag(test)) is not None
+        ):
+            return _PRESENCE[axis].format(name=repr(name), at=at)
+    if _is_attribute(path):
+        owned = _owners(path, words, at)
+        return None if owned is None else owned[0].each(lambda _owner: "1", _has(owned[1]))
+    found = _elements(path, words, at)
+    return None if found is None else found.listed()
+
+
+_PRESENCE = {"attribute": "{name} in {at}.attributes", "child": "{name} in {at}.children", "self": "{at}.tag == {name}"}
 
 
 def _is_name(test: str) -> bool:
     return test != "*" and not test.endswith(")")
 
 
-def _strings(expression: Expression, words: Vocabulary) -> _Strings | None:
-    """String values of the nodes of a path, or of one value."""
+def _owners(path: Path, words: Vocabulary, at: str) -> tuple[_Walk, str] | None:
+    """Of a path that ends in `/@a` the elements before it, and the name of the attribute."""
+    *before, last = path.steps
+    name = words.tag(last.test) if isinstance(last.test, str) and last.test != "*" and not last.predicates else None
+    owners = _elements(Path(path.start, tuple(before)), words, at)
+    return None if name is None or owners is None else (owners, name)
+
+
+def _strings(expression: Expression, words: Vocabulary, at: str) -> str | None:
+    """String values of the nodes of a path, or of one value, as a list."""
     match expression:
         case Literal(value=str() as value):
-            one = (value,)
-            return lambda _node, _nodes: one
-        case Path(start=start, steps=(*before, Step(axis="attribute", test=str() as test, predicates=()))):
-            name = words.tag(test) if test != "*" else None
-            owners = elements(Path(start, tuple(before)), words) if before or start else _itself
-            return None if name is None or owners is None else _attributes(owners, name)
+            return f"({value!r},)"
+        case Path() if _is_attribute(expression):
+            owned = _owners(expression, words, at)
+            if owned is None:
+                return None
+            owners, name = owned
+            return owners.each(lambda owner: f"{owner}.attributes[{name!r}]", _has(name))
         case Path(start=start, steps=(*before, Step(axis="child", test="text()", predicates=()))):
-            owners = elements(Path(start, tuple(before)), words) if before or start else _itself
-            return None if owners is None else _texts(owners)
+            texts = _elements(Path(start, tuple(before)), words, at)
+            return None if texts is None else f"[piece for texts in {texts.each(_texts)} for piece in texts]"
         case Path():
-            found = elements(expression, words)
-            if found is not None:
-                return lambda node, nodes: [each.string() for each in found(node, nodes)]
+            found = _elements(expression, words, at)
+            return None if found is None else found.each(lambda at: f"{at}.string()")
     return None
 
 
-def _attributes(owners: _Found, name: str) -> _Strings:
-    def values(node: Node, nodes: Nodes) -> Sequence[str]:
-        return [value for each in owners(node, nodes) if (value := each.attributes.get(name)) is not None]
-
-    return values
+def _has(name: str) -> Callable[[str], str]:
+    return lambda owner: f"{name!r} in {owner}.attributes"
 
 
-def _texts(owners: _Found) -> _Strings:
-    def values(node: Node, nodes: Nodes) -> Sequence[str]:
-        return [piece for each in owners(node, nodes) for piece in each.texts()]
-
-    return values
+def _texts(owner: str) -> str:
+    return f"{owner}.texts()"
 
 
-def _itself(node: Node, _nodes: Nodes) -> Sequence[Node]:
-    return (node,)
-
-
-def elements(path: Path, words: Vocabulary) -> _Found | None:
+def elements(path: Path, words: Vocabulary) -> Callable[[Node, Nodes], Sequence[Node]] | None:
     """The elements a path selects. Order and repetition are those of a table: not for positions."""
+    found = _elements(path, words, "node")
+    if found is None or not generated.is_readable(found.listed()):
+        return None
+    return generated.selection(found.listed(), words.names)
+
+
+def _elements(path: Path, words: Vocabulary, at: str) -> _Walk | None:
     steps = list(path.steps)
-    found: _Found | None
+    found: _Walk | None
     if path.start is None:
-        found = _itself
+        found = _from(at)
     elif path.start == "/" and steps:
-        found = _from_root(steps, words)
+        found = _from_root(steps, words, at)
     else:
         return None
     while steps and found is not None:
@@ -356,42 +372,37 @@ def elements(path: Path, words: Vocabulary) -> _Found | None:
     return found
 
 
-def _from_root(steps: list[Step], words: Vocabulary) -> _Found | None:
+def _from_root(steps: list[Step], words: Vocabulary, at: str) -> _Walk | None:
     """`/a` and `//a`: takes the steps it uses off the list."""
     first = steps.pop(0)
     if first == ANY_DEPTH and steps:
-        return _below(lambda _node, nodes: (nodes.root,), steps.pop(0), words, with_self=True)
+        return _below(_from(at), "(nodes.root,)", steps.pop(0), words, with_self=True)
     tag = words.tag(first.test) if isinstance(first.test, str) and first.axis == "child" else None
     if tag is None:
         return None
-
-    def root(_node: Node, nodes: Nodes) -> Sequence[Node]:
-        return (nodes.root,) if nodes.root.tag == tag else ()
-
-    return _filtered(root, first.predicates, words)
+    return _filtered(_from(at).to(f"((nodes.root,) if nodes.root.tag == {tag!r} else ())"), first.predicates, words)
 
 
-def _next_step(found: _Found, steps: list[Step], words: Vocabulary) -> _Found | None:
+def _next_step(found: _Walk, steps: list[Step], words: Vocabulary) -> _Walk | None:
     step = steps.pop(0)
     if step == ANY_DEPTH:
-        return _below(found, steps.pop(0), words, with_self=False) if steps else None
+        return _below(found, found.listed(), steps.pop(0), words, with_self=False) if steps else None
     if not isinstance(step.test, str):
         return None
     match step:
         case Step(axis="child", test=str() as test, predicates=(Literal(value=float() as place), *others)) if (
             place >= 1 and place.is_integer() and _is_name(test) and (tag := words.tag(test)) is not None
         ):
-            return _filtered(_nth_child(found, tag, int(place)), tuple(others), words)
+            nth = f"{found.at}.children.get({tag!r}, ())[{int(place) - 1}:{int(place)}]"
+            return _filtered(found.to(nth), tuple(others), words)
     selected = _axis(found, step, words)
     return None if selected is None else _filtered(selected, step.predicates, words)
 
 
-def _axis(found: _Found, step: Step, words: Vocabulary) -> _Found | None:
-    test = str(step.test)
-    if step.axis == "self" and test == "node()":
-        return found
-    if step.axis == "parent" and test == "node()":
-        return lambda node, nodes: _unique(nodes.parent(each) for each in found(node, nodes))
+def _axis(found: _Walk, step: Step, words: Vocabulary) -> _Walk | None:
+    test, at = str(step.test), found.at
+    if step.axis in {"self", "parent"} and test == "node()":
+        return found if step.axis == "self" else _parents(found, None, words)
     if not (_is_name(test) or test == "*"):
         return None
     tag = words.tag(test)
@@ -399,37 +410,24 @@ def _axis(found: _Found, step: Step, words: Vocabulary) -> _Found | None:
         return None
     match step.axis:
         case "child" if test == "*":
-            return lambda node, nodes: [
-                child for each in found(node, nodes) for same in each.children.values() for child in same
-            ]
+            return replace(found, clauses=f"{found.clauses} for same in {at}.children.values()".strip()).to("same")
         case "child":
-            return _child(found, tag)
+            return found.to(f"{at}.children.get({tag!r}, ())")
         case "self":
-            return lambda node, nodes: [each for each in found(node, nodes) if test == "*" or each.tag == tag]
+            here = found.to(f"({at},)")
+            return here if test == "*" else here.where(f"{here.at}.tag == {tag!r}")
         case "parent" if test != "*":
-            return lambda node, nodes: _unique(
-                above for each in found(node, nodes) if (above := nodes.parent(each)) is not None and above.tag == tag
-            )
+            return _parents(found, tag, words)
     return None
 
 
-def _child(found: _Found, tag: str) -> _Found:
-    if found is _itself:
-        return lambda node, _nodes: node.children.get(tag, ())
-    return lambda node, nodes: [child for each in found(node, nodes) for child in each.children.get(tag, ())]
+def _parents(found: _Walk, tag: str | None, words: Vocabulary) -> _Walk:
+    at = _following(found.at)
+    above = f"{words.names.of(parents)}({found.listed()}, nodes, {tag!r})"
+    return _Walk(clauses=f"for {at} in {above}", at=at, all_of=above)
 
 
-def _nth_child(found: _Found, tag: str, position: int) -> _Found:
-    """`a[2]`: of each parent its second."""
-    at = slice(position - 1, position)
-    return lambda node, nodes: [child for each in found(node, nodes) for child in each.children.get(tag, ())[at]]
-
-
-def _unique(nodes: Iterable[Node | None]) -> Sequence[Node]:
-    return tuple(dict.fromkeys(each for each in nodes if each is not None))
-
-
-def _below(found: _Found, step: Step, words: Vocabulary, *, with_self: bool) -> _Found | None:
+def _below(found: _Walk, above: str, step: Step, words: Vocabulary, *, with_self: bool) -> _Walk | None:
     """`.//name[…]`: elements of a template from the index, others by walking."""
     if step.axis != "child" or not isinstance(step.test, str):
         return None
@@ -437,55 +435,18 @@ def _below(found: _Found, step: Step, words: Vocabulary, *, with_self: bool) -> 
     if tag is None:
         return None
     root = required_template(step)
-    candidates = _template_candidates(tag, root) if root is not None else _walked(tag)
-
-    def below(node: Node, nodes: Nodes) -> Sequence[Node]:
-        above = found(node, nodes)
-        if len(above) == 1:
-            return candidates(above[0], nodes, with_self)
-        return _unique(each for one in above for each in candidates(one, nodes, with_self))
-
-    return _filtered(below, step.predicates, words)
+    walk, arguments = (below_walked, "") if root is None else (below_template, f", {root!r}")
+    at = _following(found.at)
+    there = f"{words.names.of(walk)}({above}, nodes, {with_self}, {tag!r}{arguments})"
+    return _filtered(_Walk(clauses=f"for {at} in {there}", at=at, all_of=there), step.predicates, words)
 
 
-_Candidates = Callable[[Node, Nodes, bool], Sequence[Node]]
-
-
-def _template_candidates(tag: str, root: str) -> _Candidates:
-    is_template_id = tag == "{urn:hl7-org:v3}templateId"
-
-    def candidates(above: Node, nodes: Nodes, with_self: bool) -> Sequence[Node]:
-        indexed = (nodes.templates if is_template_id else nodes.with_template).get(root, ())
-        return [
-            each
-            for each in indexed
-            if (tag == "*" or each.tag == tag) and (nodes.is_below(each, above) or (with_self and each is above))
-        ]
-
-    return candidates
-
-
-def _walked(tag: str) -> _Candidates:
-    def candidates(above: Node, nodes: Nodes, with_self: bool) -> Sequence[Node]:
-        if above is nodes.root:
-            everywhere = nodes.named(tag)
-            return everywhere if with_self or not everywhere or everywhere[0] is not above else everywhere[1:]
-        walked = map(nodes.node, above.element.iter(tag))
-        return [each for each in walked if with_self or each is not above]
-
-    return candidates
-
-
-def _filtered(found: _Found, predicates: tuple[Expression, ...], words: Vocabulary) -> _Found | None:
+def _filtered(found: _Walk, predicates: tuple[Expression, ...], words: Vocabulary) -> _Walk | None:
     for predicate in predicates:
         if is_number(predicate) or not isinstance(predicate, Binary | Call | Path | Filter) or has_position(predicate):
             return None
-        keep = condition(predicate, words)
-        if keep is None:
+        test = _condition(predicate, words, found.at)
+        if test is None:
             return None
-        found = _kept(found, keep)
+        found = found.where(test)
     return found
-
-
-def _kept(found: _Found, keep: Condition) -> _Found:
-    return lambda node, nodes: [each for each in found(node, nodes) if keep(each, nodes)]

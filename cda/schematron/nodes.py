@@ -53,11 +53,11 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Place:
-    """A path from the root with what must hold on its last element. The same object is the same place."""
+    """A path from the root with what must hold on its last element: `kept` are those of some on which it does. The same object is the same place."""
 
     parent: "Place | None"
     tag: str
-    conditions: tuple[Callable[[Node, "Nodes"], bool], ...] = ()
+    kept: "Callable[[Sequence[Node], Nodes], Sequence[Node]] | None" = None
 
 
 class Nodes:
@@ -127,11 +127,7 @@ class Nodes:
         else:
             tag, above = place.tag, self.at(place.parent)
             nodes = [each for parent in above if tag in parent.children for each in parent.children[tag]]
-        for holds in place.conditions:
-            if not nodes:
-                break
-            nodes = [each for each in nodes if holds(each, self)]
-        return nodes
+        return nodes if place.kept is None or not nodes else place.kept(nodes, self)
 
     def is_below(self, node: Node, above: Node) -> bool:
         """Whether `above` is an ancestor of the node."""

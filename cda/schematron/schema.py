@@ -14,7 +14,7 @@ from lxml import etree
 from cda.schematron.expressions import Expression
 from cda.schematron.functions import values_as_nodes
 from cda.schematron.load import Check, Rule
-from cda.schematron.lookups import Condition
+from cda.schematron.generated import FindBroken
 from cda.schematron.nodes import Element, Node, Nodes, Place
 from cda.schematron.selectors import Selector
 
@@ -56,7 +56,8 @@ class CompiledCheck:
 class CompiledRule:
     """Checks of one context.
 
-    `single`: tags of children allowed once. `quick` are look-ups, `slow` need XPath, `all_slow` is their conjunction.
+    `single`: tags of children allowed once. `quick` are look-ups, and `broken` tells which of them fail on some nodes;
+    `slow` need XPath, `all_slow` is their conjunction.
     """
 
     source: Rule
@@ -64,7 +65,8 @@ class CompiledRule:
     selectors: tuple[Selector, ...]
     lets: tuple[tuple[str, etree.XPath], ...]
     single: Mapping[str, Sequence[CompiledCheck]]
-    quick: tuple[tuple[Condition, CompiledCheck], ...]
+    quick: tuple[CompiledCheck, ...]
+    broken: FindBroken | None
     slow: tuple[tuple[etree.XPath, CompiledCheck], ...]
     all_slow: etree.XPath | None
 
@@ -162,15 +164,16 @@ class _Run:
 
     def rule(self, rule: CompiledRule, found: Sequence[Node]) -> None:
         """The checks of a rule on the nodes its context matches."""
-        nodes, quick, single = self.nodes, rule.quick, rule.single
-        for node in found:
-            if single:
+        if rule.single:
+            for node in found:
                 self._repeated(rule, node)
-            for holds, check in quick:
-                if not holds(node, nodes):
-                    self.failed.append(Failure(rule=rule, check=check, node=node))
-            if rule.slow and not _all_pass(rule, node.element):
-                self.failed += _slow_failures(rule, node, self._variables)
+        if rule.broken is not None:
+            for at, node in rule.broken(found, self.nodes):
+                self.failed.append(Failure(rule=rule, check=rule.quick[at], node=node))
+        if rule.slow:
+            for node in found:
+                if not _all_pass(rule, node.element):
+                    self.failed += _slow_failures(rule, node, self._variables)
 
     def _repeated(self, rule: CompiledRule, node: Node) -> None:
         """Children that stand more than once where once is allowed: one walk over the children for all such checks."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from cda.schematron import lookups, shapes
+from cda.schematron import generated, lookups, shapes
 from cda.schematron.expressions import ANY_DEPTH, Binary, Expression, Path, Step
 from cda.schematron.lookups import Condition, Vocabulary
 from cda.schematron.nodes import Node, Nodes, Place
@@ -86,13 +86,13 @@ class Places:
         *before, last = steps
         parent = self.place(tuple(before)) if before else None
         tag = _tag(last, self._words)
-        conditions = [_simple(each, self._words) for each in last.predicates]
-        if tag is None or (before and parent is None) or any(each is None for each in conditions):
+        tests = [test for each in last.predicates if (test := _simple(each, self._words)) is not None]
+        if tag is None or (before and parent is None) or len(tests) < len(last.predicates):
             return None
-        return Place(parent=parent, tag=tag, conditions=tuple(each for each in conditions if each is not None))
+        return Place(parent=parent, tag=tag, kept=generated.kept(tests, self._words.names) if tests else None)
 
 
-def _simple(predicate: Expression, words: Vocabulary) -> Condition | None:
+def _simple(predicate: Expression, words: Vocabulary) -> str | None:
     is_position = is_number(predicate) or shapes.has_position(predicate)
     return None if is_position else lookups.condition(predicate, words)
 
@@ -185,20 +185,11 @@ def _is_step(step: Step, words: Vocabulary, xpath: CompileXPath) -> Condition | 
     tag = "*" if step.test == "*" else _tag(step, words)
     if tag is None or any(is_number(each) or shapes.has_position(each) for each in step.predicates):
         return None
-    conditions = [_predicate(each, words, xpath) for each in step.predicates]
-    if tag != "*":
-        conditions.insert(0, lambda node, _nodes: node.tag == tag)
-    match conditions:
-        case []:
-            return lambda _node, _nodes: True
-        case [only]:
-            return only
-    return lambda node, nodes: all(holds(node, nodes) for holds in conditions)
+    tests = [_predicate(each, words, xpath) for each in step.predicates]
+    named = [] if tag == "*" else [f"node.tag == {tag!r}"]
+    return generated.condition(" and ".join([*named, *tests]) or "True", words.names)
 
 
-def _predicate(predicate: Expression, words: Vocabulary, xpath: CompileXPath) -> Condition:
-    holds = lookups.condition(predicate, words)
-    if holds is not None:
-        return holds
-    asked = xpath(write_condition(predicate))
-    return lambda node, _nodes: bool(asked(node.element))
+def _predicate(predicate: Expression, words: Vocabulary, xpath: CompileXPath) -> str:
+    test = lookups.condition(predicate, words)
+    return test or f"{words.names.of(xpath(write_condition(predicate)))}(node.element)"

@@ -112,7 +112,7 @@ def test_a_look_up_and_xpath_agree(
     root = document("<id/>" * ids + "".join(codes) + title + "".join(sections))
     if class_code:
         root.set("classCode", class_code)
-    looked_up = lookups.condition(parse(text), WORDS)
+    looked_up = lookups.holds(parse(text), WORDS)
     assert looked_up is not None
     expected = etree.XPath(f"boolean({write_condition(parse(text))})", namespaces=NAMESPACES)
     nodes = Nodes(root)
