@@ -49,11 +49,18 @@ class IdleReaders:
         if connection.invalidated or self._closed:
             connection.close()
             return
-        connection.rollback()
-        # What went to the driver directly began a transaction that SQLAlchemy does not know of.
-        connection.connection.rollback()
+        _end(connection)
         self._idle.append(connection)
 
     def _release_all(self) -> None:
         while self._idle:
             self._idle.pop().close()
+
+
+def _end(connection: Connection) -> None:
+    """Ends what was read by a commit: at a rollback psycopg gives up every statement that the server has prepared.
+
+    What went to the driver directly began a transaction that SQLAlchemy does not know of.
+    """
+    connection.commit()
+    connection.connection.commit()

@@ -242,6 +242,17 @@ def test_a_restarted_postgresql_is_not_noticed(postgresql_units: PostgresqlUnits
 
 
 @pytest.mark.postgresql
+def test_what_the_database_has_prepared_outlives_a_read(postgresql_units: PostgresqlUnits) -> None:
+    """psycopg prepares what comes more than five times, and forgets all of it at a rollback."""
+    asked, prepared = text("SELECT record_key FROM outbox"), text("SELECT count(*) FROM pg_prepared_statements")
+    for _ in range(8):
+        with postgresql_units.read() as connection:
+            connection.execute(asked)
+    with postgresql_units.read() as connection:
+        assert connection.execute(prepared).scalar_one() > 0
+
+
+@pytest.mark.postgresql
 def test_a_unit_whose_connection_is_lost_runs_again(postgresql_units: PostgresqlUnits) -> None:
     runs = []
 
