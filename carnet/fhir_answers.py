@@ -1,5 +1,6 @@
 """How the FHIR door tells errors. FHIR R4 3.1.0."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,35 +10,48 @@ from werkzeug.exceptions import HTTPException
 from access_policy.caller import Caller
 from access_policy.permission import has_scope
 from carnet.failures import log_unexpected
-from carnet.fhir_formats import JSON, Format, answer, wanted
+from carnet.fhir_formats import JSON, Format, answer, general_parameters, wanted
 from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import RETRY_AFTER_SECONDS, FhirProblem, operation_outcome, outcome_of
+from fhir_facade.search_shape import read_shape
 from fhir_facade.times import to_http_date
-from fhir_facade.version_tags import is_known, version_tag
+from fhir_facade.version_tags import is_unchanged, version_tag
 
 # The issue type of a token without the scope that a request needs.
 OUT_OF_SCOPE = "security"
+_PREFERENCE = re.compile(r'(?:\A|[,;])\s*([\w-]+)\s*=\s*"?([^",;]*)')
 
 
 def is_strict() -> bool:
     """Whether unknown search parameters are refused. FHIR R4 3.1.1.2"""
-    return "handling=strict" in flask.request.headers.get("Prefer", "").replace(" ", "")
+    return _preferred("handling") == "strict"
 
 
 def preferred_return() -> str:
     """`minimal`, `representation` or `OperationOutcome`; empty where nothing of the kind is preferred. RFC 7240"""
-    preferences = (one.strip().partition("=") for one in flask.request.headers.get("Prefer", "").split(","))
-    return next((value.strip().strip('"') for name, _, value in preferences if name.strip() == "return"), "")
+    return _preferred("return")
+
+
+def _preferred(wish: str) -> str:
+    told = _PREFERENCE.findall(flask.request.headers.get("Prefer", ""))
+    return next((value.strip() for name, value in told if name.lower() == wish), "")
 
 
 def versioned_answer(rendering: bytes) -> flask.Response:
-    """A resource with the headers of its state; 304 for who has it. FHIR R4 3.1.0.2"""
+    """A resource, or the part that is wanted, with the headers of its state; 304 for who has it. FHIR R4 3.1.0.2"""
     resource = read_own_json(rendering.decode())
-    headers = _headers(resource)
-    if is_known(flask.request.headers.get("If-None-Match", ""), resource):
+    return read_answer(resource["resourceType"], rendering, _headers(resource))
+
+
+def read_answer(kind: str, rendering: bytes, headers: Mapping[str, str]) -> flask.Response:
+    """What a read gets of a resource with these headers. FHIR R4 3.1.0.5"""
+    shape = read_shape(kind, [one for one in general_parameters().items() if one[0] in ("_summary", "_elements")])
+    if shape.counts_only:
+        raise FhirProblem(400, "value", "_summary: count is of searches", "_summary")
+    if is_unchanged(flask.request.headers, headers):
         return flask.Response(status=304, headers=headers)
-    return answer(rendering, headers=headers)
+    return answer(shape.shown(kind, rendering), headers=headers)
 
 
 def versioned(rendering: bytes) -> dict[str, str]:
@@ -50,18 +64,24 @@ def _headers(resource: Mapping[str, Any]) -> dict[str, str]:
 
 
 def changed(resource: Mapping[str, Any]) -> flask.Response:
-    """A resource as it was changed, or what else of it the client prefers. FHIR R4 3.1.0.1.12"""
-    headers, wish = _headers(resource), preferred_return()
+    """A resource as it was changed."""
+    return written(write_json(resource), 200, _headers(resource))
+
+
+def written(rendering: bytes, status: int, headers: Mapping[str, str]) -> flask.Response:
+    """A resource that was made or changed, or what else of it the client prefers. FHIR R4 3.1.0.1.12"""
+    wish = preferred_return()
     if wish == "minimal":
-        return flask.Response(status=200, headers=headers)
+        return flask.Response(status=status, headers=headers)
     if wish == "OperationOutcome":
-        outcome = outcome_of([Issue("informational", "changed", severity="information")])
-        return answer(write_json(outcome), headers=headers)
-    return answer(write_json(resource), headers=headers)
+        outcome = outcome_of([Issue("informational", "made" if status == 201 else "changed", severity="information")])
+        return answer(write_json(outcome), status, headers)
+    return answer(rendering, status, headers)
 
 
 def refused(problem: FhirProblem) -> flask.Response:
     response = answer(operation_outcome(problem), problem.status, form=_wanted_or_json())
+    response.headers.extend(problem.headers)
     if problem.code == OUT_OF_SCOPE:
         response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
     elif problem.status == 401:

@@ -10,6 +10,8 @@ from carnet.auditing import Auditor
 from carnet.fhir_answers import changed
 from carnet.fhir_formats import read_body, sent_type, wanted
 from fhir_facade import patch_document_reference
+from fhir_facade.conditional import the_one
+from fhir_facade.operation_outcome import not_found
 from fhir_facade.patches import read_patch
 from registry.store import Registry
 from xds.identifiers import UUID_PREFIX
@@ -37,7 +39,9 @@ def add_changes(
         caller_of("ITI-67", "DocumentReference.s")  # the criteria tell what there is
         query = [one for one in flask.request.args.items(multi=True) if one[0] not in ("_format", "_pretty")]
         with auditor.change(Occurrence(event=_UPDATE), caller):
-            found = patch_document_reference.conditional(registry, query, caller, base_url=base_url)
+            found = the_one(registry, query, caller, base_url=base_url)
+            if not found:
+                raise not_found()
         return _patched(found, caller)
 
     @door.patch("/DocumentReference/<fhir_id>")

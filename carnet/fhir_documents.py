@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import flask
 
-from carnet.fhir_formats import JSON, XML, Format, media_types, quality
+from carnet.fhir_formats import FORMATS, JSON, XML, Format, general_parameters, media_types, quality
 from fhir_facade import iti68_retrieve_document as iti68
 from fhir_facade.operation_outcome import FhirProblem
 from repository.blob_store import Octets
@@ -32,7 +32,8 @@ def document_answer(fhir_id: str, document: iti68.RetrievedDocument) -> flask.Re
     if _has_it(document.etag):
         document.octets.close()
         return flask.Response(status=304, headers=headers)
-    form = resource_wanted(document, flask.request.headers.get("Accept", ""))
+    named = general_parameters().get("_format", "").replace(" ", "+").lower()
+    form = resource_wanted(document, flask.request.headers.get("Accept", ""), named)
     if form is not None:
         body = iti68.binary_resource(fhir_id, document, as_xml=form is XML)
         return flask.Response(body, headers=headers, content_type=form.content_type)
@@ -51,12 +52,14 @@ def _has_it(etag: str) -> bool:
     return etag in named or "*" in named
 
 
-def resource_wanted(document: iti68.RetrievedDocument, accept: str) -> Format | None:
-    """FHIR where that is what is accepted best and the document itself is not; None for the document.
+def resource_wanted(document: iti68.RetrievedDocument, accept: str, named: str = "") -> Format | None:
+    """FHIR where that is what `_format` names or is accepted best, and the document itself is not; None for the document.
 
     Raises FhirProblem 406 where neither is; its octets are closed then.
     """
     kind = document.mime_type.partition(";")[0].strip().lower()
+    if named in FORMATS and kind != named:
+        return FORMATS[named]
     names = _CDA if kind in _CDA else frozenset({kind})
     best: tuple[float, Format | None] = (0.0, None)
     for name, parameters in media_types(accept or "*/*"):
@@ -113,5 +116,6 @@ def _part(document: iti68.RetrievedDocument) -> _Part | None:
         return None
     if first > last:
         document.octets.close()
-        raise FhirProblem(416, "value", f"Range: the document has {document.size} octets")
+        sentence = f"Range: the document has {document.size} octets"
+        raise FhirProblem(416, "value", sentence, headers={"Content-Range": f"bytes */{document.size}"})
     return _Part(octets=document.octets, first=first, last=last)

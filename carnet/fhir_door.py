@@ -17,7 +17,9 @@ from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_log import add_log
 from carnet.fhir_patients import add_patients
+from carnet.fhir_questions import is_form, question
 from carnet.fhir_reader import SEARCHES, FhirReader
+from carnet.fhir_routes import FhirBlueprint, serve_nothing_else
 from carnet.fhir_subscriptions import add_subscriptions
 from fhir_facade import history, patient_transaction
 from fhir_facade import iti65_provide_document_bundle as iti65
@@ -26,6 +28,7 @@ from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti105_simplified_publish as iti105
 from fhir_facade import iti106_generate_metadata as iti106
 from fhir_facade.capability_statement import Served, capability_statement
+from fhir_facade.conditional import criteria_of, the_one
 from fhir_facade.fhir_json import write_json
 from fhir_facade.fhir_xml import write_xml
 from fhir_facade.iti81_retrieve_atna_audit_event import SeenBy, only_own
@@ -40,14 +43,13 @@ from xds.identifiers import UUID_PREFIX
 
 Read = Callable[..., bytes]
 _FOUND_BY = {"DocumentReference": "ITI-67", "List": "ITI-66"}
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Broker | None = None) -> flask.Blueprint:
     """The resources under the FHIR base; its URL is that of the reader in every URL, never the Host of a request."""
     registry, repository, base_url = reader.registry, reader.repository, reader.base_url
     auditor, security = reader.auditor, reader.security
-    door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
+    door = FhirBlueprint("fhir", __name__, url_prefix="/fhir")
     served = Served(
         takes_documents=repository is not None,
         takes_patients=registry.domain.patients_by_fhir,
@@ -83,7 +85,7 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
         body = open_api(base_url=base_url, version=version("carnet"), served=served)
         return flask.Response(body, content_type="application/json")
 
-    @door.post("/", strict_slashes=False)
+    @door.post("/")
     def provide() -> flask.Response:
         wanted()
         caller = calling()
@@ -104,24 +106,36 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
             return answer(provided)
 
     @door.get("/DocumentReference")
+    @door.route("/DocumentReference/_search", methods=("GET", "POST"))
     def search() -> flask.Response:
-        return _search("DocumentReference")
-
-    @door.post("/DocumentReference/_search")
-    def search_by_post() -> flask.Response:
         return _search("DocumentReference")
 
     @door.post("/DocumentReference")
     def publish() -> flask.Response:
+        if is_form():
+            return search()
         form = wanted()
         caller = permitted("ITI-105")
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
+        present = _present(caller)
+        if present:
+            return read(present)
         with auditor.change(Occurrence(event="ITI-105"), caller):
             resource, _ = read_resource()
             published = iti105.handle(registry, repository, resource, caller, base_url=base_url)
         headers = {"Location": f"{published.location}/_history/1", **versioned(published.resource)}
         return answer(published.resource, 201, headers, form=form)
+
+    def _present(caller: Caller) -> str:
+        """The document that `If-None-Exist` finds, which is not made a second time. FHIR R4 3.1.0.8.1"""
+        condition = flask.request.headers.get("If-None-Exist", "")
+        if not condition:
+            return ""
+        permitted("ITI-67", "DocumentReference.s")
+        criteria = criteria_of(condition, "DocumentReference", base_url)
+        with auditor.interaction(Occurrence(event="ITI-67"), caller):
+            return the_one(registry, criteria, caller, base_url=base_url)
 
     @door.post("/DocumentReference/$generate-metadata")
     def generate() -> flask.Response:
@@ -134,17 +148,14 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
             generated = iti106.handle(registry, repository, parameters, caller, base_url=base_url)
         return answer(generated.resource, 200, {"Location": generated.location}, form=form)
 
-    @door.get("/List")
+    @door.route("/List", methods=("GET", "POST"))
+    @door.route("/List/_search", methods=("GET", "POST"))
     def search_lists() -> flask.Response:
         return _search("List")
 
-    @door.post("/List/_search")
-    def search_lists_by_post() -> flask.Response:
-        return _search("List")
-
     def _search(resource: str) -> flask.Response:
+        raw, parameters = question()
         wanted()
-        raw, parameters = _asked(), _parameters()
         search = SEARCHES[resource]
         caller = permitted(search.transaction, f"{resource}.s")
         return reader.searched(search, caller, raw, parameters, strict=is_strict(), answer=answer)
@@ -166,7 +177,7 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
     @door.get("/<any(DocumentReference, List):resource>/<fhir_id>/_history")
     def show_history(resource: str, fhir_id: str) -> flask.Response:
         wanted()
-        caller, parameters = permitted(_FOUND_BY[resource], f"{resource}.r"), _parameters()
+        caller, (_, parameters) = permitted(_FOUND_BY[resource], f"{resource}.r"), question()
         with auditor.interaction(auditor.read("read", f"{UUID_PREFIX}{fhir_id}"), caller):
             return answer(history.history(registry, resource, fhir_id, parameters, caller, base_url=base_url))
 
@@ -185,7 +196,7 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
     if broker is not None:
         add_subscriptions(door, registry, broker, base_url=base_url, caller_of=permitted, auditor=auditor)
     add_patients(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
-    _serve_nothing_else(door, "this interaction is not served")
+    serve_nothing_else(door, "this interaction is not served")
     door.register_error_handler(FhirProblem, refused)
     door.register_error_handler(StorageFailed, lambda _: refused(unavailable("transient")))
     door.register_error_handler(HTTPException, http_problem)
@@ -195,29 +206,7 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
 
 def fhir_elsewhere(sentence: str) -> flask.Blueprint:
     """The FHIR base of a process without the role: everything answers 404 with this sentence."""
-    door = flask.Blueprint("fhir", __name__, url_prefix="/fhir")
-    _serve_nothing_else(door, sentence)
+    door = FhirBlueprint("fhir", __name__, url_prefix="/fhir")
+    serve_nothing_else(door, sentence)
     door.register_error_handler(FhirProblem, refused)
     return door
-
-
-def _serve_nothing_else(door: flask.Blueprint, sentence: str) -> None:
-    @door.route("/", defaults={"path": ""}, methods=_METHODS, strict_slashes=False)
-    @door.route("/<path:path>", methods=_METHODS)
-    def nothing_here(path: str) -> flask.Response:
-        raise FhirProblem(404, "not-supported", sentence)
-
-
-def _asked() -> str:
-    """Request line and body of a search, as they came: reading the form afterwards consumes it. MHD 2:3.67.5.1"""
-    request = flask.request
-    query = request.query_string.decode("utf-8", "replace")
-    line = f"{request.method} {request.path}{'?' if query else ''}{query}"
-    body = request.get_data(as_text=True)
-    return f"{line}\n\n{body}" if body else line
-
-
-def _parameters() -> list[tuple[str, str]]:
-    """Those of the URL, and with POST those of the form as well. FHIR R4 3.1.1.1"""
-    request = flask.request
-    return [*request.args.items(multi=True), *request.form.items(multi=True)]

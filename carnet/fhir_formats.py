@@ -15,7 +15,9 @@ from fhir_facade.operation_outcome import FhirProblem
 
 LARGEST_BODY = 32 * 10**6  # octets of a resource that is kept in memory; a larger document goes by ITI-41
 _SHORTEST_COMPRESSED = 1000
+FORM_PARAMETERS = "fhir_form"  # in `flask.g`: fields of the form of a search
 _FASTEST = 1
+_GZIP = ("gzip", "x-gzip")  # two names of one coding. RFC 9110: 8.4.1.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ XML = Format(
     names=("application/fhir+xml", "application/xml", "application/xml+fhir", "text/xml", "xml"),
     read=read_xml,
 )
-_FORMATS = {name: one for one in (JSON, XML) for name in one.names}
+FORMATS = {name: one for one in (JSON, XML) for name in one.names}
 _RANGES = ("*/*", "application/*", "*")
 _GENERAL = {
     "_pretty": frozenset({"true", "false"}),
@@ -48,14 +50,20 @@ _VERSIONS = ("", "4.0", "4.0.1")
 
 def wanted() -> Format:
     """The format of the answer: `_format` overrides Accept. Raises FhirProblem 406."""
-    _check_general_parameters(flask.request.args)
-    asked = flask.request.args.get("_format", "").replace(" ", "+")
+    given = general_parameters()
+    _check_general_parameters(given)
+    asked = given.get("_format", "").replace(" ", "+")
     found = best_format(asked or flask.request.headers.get("Accept", ""))
     if found is None:
         raise FhirProblem(
             406, "not-supported", f"only {JSON.content_type} and {XML.content_type} are served, in FHIR 4.0"
         )
     return found
+
+
+def general_parameters() -> Mapping[str, str]:
+    """What the URL says, and the form of a search that was read."""
+    return {**flask.g.get(FORM_PARAMETERS, {}), **flask.request.args.to_dict()}
 
 
 def _check_general_parameters(given: Mapping[str, str]) -> None:
@@ -74,7 +82,7 @@ def best_format(accept: str) -> Format | None:
         return JSON
     qualities: dict[str, float] = {}
     for name, parameters in media_types(accept):
-        found = JSON if name in _RANGES else _FORMATS.get(name)
+        found = JSON if name in _RANGES else FORMATS.get(name)
         if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
             continue
         weight = quality(parameters.get("q", "1"))
@@ -102,7 +110,7 @@ def quality(text: str) -> float:
 def read_resource() -> tuple[dict[str, Any], Format]:
     """The resource of the request body, and its format. Raises FhirProblem 400, 413 or 415."""
     name, parameters = sent_type()
-    found = _FORMATS.get(name) if "/" in name else None
+    found = FORMATS.get(name) if "/" in name else None
     if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
         raise FhirProblem(415, "not-supported", f"expected a body of type {JSON.content_type} or {XML.content_type}")
     return found.read(read_body()), found
@@ -119,10 +127,10 @@ def sent_type() -> tuple[str, Mapping[str, str]]:
 def read_body() -> bytes:
     """The request body as it was before it was compressed. Raises FhirProblem 400, 413 or 415."""
     encoding = flask.request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
+    if encoding not in ("identity", *_GZIP):
         raise FhirProblem(415, "not-supported", "expected a body as it is, or compressed by gzip")
     octets = flask.request.stream.read(LARGEST_BODY + 1)
-    if len(octets) <= LARGEST_BODY and encoding == "gzip":
+    if len(octets) <= LARGEST_BODY and encoding in _GZIP:
         octets = _decompressed(octets)
     if len(octets) > LARGEST_BODY:
         raise FhirProblem(413, "too-long", f"expected a body of at most {LARGEST_BODY} octets")
@@ -160,4 +168,4 @@ def answer(
 @lru_cache(maxsize=64)
 def takes_gzip(accept_encoding: str) -> bool:
     kinds: Iterable[tuple[str, Mapping[str, str]]] = media_types(accept_encoding)
-    return any(name in ("gzip", "x-gzip") and quality(values.get("q", "1")) > 0 for name, values in kinds)
+    return any(name in _GZIP and quality(values.get("q", "1")) > 0 for name, values in kinds)

@@ -10,6 +10,7 @@ from audit.occurrence import Occurrence
 from carnet.auditing import Auditor
 from carnet.fhir_answers import is_strict
 from carnet.fhir_formats import answer, wanted
+from carnet.fhir_questions import question
 from fhir_facade import iti81_retrieve_atna_audit_event as iti81
 from fhir_facade.patients import Patients
 from registry.store import Registry
@@ -35,12 +36,11 @@ def add_log(
         return Occurrence(event="ITI-81", patient=patient, objects=(a_log(f"{base_url}/AuditEvent"),))
 
     @door.get("/AuditEvent")
-    @door.post("/AuditEvent/_search")
+    @door.route("/AuditEvent/_search", methods=("GET", "POST"))
     def search_log() -> flask.Response:
+        _, parameters = question()
         wanted()
         caller = caller_of("ITI-81", "AuditEvent.s")
-        request = flask.request
-        parameters = [*request.args.items(multi=True), *request.form.items(multi=True)]
         with auditor.interaction(asked(caller), caller):
             return answer(iti81.handle(known_to(caller), seen_by, parameters, strict=is_strict()))
 

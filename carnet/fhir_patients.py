@@ -7,12 +7,17 @@ import flask
 from access_policy.caller import Caller
 from audit.occurrence import Occurrence
 from carnet.auditing import Auditor
-from carnet.fhir_answers import is_strict
+from carnet.fhir_answers import is_strict, read_answer, written
 from carnet.fhir_formats import answer, read_resource, wanted
+from carnet.fhir_questions import question
+from fhir_facade import iti78_mobile_patient_demographics_query as iti78
 from fhir_facade import iti104_patient_identity_feed_fhir as iti104
 from fhir_facade import patient
 from fhir_facade.patients import Patients
+from fhir_facade.times import to_http_date, to_instant
+from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
+from xds.datatypes import DTM
 
 
 def add_patients(
@@ -34,17 +39,16 @@ def add_patients(
         caller = caller_of("ITI-67", "Patient.r")
         with auditor.interaction(Occurrence(event="read"), caller):
             resource, row = patient.read(known_to(caller), fhir_id)
-            return answer(resource, headers=_versioned(row.version))
+            return read_answer("Patient", resource, _versioned(row))
 
     @door.get("/Patient")
-    @door.post("/Patient/_search")
+    @door.route("/Patient/_search", methods=("GET", "POST"))
     def search_patients() -> flask.Response:
+        _, parameters = question()
         wanted()
         caller = caller_of("ITI-67", "Patient.s")
-        request = flask.request
-        parameters = [*request.args.items(multi=True), *request.form.items(multi=True)]
         with auditor.interaction(Occurrence(event="read"), caller):
-            return answer(patient.search(known_to(caller), parameters, strict=is_strict()))
+            return answer(iti78.handle(known_to(caller), parameters, strict=is_strict()))
 
     @door.post("/Patient")
     def create_patient() -> flask.Response:
@@ -60,23 +64,32 @@ def add_patients(
         caller = caller_of("ITI-104")
         with auditor.change(Occurrence(event="ITI-104"), caller):
             query = {name: value for name, value in flask.request.args.items() if name != "_format"}
-            return _fed(iti104.update(known_to(caller), query, read_resource()[0]), base_url)
+            return _fed(iti104.update(known_to(caller), query, read_resource()[0], if_match=_if_match()), base_url)
 
     @door.put("/Patient/<fhir_id>")
     def update_patient(fhir_id: str) -> flask.Response:
         wanted()
         caller = caller_of("ITI-104")
         with auditor.change(Occurrence(event="ITI-104"), caller):
-            return _fed(iti104.update_by_id(known_to(caller), fhir_id, read_resource()[0]), base_url)
+            return _fed(
+                iti104.update_by_id(known_to(caller), fhir_id, read_resource()[0], if_match=_if_match()), base_url
+            )
 
 
 def _fed(fed: iti104.FedPatient, base_url: str) -> flask.Response:
     """201 with the place of what is new, 200 for what was there. FHIR R4 3.1.0.8"""
-    headers = _versioned(fed.row.version)
+    headers = _versioned(fed.row)
     if fed.is_new:
         headers |= {"Location": f"{base_url}/Patient/{fed.row.key}/_history/{fed.row.version}"}
-    return answer(fed.resource, 201 if fed.is_new else 200, headers)
+    return written(fed.resource, 201 if fed.is_new else 200, headers)
 
 
-def _versioned(version: int) -> dict[str, str]:
-    return {"ETag": f'W/"{version}"'} if version else {}
+def _versioned(row: PatientRow) -> dict[str, str]:
+    """The headers of a Patient that was fed; what the registry knows beside has no version."""
+    if not row.version:
+        return {}
+    return {"ETag": f'W/"{row.version}"', "Last-Modified": to_http_date(to_instant(DTM(row.updated)))}
+
+
+def _if_match() -> str:
+    return flask.request.headers.get("If-Match", "")

@@ -88,6 +88,7 @@ def _document_reference(served: Served) -> dict[str, Any]:
         resource["interaction"].append({"code": "create", "documentation": "Simplified Publish [ITI-105]"})
         generate = {"name": "generate-metadata", "definition": f"{_MHD}/OperationDefinition/generate-metadata"}
         resource["operation"] = [generate]
+        resource["conditionalCreate"] = True
     return resource
 
 

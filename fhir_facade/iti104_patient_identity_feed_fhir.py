@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_facade.conditional import criteria_of
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, bad_request, refusal
@@ -11,6 +12,7 @@ from fhir_facade.patient import to_patient
 from fhir_facade.patients import Patients, aliases, given_identifier
 from fhir_facade.search_values import read_token, split
 from fhir_facade.structural_rules import structural_rules
+from fhir_facade.version_tags import check_tags
 from fhir_facade.xds_issues import rejected
 from registry import patient_resources
 from registry.patients import Source
@@ -49,7 +51,7 @@ def to_create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist:
     """What POST asks for; the Patient that is there where `If-None-Exist` finds one. Raises FhirProblem."""
     patient_id = _checked(patients.registry, resource)
     if if_none_exist:
-        existing = _matches(patients, dict([if_none_exist.partition("=")[::2]]))
+        existing = _matches(patients, dict(criteria_of(if_none_exist, "Patient", patients.base_url)))
         if existing:
             return _as_it_is(existing)
     before = _known(patients, patient_id)
@@ -60,15 +62,21 @@ def to_create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist:
     return Feeding(patient_id=patient_id, resource=resource, is_new=True)
 
 
-def update(patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any]) -> FedPatient:
+def update(
+    patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any], *, if_match: str = ""
+) -> FedPatient:
     """PUT Patient?identifier=…: no match is made known, one is updated, several are 412. ITI TF-2: 3.104.4.1"""
-    return feed(patients, [to_update(patients, query, resource)])[0]
+    return feed(patients, [to_update(patients, query, resource, if_match=if_match)])[0]
 
 
-def to_update(patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any]) -> Feeding:
+def to_update(
+    patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any], *, if_match: str = ""
+) -> Feeding:
     """What a conditional PUT asks for. Raises FhirProblem."""
     patient_id = _checked(patients.registry, resource)
     found = _matches(patients, query)
+    _check_named(query["identifier"], resource)
+    check_tags(if_match, {str(one.version) for one in found})
     if len(found) > 1:
         raise FhirProblem(412, "multiple-matches", "found several Patients with this identifier, expected one")
     if found and found[0].patient_id.key != patient_id.key:
@@ -77,7 +85,7 @@ def to_update(patients: Patients, query: Mapping[str, str], resource: Mapping[st
     return Feeding(patient_id=patient_id, resource=resource, is_new=not found or not found[0].version)
 
 
-def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any]) -> FedPatient:
+def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any], *, if_match: str = "") -> FedPatient:
     """PUT Patient/1 of a Patient that is there; ids are not for clients to choose. FHIR R4 3.1.0.4"""
     if resource.get("id") != fhir_id:
         raise bad_request("expected the id of the URL", expression="Patient.id")
@@ -85,6 +93,7 @@ def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any]) 
     found = patients.read(f"Patient/{fhir_id}")
     if found is None:
         raise FhirProblem(405, "not-supported", "a Patient is made by POST, or by PUT with Patient?identifier=")
+    check_tags(if_match, {str(found.version)})
     if found.patient_id.key != patient_id.key:
         sentence = "found another identifier of this domain than the Patient has"
         raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
@@ -106,6 +115,14 @@ def _checked(registry: Registry, resource: Mapping[str, Any]) -> CX:
             "found no identifier with a system of this domain", code="required", expression="Patient.identifier"
         )
     return found
+
+
+def _check_named(asked: str, resource: Mapping[str, Any]) -> None:
+    """A Patient has the identifier by which it is updated. Raises FhirProblem 400. FHIR R4 3.1.0.4.1"""
+    token = read_token(asked)
+    if not any(token.code == value and token.system in (None, system) for system, value in aliases(resource)):
+        sentence = "found no identifier in the Patient that is the one of the URL"
+        raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
 
 
 def _matches(patients: Patients, query: Mapping[str, str]) -> list[PatientRow]:

@@ -1,6 +1,6 @@
 """Errors of the FHIR door: OperationOutcome and the one table that says which HTTP status. MHD 2:3.65.4.1.3."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -46,7 +46,7 @@ ERROR_CODES = "urn:ihe:iti:error-codes"
 class FhirProblem(Exception):
     """A request refused: HTTP status, issue code, one sentence without patient data, where it stands.
 
-    Where several things are wrong, `issues` are all of them.
+    Where several things are wrong, `issues` are all of them. `headers` of the answer tell more.
     """
 
     status: int
@@ -54,6 +54,7 @@ class FhirProblem(Exception):
     diagnostics: str
     expression: str = ""
     issues: tuple[Issue, ...] = field(default=())
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def operation_outcome(problem: FhirProblem) -> bytes:

@@ -17,14 +17,11 @@ from fhir_facade.json_patch import is_same
 from fhir_facade.newest import current
 from fhir_facade.operation_outcome import FhirProblem, not_found, refusal
 from fhir_facade.patches import Patch
-from fhir_facade.patients import Patients
 from fhir_facade.reader import Reader
-from fhir_facade.search import common, read_search
 from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.version_tags import check_if_match
 from fhir_facade.xds_issues import is_passing, issues_of, told
-from registry.criteria import Criteria, Form, Page
 from registry.hidden_documents import newest_version
 from registry.metadata_versions import NORMAL, same_codes, update_document
 from registry.snapshot import Snapshot
@@ -87,24 +84,6 @@ def handle(
         return registry.units.write(work)
     except Rejected as problem:
         _refuse(problem)
-
-
-def conditional(registry: Registry, query: Sequence[tuple[str, str]], caller: Caller, *, base_url: str) -> str:
-    """Logical id of the one document that the criteria find. Raises FhirProblem 404, 412. FHIR R4 3.1.0.6.1"""
-    if not query:
-        raise FhirProblem(412, "required", "found no criteria, expected DocumentReference?identifier=system|value")
-    patients = Patients(registry=registry, caller=caller, base_url=base_url)
-    asked = read_search("DocumentReference", query, patients, criteria=Criteria(), strict=True)
-    search = common(asked, registry.domain)
-    if search.finds_nothing:
-        raise not_found()
-    with registry.seen_by(caller, Purpose.METADATA) as snapshot:
-        found = snapshot.find(search.criteria, Page(size=2), Form.REFERENCE)
-    if len(found) > 1:
-        raise FhirProblem(412, "multiple-matches", "found several documents by these criteria, expected one")
-    if not found:
-        raise not_found()
-    return found[0].logical_id.removeprefix(UUID_PREFIX)
 
 
 def _before(registry: Registry, unit: UnitOfWork, uuid: str, caller: Caller, base_url: str) -> dict[str, Any]:

@@ -1,20 +1,14 @@
-"""Patient: read, and search by identifier, as far as the registry knows patients. FHIR R4 Patient; PDSm4DMP."""
+"""Patient: the resource, as far as the registry knows patients, and its read. FHIR R4 Patient; PDSm4DMP."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from fhir_facade.code_systems import URI_SYSTEM
 from fhir_facade.fhir_json import read_own_json, write_json
-from fhir_facade.operation_outcome import bad_request, not_found
+from fhir_facade.operation_outcome import not_found
 from fhir_facade.patients import Patients
-from fhir_facade.search_values import read_token, split
 from fhir_facade.times import to_instant
 from registry.sql.patient_resources import PatientRow
 from xds.datatypes import DTM
-
-MOST_VALUES = 20
-_SCOPES = ("identifier", "_id")
-_IGNORED = ("_count", "_format", "_pretty", "_total")
 
 
 def read(patients: Patients, fhir_id: str) -> tuple[bytes, PatientRow]:
@@ -23,38 +17,6 @@ def read(patients: Patients, fhir_id: str) -> tuple[bytes, PatientRow]:
     if found is None:
         raise not_found()
     return write_json(to_patient(found)), found
-
-
-def search(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict: bool = False) -> bytes:
-    """The Patients with an identifier, as a searchset. Raises FhirProblem."""
-    asked = [(name, value) for name, value in parameters if name in _SCOPES]
-    unknown = [name for name, _ in parameters if name not in (*_SCOPES, *_IGNORED)]
-    if not asked or any(len(split(value)) > MOST_VALUES for _, value in asked):
-        raise bad_request("expected identifier or _id", code="required", expression="identifier")
-    if unknown and (strict or any(":" in name for name in unknown)):
-        raise bad_request(f"{unknown[0]}: unknown search parameter", code="not-supported", expression=unknown[0])
-    found = _found(patients, *asked[0])
-    for name, value in asked[1:]:
-        found = {key: one for key, one in found.items() if key in _found(patients, name, value)}
-    entries = [
-        {
-            "fullUrl": f"{patients.base_url}/Patient/{one.key}",
-            "resource": to_patient(one),
-            "search": {"mode": "match"},
-        }
-        for one in found.values()
-    ]
-    bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(entries)}
-    return write_json(bundle | ({"entry": entries} if entries else {}))
-
-
-def _found(patients: Patients, name: str, text: str) -> dict[int, PatientRow]:
-    """By key, those with any of the values."""
-    if name == "_id":
-        read_ones = (patients.read(f"Patient/{value}") for value in split(text))
-        return {one.key: one for one in read_ones if one is not None}
-    tokens = map(read_token, split(text))
-    return {one.key: one for token in tokens for one in patients.identified(token.system or "", token.code)}
 
 
 def to_patient(patient: PatientRow) -> dict[str, object]:

@@ -115,8 +115,8 @@ def read_shape(resource: str, parameters: Iterable[tuple[str, str]]) -> Shape:
     return Shape(
         summary=summary,
         elements=elements,
-        includes=_known(given, "_include", INCLUDES[resource]),
-        reverse_includes=_known(given, "_revinclude", REVERSE_INCLUDES[resource]),
+        includes=_known(given, "_include", INCLUDES.get(resource, ())),
+        reverse_includes=_known(given, "_revinclude", REVERSE_INCLUDES.get(resource, ())),
     )
 
 

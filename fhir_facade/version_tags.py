@@ -7,8 +7,9 @@ that nobody keeps a superseded document for a current one.
 
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Set
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
 
 from fhir_facade.archived import is_archived
 from fhir_facade.fhir_json import write_json
@@ -16,6 +17,12 @@ from fhir_facade.operation_outcome import FhirProblem
 
 _TAGS = re.compile(r'\s*(?:W/)?"([^"]*)"\s*(?:,|\Z)')
 Resource = Mapping[str, Any]
+
+
+class Headers(Protocol):
+    """Headers by their name."""
+
+    def get(self, name: str, default: str, /) -> str: ...
 
 
 def version_tag(resource: Resource) -> str:
@@ -35,15 +42,31 @@ def _tag(resource: Resource) -> str:
     return f"{version}-{hashlib.sha256(write_json(state)).hexdigest()[:8]}"
 
 
-def is_known(if_none_match: str, resource: Resource) -> bool:
-    """Whether who asks has this state already."""
-    return if_none_match.strip() == "*" or _tag(resource) in _TAGS.findall(if_none_match)
+def is_unchanged(request: Headers, state: Headers) -> bool:
+    """Whether who asks has the state with these headers already; by the date where no tag is named. RFC 9110: 13.2.2"""
+    named = request.get("If-None-Match", "")
+    if named:
+        tag = _TAGS.match(state.get("ETag", ""))
+        return named.strip() == "*" or (tag is not None and tag[1] in _TAGS.findall(named))
+    try:
+        since, changed = (
+            parsedate_to_datetime(one.get(name, ""))
+            for one, name in ((request, "If-Modified-Since"), (state, "Last-Modified"))
+        )
+        return changed <= since
+    except (ValueError, TypeError):  # no date: the condition is not there
+        return False
 
 
 def check_if_match(if_match: str, resource: Resource) -> None:
     """The change is of this version, by its ETag or versionId alone. Raises FhirProblem 412. FHIR R4 3.1.0.5"""
+    check_tags(if_match, {_tag(resource), str(resource["meta"]["versionId"])})
+
+
+def check_tags(if_match: str, present: Set[str]) -> None:
+    """One of the tags is that of the present state. Raises FhirProblem 412."""
     if not if_match or if_match.strip() == "*":
         return
-    if not {_tag(resource), str(resource["meta"]["versionId"])} & set(_TAGS.findall(if_match)):
+    if not present & set(_TAGS.findall(if_match)):
         sentence = "If-Match: found another version than the present one, which a read tells"
         raise FhirProblem(412, "conflict", sentence)

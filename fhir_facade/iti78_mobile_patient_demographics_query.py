@@ -1,0 +1,103 @@
+"""Mobile Patient Demographics Query [ITI-78], as far as the registry knows patients. PDQm 2:3.78; PDSm4DMP TD0.2.
+
+Who asks names the patient by an identifier or id: nobody is shown a list of patients. What else is asked narrows that.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from fhir_facade.fhir_json import read_own_json, write_json
+from fhir_facade.operation_outcome import bad_request
+from fhir_facade.patient import to_patient
+from fhir_facade.patients import Patients
+from fhir_facade.search_set import searchset_of
+from fhir_facade.search_shape import SHAPING, read_shape
+from fhir_facade.search_values import read_token, split, unescape
+from fhir_facade.searching import number
+from registry.sql.patient_resources import PatientRow
+
+MOST_VALUES = 20
+Resource = Mapping[str, Any]
+_SCOPES = ("identifier", "_id")
+_RESULT = ("_count", "_format", "_pretty", "_total", "_summary", "_elements")
+
+
+def handle(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict: bool = False) -> bytes:
+    """The Patients with an identifier, as a searchset. Raises FhirProblem."""
+    asked = [(name, value) for name, value in parameters if name in (*_SCOPES, *NARROWING)]
+    unknown = [name for name, _ in parameters if name not in (*_SCOPES, *NARROWING, *_RESULT)]
+    if not any(name in _SCOPES for name, _ in asked) or any(len(split(value)) > MOST_VALUES for _, value in asked):
+        raise bad_request("expected identifier or _id", code="required", expression="identifier")
+    if unknown and (strict or any(":" in name for name in unknown)):
+        raise bad_request(f"{unknown[0]}: unknown search parameter", code="not-supported", expression=unknown[0])
+    shape = read_shape("Patient", [one for one in parameters if one[0] in SHAPING])
+    count = 0 if shape.counts_only else number(parameters, "_count")
+    found = list(_found(patients, asked))
+    shown = found[:count]
+    return searchset_of(
+        "Patient",
+        [(str(one["id"]), shape.shown("Patient", write_json(one))) for one in shown],
+        total=len(found),
+        base_url=patients.base_url,
+        applied=asked,
+        next_after="",
+        count=len(shown),
+    )
+
+
+def _found(patients: Patients, asked: Sequence[tuple[str, str]]) -> Iterator[Resource]:
+    """The resources that fit everything asked for."""
+    several = [_rows(patients, name, value) for name, value in asked if name in _SCOPES]
+    for key, row in several[0].items():
+        resource = read_own_json(write_json(to_patient(row)).decode())
+        narrowed = ((NARROWING[name], split(value)) for name, value in asked if name in NARROWING)
+        fits = all(any(has(resource, unescape(one)) for one in values) for has, values in narrowed)
+        if fits and all(key in others for others in several[1:]):
+            yield resource
+
+
+def _rows(patients: Patients, name: str, text: str) -> dict[int, PatientRow]:
+    """By key, those with any of the values."""
+    if name == "_id":
+        read_ones = (patients.read(f"Patient/{value}") for value in split(text))
+        return {one.key: one for one in read_ones if one is not None}
+    tokens = map(read_token, split(text))
+    return {one.key: one for token in tokens for one in patients.identified(token.system or "", token.code)}
+
+
+def _has_family(resource: Resource, value: str) -> bool:
+    return any(_starts(one.get("family", ""), value) for one in resource.get("name", ()))
+
+
+def _has_given(resource: Resource, value: str) -> bool:
+    return any(_starts(given or "", value) for one in resource.get("name", ()) for given in one.get("given", ()))
+
+
+def _starts(text: str, value: str) -> bool:
+    return text.casefold().startswith(value.casefold())
+
+
+def _is_born(resource: Resource, value: str) -> bool:
+    """On the day, or in the month or year, that is given."""
+    date = value.removeprefix("eq")
+    if not date[:1].isdigit():
+        raise bad_request("birthdate: expected a date without prefix", code="not-supported", expression="birthdate")
+    return f"{resource.get('birthDate', '')}-".startswith(f"{date}-")
+
+
+def _has_gender(resource: Resource, value: str) -> bool:
+    return bool(resource.get("gender", "") == read_token(value).code)
+
+
+def _is_active(resource: Resource, value: str) -> bool:
+    return "active" in resource and str(resource["active"]).lower() == value
+
+
+# What else a Patient is asked for by, beside an identifier. PDQm 2:3.78.4.1.2.1
+NARROWING: Mapping[str, Callable[[Resource, str], bool]] = {
+    "family": _has_family,
+    "given": _has_given,
+    "birthdate": _is_born,
+    "gender": _has_gender,
+    "active": _is_active,
+}
