@@ -25,7 +25,7 @@ from fhir_facade.structural_rules import structural_rules
 CALLER = "carnet.batch.caller"  # in the environment of a request that is part of a batch; no client can set it
 MOST_ENTRIES = 100
 _LARGEST = 32 * 10**6  # octets of all answers
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _JSON = "application/fhir+json"
 _HEADERS = {
     "ifMatch": "HTTP_IF_MATCH",

@@ -48,6 +48,7 @@ class Mapping65:
     updated: dict[int, str] = field(default_factory=dict)
     associations: list[Association] = field(default_factory=list)
     replaced: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)  # of associations: entryUUID -> what says them
 
 
 def read_submission(mapping: Mapping65) -> Submission | None:
@@ -183,11 +184,11 @@ def _folders(mapping: Mapping65, owner: SubmissionSet, patient: CX | None) -> tu
             made.append(folder if folder.unique_id else replace(folder, unique_id=new_oid()))
             present = frozenset[str]()
         for number, target in folder_members(entry):
-            uuid = object_of(mapping, target, "DocumentReference")
+            uuid, at = object_of(mapping, target, "DocumentReference"), f"{entry.at}.entry[{number}].item"
             if uuid is None:
-                _unknown(mapping, f"{entry.at}.entry[{number}].item")
+                _unknown(mapping, at)
             elif uuid not in present:
-                member = _associate(mapping, AssociationType.HAS_MEMBER, mapping.uuids[entry.number], uuid)
+                member = _associate(mapping, AssociationType.HAS_MEMBER, mapping.uuids[entry.number], uuid, at=at)
                 _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, member)
     return tuple(made)
 
@@ -199,8 +200,12 @@ def _identifier(patient: CX | None) -> dict[str, str] | None:
 # --- associations ----------------------------------------------------------------------------
 
 
-def _associate(mapping: Mapping65, kind: AssociationType, source: str, target: str, status: str | None = None) -> str:
+def _associate(
+    mapping: Mapping65, kind: AssociationType, source: str, target: str, status: str | None = None, *, at: str = ""
+) -> str:
     uuid = new_uuid_urn()
+    if at:
+        mapping.places[uuid] = at
     mapping.associations.append(
         Association(entry_uuid=uuid, association_type=kind, source=source, target=target, submission_set_status=status)
     )
@@ -210,17 +215,19 @@ def _associate(mapping: Mapping65, kind: AssociationType, source: str, target: s
 def _relate(mapping: Mapping65, entry: BundleEntry) -> None:
     """relatesTo of a new document; transforms and replaces of one target are one XFRM_RPLC. ITI TF-3: 4.2.2.2"""
     kinds: dict[str, set[AssociationType]] = {}
+    places: dict[str, str] = {}
     for number, relation in enumerate(entry.resource.get("relatesTo", ())):
-        uuid = object_of(mapping, relation["target"], "DocumentReference")
+        uuid, at = object_of(mapping, relation["target"], "DocumentReference"), f"{entry.at}.relatesTo[{number}].target"
         if uuid is None:
-            _unknown(mapping, f"{entry.at}.relatesTo[{number}].target")
+            _unknown(mapping, at)
         else:
             kinds.setdefault(uuid, set()).add(_RELATIONS[relation["code"]])
+            places[uuid] = at
     for uuid, found in kinds.items():
         if {AssociationType.RPLC, AssociationType.XFRM} <= found:
             found = found - {AssociationType.RPLC, AssociationType.XFRM} | {AssociationType.XFRM_RPLC}
         for kind in sorted(found):
-            _associate(mapping, kind, mapping.uuids[entry.number], uuid)
+            _associate(mapping, kind, mapping.uuids[entry.number], uuid, at=places[uuid])
         if found & {AssociationType.RPLC, AssociationType.XFRM_RPLC}:
             mapping.replaced[uuid] = entry.at
 
@@ -231,14 +238,14 @@ def _own(mapping: Mapping65, entry: BundleEntry, owner: SubmissionSet) -> None:
     folders = {mapping.uuids[one.number] for one in mapping.bundle.of(Slice.FOLDER)}
     stored = set(mapping.updated.values())
     for number, member in enumerate(entry.resource.get("entry", ())):
-        uuid = object_of(mapping, member["item"], "DocumentReference", "List")
+        uuid, at = object_of(mapping, member["item"], "DocumentReference", "List"), f"{entry.at}.entry[{number}].item"
         if uuid is None:
-            _unknown(mapping, f"{entry.at}.entry[{number}].item")
+            _unknown(mapping, at)
         elif uuid in stored:
             continue  # what is new about a stored folder are its memberships
         else:
             status = None if uuid in folders else "Original" if uuid in original else "Reference"
-            _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, uuid, status)
+            _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, uuid, status, at=at)
     for uuid in _unnamed(mapping, owner, folders - stored):
         _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, uuid)
 

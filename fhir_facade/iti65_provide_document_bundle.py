@@ -154,8 +154,8 @@ def _of_registry(
 
 
 def _places(mapping: Mapping65) -> dict[str, str]:
-    """entryUUID -> where the resource stands in the Bundle."""
-    return {uuid: f"Bundle.entry[{number}].resource" for number, uuid in mapping.uuids.items()}
+    """entryUUID -> where the resource stands in the Bundle, or the reference that makes an association."""
+    return {uuid: f"Bundle.entry[{number}].resource" for number, uuid in mapping.uuids.items()} | mapping.places
 
 
 def _warned(issues: list[Issue], warnings: tuple[RegistryError, ...], places: Mapping[str, str]) -> list[Issue]:

@@ -249,3 +249,8 @@ def test_a_transaction_of_patients_is_fed_whole_or_not_at_all(server: Server, ch
 
 def test_patients_are_not_fed_where_fhir_may_not_feed_them(dmp: Server) -> None:
     assert send(dmp, "POST", "/fhir", a_transaction(asked("POST", "Patient", fhir.a_patient()))).status in (400, 405)
+
+
+def test_a_part_may_end_what_a_request_by_itself_may_end(server: Server) -> None:
+    entries = answered(send(server, "POST", "/fhir", a_batch(asked("DELETE", "List/x"), asked("DELETE", "Nothing/x"))))
+    assert statuses(entries) == ["405", "404"]

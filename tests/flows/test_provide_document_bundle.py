@@ -678,3 +678,28 @@ def test_an_update_by_xds_is_seen_and_keeps_what_only_fhir_said(server: Server, 
     assert found["meta"]["versionId"] == "2"
     assert found["content"][0]["attachment"]["title"] == "Titre corrigé"
     assert (found["custodian"], found["text"]) == (custodian, bundle["entry"][0]["resource"]["text"])
+
+
+def test_a_reference_within_the_bundle_may_be_relative_to_the_url_of_its_entry(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, b"relative")
+    text = json.dumps(bundle)
+    for entry, name in zip(bundle["entry"], ("one", "two", "three"), strict=True):
+        kind = entry["resource"]["resourceType"]
+        text = text.replace(entry["fullUrl"], f"https://source.example/fhir/{kind}/{name}")
+    relative = json.loads(text)
+    relative["entry"][0]["resource"]["content"][0]["attachment"]["url"] = "Binary/three"
+    relative["entry"][1]["resource"]["entry"][0]["item"]["reference"] = "DocumentReference/one"
+    locations = [one["location"] for one in provide(server, relative)]
+    assert server.request("GET", locations[2].removeprefix(server.url)).body == b"relative"
+    listed = json.loads(server.request("GET", locations[1].removeprefix(server.url)).body)
+    assert listed["entry"][0]["item"]["reference"] == locations[0].removeprefix(f"{server.url}/fhir/")
+
+
+def test_a_replacement_that_is_refused_is_named_by_its_reference(server: Server, patient: str) -> None:
+    first = provide(server, fhir.a_provide_bundle(patient))[0]["location"].removeprefix(f"{server.url}/fhir/")
+    relation = [{"code": "replaces", "target": {"reference": first}}]
+    provide(server, fhir.a_provide_bundle(patient, relatesTo=relation))
+    refused = send(server, "POST", "/fhir", fhir.a_provide_bundle(patient, relatesTo=relation))
+    (issue,) = json.loads(refused.body)["issue"]
+    assert issue["expression"] == ["Bundle.entry[0].resource.relatesTo[0].target"]
+    assert issue["location"] == ["/f:Bundle/f:entry[1]/f:resource/*/f:relatesTo[1]/f:target"]
