@@ -703,3 +703,27 @@ def test_a_replacement_that_is_refused_is_named_by_its_reference(server: Server,
     (issue,) = json.loads(refused.body)["issue"]
     assert issue["expression"] == ["Bundle.entry[0].resource.relatesTo[0].target"]
     assert issue["location"] == ["/f:Bundle/f:entry[1]/f:resource/*/f:relatesTo[1]/f:target"]
+
+
+def test_what_is_followed_on_is_found_at_every_step(server: Server, patient: str) -> None:
+    chain, relation = [], None
+    for _ in range(3):
+        place = provide(server, fhir.a_provide_bundle(patient, relatesTo=relation))[0]["location"]
+        chain.append(place.rpartition("/")[2])
+        relation = [{"code": "appends", "target": {"reference": f"DocumentReference/{chain[-1]}"}}]
+
+    def beside(*asked: tuple[str, str]) -> set[str]:
+        found = find(server, "DocumentReference", *asked)
+        return {one["resource"]["id"] for one in found["entry"] if one["search"]["mode"] == "include"}
+
+    newest, oldest = ("_id", chain[2]), ("_id", chain[0])
+    assert beside(newest, ("_include", "DocumentReference:relatesto")) == {chain[1]}
+    for name in ("_include:iterate", "_include:recurse"):
+        assert beside(newest, (name, "DocumentReference:relatesto")) == {chain[0], chain[1]}
+    assert beside(oldest, ("_revinclude:iterate", "DocumentReference:relatesto:DocumentReference")) == set(chain[1:])
+    assert len(beside(oldest, ("_revinclude:iterate", "List:item"))) == 1
+    assert len(beside(oldest, ("_include", "DocumentReference:patient:Patient"))) == 1
+    assert len(beside(newest, ("_include", "*"))) == 2
+    for value in ("List:author", "DocumentReference:patient:Group", "*:*"):
+        query = urlencode([newest, ("_include:iterate", value)])
+        assert server.request("GET", f"/fhir/DocumentReference?{query}").status == 400
