@@ -53,7 +53,7 @@ def _has_it(etag: str) -> bool:
 
 
 def resource_wanted(document: iti68.RetrievedDocument, accept: str, named: str = "") -> Format | None:
-    """FHIR where that is what `_format` names or is accepted best, and the document itself is not; None for the document.
+    """FHIR where `_format` (`named`) or Accept wants that and not the document itself; None for the document.
 
     Raises FhirProblem 406 where neither is; its octets are closed then.
     """
