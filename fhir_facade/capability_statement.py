@@ -19,6 +19,7 @@ _PDSM = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition"
 _ACTOR = f"{_MHD}/CapabilityStatement/IHE.MHD."
 
 
+PIX_QUERY = "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"
 PATCHED = "status, securityLabel and isArchived, by id or identifier [ITI-57]"
 
 
@@ -170,6 +171,7 @@ def _patient(served: Served) -> dict[str, Any]:
             },
         ],
     }
+    patient["operation"] = [{"name": "ihe-pix", "definition": PIX_QUERY}]
     if served.takes_patients:
         patient |= {"updateCreate": False, "conditionalCreate": True, "conditionalUpdate": True}
     return patient

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from fhir.resources.R4B.parameters import Parameters
 
 from tests import fhir_bundles as fhir
 from tests import servers
@@ -158,6 +159,30 @@ def test_patients_are_narrowed_by_what_is_known_of_them(server: Server, patient:
     counted = told(get(server, "Patient?identifier=P1&_summary=count"))
     assert (counted["total"], counted.get("entry")) == (1, None)
     assert counted["link"][0]["url"].startswith(f"{server.url}/fhir/Patient?identifier=P1")
+
+
+def test_the_other_identifiers_of_a_patient_are_told(server: Server, patient: str) -> None:
+    def asked(query: str) -> list[dict[str, Any]]:
+        response = get(server, f"Patient/$ihe-pix?{query}")
+        assert response.status == 200, response.body
+        found = told(response)
+        Parameters.model_validate(found)
+        parameters: list[dict[str, Any]] = found.get("parameter", [])
+        return parameters
+
+    first, second = told(get(server, patient))["identifier"]
+    source = f"sourceIdentifier={quote('urn:oid:2.25.99|P1')}"
+    assert asked(source) == [
+        {"name": "targetIdentifier", "valueIdentifier": second},
+        {"name": "targetId", "valueReference": {"reference": patient}},
+    ]
+    assert asked(f"{source}&targetSystem={second['system']}") == [
+        {"name": "targetIdentifier", "valueIdentifier": second}
+    ]
+    assert asked(f"{source}&targetSystem=urn:oid:2.25.98") == []
+    assert asked(f"sourceIdentifier={second['system']}|{second['value']}")[0]["valueIdentifier"] == first
+    for query, status in (("", 400), ("sourceIdentifier=P1", 400), (f"{source}9", 404)):
+        assert get(server, f"Patient/$ihe-pix?{query}").status == status, query
 
 
 @pytest.mark.parametrize("form", ["identifier={}", "Patient?identifier={}", "{base}/Patient?identifier={}"])
