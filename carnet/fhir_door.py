@@ -17,7 +17,7 @@ from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_log import add_log
 from carnet.fhir_patients import add_patients
-from carnet.fhir_questions import is_form, question
+from carnet.fhir_questions import Parameters, is_form, question
 from carnet.fhir_reader import SEARCHES, FhirReader
 from carnet.fhir_routes import FhirBlueprint, serve_nothing_else
 from carnet.fhir_subscriptions import add_subscriptions
@@ -153,8 +153,18 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
     def search_lists() -> flask.Response:
         return _search("List")
 
-    def _search(resource: str) -> flask.Response:
-        raw, parameters = question()
+    @door.get("/")
+    @door.route("/_search", methods=("GET", "POST"))
+    def search_system() -> flask.Response:
+        """Of the one type that `_type` names: MHD asks about documents or Lists, never about both. FHIR R4 3.1.1.2"""
+        asked = question()
+        types = [value for name, value in asked[1] if name == "_type"]
+        if len(types) != 1 or types[0] not in SEARCHES:
+            raise FhirProblem(400, "required", f"_type: expected one of {', '.join(SEARCHES)}", "_type")
+        return _search(types[0], asked)
+
+    def _search(resource: str, asked: tuple[str, Parameters] | None = None) -> flask.Response:
+        raw, parameters = asked or question()
         wanted()
         search = SEARCHES[resource]
         caller = permitted(search.transaction, f"{resource}.s")

@@ -52,7 +52,10 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
             *_audit_event(served),
             *_subscription(served),
         ],
-        "interaction": [{"code": "batch", "documentation": "of whatever else is served, but for documents read"}],
+        "interaction": [
+            {"code": "batch", "documentation": "of whatever else is served, but for documents read"},
+            {"code": "search-system", "documentation": "of DocumentReference or List, as _type says"},
+        ],
     }
     security = rest_security(served.security)
     if security is not None:

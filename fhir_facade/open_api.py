@@ -89,6 +89,8 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
         yield "/AuditEvent/{id}", "get", _operation("read of AuditEvent", [_ID])
     yield "/Binary/{id}", "get", _document()
     provided = " or Provide Document Bundle [ITI-65]" if served.takes_documents else ""
+    typed = _text("_type", "DocumentReference or List, whose parameters these are") | {"required": True}
+    yield "/", "get", _operation("search of one type", [typed, _COUNT, _PREFER])
     yield "/", "post", _taken(f"batch{provided}", "200")
     if served.takes_documents:
         yield "/DocumentReference", "post", _taken("Simplified Publish [ITI-105]", "201")

@@ -60,7 +60,7 @@ def test_a_slash_behind_a_path_changes_nothing(server: Server, patient: str, doc
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("", "POST"),
+        ("", "GET, HEAD, POST"),
         ("metadata", "GET, HEAD"),
         ("{document}", "GET, HEAD, PATCH"),
         ("List/x", "GET, HEAD"),
@@ -107,6 +107,17 @@ def test_a_form_says_what_the_url_would(server: Server, patient: str) -> None:
     as_xml = get(server, search, "POST", asked + b"&_format=xml", Content_Type=FORM)
     assert as_xml.headers["content-type"].startswith("application/fhir+xml")
     assert get(server, search, "POST", asked + b"&_pretty=x", Content_Type=FORM).status == 400
+
+
+def test_the_whole_server_is_searched_for_one_type(server: Server, patient: str) -> None:
+    asked = f"patient={patient}&code=submissionset"
+    of_type = told(get(server, f"List?{asked}"))
+    assert of_type["total"] >= 1
+    assert told(get(server, f"?_type=List&{asked}"))["entry"] == of_type["entry"]
+    form = f"_type=List&{asked}".encode()
+    assert told(get(server, "_search", "POST", form, Content_Type=FORM))["entry"] == of_type["entry"]
+    for query in ("", "_type=", "_type=Patient", "_type=List,DocumentReference", "_type=List&_type=List"):
+        assert get(server, f"?{query}&{asked}").status == 400, query
 
 
 @pytest.mark.parametrize(
