@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from access_policy.caller import Caller
 from audit.occurrence import Occurrence
 from carnet.fhir_answers import http_problem, is_strict, refused, unexpected, versioned, versioned_answer
-from carnet.fhir_batch import CALLER, batch, is_batch
+from carnet.fhir_batch import CALLER, batch, is_batch, is_reading, reading
 from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
@@ -93,6 +93,8 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
             bundle, form = read_resource()
         if is_batch(bundle):
             return answer(batch(bundle, caller, base_url=base_url))
+        if is_reading(bundle):
+            return answer(reading(bundle, caller, base_url=base_url))
         if is_of_patients(bundle):
             known = Patients(registry=registry, caller=reader.checked(caller, "ITI-104"), base_url=base_url)
             with auditor.change(Occurrence(event="ITI-104"), caller):

@@ -62,8 +62,8 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
         rest["security"] = security
     taken = ["Provide Document Bundle [ITI-65]"] if served.takes_documents else []
     taken += ["Patients alone [ITI-104]"] if served.takes_patients else []
-    if taken:
-        rest["interaction"].append({"code": "transaction", "documentation": ", or ".join(taken)})
+    taken.append("reads and searches alone")
+    rest["interaction"].append({"code": "transaction", "documentation": ", or ".join(taken)})
     resource: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "status": "active",
