@@ -7,7 +7,7 @@ import base64
 import binascii
 import io
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from wsgiref.types import WSGIEnvironment
@@ -25,7 +25,7 @@ from fhir_facade.structural_rules import structural_rules
 CALLER = "carnet.batch.caller"  # in the environment of a request that is part of a batch; no client can set it
 MOST_ENTRIES = 100
 _LARGEST = 32 * 10**6  # octets of all answers
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _JSON = "application/fhir+json"
 _HEADERS = {
     "ifMatch": "HTTP_IF_MATCH",
@@ -49,15 +49,53 @@ def is_batch(bundle: Mapping[str, Any]) -> bool:
 
 def batch(bundle: Mapping[str, Any], caller: Caller, *, base_url: str) -> bytes:
     """The batch-response: an entry for each, in their order. Raises FhirProblem 400 for what is no batch."""
+    return _response("batch-response", _entries(bundle, caller, base_url))
+
+
+def is_reading(bundle: Mapping[str, Any]) -> bool:
+    """Whether this is a transaction that changes nothing."""
+    entries = bundle.get("entry")
+    if bundle.get("resourceType") != "Bundle" or bundle.get("type") != "transaction" or not isinstance(entries, list):
+        return False
+    requests = [one.get("request") if isinstance(one, dict) else None for one in entries]
+    return bool(requests) and all(isinstance(one, dict) and one.get("method") in ("GET", "HEAD") for one in requests)
+
+
+def reading(bundle: Mapping[str, Any], caller: Caller, *, base_url: str) -> bytes:
+    """The transaction-response: every part is answered, or the whole is refused. FHIR R4 3.1.0.11.2
+
+    Raises FhirProblem 400 with what is wrong with each part.
+    """
+    entries = _entries(bundle, caller, base_url)
+    issues = list(_failures(entries))
+    if issues:
+        raise refusal(issues)
+    return _response("transaction-response", entries)
+
+
+def _failures(entries: Sequence[bytes]) -> Iterator[Issue]:
+    for number, one in enumerate(entries):
+        response = read_own_json(one.decode())["response"]
+        if response["status"][:1] not in "23":
+            told = response.get("outcome", {}).get("issue", [{}])[0]
+            text = told.get("diagnostics", response["status"])
+            yield Issue(told.get("code", "processing"), text, f"Bundle.entry[{number}]")
+
+
+def _entries(bundle: Mapping[str, Any], caller: Caller, base_url: str) -> list[bytes]:
     issues = list(structural_rules(_without_resources(bundle))) or list(_rules(bundle))
     if issues:
         raise refusal(issues)
-    entries, octets = [], 0
+    entries, octets = list[bytes](), 0
     for entry in bundle.get("entry", ()):
         told = _too_large() if octets > _LARGEST else _answered(entry, caller, base_url)
         octets += len(told)
         entries.append(told)
-    head = b'{"resourceType":"Bundle","type":"batch-response"'
+    return entries
+
+
+def _response(kind: str, entries: Sequence[bytes]) -> bytes:
+    head = f'{{"resourceType":"Bundle","type":"{kind}"'.encode()
     return head + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}")
 
 

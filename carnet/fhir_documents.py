@@ -32,8 +32,8 @@ def document_answer(fhir_id: str, document: iti68.RetrievedDocument) -> flask.Re
     if _has_it(document.etag):
         document.octets.close()
         return flask.Response(status=304, headers=headers)
-    asked = general_parameters().get("_format", "").replace(" ", "+").lower()
-    form = resource_wanted(document, flask.request.headers.get("Accept", ""), asked)
+    named = general_parameters().get("_format", "").replace(" ", "+").lower()
+    form = resource_wanted(document, flask.request.headers.get("Accept", ""), named)
     if form is not None:
         body = iti68.binary_resource(fhir_id, document, as_xml=form is XML)
         return flask.Response(body, headers=headers, content_type=form.content_type)
@@ -52,14 +52,14 @@ def _has_it(etag: str) -> bool:
     return etag in named or "*" in named
 
 
-def resource_wanted(document: iti68.RetrievedDocument, accept: str, asked: str = "") -> Format | None:
-    """FHIR where `asked` (`_format`) says so, or it is accepted best and the document is not; None for the document.
+def resource_wanted(document: iti68.RetrievedDocument, accept: str, named: str = "") -> Format | None:
+    """FHIR where `_format` (`named`) or Accept wants that and not the document itself; None for the document.
 
     Raises FhirProblem 406 where neither is; its octets are closed then.
     """
     kind = document.mime_type.partition(";")[0].strip().lower()
-    if asked in FORMATS and kind != asked:
-        return FORMATS[asked]
+    if named in FORMATS and kind != named:
+        return FORMATS[named]
     names = _CDA if kind in _CDA else frozenset({kind})
     best: tuple[float, Format | None] = (0.0, None)
     for name, parameters in media_types(accept or "*/*"):

@@ -11,13 +11,13 @@ from werkzeug.exceptions import HTTPException
 from access_policy.caller import Caller
 from audit.occurrence import Occurrence
 from carnet.fhir_answers import http_problem, is_strict, refused, unexpected, versioned, versioned_answer
-from carnet.fhir_batch import CALLER, batch, is_batch
+from carnet.fhir_batch import CALLER, batch, is_batch, is_reading, reading
 from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
 from carnet.fhir_formats import XML, answer, read_resource, wanted
 from carnet.fhir_log import add_log
 from carnet.fhir_patients import add_patients
-from carnet.fhir_questions import is_form, question
+from carnet.fhir_questions import Parameters, is_form, question
 from carnet.fhir_reader import SEARCHES, FhirReader
 from carnet.fhir_routes import FhirBlueprint, serve_nothing_else
 from carnet.fhir_subscriptions import add_subscriptions
@@ -93,6 +93,8 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
             bundle, form = read_resource()
         if is_batch(bundle):
             return answer(batch(bundle, caller, base_url=base_url))
+        if is_reading(bundle):
+            return answer(reading(bundle, caller, base_url=base_url))
         if is_of_patients(bundle):
             known = Patients(registry=registry, caller=reader.checked(caller, "ITI-104"), base_url=base_url)
             with auditor.change(Occurrence(event="ITI-104"), caller):
@@ -153,8 +155,18 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
     def search_lists() -> flask.Response:
         return _search("List")
 
-    def _search(resource: str) -> flask.Response:
-        raw, parameters = question()
+    @door.get("/")
+    @door.route("/_search", methods=("GET", "POST"))
+    def search_system() -> flask.Response:
+        """Of the one type that `_type` names: MHD asks about documents or Lists, never about both. FHIR R4 3.1.1.2"""
+        asked = question()
+        types = [value for name, value in asked[1] if name == "_type"]
+        if len(types) != 1 or types[0] not in SEARCHES:
+            raise FhirProblem(400, "required", f"_type: expected one of {', '.join(SEARCHES)}", "_type")
+        return _search(types[0], asked)
+
+    def _search(resource: str, asked: tuple[str, Parameters] | None = None) -> flask.Response:
+        raw, parameters = asked or question()
         wanted()
         search = SEARCHES[resource]
         caller = permitted(search.transaction, f"{resource}.s")

@@ -11,6 +11,7 @@ from carnet.fhir_answers import is_strict, read_answer, written
 from carnet.fhir_formats import answer, read_resource, wanted
 from carnet.fhir_questions import question
 from fhir_facade import iti78_mobile_patient_demographics_query as iti78
+from fhir_facade import iti83_mobile_patient_identifier_cross_reference_query as iti83
 from fhir_facade import iti104_patient_identity_feed_fhir as iti104
 from fhir_facade import patient
 from fhir_facade.patients import Patients
@@ -49,6 +50,14 @@ def add_patients(
         caller = caller_of("ITI-67", "Patient.s")
         with auditor.interaction(Occurrence(event="read"), caller):
             return answer(iti78.handle(known_to(caller), parameters, strict=is_strict()))
+
+    @door.get("/Patient/$ihe-pix")
+    def cross_reference() -> flask.Response:
+        _, parameters = question()
+        wanted()
+        caller = caller_of("ITI-67", "Patient.s")
+        with auditor.interaction(Occurrence(event="read"), caller):
+            return answer(iti83.handle(known_to(caller), parameters))
 
     @door.post("/Patient")
     def create_patient() -> flask.Response:

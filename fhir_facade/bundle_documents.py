@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from fhir_facade.bundle_submission import Mapping65
+from fhir_facade.bundle_mapping import Mapping65
 from fhir_facade.fhir_json import first
 from fhir_facade.issues import Issue
 from fhir_facade.provide_bundle import BundleEntry, Slice

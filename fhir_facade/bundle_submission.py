@@ -3,29 +3,26 @@
 MHD 2:3.65.4.1.2, 3:4.2; the numbers R4 to R7 are rules that stand in no profile.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from access_policy.visibility import Purpose
 from fhir_facade.bundle_folders import folder_members, updated_folder
+from fhir_facade.bundle_mapping import Mapping65, object_of, unknown
 from fhir_facade.document_list import from_folder_list, from_submission_set_list
 from fhir_facade.document_reference import from_document_reference
 from fhir_facade.issues import Issue
-from fhir_facade.patients import Patients, given_identifier
-from fhir_facade.provide_bundle import BundleEntry, ProvideBundle, Slice, says_superseded
+from fhir_facade.patients import given_identifier
+from fhir_facade.provide_bundle import BundleEntry, Slice, says_superseded
 from fhir_facade.reader import Reader, identifier_kind
 from fhir_facade.shared_elements import fhir_id
 from fhir_facade.submitted import keep
-from registry.criteria import Criteria, Form, Page
 from xds.datatypes import CX
-from xds.ebrim.attributes import TABLES, SubmissionKind, Usage
-from xds.identifiers import OID_PREFIX, UUID_PREFIX, is_uuid_urn, new_oid, new_uuid_urn
+from xds.ebrim.attributes import TABLES, Usage
+from xds.identifiers import is_uuid_urn, new_oid, new_uuid_urn
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
 from xds.vocabulary import AssociationType
 
-_READ = re.compile(r"(DocumentReference|List)/([A-Za-z0-9.-]{1,64})(/_history/[^/?#]+)?\Z")
 _RELATIONS = {
     "replaces": AssociationType.RPLC,
     "transforms": AssociationType.XFRM,
@@ -33,21 +30,6 @@ _RELATIONS = {
     "signs": AssociationType.SIGNS,
 }
 T = TypeVar("T", DocumentEntry, SubmissionSet, Folder)
-
-
-@dataclass(slots=True, kw_only=True)
-class Mapping65:
-    """The state of one mapping: what was found wrong, which entry became which object."""
-
-    bundle: ProvideBundle
-    patients: Patients
-    issues: list[Issue]
-    kind: SubmissionKind = SubmissionKind.BUNDLE
-    uuids: dict[int, str] = field(default_factory=dict)
-    patient_ids: dict[int, CX] = field(default_factory=dict)
-    updated: dict[int, str] = field(default_factory=dict)
-    associations: list[Association] = field(default_factory=list)
-    replaced: dict[str, str] = field(default_factory=dict)
 
 
 def read_submission(mapping: Mapping65) -> Submission | None:
@@ -183,11 +165,11 @@ def _folders(mapping: Mapping65, owner: SubmissionSet, patient: CX | None) -> tu
             made.append(folder if folder.unique_id else replace(folder, unique_id=new_oid()))
             present = frozenset[str]()
         for number, target in folder_members(entry):
-            uuid = object_of(mapping, target, "DocumentReference")
+            uuid, at = object_of(mapping, target, "DocumentReference"), f"{entry.at}.entry[{number}].item"
             if uuid is None:
-                _unknown(mapping, f"{entry.at}.entry[{number}].item")
+                unknown(mapping, at)
             elif uuid not in present:
-                member = _associate(mapping, AssociationType.HAS_MEMBER, mapping.uuids[entry.number], uuid)
+                member = _associate(mapping, AssociationType.HAS_MEMBER, mapping.uuids[entry.number], uuid, at=at)
                 _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, member)
     return tuple(made)
 
@@ -199,8 +181,12 @@ def _identifier(patient: CX | None) -> dict[str, str] | None:
 # --- associations ----------------------------------------------------------------------------
 
 
-def _associate(mapping: Mapping65, kind: AssociationType, source: str, target: str, status: str | None = None) -> str:
+def _associate(
+    mapping: Mapping65, kind: AssociationType, source: str, target: str, status: str | None = None, *, at: str = ""
+) -> str:
     uuid = new_uuid_urn()
+    if at:
+        mapping.places[uuid] = at
     mapping.associations.append(
         Association(entry_uuid=uuid, association_type=kind, source=source, target=target, submission_set_status=status)
     )
@@ -210,17 +196,19 @@ def _associate(mapping: Mapping65, kind: AssociationType, source: str, target: s
 def _relate(mapping: Mapping65, entry: BundleEntry) -> None:
     """relatesTo of a new document; transforms and replaces of one target are one XFRM_RPLC. ITI TF-3: 4.2.2.2"""
     kinds: dict[str, set[AssociationType]] = {}
+    places: dict[str, str] = {}
     for number, relation in enumerate(entry.resource.get("relatesTo", ())):
-        uuid = object_of(mapping, relation["target"], "DocumentReference")
+        uuid, at = object_of(mapping, relation["target"], "DocumentReference"), f"{entry.at}.relatesTo[{number}].target"
         if uuid is None:
-            _unknown(mapping, f"{entry.at}.relatesTo[{number}].target")
+            unknown(mapping, at)
         else:
             kinds.setdefault(uuid, set()).add(_RELATIONS[relation["code"]])
+            places[uuid] = at
     for uuid, found in kinds.items():
         if {AssociationType.RPLC, AssociationType.XFRM} <= found:
             found = found - {AssociationType.RPLC, AssociationType.XFRM} | {AssociationType.XFRM_RPLC}
         for kind in sorted(found):
-            _associate(mapping, kind, mapping.uuids[entry.number], uuid)
+            _associate(mapping, kind, mapping.uuids[entry.number], uuid, at=places[uuid])
         if found & {AssociationType.RPLC, AssociationType.XFRM_RPLC}:
             mapping.replaced[uuid] = entry.at
 
@@ -231,14 +219,14 @@ def _own(mapping: Mapping65, entry: BundleEntry, owner: SubmissionSet) -> None:
     folders = {mapping.uuids[one.number] for one in mapping.bundle.of(Slice.FOLDER)}
     stored = set(mapping.updated.values())
     for number, member in enumerate(entry.resource.get("entry", ())):
-        uuid = object_of(mapping, member["item"], "DocumentReference", "List")
+        uuid, at = object_of(mapping, member["item"], "DocumentReference", "List"), f"{entry.at}.entry[{number}].item"
         if uuid is None:
-            _unknown(mapping, f"{entry.at}.entry[{number}].item")
+            unknown(mapping, at)
         elif uuid in stored:
             continue  # what is new about a stored folder are its memberships
         else:
             status = None if uuid in folders else "Original" if uuid in original else "Reference"
-            _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, uuid, status)
+            _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, uuid, status, at=at)
     for uuid in _unnamed(mapping, owner, folders - stored):
         _associate(mapping, AssociationType.HAS_MEMBER, owner.entry_uuid, uuid)
 
@@ -246,38 +234,6 @@ def _own(mapping: Mapping65, entry: BundleEntry, owner: SubmissionSet) -> None:
 def _unnamed(mapping: Mapping65, owner: SubmissionSet, folders: set[str]) -> set[str]:
     """New folders that the SubmissionSet does not list: that they are in the Bundle makes them its members."""
     return folders - {one.target for one in mapping.associations if one.source == owner.entry_uuid}
-
-
-def object_of(mapping: Mapping65, reference: Mapping[str, Any], *types: str) -> str | None:
-    """entryUUID of what a reference means: an entry of the Bundle, or the current version of a stored object."""
-    text = reference.get("reference", "")
-    entry = mapping.bundle.by_full_url().get(text)
-    if entry is not None:
-        return mapping.uuids.get(entry.number)
-    match = _READ.match(text.removeprefix(f"{mapping.patients.base_url}/"))
-    identifier = reference.get("identifier", {})
-    if match is not None and match[1] in types:
-        return _stored(mapping, Criteria(logical_ids=(f"{UUID_PREFIX}{match[2]}",), kind=_KINDS[match[1]]))
-    value = str(identifier.get("value", ""))
-    if identifier_kind(identifier) == "entryUUID":
-        return _stored(mapping, Criteria(entry_uuids=(value,)))
-    return _stored(mapping, Criteria(unique_ids=(value.removeprefix(OID_PREFIX),))) if value else None
-
-
-_KINDS: Mapping[str, type[RegistryObject]] = {"DocumentReference": DocumentEntry, "List": Folder}
-
-
-def _stored(mapping: Mapping65, criteria: Criteria) -> str | None:
-    patients = mapping.patients
-    criteria = replace(criteria, on_demand=True)
-    with patients.registry.seen_by(patients.caller, Purpose.CHANGE) as seen:
-        found = seen.find(criteria, Page(size=1), Form.REFERENCE)
-    return found[0].entry_uuid if found else None
-
-
-def _unknown(mapping: Mapping65, path: str) -> None:
-    sentence = "found a reference to an object that this server does not have"
-    mapping.issues.append(Issue("not-found", sentence, path, "UnresolvedReferenceException"))
 
 
 # --- the status of what is replaced ----------------------------------------------------------
@@ -288,7 +244,7 @@ def _check_patches(mapping: Mapping65) -> None:
     for entry in mapping.bundle.of(Slice.PATCH):
         uuid = object_of(mapping, {"reference": entry.url}, "DocumentReference")
         if uuid is None:
-            _unknown(mapping, f"Bundle.entry[{entry.number}].request.url")
+            unknown(mapping, f"Bundle.entry[{entry.number}].request.url")
         elif uuid not in mapping.replaced:
             sentence = "found an update of a document that no DocumentReference of the Bundle replaces"
             issue = Issue("business-rule", sentence, f"Bundle.entry[{entry.number}].request.url")

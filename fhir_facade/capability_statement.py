@@ -19,6 +19,7 @@ _PDSM = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition"
 _ACTOR = f"{_MHD}/CapabilityStatement/IHE.MHD."
 
 
+PIX_QUERY = "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"
 PATCHED = "status, securityLabel and isArchived, by id or identifier [ITI-57]"
 
 
@@ -51,15 +52,18 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
             *_audit_event(served),
             *_subscription(served),
         ],
-        "interaction": [{"code": "batch", "documentation": "of whatever else is served, but for documents read"}],
+        "interaction": [
+            {"code": "batch", "documentation": "of whatever else is served, but for documents read"},
+            {"code": "search-system", "documentation": "of DocumentReference or List, as _type says"},
+        ],
     }
     security = rest_security(served.security)
     if security is not None:
         rest["security"] = security
     taken = ["Provide Document Bundle [ITI-65]"] if served.takes_documents else []
     taken += ["Patients alone [ITI-104]"] if served.takes_patients else []
-    if taken:
-        rest["interaction"].append({"code": "transaction", "documentation": ", or ".join(taken)})
+    taken.append("reads and searches alone")
+    rest["interaction"].append({"code": "transaction", "documentation": ", or ".join(taken)})
     resource: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -170,6 +174,7 @@ def _patient(served: Served) -> dict[str, Any]:
             },
         ],
     }
+    patient["operation"] = [{"name": "ihe-pix", "definition": PIX_QUERY}]
     if served.takes_patients:
         patient |= {"updateCreate": False, "conditionalCreate": True, "conditionalUpdate": True}
     return patient

@@ -26,6 +26,7 @@ _TO_KIND: Mapping[str, tuple[tuple[AssociationType, ...], tuple[type[RegistryObj
     "DocumentReference:relatesto": (_RELATED, (DocumentEntry,)),
 }
 _PATIENTS = ("patient", "subject")
+_MOST_FOLLOWED = 1000  # objects in an answer behind which `:iterate` goes no further
 # What reads a resource of this type: the transaction, and the letter of SMART.
 _READ_BY: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "DocumentReference": ("ITI-67", ("DocumentReference.r",)),
@@ -35,11 +36,12 @@ _READ_BY: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 class Included(NamedTuple):
-    """One resource that is no match: its type, its id, and its rendering."""
+    """One resource that is no match: its type, its id, its rendering; the entryUUID of an object of the registry."""
 
     resource: str
     fhir_id: str
     rendering: bytes
+    entry_uuid: str = ""
 
 
 def included(
@@ -57,18 +59,30 @@ def _found_beside(
     snapshot: Snapshot, found: Sequence[Found], shape: Shape, patients: Patients, subjects: Sequence[Mapping[str, Any]]
 ) -> Iterator[Included]:
     told = {one.object_key for one in found}
-    uuids = tuple(one.entry_uuid for one in found)
-    for name in shape.includes:
-        if name in _OF_KIND:
-            types, kinds = _OF_KIND[name]
-            links = _links(snapshot, Criteria(kind=Association, sources=uuids, association_types=types))
-            yield from _objects(snapshot, [one.target or "" for one in links], kinds, told)
-    for name in shape.reverse_includes:
-        types, kinds = _TO_KIND[name]
-        links = _links(snapshot, Criteria(kind=Association, targets=uuids, association_types=types))
-        yield from _objects(snapshot, [one.source or "" for one in links], kinds, told)
+    uuids = [one.entry_uuid for one in found]
+    beside = list(_followed(snapshot, uuids, shape.includes, shape.reverse_includes, told))
+    yield from beside
+    while beside and len(told) < _MOST_FOLLOWED:
+        uuids = [one.entry_uuid for one in beside]
+        beside = list(_followed(snapshot, uuids, shape.iterated, shape.reverse_iterated, told))
+        yield from beside
     if any(name.rpartition(":")[2] in _PATIENTS for name in shape.includes):
         yield from _subjects(patients, subjects)
+
+
+def _followed(
+    snapshot: Snapshot, uuids: Sequence[str], includes: Sequence[str], reverse_includes: Sequence[str], told: set[int]
+) -> Iterator[Included]:
+    """One step from these objects: what they lead to, and what leads to them, none that was told."""
+    for name in includes:
+        if name in _OF_KIND:
+            types, kinds = _OF_KIND[name]
+            links = _links(snapshot, Criteria(kind=Association, sources=tuple(uuids), association_types=types))
+            yield from _objects(snapshot, [one.target or "" for one in links], kinds, told)
+    for name in reverse_includes:
+        types, kinds = _TO_KIND[name]
+        links = _links(snapshot, Criteria(kind=Association, targets=tuple(uuids), association_types=types))
+        yield from _objects(snapshot, [one.source or "" for one in links], kinds, told)
 
 
 def _links(snapshot: Snapshot, criteria: Criteria) -> tuple[Found, ...]:
@@ -96,7 +110,7 @@ def _objects(
             if one.object_key not in told:
                 told.add(one.object_key)
                 name = "DocumentReference" if kind is DocumentEntry else "List"
-                yield Included(name, fhir_id(one.logical_id), one.rendering)
+                yield Included(name, fhir_id(one.logical_id), one.rendering, one.entry_uuid)
 
 
 def _subjects(patients: Patients, subjects: Sequence[Mapping[str, Any]]) -> Iterator[Included]:

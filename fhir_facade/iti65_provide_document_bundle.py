@@ -7,7 +7,8 @@ from typing import Any
 from access_policy.caller import Caller
 from access_policy.permission import permits
 from fhir_facade.bundle_documents import WriteDocument, check_documents, received
-from fhir_facade.bundle_submission import Mapping65, read_submission
+from fhir_facade.bundle_mapping import Mapping65
+from fhir_facade.bundle_submission import read_submission
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import outcome_of, refusal
@@ -154,8 +155,8 @@ def _of_registry(
 
 
 def _places(mapping: Mapping65) -> dict[str, str]:
-    """entryUUID -> where the resource stands in the Bundle."""
-    return {uuid: f"Bundle.entry[{number}].resource" for number, uuid in mapping.uuids.items()}
+    """entryUUID -> where the resource stands in the Bundle, or the reference that makes an association."""
+    return {uuid: f"Bundle.entry[{number}].resource" for number, uuid in mapping.uuids.items()} | mapping.places
 
 
 def _warned(issues: list[Issue], warnings: tuple[RegistryError, ...], places: Mapping[str, str]) -> list[Issue]:

@@ -72,7 +72,10 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
     yield "/DocumentReference/{id}", "patch", _patch([_ID])
     asked = [_text("identifier", "an identifier, with or without system"), _text("_id", "logical id")]
     yield "/Patient", "get", _operation("search of Patient", [*asked, _PREFER])
-    yield "/Patient/{id}", "get", _operation("read of Patient", [_ID])
+    yield "/Patient/{id}", "get", _operation("read of Patient", [_ID, _IF_NONE_MATCH])
+    source = _text("sourceIdentifier", "system|value") | {"required": True}
+    cross_referenced = [source, _text("targetSystem", "the system of the identifiers that are wanted")]
+    yield "/Patient/$ihe-pix", "get", _operation("cross-reference query [ITI-83]", cross_referenced)
     if served.takes_subscriptions:
         yield "/Subscription", "post", _taken("Resource Subscription [ITI-111]", "201")
         yield "/Subscription/{id}", "get", _operation("read of Subscription", [_ID])
@@ -86,6 +89,8 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
         yield "/AuditEvent/{id}", "get", _operation("read of AuditEvent", [_ID])
     yield "/Binary/{id}", "get", _document()
     provided = " or Provide Document Bundle [ITI-65]" if served.takes_documents else ""
+    typed = _text("_type", "DocumentReference or List, whose parameters these are") | {"required": True}
+    yield "/", "get", _operation("search of one type", [typed, _COUNT, _PREFER])
     yield "/", "post", _taken(f"batch{provided}", "200")
     if served.takes_documents:
         yield "/DocumentReference", "post", _taken("Simplified Publish [ITI-105]", "201")

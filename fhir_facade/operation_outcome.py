@@ -1,5 +1,6 @@
 """Errors of the FHIR door: OperationOutcome and the one table that says which HTTP status. MHD 2:3.65.4.1.3."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -10,6 +11,8 @@ from fhir_facade.issues import Issue
 from xds.errors import ErrorCode
 
 _MOST_ISSUES = 100
+_POSITION = re.compile(r"\[(\d+)\]")
+_RESOURCES_IN = ("resource", "contained")  # elements that hold a resource
 # XDS error code -> (HTTP status, issue.code)
 XDS_ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.REGISTRY_METADATA: (400, "invariant"),
@@ -73,7 +76,17 @@ def _written(issue: Issue) -> dict[str, object]:
     if issue.error_code:
         written["details"] = {"coding": [{"system": ERROR_CODES, "code": issue.error_code}]}
     written["diagnostics"] = issue.diagnostics
-    return written | ({"expression": [issue.expression]} if issue.expression else {})
+    if not issue.expression:
+        return written
+    location = {"location": [to_xpath(issue.expression)]} if issue.expression[0].isupper() else {}
+    return written | location | {"expression": [issue.expression]}
+
+
+def to_xpath(expression: str) -> str:
+    """The same place in XML, where a resource has an element of its name and places are counted from 1. FHIR R4 2.28"""
+    counted = _POSITION.sub(lambda match: f"[{int(match[1]) + 1}]", expression)
+    steps = [f"f:{step}" + ("/*" if step.partition("[")[0] in _RESOURCES_IN else "") for step in counted.split(".")]
+    return f"/{'/'.join(steps)}".removesuffix("/*")
 
 
 def refusal(issues: Iterable[Issue], status: int = 400) -> FhirProblem:

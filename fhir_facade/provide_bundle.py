@@ -1,5 +1,6 @@
 """The Bundle of ITI-65: which entries it has, on which level of metadata; rules of the whole. MHD 2:3.65.4.1.2."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _LEVELS = {
     f"{_PDSM}pdsm-comprehensive-provide-document-bundle": Level.PDSM,
 }
 MOST_ENTRIES = 2000
+_END = re.compile(r"\Ahttps?://.*/([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})\Z")
 
 
 class Slice(Enum):
@@ -87,7 +89,10 @@ class ProvideBundle:
         return tuple(one for one in self.entries if one.slice in slices)
 
     def by_full_url(self) -> dict[str, BundleEntry]:
-        return {one.full_url: one for one in self.entries if one.full_url}
+        """The entries by what a reference may call them: of a URL its end too, `Binary/1`. FHIR R4 2.36.4.1"""
+        named = {one.full_url: one for one in self.entries if one.full_url}
+        ends = ((_END.search(url), one) for url, one in named.items())
+        return {match[1]: one for match, one in ends if match is not None} | named
 
 
 def read_provide_bundle(bundle: Mapping[str, Any], issues: list[Issue]) -> ProvideBundle:

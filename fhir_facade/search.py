@@ -19,7 +19,7 @@ from xds.vocabulary import AvailabilityStatus
 
 SCOPES = ("patient", "subject", "patient.identifier", "identifier", "_id")
 # Parameters of the result that are read elsewhere, or that change nothing here.
-RESULT_PARAMETERS = ("_count", "_format", "_pretty", "_after", "_sort", "_total", *SHAPING)
+RESULT_PARAMETERS = ("_count", "_format", "_pretty", "_after", "_sort", "_total", "_type", *SHAPING)
 _NOT_SUPPORTED = frozenset({"_contained", "_has", "_filter", "_text", "_content"})
 _HARMLESS = (("_contained", "false"),)  # what is served anyway
 TABLES: Mapping[str, Mapping[str, SearchParameter]] = {

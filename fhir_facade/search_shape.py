@@ -8,7 +8,8 @@ from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.operation_outcome import bad_request
 
 _SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
-SHAPING = ("_summary", "_elements", "_include", "_revinclude")
+_ITERATED = {name: (f"{name}:iterate", f"{name}:recurse") for name in ("_include", "_revinclude")}
+SHAPING = ("_summary", "_elements", *(one for name, others in _ITERATED.items() for one in (name, *others)))
 _SUMMARIES = ("true", "text", "data", "count", "false")
 _ALWAYS = ("resourceType", "id", "meta")
 _MANDATORY = {"DocumentReference": ("status", "content"), "List": ("status", "mode"), "Patient": ()}
@@ -34,6 +35,18 @@ REVERSE_INCLUDES = {
 }
 
 
+# Includes that lead to one type alone.
+_LEADS_TO = {
+    "DocumentReference:patient": "Patient",
+    "DocumentReference:subject": "Patient",
+    "DocumentReference:relatesto": "DocumentReference",
+    "List:patient": "Patient",
+    "List:subject": "Patient",
+}
+Includes = Mapping[str, Sequence[str]]
+Given = Mapping[str, Sequence[str]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """What a search wants of its result; no elements means all of them."""
@@ -42,6 +55,8 @@ class Shape:
     elements: tuple[str, ...] = ()
     includes: tuple[str, ...] = ()
     reverse_includes: tuple[str, ...] = ()
+    iterated: tuple[str, ...] = ()  # of `includes`, those that are followed on from what they found
+    reverse_iterated: tuple[str, ...] = ()
 
     @property
     def counts_only(self) -> bool:
@@ -115,8 +130,10 @@ def read_shape(resource: str, parameters: Iterable[tuple[str, str]]) -> Shape:
     return Shape(
         summary=summary,
         elements=elements,
-        includes=_known(given, "_include", INCLUDES.get(resource, ())),
-        reverse_includes=_known(given, "_revinclude", REVERSE_INCLUDES.get(resource, ())),
+        includes=_known(given, "_include", INCLUDES, resource),
+        reverse_includes=_known(given, "_revinclude", REVERSE_INCLUDES, resource),
+        iterated=_iterated(given, "_include", INCLUDES),
+        reverse_iterated=_iterated(given, "_revinclude", REVERSE_INCLUDES),
     )
 
 
@@ -127,9 +144,26 @@ def _once(given: Mapping[str, Sequence[str]], name: str) -> str:
     return values[0] if values else ""
 
 
-def _known(given: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> tuple[str, ...]:
-    for value in given.get(name, ()):
-        if value not in known:
-            sentence = f"{name}: expected one of {', '.join(known)}"
-            raise bad_request(sentence, code="not-supported", expression=name)
-    return tuple(dict.fromkeys(given.get(name, ())))
+def _known(given: Given, name: str, known: Includes, resource: str) -> tuple[str, ...]:
+    """What matches are asked for beside them: of their own type, or with `:iterate` of any."""
+    own = known.get(resource, ())
+    asked = [found for value in given.get(name, ()) for found in _named(name, value, own)]
+    return tuple(dict.fromkeys((*asked, *_iterated(given, name, known))))
+
+
+def _iterated(given: Given, name: str, known: Includes) -> tuple[str, ...]:
+    every = tuple(dict.fromkeys(one for several in known.values() for one in several))
+    values = [(spelled, value) for spelled in _ITERATED[name] for value in given.get(spelled, ())]
+    return tuple(dict.fromkeys(found for spelled, value in values for found in _named(spelled, value, every)))
+
+
+def _named(name: str, value: str, known: Sequence[str]) -> Sequence[str]:
+    """All of them for `*`; the one that a value is, which may say to which type it leads where there is but one."""
+    if value == "*" and known:
+        return known
+    include, _, kind = value.rpartition(":")
+    found = include if kind and kind == _LEADS_TO.get(include) else value
+    if found not in known:
+        sentence = f"{name}: expected one of {', '.join(known)}"
+        raise bad_request(sentence, code="not-supported", expression=name)
+    return (found,)

@@ -31,19 +31,17 @@ from registry.criteria import (
     Found,
     LikeCriterion,
     Page,
-    PresenceCriterion,
     TimeCriterion,
 )
 from registry.sql import identities, visible
-from registry.sql.having import MOST_JOINS, Having, has_any, having_given, single_value, wanted
+from registry.sql.conditions import presence, within
+from registry.sql.having import MOST_JOINS, Having, having_given, single_value, wanted
 from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.order import paged
 from registry.sql.places import Places
 from registry.sql.tables import (
     KINDS,
     STATUSES,
-    TIME_COLUMNS,
-    VALUE_ATTRIBUTES,
     registry_object,
 )
 from storage.prepared import Prepared, prepare
@@ -198,7 +196,7 @@ def _condition(place: ColumnElement[bool], criteria: Criteria, may_be_seen: Colu
     having = Having(criteria)
 
     def holds(criterion: CodeCriterion | LikeCriterion | TimeCriterion) -> ColumnElement[bool]:
-        return and_(*_time(criterion)) if isinstance(criterion, TimeCriterion) else having(criterion)
+        return and_(*within(criterion)) if isinstance(criterion, TimeCriterion) else having(criterion)
 
     return and_(
         place,
@@ -206,9 +204,9 @@ def _condition(place: ColumnElement[bool], criteria: Criteria, may_be_seen: Colu
         *_columns(criteria),
         *_document_columns(criteria),
         may_be_seen,
-        *(part for criterion in criteria.times for part in _time(criterion)),
+        *(part for criterion in criteria.times for part in within(criterion)),
         *(having(criterion) for criterion in wanted(criteria)),
-        *map(_presence, criteria.present),
+        *map(presence, criteria.present),
         *(_not_all(map(holds, group)) for group in criteria.excluded),
     )
 
@@ -286,28 +284,3 @@ def _document_columns(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
             yield false()
         elif not (shows_others and shows_these):
             yield column if shows_these else ~column
-
-
-def _presence(criterion: PresenceCriterion) -> ColumnElement[bool]:
-    given = or_(*map(_given, criterion.attributes))
-    return not_(given) if criterion.is_missing else given
-
-
-def _given(attribute: str) -> ColumnElement[bool]:
-    """The object has a value of the attribute."""
-    if attribute in VALUE_ATTRIBUTES:
-        return has_any(attribute)
-    return _o[TIME_COLUMNS.get(attribute, attribute)].is_not(None)
-
-
-def _time(criterion: TimeCriterion) -> Iterator[ColumnElement[bool]]:
-    """From <= time < To; an object without the time is not excluded, unless it is required."""
-    column = _o[TIME_COLUMNS.get(criterion.attribute, criterion.attribute)]
-    missing = false() if criterion.is_required else column.is_(None)
-    if criterion.is_outside:
-        yield or_(missing, column < criterion.start, column >= criterion.stop)
-        return
-    if criterion.start is not None:
-        yield or_(missing, column >= criterion.start)
-    if criterion.stop is not None:
-        yield or_(missing, column < criterion.stop)

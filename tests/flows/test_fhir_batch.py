@@ -246,3 +246,29 @@ def test_a_transaction_of_patients_is_fed_whole_or_not_at_all(server: Server, ch
 
 def test_patients_are_not_fed_where_fhir_may_not_feed_them(dmp: Server) -> None:
     assert send(dmp, "POST", "/fhir", a_transaction(asked("POST", "Patient", fhir.a_patient()))).status in (400, 405)
+
+
+def test_a_part_may_end_what_a_request_by_itself_may_end(server: Server) -> None:
+    entries = answered(send(server, "POST", "/fhir", a_batch(asked("DELETE", "List/x"), asked("DELETE", "Nothing/x"))))
+    assert statuses(entries) == ["405", "404"]
+
+
+def test_a_transaction_that_reads_alone_is_answered_as_a_whole_or_refused(server: Server) -> None:
+    patient = fed(server, fhir.a_patient())
+    place = provide(server, fhir.a_provide_bundle(patient))[0]["location"].removeprefix(f"{server.url}/fhir/")
+    good = [asked("GET", place), asked("GET", f"DocumentReference?patient={patient}")]
+
+    def sent(*entries: dict[str, Any]) -> Response:
+        return send(server, "POST", "/fhir", a_batch(*entries) | {"type": "transaction"})
+
+    answer = json.loads(sent(*good).body)
+    Bundle.model_validate(answer)
+    assert answer["type"] == "transaction-response"
+    assert statuses(answer["entry"]) == ["200", "200"]
+    assert answer["entry"][1]["resource"]["total"] == 1
+    refused = sent(*good, asked("GET", "List/none"), asked("GET", "DocumentReference?type=x"))
+    issues = json.loads(refused.body)["issue"]
+    assert refused.status == 400
+    assert [one["expression"] for one in issues] == [["Bundle.entry[2]"], ["Bundle.entry[3]"]]
+    assert [one["code"] for one in issues] == ["not-found", "required"]
+    assert sent(*good, asked("DELETE", place)).status == 400

@@ -55,7 +55,8 @@ def statement(server: Server) -> dict[str, Any]:
 
 def test_every_interaction_that_is_declared_is_served(server: Server, known: dict[str, str]) -> None:
     rest = statement(server)["rest"][0]
-    assert [one["code"] for one in rest["interaction"]] == ["batch", "transaction"]
+    assert [one["code"] for one in rest["interaction"]] == ["batch", "search-system", "transaction"]
+    assert server.request("GET", f"/fhir?_type=DocumentReference&patient={known['Patient']}").status == 200
     for kind in ("batch", "transaction"):
         answered = send(server, "POST", "/fhir", {"resourceType": "Bundle", "type": kind})
         assert answered.status == (200 if kind == "batch" else 400)

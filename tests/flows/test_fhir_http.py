@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from fhir.resources.R4B.parameters import Parameters
 
 from tests import fhir_bundles as fhir
 from tests import servers
@@ -59,7 +60,7 @@ def test_a_slash_behind_a_path_changes_nothing(server: Server, patient: str, doc
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("", "POST"),
+        ("", "GET, HEAD, POST"),
         ("metadata", "GET, HEAD"),
         ("{document}", "GET, HEAD, PATCH"),
         ("List/x", "GET, HEAD"),
@@ -106,6 +107,17 @@ def test_a_form_says_what_the_url_would(server: Server, patient: str) -> None:
     as_xml = get(server, search, "POST", asked + b"&_format=xml", Content_Type=FORM)
     assert as_xml.headers["content-type"].startswith("application/fhir+xml")
     assert get(server, search, "POST", asked + b"&_pretty=x", Content_Type=FORM).status == 400
+
+
+def test_the_whole_server_is_searched_for_one_type(server: Server, patient: str) -> None:
+    asked = f"patient={patient}&code=submissionset"
+    of_type = told(get(server, f"List?{asked}"))
+    assert of_type["total"] >= 1
+    assert told(get(server, f"?_type=List&{asked}"))["entry"] == of_type["entry"]
+    form = f"_type=List&{asked}".encode()
+    assert told(get(server, "_search", "POST", form, Content_Type=FORM))["entry"] == of_type["entry"]
+    for query in ("", "_type=", "_type=Patient", "_type=List,DocumentReference", "_type=List&_type=List"):
+        assert get(server, f"?{query}&{asked}").status == 400, query
 
 
 @pytest.mark.parametrize(
@@ -158,6 +170,30 @@ def test_patients_are_narrowed_by_what_is_known_of_them(server: Server, patient:
     counted = told(get(server, "Patient?identifier=P1&_summary=count"))
     assert (counted["total"], counted.get("entry")) == (1, None)
     assert counted["link"][0]["url"].startswith(f"{server.url}/fhir/Patient?identifier=P1")
+
+
+def test_the_other_identifiers_of_a_patient_are_told(server: Server, patient: str) -> None:
+    def asked(query: str) -> list[dict[str, Any]]:
+        response = get(server, f"Patient/$ihe-pix?{query}")
+        assert response.status == 200, response.body
+        found = told(response)
+        Parameters.model_validate(found)
+        parameters: list[dict[str, Any]] = found.get("parameter", [])
+        return parameters
+
+    first, second = told(get(server, patient))["identifier"]
+    source = f"sourceIdentifier={quote('urn:oid:2.25.99|P1')}"
+    assert asked(source) == [
+        {"name": "targetIdentifier", "valueIdentifier": second},
+        {"name": "targetId", "valueReference": {"reference": patient}},
+    ]
+    assert asked(f"{source}&targetSystem={second['system']}") == [
+        {"name": "targetIdentifier", "valueIdentifier": second}
+    ]
+    assert asked(f"{source}&targetSystem=urn:oid:2.25.98") == []
+    assert asked(f"sourceIdentifier={second['system']}|{second['value']}")[0]["valueIdentifier"] == first
+    for query, status in (("", 400), ("sourceIdentifier=P1", 400), (f"{source}9", 404)):
+        assert get(server, f"Patient/$ihe-pix?{query}").status == status, query
 
 
 @pytest.mark.parametrize("form", ["identifier={}", "Patient?identifier={}", "{base}/Patient?identifier={}"])

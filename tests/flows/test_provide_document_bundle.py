@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fhir.resources.R4B.operationoutcome import OperationOutcome
@@ -330,3 +331,52 @@ def test_everything_that_was_done_or_refused_is_on_record(server: Server, patien
     assert told() == [("ITI-104", 0)]
     find(server, "List", ("patient", patient), ("code", "folder"))
     assert told() == [("ITI-66", 0)]
+
+
+def test_a_reference_within_the_bundle_may_be_relative_to_the_url_of_its_entry(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient, b"relative")
+    text = json.dumps(bundle)
+    for entry, name in zip(bundle["entry"], ("one", "two", "three"), strict=True):
+        kind = entry["resource"]["resourceType"]
+        text = text.replace(entry["fullUrl"], f"https://source.example/fhir/{kind}/{name}")
+    relative = json.loads(text)
+    relative["entry"][0]["resource"]["content"][0]["attachment"]["url"] = "Binary/three"
+    relative["entry"][1]["resource"]["entry"][0]["item"]["reference"] = "DocumentReference/one"
+    locations = [one["location"] for one in provide(server, relative)]
+    assert server.request("GET", locations[2].removeprefix(server.url)).body == b"relative"
+    listed = json.loads(server.request("GET", locations[1].removeprefix(server.url)).body)
+    assert listed["entry"][0]["item"]["reference"] == locations[0].removeprefix(f"{server.url}/fhir/")
+
+
+def test_a_replacement_that_is_refused_is_named_by_its_reference(server: Server, patient: str) -> None:
+    first = provide(server, fhir.a_provide_bundle(patient))[0]["location"].removeprefix(f"{server.url}/fhir/")
+    relation = [{"code": "replaces", "target": {"reference": first}}]
+    provide(server, fhir.a_provide_bundle(patient, relatesTo=relation))
+    refused = send(server, "POST", "/fhir", fhir.a_provide_bundle(patient, relatesTo=relation))
+    (issue,) = json.loads(refused.body)["issue"]
+    assert issue["expression"] == ["Bundle.entry[0].resource.relatesTo[0].target"]
+    assert issue["location"] == ["/f:Bundle/f:entry[1]/f:resource/*/f:relatesTo[1]/f:target"]
+
+
+def test_what_is_followed_on_is_found_at_every_step(server: Server, patient: str) -> None:
+    chain, relation = [], None
+    for _ in range(3):
+        place = provide(server, fhir.a_provide_bundle(patient, relatesTo=relation))[0]["location"]
+        chain.append(place.rpartition("/")[2])
+        relation = [{"code": "appends", "target": {"reference": f"DocumentReference/{chain[-1]}"}}]
+
+    def beside(*asked: tuple[str, str]) -> set[str]:
+        found = find(server, "DocumentReference", *asked)
+        return {one["resource"]["id"] for one in found["entry"] if one["search"]["mode"] == "include"}
+
+    newest, oldest = ("_id", chain[2]), ("_id", chain[0])
+    assert beside(newest, ("_include", "DocumentReference:relatesto")) == {chain[1]}
+    for name in ("_include:iterate", "_include:recurse"):
+        assert beside(newest, (name, "DocumentReference:relatesto")) == {chain[0], chain[1]}
+    assert beside(oldest, ("_revinclude:iterate", "DocumentReference:relatesto:DocumentReference")) == set(chain[1:])
+    assert len(beside(oldest, ("_revinclude:iterate", "List:item"))) == 1
+    assert len(beside(oldest, ("_include", "DocumentReference:patient:Patient"))) == 1
+    assert len(beside(newest, ("_include", "*"))) == 2
+    for value in ("List:author", "DocumentReference:patient:Group", "*:*"):
+        query = urlencode([newest, ("_include:iterate", value)])
+        assert server.request("GET", f"/fhir/DocumentReference?{query}").status == 400
