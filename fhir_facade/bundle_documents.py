@@ -1,10 +1,10 @@
 """The documents of a Provide Document Bundle: octets of Binary entries and FHIR documents. MHD 2:3.65.4.1.2."""
 
-import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from fhir_facade.base64_text import octets_of
 from fhir_facade.bundle_mapping import Mapping65
 from fhir_facade.fhir_json import first
 from fhir_facade.issues import Issue
@@ -75,4 +75,4 @@ def received(
 def _octets(entry: BundleEntry, write_document: WriteDocument) -> bytes:
     if entry.slice is Slice.FHIR_DOCUMENT:
         return write_document(entry.resource)
-    return base64.b64decode("".join(entry.resource["data"].split()))
+    return octets_of(entry.resource["data"])

@@ -33,7 +33,8 @@ def read_json_value(octets: bytes) -> Any:
             parse_int=_whole,
             parse_float=_decimal,
         )
-        json.dumps(found, ensure_ascii=False, default=str).encode()
+        if rb"\u" in octets:  # alone an escape may stand for half a character
+            json.dumps(found, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError) as problem:
         raise bad_request(f"the body is not well-formed JSON: {_place(problem)}", code="structure") from None
     return found

@@ -3,7 +3,6 @@
 The SubmissionSet that XDS asks for is derived as in Simplified Publish [ITI-105].
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from access_policy.caller import Caller
 from cda.document import UnreadableDocument, read_document
 from cda.document_entry import document_entry
 from cda.header import read_header
+from fhir_facade.base64_text import octets_of
 from fhir_facade.bundle_submission import lacks
 from fhir_facade.fhir_json import first, write_json
 from fhir_facade.issues import Issue
@@ -50,7 +50,7 @@ def handle(
 ) -> Generated:
     """Raises FhirProblem, nothing stored: 400 for a request that is none, 422 for a document that tells too little."""
     binary = _document(parameters)
-    octets = base64.b64decode("".join(binary["data"].split()))
+    octets = octets_of(binary["data"])
     submission = _submission(registry, repository, _entry(registry, octets, binary["contentType"]))
     (entry,) = submission.document_entries
     _provide(registry, repository, submission, octets, caller)

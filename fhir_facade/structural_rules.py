@@ -3,14 +3,13 @@
 A resource is a plain dict. All findings are given, each with the FHIRPath of where it stands.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fhir_facade.base64_text import octets_of
 from fhir_facade.issues import Issue
-from schemas.fhir_structures import Element, elements, is_resource
+from schemas.fhir_structures import Element, elements, is_resource, required_elements
 from xds.xml import BadXml, parse
 
 _ZONE = r"(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00))"
@@ -65,20 +64,45 @@ def _children(value: Mapping[str, Any], type_path: str, path: str, depth: int) -
         yield Issue("structure", "found an empty object, expected at least one element", path)
     chosen: dict[str, str] = {}
     for name, one in value.items():
-        element = known.get(name.removeprefix("_"))
-        at = f"{path}.{name.removeprefix('_')}"
-        if name == "resourceType" and "." not in type_path:
-            continue
-        if element is None or (name.startswith("_") and not element.is_primitive):
-            yield Issue("structure", f"found the element {name[:64]!r}, which {type_path} does not have", path)
-            continue
-        if element.choice and chosen.setdefault(element.choice, element.name) != element.name:
-            yield Issue("structure", f"found {element.name} beside {chosen[element.choice]}, expected one of them", at)
-        yield from _element(element, one, at, depth, is_companion=name.startswith("_"))
-        if element.many and element.is_primitive and isinstance(one, list):
-            beside = value.get(name[1:] if name.startswith("_") else f"_{name}")
-            yield from _places_of_nothing(one, beside, at)
+        if name in known and known[name].is_single_primitive:  # most of them
+            element = known[name]
+            if element.choice:
+                yield from _chosen(element, chosen, f"{path}.{name}")
+            problem = _problem(element, one)
+            if problem:
+                yield _of_value(one, problem, f"{path}.{name}")
+        elif name != "resourceType" or "." in type_path:
+            yield from _named(known, value, name, chosen, type_path, path, depth)
     yield from _absent(known, value, type_path, path)
+
+
+def _named(
+    known: Mapping[str, Element],
+    value: Mapping[str, Any],
+    name: str,
+    chosen: dict[str, str],
+    type_path: str,
+    path: str,
+    depth: int,
+) -> Iterator[Issue]:
+    """One element of `value`, or what stands beside a primitive one."""
+    one, is_companion = value[name], name.startswith("_")
+    element = known.get(name.removeprefix("_"))
+    if element is None or (is_companion and not element.is_primitive):
+        yield Issue("structure", f"found the element {name[:64]!r}, which {type_path} does not have", path)
+        return
+    at = f"{path}.{element.name}"
+    yield from _chosen(element, chosen, at)
+    yield from _element(element, one, at, depth, is_companion=is_companion)
+    if element.many and element.is_primitive and isinstance(one, list):
+        beside = value.get(element.name if is_companion else f"_{name}")
+        yield from _places_of_nothing(one, beside, at)
+
+
+def _chosen(element: Element, chosen: dict[str, str], path: str) -> Iterator[Issue]:
+    """Of an element that has a choice of types there is one. FHIR R4 2.24.0.1.1"""
+    if element.choice and chosen.setdefault(element.choice, element.name) != element.name:
+        yield Issue("structure", f"found {element.name} beside {chosen[element.choice]}, expected one of them", path)
 
 
 def _places_of_nothing(values: Sequence[Any], beside: Any, path: str) -> Iterator[Issue]:
@@ -90,13 +114,8 @@ def _places_of_nothing(values: Sequence[Any], beside: Any, path: str) -> Iterato
 
 
 def _absent(known: Mapping[str, Element], value: Mapping[str, Any], type_path: str, path: str) -> Iterator[Issue]:
-    present = {
-        known[name.removeprefix("_")].choice or name.removeprefix("_")
-        for name in value
-        if name.removeprefix("_") in known
-    }
-    for name in dict.fromkeys(one.choice or one.name for one in known.values() if one.required):
-        if name not in present:
+    for name, forms in required_elements(type_path).items():
+        if not any(one in value or f"_{one}" in value for one in forms):
             yield Issue("required", f"found no {name}, which {type_path} requires", f"{path}.{name}")
 
 
@@ -130,7 +149,9 @@ def _companion(value: Any, path: str, depth: int) -> Iterator[Issue]:
 
 def _value(element: Element, value: Any, path: str, depth: int) -> Iterator[Issue]:
     if element.is_primitive:
-        yield from _primitive(element, value, path)
+        problem = _problem(element, value)
+        if problem:
+            yield _of_value(value, problem, path)
     elif element.type == "xhtml":
         yield from _narrative(value, path)
     elif not isinstance(value, dict):
@@ -151,20 +172,22 @@ def _resource(value: Mapping[str, Any], path: str, depth: int) -> Iterator[Issue
         yield from _children(value, name, path, depth + 1)
 
 
-def _primitive(element: Element, value: Any, path: str) -> Iterator[Issue]:
+def _of_value(value: Any, problem: str, path: str) -> Issue:
+    return Issue("value" if not isinstance(value, dict | list) else "structure", problem, path)
+
+
+def _problem(element: Element, value: Any) -> str:
+    """What is wrong with the value of a primitive, empty for nothing."""
     if element.type == "boolean":
-        problem = "" if isinstance(value, bool) else "expected true or false"
-    elif element.type in _WHOLE:
+        return "" if isinstance(value, bool) else "expected true or false"
+    if element.type in _WHOLE:
         is_whole = isinstance(value, int) and not isinstance(value, bool)
         lowest = _WHOLE[element.type]
-        problem = "" if is_whole and lowest <= value < 2**31 else f"expected a whole number from {lowest} to 2147483647"
-    elif element.type == "decimal":
+        return "" if is_whole and lowest <= value < 2**31 else f"expected a whole number from {lowest} to 2147483647"
+    if element.type == "decimal":
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        problem = "" if is_number else "expected a number"
-    else:
-        problem = _text_problem(element, value)
-    if problem:
-        yield Issue("value" if not isinstance(value, dict | list) else "structure", problem, path)
+        return "" if is_number else "expected a number"
+    return _text_problem(element, value)
 
 
 def _text_problem(element: Element, value: Any) -> str:
@@ -185,8 +208,8 @@ def _text_problem(element: Element, value: Any) -> str:
 
 def _is_base64(text: str) -> bool:
     try:
-        base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
+        octets_of(text)
+    except ValueError:
         return False
     return True
 

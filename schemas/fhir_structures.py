@@ -6,7 +6,7 @@ The table restates FHIR R4 4.0.1 (CC0): one row per element, in the order that X
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 
@@ -28,6 +28,7 @@ class Element:
 
     `type` is a primitive, a data type, `Resource`, or the path of a nested element; `choice` names the choice, empty
     where there is none; `codes` are those of a closed list, none where the list is open.
+    `is_single_primitive`: it has one value, and no elements.
     """
 
     name: str
@@ -36,10 +37,12 @@ class Element:
     many: bool
     choice: str = ""
     codes: frozenset[str] = frozenset()
+    is_primitive: bool = field(init=False)
+    is_single_primitive: bool = field(init=False)
 
-    @property
-    def is_primitive(self) -> bool:
-        return self.type in PRIMITIVES
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_primitive", self.type in PRIMITIVES)
+        object.__setattr__(self, "is_single_primitive", self.is_primitive and not self.many)
 
 
 @cache
@@ -60,6 +63,17 @@ def elements(path: str) -> Mapping[str, Element]:
     """
     found = [one for row in _rows().get(path, ()) for one in _elements(row)]
     return MappingProxyType({one.name: one for one in found})
+
+
+@cache
+def required_elements(path: str) -> Mapping[str, tuple[str, ...]]:
+    """The children that must be there, by name or by that of their choice -> every name that they may have."""
+    required = [one for one in elements(path).values() if one.required]
+    names: dict[str, tuple[str, ...]] = {}
+    for one in required:
+        name = one.choice or one.name
+        names[name] = (*names.get(name, ()), one.name)
+    return MappingProxyType(names)
 
 
 @cache

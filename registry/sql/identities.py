@@ -138,12 +138,15 @@ def patients_of(connection: Connection, values: Collection[str]) -> dict[str, st
     """Value -> CX of the patient that owns the object with this entryUUID or uniqueId."""
     if not values:
         return {}
-    statement = (
-        select(identity.c.value, patient.c.identifier, patient.c.authority)
-        .join(patient, patient.c.patient_key == identity.c.patient_key)
-        .where(one_of(identity.c.value, sorted(values)))
-    )
-    return {row[0]: CX.of(id=row[1], authority=row[2]).text for row in connection.execute(statement)}
+    rows = _patients_of_values(connection.dialect).rows(connection, asked=sorted(values))
+    return {value: CX.of(id=identifier, authority=authority).text for value, identifier, authority in rows}
+
+
+@lru_cache(maxsize=16)
+def _patients_of_values(dialect: Dialect) -> Prepared:
+    statement = select(identity.c.value, patient.c.identifier, patient.c.authority)
+    joined = statement.join(patient, patient.c.patient_key == identity.c.patient_key)
+    return prepare(joined.where(one_of_given(identity.c.value, "asked")), dialect)
 
 
 def patient_of_key(connection: Connection, key: int) -> str:
