@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from lxml import etree
@@ -28,6 +28,8 @@ QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
 RETRIEVE = "urn:ihe:iti:2007:RetrieveDocumentSet"
 _FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 _APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
+# Reading a key proves it first, which takes longer than to sign with it; the same few are asked for all the time.
+_credential = cache(read_credential)
 
 
 class Target:
@@ -98,7 +100,7 @@ class Target:
         return self.patients[state]
 
     def credential(self, professional: Professional, use: Use) -> Credential:
-        return read_credential(self.certificate(professional, use))
+        return _credential(self.certificate(professional, use))
 
     def certificate(self, professional: Professional, use: Use) -> Path:
         return self.dmp.data / "pki" / "issued" / f"{professional.holder}-{use.value}.pem"

@@ -19,7 +19,7 @@ from carnet.settings import Settings
 from repository import index
 from repository.consistency import document_findings, documents
 from repository.filesystem_store import path_of
-from tests import forked
+from tests import forked, newest_schema
 from tests.repository.holdings import flip, hold, keys
 
 
@@ -50,6 +50,7 @@ def elsewhere(settings: Settings, tmp_path: Path, request: pytest.FixtureRequest
 
 
 def filled(settings: Settings, count: int, first: int = 0) -> set[str]:
+    newest_schema.give(settings)
     units = open_units(settings)
     store = open_documents(settings)
     for number in range(first, first + count):

@@ -12,7 +12,7 @@ from carnet.registry_wiring import open_units
 from carnet.settings import Settings, SettingsError
 from repository.filesystem_store import FilesystemStore
 from repository.s3_store import S3Address, S3BlobStore
-from tests import forked, servers
+from tests import forked, newest_schema, servers
 from tests.blob_stores import BUCKET, object_store
 from tests.repository.holdings import hold
 
@@ -38,6 +38,7 @@ def check(settings: Settings) -> None:
 
 def filled(settings: Settings, folder: Path) -> None:
     """A database with one document, whose octets lie in the folder."""
+    newest_schema.give(settings)
     units = open_units(settings)
     hold(units, FilesystemStore(folder), "2.25.1", CONTENT)
     units.close()

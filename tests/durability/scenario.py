@@ -25,6 +25,7 @@ from repository.document_rules import no_document_rules
 from repository.filesystem_store import IncomingFile
 from repository.registration import Entered
 from storage.sqlite_units import SqliteUnits, _Unit
+from tests import newest_schema
 from tests.builders import PATIENT, REPOSITORY, a_replacement, a_submission, an_entry
 from xds.ebrim.read import Reading
 from xds.errors import Rejected
@@ -35,7 +36,9 @@ THREADS = 2
 
 def prepare(data: Path) -> None:
     """A repository with the one patient of the scenario, closed again."""
-    actors = open_actors(Settings(data=str(data), security="open"))
+    settings = Settings(data=str(data), security="open")
+    newest_schema.give(settings)
+    actors = open_actors(settings)
     actors.units.write(lambda unit: actors.registry.add_patient(unit, PATIENT))
     actors.units.close()
 

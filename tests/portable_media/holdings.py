@@ -18,6 +18,7 @@ from portable_media.iti32_distribute_document_set_on_media import Choice
 from portable_media.pages import Cover
 from portable_media.record import _read  # every version of every object, as the exporter reads them
 from portable_media.subsets import MediumDocument, subsets
+from tests import newest_schema
 from tests.builders import PATIENT
 from xds.datatypes import CX
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, Submission, SubmissionSet
@@ -28,7 +29,9 @@ COVER = Cover(institution="CHU d'Exemple, dpo@chu.example", version="0.1.0", dat
 @contextmanager
 def holding(data: Path, *, patients: Iterable[CX] = (PATIENT,)) -> Iterator[Actors]:
     """Open actors on an empty data folder, codes not checked."""
-    actors = open_actors(Settings(data=str(data), check_codes=False, security="open"))
+    settings = Settings(data=str(data), check_codes=False, security="open")
+    newest_schema.give(settings)
+    actors = open_actors(settings)
     try:
         for patient in patients:
             actors.units.write(lambda unit, patient=patient: actors.registry.add_patient(unit, patient))

@@ -1,6 +1,5 @@
 """A record exported from one server and imported into an empty one is the same record, octet for octet."""
 
-import tempfile
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -16,7 +15,7 @@ from portable_media import layout
 from portable_media.importer import Fate
 from portable_media.iti32_distribute_document_set_on_media import ExportFailed
 from portable_media.medium import MediumRefused
-from tests import strategies
+from tests import memory, strategies
 from tests.audit.happenings import a_trail, kept
 from tests.builders import (
     OTHER_PATIENT,
@@ -124,18 +123,18 @@ def _entering(owner: str, folder: Folder, entry: DocumentEntry) -> list[Associat
 )
 @given(submissions())
 def test_every_attribute_every_version_and_every_octet_comes_back(record: list[Step]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        with holding(Path(folder) / "from") as source:
+    with memory.folder() as folder:
+        with holding(folder / "from") as source:
             _play(source, record)
-            export(source, Path(folder) / "record.zip", deprecated_too=True)
+            export(source, folder / "record.zip", deprecated_too=True)
             expected, expected_octets = objects(source), octets(source)
-        with holding(Path(folder) / "to") as target:
-            report = import_into(target, Path(folder) / "record.zip")
+        with holding(folder / "to") as target:
+            report = import_into(target, folder / "record.zip")
             assert not report.of(Fate.REFUSED), report.of(Fate.REFUSED)
             found = objects(target)
             assert content_of(found) == content_of(expected)
             assert octets(target) == expected_octets
-            assert {one.fate for one in import_into(target, Path(folder) / "record.zip").outcomes} == {Fate.SKIPPED}
+            assert {one.fate for one in import_into(target, folder / "record.zip").outcomes} == {Fate.SKIPPED}
             assert objects(target) == found
 
 
