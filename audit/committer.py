@@ -45,7 +45,7 @@ class GroupCommitter:
         """On a full disk with a piece of the reserve, and another."""
         while True:
             try:
-                return self._units.write(lambda unit: outbox.add(unit.connection, rows))
+                return self._units.append(lambda unit: outbox.add(unit.connection, rows))
             except StorageFailed as problem:
                 if not problem.is_full or self._reserve is None or not self._reserve.give_up():
                     raise

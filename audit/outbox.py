@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import Dialect
 
 from audit.chain import GENESIS, Link, seal_of
+from storage.prepared import Prepared, prepare
 
 metadata = MetaData()
 _SEALING = 7_236_318_442  # any number; every process that seals must use the same
@@ -104,19 +105,18 @@ class Head:
     octets: int = 0
 
 
+_NEW = tuple(Row.__slots__)
+
+
 def add(connection: Connection, rows: Sequence[Row]) -> None:
     """Keep records; they count when the unit of work commits."""
-    statement, order = _insertion(connection.dialect)
-    values = [tuple(getattr(row, name) for name in order) for row in rows]
-    connection.exec_driver_sql(statement, values)
+    _insertion(connection.dialect).write(connection, [{name: getattr(row, name) for name in _NEW} for row in rows])
 
 
 @lru_cache(maxsize=4)
-def _insertion(dialect: Dialect) -> tuple[str, tuple[str, ...]]:
-    """Text and order of columns: nearly every request runs it, and building it takes longer than running it."""
-    names = tuple(Row.__slots__)
-    marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(names))
-    return f"INSERT INTO {audit_record.name} ({', '.join(names)}) VALUES ({marks})", names  # noqa: S608 - our names
+def _insertion(dialect: Dialect) -> Prepared:
+    """Nearly every request runs it: building it takes longer than running it."""
+    return prepare(insert(audit_record), dialect, columns=_NEW)
 
 
 def seal(connection: Connection) -> int:

@@ -71,6 +71,9 @@ class _OneState:
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         raise NotImplementedError("a backup changes nothing")
 
+    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
+        raise NotImplementedError("a backup changes nothing")
+
     def turn(self, name: str) -> AbstractContextManager[bool]:
         """Nothing is to be done in turns."""
         return nullcontext(False)

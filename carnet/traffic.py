@@ -32,6 +32,7 @@ class _Current:
     """The request that a thread serves."""
 
     transaction: str = ""
+    seen: dict[str, Any] = field(default_factory=dict)
 
 
 _current: ContextVar[_Current | None] = ContextVar("carnet_request", default=None)
@@ -42,6 +43,12 @@ def is_about(transaction: str) -> None:
     current = _current.get()
     if current is not None and not current.transaction:
         current.transaction = transaction
+
+
+def seen_in_request() -> dict[str, Any]:
+    """What is remembered until the request that this thread serves has ended; outside of one nothing is."""
+    current = _current.get()
+    return {} if current is None else current.seen
 
 
 def correlation_id() -> str:

@@ -5,11 +5,14 @@ that what was removed may come again. A document that was replaced is held on an
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from sqlalchemy import BigInteger, Column, Connection, String, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import Dialect
 
 from repository.index import StoredDocument, metadata
+from storage.prepared import Prepared, prepare
 from xds.errors import ErrorCode, RegistryError
 
 document_version = Table(
@@ -54,13 +57,19 @@ def _is_claimed(connection: Connection, one: StoredDocument) -> bool:
     version = one.version
     if version is None:
         return True
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     row = {"set_id": version.set_id, "number": version.number, "unique_id": one.unique_id}
-    claim = dialect.insert(document_version).values(row).on_conflict_do_nothing().returning(_v.unique_id)
-    if connection.execute(claim).first() is not None:
+    if _claim(connection.dialect).rows(connection, **row):
         return True
     key = (_v.set_id == version.set_id) & (_v.number == version.number)
     return connection.execute(select(_v.unique_id).where(key)).scalar() == one.unique_id
+
+
+@lru_cache(maxsize=4)
+def _claim(dialect: Dialect) -> Prepared:
+    """Put a row in where none has its key; what was put in comes back."""
+    of_dialect = postgresql if dialect.name == "postgresql" else sqlite
+    claim = of_dialect.insert(document_version).on_conflict_do_nothing().returning(_v.unique_id)
+    return prepare(claim, dialect, columns=tuple(_v.keys()))
 
 
 def release(connection: Connection, unique_ids: Iterable[str]) -> None:

@@ -5,11 +5,14 @@ A replay by another client is refused by what this table says. Rows live as long
 
 import time
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import Dialect
 
+from storage.prepared import Prepared, prepare
 from storage.unit_of_work import UnitOfWork, Units
 
 metadata = MetaData()
@@ -56,10 +59,16 @@ class StoredAssertionUses:
 
 
 def _note(unit: UnitOfWork, row: dict[str, str | int]) -> str | None:
-    dialect = postgresql if unit.connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(assertion_use).values(row).on_conflict_do_nothing().returning(assertion_use.c.client)
-    if unit.connection.execute(insert).scalar() is not None:
+    if _first_use(unit.connection.dialect).rows(unit.connection, **row):
         return None
     known = select(assertion_use.c.client).where(assertion_use.c.assertion == row["assertion"])
     first: str = unit.connection.execute(known).scalar_one()
     return first
+
+
+@lru_cache(maxsize=4)
+def _first_use(dialect: Dialect) -> Prepared:
+    """Put a row in where there is none for the assertion; what was put in comes back."""
+    of_dialect = postgresql if dialect.name == "postgresql" else sqlite
+    use = of_dialect.insert(assertion_use).on_conflict_do_nothing().returning(assertion_use.c.client)
+    return prepare(use, dialect, columns=tuple(assertion_use.c.keys()))

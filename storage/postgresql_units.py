@@ -20,7 +20,7 @@ class PostgresqlUnits:
     """`storage.unit_of_work.Units` for a PostgreSQL database; many processes may share it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine, self._appending = engine, engine.execution_options(isolation_level="AUTOCOMMIT")
         self._readers = IdleReaders(
             engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         )
@@ -35,6 +35,11 @@ class PostgresqlUnits:
                     raise storage_failed(problem) from problem
         with as_storage_failed():
             return _Attempt(work).run(self._engine)
+
+    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
+        """One round trip: BEGIN and COMMIT would each be another one."""
+        with as_storage_failed(), self._appending.connect() as connection:
+            insertion(UnitOfWork(connection=connection))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -56,6 +56,9 @@ class SqliteUnits:
         result: T = unit.future.result()
         return result
 
+    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
+        self.write(insertion)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         with as_storage_failed(), self._readers.lend() as connection:

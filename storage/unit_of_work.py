@@ -52,6 +52,10 @@ class Units(Protocol):
         """
         ...
 
+    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
+        """The same for a single insertion of new rows, which needs no transaction around it; it is never run again."""
+        ...
+
     def read(self) -> AbstractContextManager[Connection]:
         """A connection that sees one committed state, for the length of the block."""
         ...

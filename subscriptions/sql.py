@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -28,7 +29,9 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.engine.interfaces import Dialect
 
+from storage.prepared import Prepared, prepare
 from subscriptions.subscription import Channel, CodeFilter, Content, Event, State, Subscription
 from xds.datatypes import Code
 
@@ -66,7 +69,6 @@ notification = Table(
 )
 _s, _n = subscription.c, notification.c
 _TEXTS = tuple(one.name for one in subscription.columns if one.name not in ("events", "filters"))
-# Built once: every submission asks it.
 _INTERESTED = select(subscription).where(
     _s.patient.in_(("", bindparam("concerned", ""))), _s.state != str(State.OFF), _s.ends > bindparam("now", "")
 )
@@ -143,8 +145,14 @@ def count_of(connection: Connection, subscriber: str, now: str) -> int:
 
 def interested(connection: Connection, patient: str, now: str) -> list[Subscription]:
     """Those about this patient, or every patient, that have not ended."""
-    rows = connection.execute(_INTERESTED, {"concerned": patient, "now": now}).mappings()
-    return [_subscription(row) for row in rows]
+    rows = _interested(connection.dialect).rows(connection, concerned=patient, now=now)
+    return [_subscription(dict(zip(_s.keys(), row, strict=True))) for row in rows]
+
+
+@lru_cache(maxsize=4)
+def _interested(dialect: Dialect) -> Prepared:
+    """Every submission asks it."""
+    return prepare(_INTERESTED, dialect)
 
 
 def set_state(connection: Connection, name: str, state: State) -> None:

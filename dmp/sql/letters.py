@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from dmp.sql.tables import notice_delivery
 from storage.outbox import outbox
+from storage.prepared import insertion
 
 _d = notice_delivery.c
 
@@ -41,7 +42,7 @@ class Letter:
 
 def queue(connection: Connection, key: int, now: str) -> None:
     row = {"record_key": key, "state": str(Delivery.WAITING), "due": now, "attempts": 0, "reason": ""}
-    connection.execute(insert(notice_delivery).values(row))
+    insertion(notice_delivery, connection.dialect).write(connection, [row])
 
 
 def due(connection: Connection, now: str, *, limit: int) -> list[Letter]:

@@ -55,10 +55,10 @@ class FullDisk:
     def __init__(self, units: Units, reserve: Reserve, left: int) -> None:
         self._units, self._reserve, self._left = units, reserve, left
 
-    def write(self, work: object) -> object:
+    def append(self, insertion: object) -> None:
         if self._reserve.left > self._left:
             raise StorageFailed("full", is_full=True)
-        return self._units.write(work)  # type: ignore[arg-type]
+        self._units.append(insertion)  # type: ignore[arg-type]
 
 
 def test_a_full_disk_takes_records_with_the_reserve_and_refuses_changes(units: Units, tmp_path: Path) -> None:

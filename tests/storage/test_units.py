@@ -29,8 +29,9 @@ from storage import engine as storage_engine
 from storage import migrate
 from storage.engine import UnsafeDatabase, check_undamaged, open_engine
 from storage.keys import Keys
-from storage.outbox import post
+from storage.outbox import outbox, post
 from storage.postgresql_units import PostgresqlUnits
+from storage.prepared import insertion
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
@@ -50,6 +51,23 @@ def kept(units: Units) -> list[int]:
 def test_a_unit_is_committed_when_it_returns(units: Units) -> None:
     assert units.write(lambda unit: keep(unit, 7)) == 7
     assert kept(units) == [7]
+
+
+def added(unit: UnitOfWork, *keys: int) -> None:
+    rows = [{"record_key": key, "patient_key": 1, "record": "{}"} for key in keys]
+    insertion(outbox, unit.connection.dialect).write(unit.connection, rows)
+
+
+def test_an_insertion_is_committed_when_it_returns_all_of_it_or_nothing(units: Units) -> None:
+    units.append(lambda unit: added(unit, 7))
+    units.append(lambda unit: added(unit, 8, 9))
+    with pytest.raises(StorageFailed):
+        units.append(lambda unit: added(unit, 10, 8, 11))
+    assert kept(units) == [7, 8, 9]
+    assert units.write(lambda unit: keep(unit, 12)) == 12
+    with pytest.raises(LookupError):
+        units.write(lambda unit: (keep(unit, 13), {}[1]))
+    assert kept(units) == [7, 8, 9, 12]
 
 
 def test_a_unit_that_fails_leaves_nothing_and_raises_its_own_exception(units: Units) -> None:
@@ -141,7 +159,7 @@ def test_closing_answers_every_unit_that_waits(tmp_path: Path) -> None:
 WRITES_UNDER_A_FAILING_DISK = """
 import sys
 from storage.engine import open_engine
-from storage.outbox import post
+from storage.outbox import outbox, post
 from storage.sqlite_units import SqliteUnits
 from storage.unit_of_work import StorageFailed
 
