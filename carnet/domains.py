@@ -9,6 +9,7 @@ from cda.national_identifiers import is_ins
 from schemas.value_sets import value_set
 from xds.affinity_domain import AffinityDomain
 from xds.datatypes import Code
+from xds.errors import ErrorCode
 from xds.vocabulary import AvailabilityStatus
 
 # INS identifiers: NIR, NIA, test NIR, demonstration NIR. CI-SIS Structuration minimale 3.5
@@ -45,6 +46,7 @@ def affinity_domain(settings: Settings) -> AffinityDomain:
         home_community_id=settings.home_community_id,
         propagated_memberships_are_members=settings.propagated_memberships,
         restricted_update_is_strict=settings.strict_restricted_update,
+        other_patient_error=ErrorCode(settings.other_patient_error),
     )
 
 

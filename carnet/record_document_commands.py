@@ -1,7 +1,7 @@
-"""`carnet record`: what the holder decides about one document, and the journal of accesses. DMP 3 (TD3.3a, b), 13."""
+"""`carnet record`: what the holder decides about one document, and the journal of accesses. DMP 3 (TD3.3), 13."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 
 import click
@@ -17,13 +17,20 @@ from dmp.records import Records
 from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import records as record_rows
 from registry.hidden_documents import newest_version
-from registry.metadata_versions import restricted, write_version
+from registry.metadata_versions import restricted, update_document, write_version
+from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import Code
 from xds.errors import ErrorCode, RegistryError, Rejected
+from xds.metadata import DocumentEntry
+from xds.vocabulary import AvailabilityStatus
 
 _document = click.argument("document")
 _Codes = Collection[Code]
+_APPROVED, _ARCHIVED, _DELETED = AvailabilityStatus.APPROVED, AvailabilityStatus.ARCHIVED, AvailabilityStatus.DELETED
+# What a document may be before it becomes this. DMP 8.7
+_BEFORE = {_ARCHIVED: (_APPROVED,), _APPROVED: (_ARCHIVED,), _DELETED: (_APPROVED, _ARCHIVED)}
+_Change = Callable[[Registry, UnitOfWork, DocumentEntry, Caller], object]
 
 
 @click.command("mask")
@@ -64,10 +71,72 @@ def show_to_patient(attempt: Attempt, document: str, to_representatives: bool) -
     _restrict(attempt, Act.SHOW_TO_PATIENT, document, "document visible", remove=[code])
 
 
+@click.command("archive")
+@record_act
+@_document
+def archive(attempt: Attempt, document: str) -> None:
+    """Archive DOCUMENT: who asks for approved documents alone does not find it.
+
+    \b
+    carnet record archive 258063523804186 2.25.4711 --by holder
+    """
+    _set_status(attempt, Act.ARCHIVE, document, "document archived", _ARCHIVED)
+
+
+@click.command("unarchive")
+@record_act
+@_document
+def unarchive(attempt: Attempt, document: str) -> None:
+    """Bring DOCUMENT back from the archive.
+
+    \b
+    carnet record unarchive 258063523804186 2.25.4711 --by holder
+    """
+    _set_status(attempt, Act.UNARCHIVE, document, "document approved", _APPROVED)
+
+
+@click.command("delete")
+@record_act
+@_document
+def delete(attempt: Attempt, document: str) -> None:
+    """Delete DOCUMENT for good: it is shown to professionals who ask for deleted ones alone. Its content is kept.
+
+    \b
+    carnet record delete 258063523804186 2.25.4711 --by holder
+    """
+    _set_status(attempt, Act.DELETE, document, "document deleted", _DELETED)
+
+
 def _restrict(
     attempt: Attempt, act: Act, document: str, sentence: str, *, add: _Codes = (), remove: _Codes = ()
 ) -> None:
-    """The act on the record and a new version of the metadata, together. What is so already stays as it is."""
+    """Other restrictions, as a new version of the metadata. What is so already stays as it is."""
+
+    def change(registry: Registry, unit: UnitOfWork, entry: DocumentEntry, caller: Caller) -> None:
+        changed = restricted(entry, add=add, remove=remove)
+        if changed is not None:
+            write_version(registry, unit, changed, caller)
+
+    _change(attempt, act, document, sentence, change)
+
+
+def _set_status(attempt: Attempt, act: Act, document: str, sentence: str, status: AvailabilityStatus) -> None:
+    """Another status in place. What has it already stays as it is. DMP 8.7"""
+
+    def change(registry: Registry, unit: UnitOfWork, entry: DocumentEntry, caller: Caller) -> None:
+        if entry.availability_status is status:
+            return
+        if entry.availability_status not in _BEFORE[status]:
+            expected = " or ".join(_BEFORE[status])
+            context = f"document {document}: found {entry.availability_status}, expected {expected}"
+            raise Rejected([RegistryError(code=ErrorCode.METADATA_UPDATE, context=context, location=document)])
+        update_document(registry, unit, entry, caller, status=status)
+
+    _change(attempt, act, document, sentence, change)
+
+
+def _change(attempt: Attempt, act: Act, document: str, sentence: str, change: _Change) -> None:
+    """The act on the record and what it makes of the metadata, together."""
     registry = attempt.registry
 
     def work(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str) -> Record:
@@ -76,9 +145,7 @@ def _restrict(
         if entry.patient_id is None or entry.patient_id.key != record.patient:
             context = f"document {document}: found none in the record, expected one"
             raise Rejected([RegistryError(code=ErrorCode.UNRESOLVED_REFERENCE, context=context, location=document)])
-        changed = restricted(entry, add=add, remove=remove)
-        if changed is not None:
-            write_version(registry, unit, changed, Caller(name=by.name or str(by.kind), is_open=True))
+        change(registry, unit, entry, Caller(name=by.name or str(by.kind), is_open=True))
         return record
 
     attempt.do(act, work, sentence)
@@ -110,4 +177,4 @@ def show_journal(attempt: Attempt) -> None:
     click.echo("".join("\t".join(line) + "\n" for line in cells), nl=False)
 
 
-DOCUMENT_COMMANDS = (mask, unmask, show_to_patient, show_journal)
+DOCUMENT_COMMANDS = (mask, unmask, show_to_patient, archive, unarchive, delete, show_journal)

@@ -197,6 +197,12 @@ class Settings:
     policy_pharmacy_reading: bool = _setting(
         False, "holders of a CPE in a pharmacy read what its pharmacist may, in their own name"
     )
+    other_patient_error: str = _setting(
+        "XDSRegistryError",
+        "code for a query or submission about another patient than its assertion: ITI TF-2: 3.40 has the first, DMP 6.5 "
+        "the second",
+        ("XDSRegistryError", "XDSPatientIdDoesNotMatch"),
+    )
     clock: str = _setting(
         "",
         "time that the server takes for now, for tests: YYYYMMDDhhmmss in UTC, or @FILE that holds it and is read each "

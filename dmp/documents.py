@@ -1,4 +1,4 @@
-"""What the holder decides about single documents, as acts on the record. DMP 3 (TD3.3a, b), CSP R.1111-49.
+"""What the holder decides about single documents, as acts on the record. DMP 3 (TD3.3), CSP R.1111-49.
 
 The metadata are written by the registry; here the act is checked against the record and journaled.
 """
@@ -12,7 +12,7 @@ from storage.unit_of_work import UnitOfWork
 def note_document(
     dmp: Records, unit: UnitOfWork, patient: str, document: str, *, act: Act, by: Actor, now: str
 ) -> Record:
-    """One of MASK, UNMASK and SHOW_TO_PATIENT, on an active record. Raises RecordRefused."""
+    """An act on one document, on an active record. Raises RecordRefused."""
     record = dmp.active(unit, patient, by, now)
     dmp.note(unit, record, act, by, now, details={"document": document})
     return record

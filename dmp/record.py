@@ -56,6 +56,9 @@ class Act(StrEnum):
     MASK = "mask"
     UNMASK = "unmask"
     SHOW_TO_PATIENT = "show_to_patient"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    DELETE = "delete"
     BREAK_GLASS = "break_glass"
     LIFT_VISIBILITY = "lift_visibility"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import XDS_ERRORS, FhirProblem, refusal
-from registry.claims import OTHER_PATIENT
+from registry.claims import is_of_other_patient
 from xds.errors import ErrorCode, RegistryError
 
 # Attribute of XDS -> element of DocumentReference, or of List where it has no dot-less homonym there.
@@ -76,7 +76,7 @@ def _place(context: str, resource: str) -> str:
 def told(errors: Iterable[RegistryError]) -> Iterator[RegistryError]:
     """The errors as FHIR knows them: XDS has no code for a token about somebody else but that of every failure."""
     for error in errors:
-        yield replace(error, code=ErrorCode.LOCAL_POLICY_RESTRICTION) if error == OTHER_PATIENT else error
+        yield replace(error, code=ErrorCode.LOCAL_POLICY_RESTRICTION) if is_of_other_patient(error) else error
 
 
 def is_passing(errors: Iterable[RegistryError]) -> bool:

@@ -54,7 +54,7 @@ def handle(
         *object_rules(submission, kind, registry.domain, reading.unreadable),
         *reference_rules(submission, registry.domain),
         *state_rules(submission, facts),
-        *claim_rules(caller, (patient_id,)),
+        *claim_rules(registry.domain, caller, (patient_id,)),
         *feed_rules(registry, unit, submission, caller),
     ]
     if errors or patient_key is None:

@@ -52,7 +52,7 @@ def handle(registry: Registry, unit: UnitOfWork, reading: Reading, caller: Calle
         *object_rules(submission, KIND, registry.domain, reading.unreadable),
         *operation_rules(operations, registry.domain.statuses),
         *update_rules(operations, facts),
-        *claim_rules(caller, _patients(operations, facts)),
+        *claim_rules(registry.domain, caller, _patients(operations, facts)),
         *change_rules(registry, unit, operations, facts, caller),
     ]
     owner = operations.submission_set

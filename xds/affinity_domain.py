@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from xds.datatypes import CX, Code
+from xds.errors import ErrorCode
 from xds.vocabulary import AvailabilityStatus
 
 
@@ -24,6 +25,7 @@ class AffinityDomain:
     `limited_metadata_allowed`: ITI-65 may bring less than ITI-41 requires, flagged as limited.
     `patients_by_fhir`: Patient resources that are fed make patients known [ITI-104].
     `updates_keep_octets`: an update [ITI-57] may leave out hash, size and repositoryUniqueId, which stay as they were.
+    `other_patient_error`: the code for a request about another patient than its assertion.
     `statuses` are those that an update may give to an object.
     `derived_content_type`: contentTypeCode of SubmissionSets that are derived [ITI-105, 106]; else the classCode.
     `signature_signs_submission_set`: a signature entry `signs` the SubmissionSet itself, as in a DMP lot.
@@ -44,6 +46,7 @@ class AffinityDomain:
     home_community_id: str = ""
     restricted_update_is_strict: bool = False
     updates_keep_octets: bool = False
+    other_patient_error: ErrorCode = ErrorCode.REGISTRY
     statuses: frozenset[str] = frozenset({AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED})
     code_tables: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     mime_types: frozenset[str] = frozenset()

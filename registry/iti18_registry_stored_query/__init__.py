@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from lxml import etree
 
 from access_policy.caller import Caller
+from registry.claims import as_told_in
 from registry.criteria import Form, Found
 from registry.iti18_registry_stored_query import find, get_by_id, get_contents, get_related
 from registry.iti18_registry_stored_query.answer import DEFAULT_LIMITS, Answer, ResultLimits
@@ -52,7 +53,7 @@ def answered(registry: Registry, body: etree._Element, caller: Caller, *, querie
         query = read_query(read_adhoc_query(body), queries)
         found = handle(registry, query, caller)
     except Rejected as rejected:
-        return adhoc_query_response((), rejected.errors)
+        return adhoc_query_response((), tuple(as_told_in(registry.domain, rejected.errors)))
     return adhoc_query_response([one.rendering or write_object_ref(one.entry_uuid) for one in found])
 
 

@@ -42,7 +42,7 @@ CHANGES = (
     "unarchive",
     "delete",
 )
-COMMANDS = ("mask", "unmask", "show-to-patient", "show-to-representatives")
+COMMANDS = ("mask", "unmask", "show-to-patient", "show-to-representatives", "archive", "unarchive", "delete")
 SPECIALITIES, SECTIONS, ROLES = "1.2.250.1.71.4.2.5", "1.2.250.1.71.4.2.6", "1.2.250.1.213.1.6.1.107"
 
 

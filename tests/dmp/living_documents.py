@@ -15,6 +15,7 @@ from xds.datatypes import Code
 _numbers = itertools.count(1)
 # What becomes visible, by the code that goes.
 _SHOWN = {"make_visible_to_patient": HIDDEN, "make_visible_to_representatives": SECRET}
+_AFTER = {"archive": "archived", "unarchive": "approved", "delete": "deleted"}
 _BY_COMMAND = {
     "show-to-patient": "make_visible_to_patient",
     "show-to-representatives": "make_visible_to_representatives",
@@ -84,7 +85,7 @@ class LivingDocuments(LivingRecords):
         right = "make_visible_to_patient" if change in _SHOWN else change
         may = dossier.allows(right, asker, paper, self.now)
         if change in ("archive", "unarchive", "delete"):
-            after = {"archive": "archived", "unarchive": "approved", "delete": "deleted"}[change]
+            after = _AFTER[change]
             answer = self.doors.set_status(asker, ins, entry, paper.status, after)
             if self.answered(may, answer.status == "Success", (answer.codes, answer.contexts)):
                 paper.status = after
@@ -119,7 +120,7 @@ class LivingDocuments(LivingRecords):
     def change_by_command(self, ins: str, pick: int, change: str) -> None:
         """What the holder has done at a desk."""
         dossier = self.of[ins]
-        papers = [one for one in dossier.papers if one.status == "approved"]
+        papers = [one for one in dossier.papers if one.status == "approved" or change in _AFTER]
         if not papers:
             return
         paper = papers[pick % len(papers)]
@@ -127,6 +128,11 @@ class LivingDocuments(LivingRecords):
         def in_model() -> None:
             if not dossier.person.active:
                 raise Refused
+            if change in _AFTER:
+                if paper.status != _AFTER[change] and not self._fits(paper, change):
+                    raise Refused
+                paper.status = _AFTER[change]
+                return
             self._restricted(paper, _BY_COMMAND.get(change, change))
 
         words = ("show-to-patient", "--to-representatives") if change == "show-to-representatives" else (change,)

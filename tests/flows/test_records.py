@@ -31,6 +31,7 @@ from tests.flows.test_proved_callers import World, peer_certificate, submit
 from tests.mllp import adt, connected
 from tests.servers import Server
 from xds.errors import Rejected
+from xds.vocabulary import AvailabilityStatus
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 INS = PATIENT.id
@@ -169,6 +170,25 @@ def test_a_document_is_masked_and_unmasked_by_command(world: World) -> None:
     carnet(world.server, "record", "unmask", INS, unique_id, "--by", "holder")
     assert codes() == ["N"]
     assert acts(world.server.settings)[-3:] == ["mask", "mask", "unmask"]
+
+
+def test_a_document_is_archived_brought_back_and_deleted_by_command(world: World) -> None:
+    unique_id = feed(world)
+
+    def status() -> str:
+        with registry_of(world.server.settings) as registry:
+            entry = registry.units.write(lambda unit: newest_version(registry, unit, unique_id))
+            return (entry.availability_status or AvailabilityStatus.APPROVED).name
+
+    for step, after in (("archive", "ARCHIVED"), ("archive", "ARCHIVED"), ("unarchive", "APPROVED")):
+        carnet(world.server, "record", step, INS, unique_id, "--by", "holder")
+        assert status() == after
+    carnet(world.server, "record", "delete", INS, unique_id, "--by", "holder")
+    done = command(world.server, "record", "unarchive", INS, unique_id)
+    assert isinstance(done.exception, Rejected)
+    assert "Deleted, expected urn:asip:ci-sis:2010:StatusType:Archived" in done.exception.errors[0].context
+    assert status() == "DELETED"
+    assert acts(world.server.settings)[-5:] == ["archive", "archive", "unarchive", "delete", "unarchive"]
 
 
 def test_a_document_of_another_person_is_not_masked(world: World) -> None:

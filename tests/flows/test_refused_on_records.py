@@ -18,7 +18,9 @@ from dmp.rights import Whom
 from dmp.sql import events, records
 from tests import messages, servers, sts
 from tests.audit_store import Trail
-from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY
+from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY, an_entry
+from tests.dmp.askers import PROFESSIONALS
+from tests.dmp.doors import STATUSES, Doors, over_network
 from tests.dmp.people import Desk
 from tests.flows.test_access_policy import World
 from tests.flows.test_record_transactions import CONSENT, DOCTOR, NURSE, V3, Software
@@ -154,3 +156,20 @@ def test_a_hidden_document_takes_as_long_as_one_that_is_not_there(office: Office
     middle = {name: median(times) for name, times in taken.items()}
     noise = abs(middle["absent"] - middle["other"])
     assert abs(middle["hidden"] - middle["absent"]) < max(3 * noise, 0.25 * middle["absent"])
+
+
+@pytest.mark.parametrize("code", ["XDSRegistryError", "XDSPatientIdDoesNotMatch"])
+def test_the_code_for_another_patient_than_the_assertions_is_a_setting(tmp_path: Path, code: str) -> None:
+    """ITI TF-2: 3.40.4.1.2.2.1 has the first, DMP 6.5 the second; a FHIR search finds nothing with either."""
+    settings = servers.settings_for(tmp_path, other_patient_error=code)
+    servers.know_patients(settings)
+    asker = next(one for one in PROFESSIONALS if one.label == "doctor")
+    with servers.in_process(settings) as server:
+        doors = Doors(over_network(server))
+        slots = {"XDSDocumentEntryPatientId": f"'{OTHER_PATIENT.key}'"}
+        slots |= {"XDSDocumentEntryStatus": f"('{STATUSES['approved']}')"}
+        assert doors.query(asker, PATIENT.id, messages.FIND_DOCUMENTS, **slots).codes == [code]
+        assert code in doors.feed(asker, PATIENT.id, an_entry(patient_id=OTHER_PATIENT)).codes
+        path = f"/DocumentReference?patient.identifier=urn:oid:{OTHER_PATIENT.authority}|{OTHER_PATIENT.id}"
+        status, outcome = doors.fhir(asker, PATIENT.id, path)
+        assert (status, outcome["total"]) == (200, 0)
