@@ -51,7 +51,10 @@ BY_NAME = {one.name: one for one in ONLINE}
 
 
 def create_or_leave(op: Any, name: str) -> None:
-    """For a migration, which gives `alembic.op`: build the index where nobody waits for it, leave it to `build_missing` where somebody would."""
+    """For a migration, which gives `alembic.op`: build the index where nobody waits for it, else leave it.
+
+    `build_missing` builds what was left.
+    """
     one, connection = BY_NAME[name], op.get_bind()
     if connection.dialect.name == "postgresql" and _has_rows(connection, one.table):
         return
