@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 from sqlalchemy.engine.interfaces import Dialect
 
 from dmp.record import HolderKind
@@ -48,4 +48,7 @@ def _record_statement(dialect: Dialect) -> Prepared:
 @lru_cache(maxsize=4)
 def _rights_statement(dialect: Dialect) -> Prepared:
     of_caller = _t.holder.in_((bindparam("professional", ""), bindparam("structure", "")))
-    return prepare(select(_t.is_block, _t.until).where(_t.record_key == bindparam("key", 0), of_caller), dialect)
+    return prepare(
+        select(_t.is_block, _t.until).where(_t.record_key == bindparam("key", 0, type_=BigInteger()), of_caller),
+        dialect,
+    )
