@@ -85,9 +85,7 @@ class _Walk:
     def to(self, source: str) -> "_Walk":
         """One step on, to the elements of `source`."""
         at = _following(self.at)
-        return _Walk(
-            clauses=f"{self.clauses} for {at} in {source}".strip(), at=at, all_of="" if self.clauses else source
-        )
+        return _Walk(clauses=f"{self.clauses} for {at} in {source}".strip(), at=at, all_of="" if self.clauses else source)
 
     def where(self, test: str) -> "_Walk":
         walk = self.opened()
