@@ -8,10 +8,10 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, Index, String, Table, delete, func, insert, select, true
+from sqlalchemy import BigInteger, Column, Connection, Index, String, Table, delete, insert, select, true
 
 from repository import document_versions, index
-from repository.index import StoredDocument, blob, metadata
+from repository.index import StoredDocument, metadata
 
 awaited_document = Table(
     "awaited_document",
@@ -116,20 +116,16 @@ def _forget(connection: Connection, attempt: Attempt) -> None:
 
 
 def _read(connection: Connection, condition: object) -> list[Awaited]:
-    statement = (
-        select(awaited_document, func.coalesce(blob.c.blocks, b"").label("blocks"))
-        .join(blob, blob.c.blob_key == _d.blob_key, isouter=True)
-        .where(condition)  # type: ignore[arg-type]  # a column's comparison
-        .order_by(_d.attempt, _d.unique_id)
-    )
-    names = [*_COLUMNS, "blocks"]
+    statement = select(awaited_document).where(condition).order_by(_d.attempt, _d.unique_id)  # type: ignore[arg-type]  # a column's comparison
+    rows = connection.execute(statement).mappings().all()
+    blocks = index.blocks_of(connection, [row["blob_key"] for row in rows])
     return [
         Awaited(
             attempt=Attempt(
                 id=row["attempt"], submission=row["submission"], submission_unique_id=row["submission_unique_id"]
             ),
             begun=row["begun"],
-            document=StoredDocument(**{name: row[name] for name in names}),
+            document=StoredDocument(**{name: row[name] for name in _COLUMNS}, blocks=blocks.get(row["blob_key"], b"")),
         )
-        for row in connection.execute(statement).mappings()
+        for row in rows
     ]

@@ -109,11 +109,11 @@ def held(connection: Connection, unique_ids: Collection[str]) -> dict[str, Store
         rows = connection.execute(select(document).where(document.c.unique_id.in_(sorted(unique_ids)))).fetchall()
     names = document.columns.keys()
     found = [StoredDocument(**dict(zip(names, row, strict=True))) for row in rows]
-    blocks = _blocks_of(connection, [one.blob_key for one in found if one.size > HASHED_WHOLE])
+    blocks = blocks_of(connection, [one.blob_key for one in found if one.size > HASHED_WHOLE])
     return {one.unique_id: replace(one, blocks=blocks.get(one.blob_key, b"")) for one in found}
 
 
-def _blocks_of(connection: Connection, keys: Sequence[str]) -> dict[str, bytes]:
+def blocks_of(connection: Connection, keys: Sequence[str]) -> dict[str, bytes]:
     """Digests of the blocks of large blobs. Never joined: a document and its blob may lie on two machines."""
     if not keys:
         return {}

@@ -48,7 +48,6 @@ SPREAD = (
     Spread(table="identity", place=Place.BY_OWN_KEY, column="value", reason="asked for by entryUUID or uniqueId alone"),
     Spread(table="document", place=Place.BY_OWN_KEY, column="unique_id", reason="asked for by uniqueId alone"),
     Spread(table="removed_document", place=Place.BY_OWN_KEY, column="unique_id", with_table="document"),
-    Spread(table="awaited_document", place=Place.BY_OWN_KEY, column="unique_id", with_table="document"),
     Spread(table="document_version", place=Place.BY_OWN_KEY, column="set_id", reason="asked for by setId"),
     Spread(table="blob", place=Place.BY_OWN_KEY, column="blob_key", reason="asked for by key"),
     Spread(table="assertion_use", place=Place.BY_OWN_KEY, column="assertion", reason="asked for by its digest"),
@@ -71,7 +70,7 @@ SPREAD = (
     ),
     *(
         Spread(table=one, place=Place.COORDINATOR, reason="a queue in one order, emptied as it is filled")
-        for one in ("outbox", "notification", "notice_delivery", "queued_submission", "job_done")
+        for one in ("outbox", "notification", "notice_delivery", "queued_submission", "job_done", "awaited_document")
     ),
     *(
         Spread(table=one, place=Place.COORDINATOR, reason="written beside a document, read by no search")
@@ -83,6 +82,77 @@ SPREAD = (
     ),
 )
 BY_TABLE = {one.table: one for one in SPREAD}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Across:
+    """A question that asks more machines than that of one patient, record or key, and what bounds it.
+
+    `code`: the file, or the file and function, that asks; `part`: of the text of its statement.
+    """
+
+    code: str
+    part: str = ""
+    what: str
+    bound: str
+
+
+ACROSS = (
+    Across(
+        code="registry/sql/",
+        part="(SELECT patient.patient_key",
+        what="A search about one patient [ITI-18, ITI-67]: the patient's key is looked up within the statement, "
+        "and Citus does not ask for it first",
+        bound="one statement for each search, answered by an index on every machine; one look-up before it would route "
+        "it to one machine",
+    ),
+    Across(
+        code="registry/iti51_multi_patient_stored_query",
+        what="Multi-Patient Stored Query [ITI-51], which may name no patient",
+        bound="by its codes or its patients; an index for each",
+    ),
+    Across(
+        code="repository/document_versions.py:release",
+        what="Removed documents leave their set of versions [ITI-86]",
+        bound="one statement for each message, by uniqueId",
+    ),
+    Across(
+        code="dmp/sql/rights.py:records_of",
+        what="Records on which a professional or a structure was authorised [TD0.4]",
+        bound="one statement for each request, by the index of holders",
+    ),
+    Across(
+        code="dmp/sql/persons.py:named",
+        what="Persons by their traits [TD0.5]",
+        bound="one statement for each name, by index, and the number of answers",
+    ),
+    Across(
+        code="dmp/sql/rights.py:rename_representative",
+        what="A representative in the records of others, when two patients become one [ITI-8, ITI-44]",
+        bound="one statement for each merge",
+    ),
+    Across(code="dmp/sql/usage.py", what="Counters and statistics", bound="when an operator asks"),
+    Across(code="jobs/", what="Dated work", bound="one statement for each page of a job, part of no transaction"),
+    Across(
+        code="storage/assertion_uses.py:note",
+        what="Assertions whose time is over are forgotten",
+        bound="one statement a minute and process",
+    ),
+    Across(code="carnet/mounted_documents.py", what="Whether index and documents fit", bound="once at the start"),
+    Across(
+        code="registry/sql/stored_entries.py:page_of_entries",
+        what="The entries that fsck compares with documents",
+        bound="pages, when an operator asks",
+    ),
+    Across(code="repository/consistency", what="fsck", bound="pages, when an operator asks"),
+    Across(code="repository/collection", what="Collection of what nothing refers to", bound="pages, part of a job"),
+)
+
+
+def across_table() -> str:
+    """Markdown of `ACROSS`."""
+    rows = "".join(f"| {one.what} | `{one.code}` | {one.bound} |\n" for one in ACROSS)
+    return f"| What | Where | Bound |\n|---|---|---|\n{rows}"
 
 
 def statements() -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from storage.online_indexes import build_missing
 from xds.failure import WrongSettings
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class NewerDatabase(WrongSettings):
 def upgrade(engine: Engine) -> str:
     """Run the migrations that are missing, all or none; returns the revision the database now has.
 
+    Indexes over large tables are built after that, while others write (`storage.online_indexes`).
     Several processes may call it at once: one runs, the others wait and find nothing to do. Raises NewerDatabase.
     """
     with engine.begin() as connection:
@@ -33,7 +35,9 @@ def upgrade(engine: Engine) -> str:
             )
         if found != newest():
             _UPGRADES[connection.dialect.name](connection)
-        return revision(connection)
+        reached = revision(connection)
+    build_missing(engine)
+    return reached
 
 
 def _upgrade_postgresql(connection: Connection) -> None:

@@ -1,16 +1,19 @@
 """Whether a statement asks one machine of a cluster: every table in it that is divided is bound to one value.
 
-Bound means: its dividing column equals a value or a list of values, or the column of another bound table of the same
-division.
+Bound means: its dividing column equals a value or a list of values, or a column that does. What stands under OR or NOT
+binds nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import sqlglot
 from sqlglot import exp
 
 from storage.distribution import BY_TABLE, Place
 
+_SELECTING = (exp.Select, exp.Update, exp.Delete)
+# Of a table, by the name it has in the statement.
+Column = tuple[str, str]
 _DIVIDED = {
     name: one.column
     for name, one in BY_TABLE.items()
@@ -37,54 +40,85 @@ def _of_insertion(statement: exp.Insert) -> list[str]:
 
 
 def _of_scope(statement: exp.Expression) -> Iterator[str]:
-    tables = {(one.alias or one.name): one.name for one in statement.find_all(exp.Table) if one.name in _DIVIDED}
-    bound = {alias for alias, name in tables.items() if _has_value(statement, alias, name, tables)}
-    pairs = list(_pairs(statement, tables))
+    tables = {(one.alias or one.name): one.name for one in statement.find_all(exp.Table)}
+    selections = [one for one in (statement, *statement.find_all(exp.Select)) if isinstance(one, _SELECTING)]
+    conditions = [one for selection in selections for one in _conditions(selection)]
+    if any(_is_never(one) for one in conditions):
+        return  # nobody may see anything: no machine is asked
+    bound = {column for one in conditions for column in _with_value(one)}
+    pairs = [pair for one in conditions for pair in _pairs(one, tables)]
     grew = True
     while grew:
         more = {one for pair in pairs if pair & bound for one in pair} - bound
         bound |= more
         grew = bool(more)
-    yield from (name for alias, name in tables.items() if alias not in bound)
+    yield from (name for alias, name in tables.items() if name in _DIVIDED and not _is_bound(alias, tables, bound))
 
 
-def _has_value(statement: exp.Expression, alias: str, name: str, tables: dict[str, str]) -> bool:
-    for condition in statement.find_all(exp.EQ, exp.In):
-        column, value = condition.this, condition.args.get("expression")
-        if isinstance(condition, exp.In) and isinstance(column, exp.Tuple):
-            # Pairs of patient and object: each names its patient. docs/scaling.md says what Citus makes of them.
-            column = column.expressions[0]
-        if isinstance(value, exp.Column) and not isinstance(column, exp.Column):
-            column, value = value, column
-        if not _is_column(column, alias, name, tables):
-            continue
-        if isinstance(condition, exp.In) and (condition.expressions or _is_list(condition)):
-            return True
-        if isinstance(condition, exp.EQ) and not isinstance(value, exp.Column):
-            return True
-    return False
+def _is_bound(alias: str, tables: Mapping[str, str], bound: set[Column]) -> bool:
+    name = tables[alias]
+    alone = list(tables.values()).count(name) == 1
+    return (alias, _DIVIDED[name]) in bound or (alone and ("", _DIVIDED[name]) in bound)
+
+
+def _conditions(selection: exp.Expression) -> Iterator[exp.Expression]:
+    """What must hold for each row: the parts of WHERE and of ON that AND joins."""
+    places = [selection.args.get("where"), *(one.args.get("on") for one in selection.args.get("joins") or ())]
+    waiting = [one.this if isinstance(one, exp.Where) else one for one in places if one is not None]
+    while waiting:
+        condition = waiting.pop().unnest()
+        if isinstance(condition, exp.And):
+            waiting += [condition.this, condition.expression]
+        else:
+            yield condition
+
+
+def _is_never(condition: exp.Expression) -> bool:
+    return condition.sql() == "0 = 1"
+
+
+def _with_value(condition: exp.Expression) -> set[Column]:
+    """Columns that equal a value, or one of a list, wherever the condition holds."""
+    condition = condition.unnest()
+    if isinstance(condition, exp.And):
+        return _with_value(condition.this) | _with_value(condition.expression)
+    if isinstance(condition, exp.Or):
+        return _with_value(condition.this) & _with_value(condition.expression)
+    if not isinstance(condition, exp.EQ | exp.In):
+        return set()
+    column, value = condition.this, condition.args.get("expression")
+    if isinstance(condition, exp.In) and isinstance(column, exp.Tuple):
+        # Pairs of patient and object: each names its patient. docs/scaling.md says what Citus makes of them.
+        column = column.expressions[0]
+    if isinstance(value, exp.Column) and not isinstance(column, exp.Column):
+        column, value = value, column
+    has_value = _is_list(condition) if isinstance(condition, exp.In) else _is_value(value)
+    return {(column.table, column.name)} if isinstance(column, exp.Column) and has_value else set()
+
+
+def _is_value(node: object) -> bool:
+    """No column, and no question: Citus does not ask one first to learn whom to ask."""
+    return isinstance(node, exp.Expression) and node.find(exp.Column, exp.Select) is None
 
 
 def _is_list(condition: exp.In) -> bool:
-    """A list that SQLite gets as one value of JSON, as PostgreSQL gets an array."""
+    """Values; or a list that SQLite gets as one value of JSON, as PostgreSQL gets an array."""
     query = condition.args.get("query")
-    return query is not None and "JSON_EACH" in query.sql().upper()
+    return bool(condition.expressions) or (query is not None and "JSON_EACH" in query.sql().upper())
 
 
-def _is_column(node: object, alias: str, name: str, tables: dict[str, str]) -> bool:
-    if not isinstance(node, exp.Column) or node.name != _DIVIDED[name]:
-        return False
-    return node.table == alias or (not node.table and list(tables.values()).count(name) == 1)
+def _pairs(condition: exp.Expression, tables: Mapping[str, str]) -> Iterator[set[Column]]:
+    """Columns that equal each other, unless both divide and lie apart all the same."""
+    if not isinstance(condition, exp.EQ):
+        return
+    ends = [one for one in (condition.this, condition.expression) if isinstance(one, exp.Column)]
+    divisions = {_division(tables[one.table]) for one in ends if _divides(one, tables)}
+    if len(ends) == 2 and len(divisions) < 2:
+        yield {(one.table, one.name) for one in ends}
 
 
-def _pairs(statement: exp.Expression, tables: dict[str, str]) -> Iterator[set[str]]:
-    """Two tables that are joined by the columns that divide them."""
-    for condition in statement.find_all(exp.EQ):
-        ends = []
-        for node in (condition.this, condition.expression):
-            ends += [alias for alias, name in tables.items() if _is_column(node, alias, name, tables)]
-        if len(ends) == 2 and len({_division(tables[one]) for one in ends}) == 1:
-            yield set(ends)
+def _divides(column: exp.Column, tables: Mapping[str, str]) -> bool:
+    return _DIVIDED.get(tables.get(column.table, "")) == column.name
 
 
 def _division(table: str) -> str:

@@ -1,10 +1,11 @@
 """A generator of load, a process of its own: makes its messages, waits for the word, sends, and reads back."""
 
+import math
 import random
 import resource
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -67,6 +68,11 @@ class _Generator:
         self._acknowledged = tuple(counted.acknowledged)
         return counted
 
+    def run_at_once(self) -> Counted:
+        """Send everything as fast as it is answered, every connection busy all the time."""
+        due = [replace(one, at=0.0) for one in self._arrivals]
+        return OpenLoop(self._place, self._requests, self._task.connections, patience=math.inf).run(due)
+
     def read_back(self, most: int) -> tuple[int, dict[str, int]]:
         """Retrieve acknowledged documents, all or so many of them at random; how many, and what was wrong."""
         feed = self._messages.get(FEED)
@@ -79,7 +85,7 @@ class _Generator:
         requests = SignedRequests({RETRIEVE: kept}, signer=self._task.shown.signer, reuse=self._task.reuse)
         arrivals = [Arrival(at=0, key=RETRIEVE, number=number) for number in chosen]
         requests.prepare(arrivals)
-        counted = OpenLoop(self._place, requests, 4).run(arrivals)
+        counted = OpenLoop(self._place, requests, 4, patience=math.inf).run(arrivals)
         return len(chosen), dict(counted.problems)
 
 

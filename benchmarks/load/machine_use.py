@@ -57,10 +57,12 @@ def _proportional(process: int) -> int:
 
 
 class MemoryWatch:
-    """Looks at the memory of a server every few seconds, on a thread of its own; `most` is the largest seen."""
+    """Looks at the memory of a server every so many seconds, on a thread of its own; `most` is the largest seen."""
 
-    def __init__(self, root: int, *, look: Callable[[int], int] = proportional_memory) -> None:
-        self._root, self._look, self._stop = root, look, threading.Event()
+    def __init__(
+        self, root: int, *, look: Callable[[int], int] = proportional_memory, seconds: float = _SAMPLE_SECONDS
+    ) -> None:
+        self._root, self._look, self._seconds, self._stop = root, look, seconds, threading.Event()
         self.most = 0
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -75,5 +77,5 @@ class MemoryWatch:
     def _watch(self) -> None:
         while True:
             self.most = max(self.most, self._look(self._root))
-            if self._stop.wait(_SAMPLE_SECONDS):
+            if self._stop.wait(self._seconds):
                 return

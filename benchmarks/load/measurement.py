@@ -91,8 +91,8 @@ def measure(plan: Measurement, folder: Path, tell: Tell) -> Result:
         settings = secured(database.settings, pki, plan.settings)
         kept, octets = documents_kept(settings), octets_on_disk(folder)
         server = stack.enter_context(servers.carnet(settings))
-        generators = stack.enter_context(_generators(plan, server, pki))
-        tell(_prepared(generators))
+        generators = stack.enter_context(generators_of(plan, server, pki))
+        tell(prepared(generators))
         run = _Run(plan, server, database, generators, tell)
         counted = run.done()
         many, problems = _read_back(plan, generators, tell)
@@ -133,7 +133,8 @@ def secured(settings: Settings, pki: Pki, given: Mapping[str, Any]) -> Settings:
 
 
 @contextmanager
-def _generators(plan: Measurement, server: Server, pki: Pki) -> Iterator[Sequence[GeneratorProcess]]:
+def generators_of(plan: Measurement, server: Server, pki: Pki) -> Iterator[Sequence[GeneratorProcess]]:
+    """The processes that send, until the end."""
     signer = pki.written(pki.card[Use.SIGNATURE])
     shown = Shown(trust=str(pki.trust), certificate=str(pki.client), signer=str(signer))
     made = [GeneratorProcess(plan.task(part, server.port, shown)) for part in range(plan.generators)]
@@ -144,7 +145,8 @@ def _generators(plan: Measurement, server: Server, pki: Pki) -> Iterator[Sequenc
             one.stop()
 
 
-def _prepared(generators: Sequence[GeneratorProcess]) -> str:
+def prepared(generators: Sequence[GeneratorProcess]) -> str:
+    """Have every message ready to be sent; says how many there are."""
     for one in generators:
         one.ask("prepare")
     found = [one.wait() for one in generators]

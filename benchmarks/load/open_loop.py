@@ -61,12 +61,15 @@ class OpenLoop:
 
     Connections are opened when there is none free, `connections` at most, and kept alive.
     `step_of` names the step of the profile a moment belongs to; arrivals before `warm_up` are not measured.
+    An arrival that finds no free connection within `patience` seconds has failed. Arrivals that are all due at once,
+    with patience without end, make a closed loop.
     """
 
     place: Place
     requests: Requests
     connections: int
     warm_up: float = 0.0
+    patience: float = _SILENCE_SECONDS
     step_of: Callable[[float], str] = lambda _at: ""
     on_second: Callable[[int], None] = lambda _second: None
     counted: Counted = field(default_factory=Counted)
@@ -122,9 +125,9 @@ class OpenLoop:
             self.counted.sent += 1
             connection.send(self.requests.octets(arrival))
             self._advance(connection)
-        while self._waiting and self._now - self._waiting[0].at > _SILENCE_SECONDS:
+        while self._waiting and self._now - self._waiting[0].at > self.patience:
             busy = _Busy(arrival=self._waiting.popleft(), since=self._now)
-            self._record(busy, Outcome.FAILED, f"no connection within {_SILENCE_SECONDS:.0f} s", self._now)
+            self._record(busy, Outcome.FAILED, f"no connection within {self.patience:.0f} s", self._now)
         self.counted.longest_queue = max(self.counted.longest_queue, len(self._waiting))
         room = self.connections - len(self._watched)
         for _ in range(min(room, len(self._waiting) - self._opening)):

@@ -11,7 +11,6 @@ SELECT create_reference_table('patient_alias');
 SELECT create_distributed_table('identity', 'value', colocate_with => 'none');
 SELECT create_distributed_table('document', 'unique_id', colocate_with => 'none');
 SELECT create_distributed_table('removed_document', 'unique_id', colocate_with => 'document');
-SELECT create_distributed_table('awaited_document', 'unique_id', colocate_with => 'document');
 SELECT create_distributed_table('document_version', 'set_id', colocate_with => 'none');
 SELECT create_distributed_table('blob', 'blob_key', colocate_with => 'none');
 SELECT create_distributed_table('assertion_use', 'assertion', colocate_with => 'none');
@@ -38,6 +37,7 @@ SELECT create_reference_table('directory_software');
 -- notice_delivery: a queue in one order, emptied as it is filled.
 -- queued_submission: a queue in one order, emptied as it is filled.
 -- job_done: a queue in one order, emptied as it is filled.
+-- awaited_document: a queue in one order, emptied as it is filled.
 -- record_creation: written beside a document, read by no search.
 -- document_fed: written beside a document, read by no search.
 -- subscription: written beside a document, read by no search.

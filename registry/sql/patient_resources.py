@@ -51,13 +51,13 @@ def by_key(connection: Connection, key: int) -> PatientRow | None:
 
 def by_identifier(connection: Connection, *, authority: str, system: str, value: str) -> list[PatientRow]:
     """The patients with this identifier, as that of the domain or beside it; an empty system is any."""
-    named = _PATIENTS.where(patient.c.identifier == value)
+    named = select(patient.c.patient_key).where(patient.c.identifier == value)
     aliases = select(_a.patient_key).where(_a.value == value)
     if system:
         named, aliases = named.where(patient.c.authority == authority), aliases.where(_a.system == system)
-    rows = [*connection.execute(named)]
-    rows += connection.execute(_PATIENTS.where(patient.c.patient_key.in_(aliases)))
-    return sorted({one.key: one for one in map(_row, rows)}.values(), key=lambda one: one.key)
+    keys = {*connection.scalars(named), *connection.scalars(aliases)}
+    found = (by_key(connection, key) for key in sorted(keys))
+    return [one for one in found if one is not None]
 
 
 def save(

@@ -3,8 +3,9 @@
 Revision ID: 0003
 """
 
-import sqlalchemy as sa
 from alembic import op
+
+from storage.online_indexes import BY_NAME, create_or_leave
 
 revision = "0003"
 down_revision = "0002"
@@ -12,25 +13,20 @@ branch_labels = None
 depends_on = None
 
 INDEXES = (
-    ("ix_registry_object_source", "registry_object", ("patient_key", "source"), "source IS NOT NULL"),
-    ("ix_registry_object_target", "registry_object", ("patient_key", "target"), "target IS NOT NULL"),
-    ("ix_registry_object_later_version", "registry_object", ("patient_key", "logical_id"), "version > 1"),
-    ("ix_registry_object_class_code", "registry_object", ("class_code",), "class_code IS NOT NULL"),
-    (
-        "ix_registry_object_facility",
-        "registry_object",
-        ("healthcare_facility_type_code",),
-        "healthcare_facility_type_code IS NOT NULL",
-    ),
-    ("ix_object_value_value", "object_value", ("attribute", "value"), "attribute IN (2, 3, 5)"),
+    "ix_registry_object_source",
+    "ix_registry_object_target",
+    "ix_registry_object_later_version",
+    "ix_registry_object_class_code",
+    "ix_registry_object_facility",
+    "ix_object_value_value",
 )
 
 
 def upgrade() -> None:
-    for name, table, columns, where in INDEXES:
-        op.create_index(name, table, list(columns), sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    for name in INDEXES:
+        create_or_leave(op, name)
 
 
 def downgrade() -> None:
-    for name, table, _, _ in INDEXES:
-        op.drop_index(name, table)
+    for name in INDEXES:
+        op.drop_index(name, BY_NAME[name].table, if_exists=True)

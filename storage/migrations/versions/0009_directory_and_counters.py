@@ -6,12 +6,12 @@ Revision ID: 0009_directory
 import sqlalchemy as sa
 from alembic import op
 
+from storage.online_indexes import create_or_leave
+
 revision = "0009_directory"
 down_revision = "0008_records"
 branch_labels = None
 depends_on = None
-
-_HIDDEN = sa.text("visible_from IS NOT NULL")
 
 
 def _texts(*names: str, primary: bool = False, length: int | None = None) -> list[sa.Column[str]]:
@@ -59,17 +59,11 @@ def upgrade() -> None:
         *_texts("name", "version"),
         comment="Software by its homologation number (LPS_ID_HOMOLOGATION_DMP)",
     )
-    op.create_index(
-        "ix_registry_object_visible_from",
-        "registry_object",
-        ["visible_from"],
-        sqlite_where=_HIDDEN,
-        postgresql_where=_HIDDEN,
-    )
+    create_or_leave(op, "ix_registry_object_visible_from")
 
 
 def downgrade() -> None:
-    op.drop_index("ix_registry_object_visible_from", "registry_object")
+    op.drop_index("ix_registry_object_visible_from", "registry_object", if_exists=True)
     for table in ("directory_software", "directory_structure", "directory_professional"):
         op.drop_table(table)
     for table in ("job_done", "record_read", "document_fed"):
