@@ -1,33 +1,39 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
+import io
 import shutil
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from conformance.client import preparation
 from conformance.client.certification import Certification, open_certification
 from conformance.client.command_line import steps_of
+from conformance.client.exchanges import Laboratory
 from conformance.client.preparation import Prepared, prepare
 from conformance.client.recorder import Connection, Recorded
 from conformance.client.rules import conversation
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step, read_people
 from conformance.client.session import MOST_FAILED, Session, message_rules
+from conformance.client.terminal import Guide
 from conformance.client.view import state
 from conformance.client.web import WebView
 from conformance.failures import KitError
 from conformance.judgement import Heading, Run, Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
+from conformance.server.probes_record import record_query
 from tests import browsers, forked
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
@@ -342,10 +348,52 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
         told += line
 
 
+def test_without_a_person_a_step_is_confirmed_when_it_is_quiet_and_questions_are_left_out(
+    people: People, tmp_path: Path
+) -> None:
+    """A step waits for its messages, then for the quiet after the last one; nothing is read from the terminal."""
+    every = steps_of(["alimentation"])
+    first = next(one for one in every if one.key == EXIST)
+    asked = replace(next(one for one in every if one.question), expects=())
+    folder = RunFolder(path=tmp_path / "run")
+    folder.start(HEADING)
+    session = Session((first, asked), Laboratory(people=people, authorities=()), folder, rules=())
+    shown = io.StringIO()
+    guide = Guide(session, people, Console(file=shown, width=200), language="fr", unattended=0.5)
+    ended: list[bool] = []
+    thread = threading.Thread(target=lambda: ended.append(guide.run()), daemon=True)
+    try:
+        thread.start()
+        thread.join(timeout=1.5)
+        assert thread.is_alive()
+        assert session.step == first
+        head = b"POST /xds/patients HTTP/1.1\r\nContent-Type: application/soap+xml; charset=UTF-8\r\n\r\n"
+        asking = Recorded(
+            time=datetime.now(UTC),
+            connection=Connection(address="127.0.0.1"),
+            request=head + existence_test(people),
+            answer=b"HTTP/1.1 200 OK\r\n\r\n",
+        )
+        session.recorded(asking)
+        thread.join(timeout=60)
+        assert ended == [True]
+        assert [one.is_skipped for one in session.done] == [False, True]
+    finally:
+        session.close()
+    assert "1/2 Test d'existence" in shown.getvalue()
+
+
+def existence_test(people: People) -> bytes:
+    """An envelope with the message of TD0.2."""
+    message = record_query("TEST_EXST", people.patient("followed").ins)
+    return b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>%s</s:Body></s:Envelope>' % message
+
+
 @pytest.mark.browser
 def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, people: People) -> None:
     with workbench.opened(EXIST) as bench:
-        page = WebView(bench.session, people)
+        place = {"server": bench.url, "trust": "/laboratory/pki/trust"}
+        page = WebView(bench.session, people, place=place)
         page.start()
         try:
             with browsers.opened(page.url, width=360, locale="en-GB") as shown:
@@ -353,6 +401,13 @@ def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, 
                 assert shown.page.is_disabled("#next")
                 bench.send("TD0.2", sub(' env:mustUnderstand="1"'))
                 shown.page.wait_for_selector("text=CLIENT-SOAP-03")
+                assert shown.page.text_content("#setup dd") == bench.url
+                assert shown.page.text_content("#messages .failed") == "1 problem"
+                shown.page.focus("#messages summary")
+                shown.page.keyboard.press("Enter")
+                bench.send("TD0.2")
+                shown.page.wait_for_selector("#messages li:nth-child(2)")
+                assert shown.page.is_visible("#messages details[open]"), "it was closed by the next message"
                 wide = shown.page.evaluate(
                     "document.documentElement.scrollWidth > document.documentElement.clientWidth"
                 )
