@@ -81,3 +81,4 @@ clean:
 docs: $(STAMP)
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python -m tests.conformance.faulty_clients_page
+	@$(BIN)/python -m tests.conformance.faulty_servers_page

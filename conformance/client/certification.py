@@ -1,12 +1,12 @@
 """A certification, opened: the server behind, the recorder in front of it, the session, the page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from conformance.client.exchanges import Laboratory, read_authorities
+from conformance.client.exchanges import Laboratory, read_authorities, read_revocations
 from conformance.client.preparation import Prepared, server_behind
 from conformance.client.recorder import Recorder
 from conformance.client.rules.rule import Rule
@@ -27,6 +27,7 @@ class Certification:
     url: str
     page: str
     backend: Path
+    place: Mapping[str, str]
 
 
 @contextmanager
@@ -44,7 +45,8 @@ def open_certification(
     """Everything started, and stopped in the end. `address`: HOST and port, 0 for a free one. Raises KitError."""
     sockets = TemporaryDirectory(prefix="certification-")  # the path of a socket may have a hundred octets
     backend = Path(sockets.name) / "server"
-    laboratory = Laboratory(people=people, authorities=read_authorities(prepared.trust))
+    trust = prepared.trust
+    laboratory = Laboratory(people=people, authorities=read_authorities(trust), revocations=read_revocations(trust))
     session = Session(steps, laboratory, folder, rules=rules)
     trusted, untrusted = prepared.context(), prepared.untrusted_context()
     recorder = Recorder(
@@ -56,12 +58,15 @@ def open_certification(
         patience=patience,
     )
     url = f"https://{address[0]}:{recorder.port}"
-    page = WebView(session, people, port=page_port, report=folder.path / REPORT)
+    place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(trust)}
+    page = WebView(session, people, port=page_port, report=folder.path / REPORT, place=place)
     try:
         with server_behind(prepared, url, backend):
             recorder.start()
             page.start()
-            yield Certification(session=session, prepared=prepared, url=url, page=page.url, backend=backend)
+            yield Certification(
+                session=session, prepared=prepared, url=url, page=page.url, backend=backend, place=place
+            )
     finally:
         recorder.stop()
         session.close()

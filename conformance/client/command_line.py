@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from conformance.client.certification import REPORT, open_certification
 from conformance.client.preparation import prepare
 from conformance.client.scenarios import Step, read_people, read_scenario, scenario_names
 from conformance.client.terminal import Guide
-from conformance.client.view import LANGUAGES, word
+from conformance.client.view import LANGUAGES, setup, word
 from conformance.failures import KitError
 from conformance.judgement import Heading
 from conformance.report.command_line import summarise, write_reports
@@ -77,7 +78,8 @@ def client(
     with console.status(word("title", language)):
         prepared = prepare(out / "laboratory", people, (*hosts, address[0], "localhost", "127.0.0.1"))
     with open_certification(prepared, people, steps, folder, address, page_port=web_port) as opened:
-        console.print(f"{opened.page}   {opened.url}   {prepared.pki}")
+        for one in setup({"page": opened.page, **opened.place}, language):
+            console.print(f"{one['name']} : {escape(one['value'])}", soft_wrap=True)
         is_done = Guide(opened.session, people, console, language=language, unattended=unattended).run()
     run = folder.load()
     reports = {"page": out / REPORT, "junit": out / "report.xml", "json_file": out / "report.json"}

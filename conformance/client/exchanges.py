@@ -96,10 +96,12 @@ def content_of(element: etree._Element, parts: Sequence[Part]) -> bytes | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Laboratory:
-    """What the rules compare with: people, authorities of the test IGC, value sets, schemas. Files are read once."""
+    """What the rules compare with: people, authorities of the test IGC and their lists of revoked certificates, value
+    sets, schemas. Files are read once."""
 
     people: People
     authorities: tuple[x509.Certificate, ...]
+    revocations: tuple[x509.CertificateRevocationList, ...] = ()
     schemas: Path = SCHEMAS
 
     @cached_property
@@ -145,6 +147,11 @@ def _rows(schemas: Path, value_set: str) -> tuple[Mapping[str, str], ...]:
 def read_authorities(trust: Path) -> tuple[x509.Certificate, ...]:
     """Certificates of a folder of PEM files."""
     return tuple(x509.load_pem_x509_certificate(file.read_bytes()) for file in sorted(trust.glob("*.pem")))
+
+
+def read_revocations(trust: Path) -> tuple[x509.CertificateRevocationList, ...]:
+    """Lists of revoked certificates of a folder of PEM files."""
+    return tuple(x509.load_pem_x509_crl(file.read_bytes()) for file in sorted(trust.glob("*.crl")))
 
 
 def parsed(octets: bytes) -> etree._Element | None:

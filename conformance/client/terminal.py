@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from conformance.client.scenarios import People
 from conformance.client.session import Session
-from conformance.client.view import state, word
+from conformance.client.view import state, word, wrong
 from conformance.failures import KitError
 
 _PAUSE = 0.3
@@ -76,7 +76,7 @@ class Guide:
 
     def _show_message(self, message: dict[str, object]) -> None:
         problems: list[dict[str, str]] = message["problems"]  # type: ignore[assignment]
-        verdict = f"[red]{len(problems)} {word('wrong', self._language)}[/]" if problems else "[green]✓[/]"
+        verdict = f"[red]{wrong(len(problems), self._language)}[/]" if problems else "[green]✓[/]"
         head = f"{message['time']} {message['id']} {message['transaction']}, {message['outcome']}"
         self._console.print(f"  {escape(head)}  {verdict}", soft_wrap=True)
         for one in problems:

@@ -28,7 +28,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "waiting": ("en attente", "waiting"),
     "arrived": ("arrivé", "arrived"),
     "right": ("conforme", "as it should be"),
+    "wrong-one": ("écart", "problem"),
     "wrong": ("écarts", "problems"),
+    "server": ("Adresse du serveur", "Address of the server"),
+    "identities": ("Certificats du logiciel", "Certificates of the software"),
+    "trust": ("Autorités à reconnaître", "Authorities to trust"),
+    "page": ("Page de suivi", "Page of the run"),
+    "setup": ("Réglages du logiciel", "Settings of the software"),
     "unknown": ("message inconnu", "unknown message"),
     "lost": ("Le kit ne répond plus.", "The kit answers no more."),
     "nothing": ("aucun message", "no message"),
@@ -46,12 +52,23 @@ def word(name: str, language: str) -> str:
     return WORDS[name][LANGUAGES.index(language)]
 
 
-def state(session: Session, people: People, language: str) -> dict[str, Any]:
+def setup(place: Mapping[str, str], language: str) -> list[dict[str, str]]:
+    """Where the software connects and with what: `place` has values by the name of their word."""
+    return [{"name": word(name, language), "value": value} for name, value in place.items()]
+
+
+def wrong(count: int, language: str) -> str:
+    """So many problems, in words."""
+    return f"{count} {word('wrong' if count > 1 else 'wrong-one', language)}"
+
+
+def state(session: Session, people: People, language: str, place: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Everything the page shows, as JSON takes it."""
     step = session.step
     return {
         "words": {name: word(name, language) for name in WORDS},
         "language": language,
+        "setup": setup(place or {}, language),
         "steps": [
             {"key": one.key, "title": one.title.in_(language), "state": _state_of(session, number)}
             for number, one in enumerate(session.steps)
@@ -83,7 +100,7 @@ def _step(session: Session, people: People, language: str) -> dict[str, Any]:
     step = session.step
     if step is None:
         return {}
-    patient = people.patient(step.patient)
+    patient, doctor = people.patient(step.patient), people.doctor
     missing = session.missing
     question = "" if step.question is None else step.question.text.in_(language)
     return {
@@ -94,7 +111,7 @@ def _step(session: Session, people: People, language: str) -> dict[str, Any]:
         "do": step.do.in_(language),
         "then": step.then.in_(language),
         "patient": f"{patient.family} {patient.given}, INS {patient.ins}",
-        "doctor": f"{people.doctor.family} {people.doctor.given}, {people.doctor.id}, {people.structure.id}",
+        "doctor": f"{doctor.family} {doctor.given}, PS_IdNat {doctor.id}, Struct_IdNat {people.structure.id}",
         "expects": [{"transaction": one, "arrived": one not in missing} for one in step.expects],
         "question": question,
         "ready": not missing,
@@ -107,6 +124,7 @@ def _message(one: Seen, language: str) -> dict[str, Any]:
         "time": f"{one.time:%H:%M:%S}",
         "step": one.step,
         "transaction": one.transaction or word("unknown", language),
+        "verdict": wrong(len(one.problems), language) if one.problems else word("right", language),
         "outcome": word("none-given" if one.outcome == "none" else one.outcome, language) if one.outcome else "",
         "problems": [_problem(finding, language) for finding in one.problems],
     }

@@ -31,9 +31,11 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, session: Session, people: People, *, port: int, report: Path | None) -> None:
+    def __init__(
+        self, session: Session, people: People, *, port: int, report: Path | None, place: Mapping[str, str]
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.session, self.people, self.report = session, people, report
+        self.session, self.people, self.report, self.place = session, people, report, place
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -48,7 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path == "/state":
             language = parse_qs(parts.query).get("language", ["fr"])[0]
             known = language if language in LANGUAGES else LANGUAGES[0]
-            self._json(HTTPStatus.OK, state(self.server.session, self.server.people, known))
+            server = self.server
+            self._json(HTTPStatus.OK, state(server.session, server.people, known, server.place))
         elif parts.path == "/report.html" and report is not None and report.exists():
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", report.read_bytes(), policy="")
         elif parts.path in _FILES:
@@ -98,10 +101,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class WebView:
-    """Serves the page on a port of 127.0.0.1, and the report once it is there."""
+    """Serves the page on a port of 127.0.0.1, and the report once it is there; `place`: how the software is set up."""
 
-    def __init__(self, session: Session, people: People, *, port: int = 0, report: Path | None = None) -> None:
-        self._server = _Server(session, people, port=port, report=report)
+    def __init__(
+        self,
+        session: Session,
+        people: People,
+        *,
+        port: int = 0,
+        report: Path | None = None,
+        place: Mapping[str, str] | None = None,
+    ) -> None:
+        self._server = _Server(session, people, port=port, report=report, place=place or {})
         self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
 
     @property

@@ -12,11 +12,25 @@ from pathlib import Path
 
 from conformance.judgement import Finding, Message, Run, Verdict, worst
 from conformance.report.shown import shown_octets
-from conformance.report.words import LEVELS, SIGNS, TITLES, TOPICS, VERDICTS, WAYS, Words, both, text
-from conformance.requirements import Requirement
+from conformance.report.words import (
+    COUNTED,
+    LEVELS,
+    SIGNS,
+    TITLES,
+    TOPICS,
+    VERDICTS,
+    WAYS,
+    Words,
+    both,
+    setting,
+    source,
+    text,
+)
+from conformance.requirements import Requirement, Way
 
 # What is kept in the page; all of it is in the folder of the run.
 MESSAGES_IN_FULL, EVIDENCE_OCTETS = 500, 256 * 1024
+_BY_NAME = (Way.NIST, Way.FHIR, Way.PROBE)
 _STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 _SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
 
@@ -28,11 +42,11 @@ def write_page(run: Run, path: Path, *, language: str = "fr") -> None:
 
 
 def _page(run: Run, language: str) -> Iterator[str]:
-    title = TITLES[run.heading.actor][language == "en"]
+    title = TITLES[run.heading.actor][language == "en"] + (":" if language == "en" else " :")
     yield f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_policy()}">'
-    yield f'<link rel="icon" href="data:,"><title>{text(f"{title}: {run.heading.subject}")}</title>'
+    yield f'<link rel="icon" href="data:,"><title>{text(f"{title} {run.heading.subject}")}</title>'
     yield f"<style>{_STYLE}</style></head><body>"
     yield f'<a class="skip" href="#requirements">{both(("Aller aux exigences", "Go to the requirements"))}</a>'
     yield from _head(run)
@@ -59,13 +73,27 @@ def _head(run: Run) -> Iterator[str]:
     ended = "…" if run.ended is None else f"{run.ended:%Y-%m-%d %H:%M:%S %Z}"
     yield from _pair(("Fin", "Ended"), ended)
     for name, value in heading.settings.items():
-        yield from _pair((name, name), value)
+        yield from _pair(setting(name), value)
     yield '</dl></header><main><ul class="summary">'
-    for verdict, words in VERDICTS.items():
-        yield f'<li class="{_class(verdict)}"><b>{run.counts[verdict]}</b>{SIGNS[verdict]} {both(words)}</li>'
-    yield f"<li><b>{len(run.messages)}</b>{both(('messages', 'messages'))}</li></ul>"
+    for verdict, words in COUNTED.items():
+        count = run.counts[verdict]
+        yield f'<li class="{_class(verdict)}"><b>{count}</b>{SIGNS[verdict]} {both(words[count > 1])}</li>'
+    count = len(run.messages)
+    yield f"<li><b>{count}</b>{both(('messages', 'messages') if count > 1 else ('message', 'message'))}</li></ul>"
     covered = (f"{tested} exigences testées sur {every}", f"{tested} of {every} requirements tested")
     yield f'<p id="coverage">{both(covered)}<br><progress max="{every}" value="{tested}"></progress></p>'
+    yield from _to_mend(run)
+
+
+def _to_mend(run: Run) -> Iterator[str]:
+    """Links to what failed, before anything else is read."""
+    verdicts = run.verdicts
+    failed = [one for one in run.requirements if verdicts[one.id] is Verdict.FAILED]
+    if failed:
+        yield f'<nav id="mend"><h2>{both(("À corriger", "To mend"))}</h2><ul>'
+        for one in failed:
+            yield f'<li><a href="#{one.id}">{one.id}</a> {both((one.text_fr, one.text_en))}</li>'
+        yield "</ul></nav>"
 
 
 def _pair(name: Words, value: str) -> Iterator[str]:
@@ -79,7 +107,7 @@ def _filters() -> Iterator[str]:
     for verdict, words in VERDICTS.items():
         box = f'<input type="checkbox" name="verdict" value="{_class(verdict)}" checked>'
         yield f"<label>{box} {both(words)}</label>"
-    yield '<output id="shown" for="search"></output></div>'
+    yield f'<span><output id="shown" for="search"></output> {both(("affichés", "shown"))}</span></div>'
 
 
 def _requirements(run: Run) -> Iterator[str]:
@@ -105,9 +133,12 @@ def _requirement(one: Requirement, verdict: Verdict, findings: tuple[Finding, ..
     name = f'<span class="id">{one.id}</span> {both((one.text_fr, one.text_en))}'
     yield f"<summary>{_light(verdict)} {name}</summary><dl>"
     yield from _coded(("Niveau", "Level"), LEVELS[one.level])
-    yield from _pair(("Source", "Source"), one.source)
+    yield from _coded(("Source", "Source"), source(one.source))
     yield from _coded(("Contrôle", "Check"), WAYS[one.way])
-    yield from _pair(("Porte sur", "Looks at"), one.looked_at)
+    if one.way in _BY_NAME:
+        yield from _pair(("Essais", "Tests"), one.looked_at)
+    else:
+        yield f'<dt lang="en">Looks at</dt><dd lang="en">{text(one.looked_at)}</dd>'
     yield "</dl>"
     if findings:
         yield _listed(findings)

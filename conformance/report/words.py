@@ -9,9 +9,21 @@ from conformance.requirements import Actor, Level, Way
 Words = tuple[str, str]
 
 VERDICTS: dict[Verdict, Words] = {
-    Verdict.PASSED: ("réussi", "passed"),
-    Verdict.FAILED: ("échoué", "failed"),
+    Verdict.PASSED: ("conforme", "passed"),
+    Verdict.FAILED: ("non conforme", "failed"),
     Verdict.NOT_TESTED: ("non testé", "not tested"),
+}
+# How many requirements, in the summary: one, several.
+COUNTED: dict[Verdict, tuple[Words, Words]] = {
+    Verdict.PASSED: (("exigence conforme", "requirement passed"), ("exigences conformes", "requirements passed")),
+    Verdict.FAILED: (
+        ("exigence non conforme", "requirement failed"),
+        ("exigences non conformes", "requirements failed"),
+    ),
+    Verdict.NOT_TESTED: (
+        ("exigence non testée", "requirement not tested"),
+        ("exigences non testées", "requirements not tested"),
+    ),
 }
 # A verdict is told by its shape and its word too, never by colour alone.
 SIGNS = {Verdict.PASSED: "✔", Verdict.FAILED: "✘", Verdict.NOT_TESTED: "○"}
@@ -49,6 +61,35 @@ TOPICS: dict[str, Words] = {
     "MHD": ("Interface FHIR (MHD)", "FHIR interface (MHD)"),
     "TD": ("Transactions du DMP", "Transactions of the DMP"),
 }
+
+
+# Settings of a run by the last part of their names.
+SETTINGS: dict[str, Words] = {
+    "registry": ("Registre", "Registry"),
+    "repository": ("Entrepôt", "Repository"),
+    "patients": ("Service des patients", "Service of patients"),
+    "patients_pdq": ("Recherche de patients", "Search of patients"),
+    "patients_specific": ("Listes et comptes des patients", "Lists and accounts of patients"),
+    "habilitations": ("Service des habilitations", "Service of authorisations"),
+    "base": ("Adresse FHIR", "FHIR base"),
+}
+# What the sources of requirements say of themselves.
+_CONFIDENCE = (("(second-hand)", "(rapporté par des éditeurs)"), ("wire:", "observé dans les messages :"))
+
+
+def setting(name: str) -> Words:
+    """How a setting is called; its own name when it has no other."""
+    section, _, last = name.rpartition(".")
+    french, english = SETTINGS.get(last, (name, name))
+    return (f"{french} ({section})", f"{english} ({section})") if section and last in SETTINGS else (french, english)
+
+
+def source(value: str) -> Words:
+    """The source of a requirement; in French, how sure it is too."""
+    french = value
+    for old, new in _CONFIDENCE:
+        french = french.replace(old, new)
+    return french, value
 
 
 def both(words: Words) -> str:

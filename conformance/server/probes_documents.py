@@ -42,7 +42,9 @@ def _same_id(target: Target) -> Iterator[str]:
     if first.registry_status != "Success":
         yield f"the document was not taken in the first place: {first}"
         return
-    yield from _refused(target, document, document.content.replace(b"</title>", b" (autre)</title>"), may_warn=False)
+    yield from _refused(
+        target, document, document.content.replace(b"</title>", b" (autre contenu)</title>"), may_warn=False
+    )
 
 
 def _refused(target: Target, document: Document, content: bytes, *, may_warn: bool = True) -> Iterator[str]:

@@ -31,7 +31,15 @@ def a_data_set(folder: Path, patients: int = 20) -> Path:
 @contextmanager
 def fed(data: Path, folder: Path) -> Iterator[Server]:
     """The server trusts the authorities of the set, knows its patients, and has opened the records that are open."""
-    settings = servers.settings_for(
+    settings = settings_of(data, folder)
+    know(settings, data)
+    with servers.started(settings) as running:
+        yield running
+
+
+def settings_of(data: Path, folder: Path) -> Settings:
+    """Those of a server as its vendor would set it up."""
+    return servers.settings_for(
         folder,
         domain="dmp",
         security="mtls",
@@ -40,12 +48,10 @@ def fed(data: Path, folder: Path) -> Iterator[Server]:
         health=f"127.0.0.1:{servers.free_port()}",
         cda_validity="warn",
     )
-    _know(settings, data)
-    with servers.started(settings) as running:
-        yield running
 
 
-def _know(settings: Settings, data: Path) -> None:
+def know(settings: Settings, data: Path) -> None:
+    """Patients, records and rights of a data set."""
     registry = open_registry(settings)
     dmp, now = open_records(settings), true_time()
     opening = Opening(channel=Channel.RECEPTION, how="test")

@@ -26,7 +26,7 @@ from carnet.proof import Proof, client_context
 from carnet.reports import Report
 from carnet.signing import signed_submission
 from carnet.xds_client import XdsClient
-from conformance.client.exchanges import Laboratory, read_authorities
+from conformance.client.exchanges import Laboratory, read_authorities, read_revocations
 from conformance.client.received import SAML, Received
 from conformance.client.recorder import Recorder
 from conformance.client.rules.rule import Rule
@@ -63,8 +63,8 @@ class Workbench:
 
     def __post_init__(self) -> None:
         prepared = self.software.prepared
-        authorities = read_authorities(prepared.trust)
-        self.laboratory = Laboratory(people=self.software.people, authorities=authorities)
+        authorities, revocations = read_authorities(prepared.trust), read_revocations(prepared.trust)
+        self.laboratory = Laboratory(people=self.software.people, authorities=authorities, revocations=revocations)
 
     def message(self, step: str, transaction: str) -> Message:
         """The first of a transaction in a step."""

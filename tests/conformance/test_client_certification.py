@@ -1,9 +1,11 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
+import io
 import shutil
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from conformance.client import preparation
 from conformance.client.certification import Certification, open_certification
@@ -22,6 +25,7 @@ from conformance.client.rules import conversation
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step, read_people
 from conformance.client.session import MOST_FAILED, Session, message_rules
+from conformance.client.terminal import Guide
 from conformance.client.view import state
 from conformance.client.web import WebView
 from conformance.failures import KitError
@@ -342,10 +346,33 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
         told += line
 
 
+def test_without_a_person_a_step_is_confirmed_when_it_is_quiet_and_questions_are_left_out(
+    workbench: Workbench, people: People
+) -> None:
+    """A step waits for its messages, then for the quiet after the last one; nothing is read from the terminal."""
+    steps = (workbench.steps[EXIST], next(one for one in workbench.steps.values() if one.question and not one.expects))
+    shown = Console(file=io.StringIO(), width=200)
+    with workbench.opened(EXIST) as bench:
+        bench.session.steps = steps
+        guide = Guide(bench.session, people, shown, language="fr", unattended=0.5)
+        ended = []
+        thread = threading.Thread(target=lambda: ended.append(guide.run()), daemon=True)
+        thread.start()
+        thread.join(timeout=1.5)
+        assert thread.is_alive()
+        assert bench.session.step == steps[0]
+        bench.send("TD0.2")
+        thread.join(timeout=60)
+        assert ended == [True]
+        assert [one.is_skipped for one in bench.session.done] == [False, True]
+    assert "1/2 Test d'existence" in str(shown.file.getvalue())  # type: ignore[attr-defined]
+
+
 @pytest.mark.browser
 def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, people: People) -> None:
     with workbench.opened(EXIST) as bench:
-        page = WebView(bench.session, people)
+        place = {"server": bench.url, "trust": "/laboratory/pki/trust"}
+        page = WebView(bench.session, people, place=place)
         page.start()
         try:
             with browsers.opened(page.url, width=360, locale="en-GB") as shown:
@@ -353,6 +380,13 @@ def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, 
                 assert shown.page.is_disabled("#next")
                 bench.send("TD0.2", sub(' env:mustUnderstand="1"'))
                 shown.page.wait_for_selector("text=CLIENT-SOAP-03")
+                assert shown.page.text_content("#setup dd") == bench.url
+                assert shown.page.text_content("#messages .failed") == "1 problem"
+                shown.page.focus("#messages summary")
+                shown.page.keyboard.press("Enter")
+                bench.send("TD0.2")
+                shown.page.wait_for_selector("#messages li:nth-child(2)")
+                assert shown.page.is_visible("#messages details[open]"), "it was closed by the next message"
                 wide = shown.page.evaluate(
                     "document.documentElement.scrollWidth > document.documentElement.clientWidth"
                 )

@@ -94,11 +94,22 @@ def test_every_document_is_a_valid_cda(data: Path) -> None:
     assert {path: one.report.findings for path, one in found.items() if not one.report.is_valid} == {}
 
 
+def test_documents_with_sections_are_of_every_model_and_without_a_finding(data: Path) -> None:
+    with_sections = [one for one in read_table(data, "documents.csv") if one["body"] == "structured"]
+    assert {one["type"] for one in with_sections} == {one.type_code for one in MODELS}
+    files = [data / one["file"] for one in with_sections]
+    assert {one.path: one.report.findings for one in check_files(files, RulesChoice(), jobs=1)} == dict.fromkeys(
+        files, ()
+    )
+    assert all(b"<structuredBody" in one.read_bytes() for one in files)
+
+
 def test_the_vihf_of_every_profession_is_accepted_by_a_server_that_trusts_the_authorities(data: Path) -> None:
     people = list(read_table(data, "professionals.csv"))
-    assert {row["code"] for row in rows("JDV_J65") if row["vihf_occurrence"] == "1"} >= {
-        one["roles"].partition("^")[0] for one in people
-    }
+    devices = "1.2.250.1.213.1.1.4.6"  # of these, a medical secretary alone is a person
+    professions = [one for one in rows("JDV_J65") if one["vihf_occurrence"] == "1" and one["system"] != devices]
+    expected = {f"{one['code']}^^{one['system']}" for one in professions} | {f"SECRETARIAT_MEDICAL^^{devices}"}
+    assert {one["roles"].split()[0] for one in people} == expected
     authenticator = Authenticator(
         Rules(
             trust=trust(data),
@@ -108,7 +119,7 @@ def test_the_vihf_of_every_profession_is_accepted_by_a_server_that_trusts_the_au
         now=lambda: NOW + timedelta(minutes=1),
     )
     for one in people:
-        name = one["identifier"] if one["card"] else one["structure"]
+        name = one["identifier"].replace("/", "-") if one["card"] else one["structure"]
         client = read_credential(data / "pki" / "issued" / f"{name}-authentication.pem").certificate
         header = security_header(etree.fromstring((data / one["vihf"]).read_bytes()))
         caller = authenticator.caller(parse(sts.enveloped(header)), client.public_bytes(Encoding.DER))

@@ -39,7 +39,7 @@ def shown(page: Page) -> list[str]:
 
 @pytest.mark.browser
 def test_nothing_of_a_message_runs(page: Page) -> None:
-    assert page.title().startswith("Conformité d'un logiciel client: Logiciel <script>")
+    assert page.title().startswith("Conformité d'un logiciel client : Logiciel <script>")
     assert page.eval_on_selector_all("body script", "all => all.length") == 1
     assert page.eval_on_selector_all("img, iframe, object", "all => all.length") == 0
     assert HARM in str(page.text_content("#CLIENT-SOAP-01"))

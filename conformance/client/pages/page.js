@@ -32,14 +32,16 @@ function showStep(step, words) {
   one("#next").disabled = !step.ready;
 }
 
-function message(told, words) {
+function message(told, opened) {
   const item = element("li", "", "message");
   const count = told.problems.length;
   item.append(element("span", `${told.time} · ${told.id} `, "time"), element("strong", told.transaction),
     element("span", ` ${told.outcome} — `),
-    element("span", count ? `${count} ${words.wrong}` : words.right, count ? "failed" : "passed"));
+    element("span", told.verdict, count ? "failed" : "passed"));
   for (const problem of told.problems) {
     const detail = element("details");
+    detail.dataset.key = `${told.id} ${problem.requirement} ${problem.text} ${problem.location}`;
+    detail.open = opened.has(detail.dataset.key);
     detail.append(element("summary", `${problem.requirement} : ${problem.text}`), element("p", problem.rule));
     if (problem.location) detail.append(element("p", problem.location, "time"));
     if (problem.evidence) detail.append(element("pre", problem.evidence));
@@ -52,9 +54,12 @@ function show(state) {
   document.documentElement.lang = state.language;
   document.title = state.words.title;
   for (const place of document.querySelectorAll("[data-word]")) place.textContent = state.words[place.dataset.word];
+  one("#setup").hidden = state.setup.length === 0;
+  one("#setup dl").replaceChildren(...state.setup.flatMap((told) => [element("dt", told.name), element("dd", told.value)]));
   showStep(state.step, state.words);
   one("#messages .nothing").hidden = state.messages.length > 0;
-  one("#messages ol").replaceChildren(...state.messages.map((told) => message(told, state.words)));
+  const opened = new Set([...document.querySelectorAll("#messages details[open]")].map((detail) => detail.dataset.key));
+  one("#messages ol").replaceChildren(...state.messages.map((told) => message(told, opened)));
   one("#steps ol").replaceChildren(...state.steps.map((step) => element("li", step.title, step.state)));
 }
 

@@ -121,7 +121,7 @@ def _signer_is_trusted(exchange: Exchange, laboratory: Laboratory) -> Problems:
     for entry, root in _signatures(exchange):
         signer = certificate_in(root)
         if signer is not None:
-            yield from signature_certificate_problems(signer[0], laboratory.authorities, exchange.time, entry.place)
+            yield from signature_certificate_problems(signer[0], laboratory, exchange.time, entry.place)
 
 
 def _is_signed(exchange: Exchange) -> bool:

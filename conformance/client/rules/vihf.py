@@ -107,7 +107,7 @@ def _signer_is_trusted(vihf: Vihf, exchange: Exchange, laboratory: Laboratory) -
     signer = signer_of(exchange.received)
     if signer is not None:
         place = "/Assertion/Signature/KeyInfo"
-        yield from signature_certificate_problems(signer[0], laboratory.authorities, exchange.time, place)
+        yield from signature_certificate_problems(signer[0], laboratory, exchange.time, place)
 
 
 def _is_of_now(vihf: Vihf, exchange: Exchange, _: Laboratory) -> Problems:
