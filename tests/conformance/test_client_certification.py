@@ -9,7 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from rich.console import Console
 from conformance.client import preparation
 from conformance.client.certification import Certification, open_certification
 from conformance.client.command_line import steps_of
+from conformance.client.exchanges import Laboratory
 from conformance.client.preparation import Prepared, prepare
 from conformance.client.recorder import Connection, Recorded
 from conformance.client.rules import conversation
@@ -32,6 +33,7 @@ from conformance.failures import KitError
 from conformance.judgement import Heading, Run, Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
+from conformance.server.probes_record import record_query
 from tests import browsers, forked
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
@@ -347,25 +349,44 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
 
 
 def test_without_a_person_a_step_is_confirmed_when_it_is_quiet_and_questions_are_left_out(
-    workbench: Workbench, people: People
+    people: People, tmp_path: Path
 ) -> None:
     """A step waits for its messages, then for the quiet after the last one; nothing is read from the terminal."""
-    steps = (workbench.steps[EXIST], next(one for one in workbench.steps.values() if one.question and not one.expects))
-    shown = Console(file=io.StringIO(), width=200)
-    with workbench.opened(EXIST) as bench:
-        bench.session.steps = steps
-        guide = Guide(bench.session, people, shown, language="fr", unattended=0.5)
-        ended = []
-        thread = threading.Thread(target=lambda: ended.append(guide.run()), daemon=True)
+    every = steps_of(["alimentation"])
+    first = next(one for one in every if one.key == EXIST)
+    asked = replace(next(one for one in every if one.question), expects=())
+    folder = RunFolder(path=tmp_path / "run")
+    folder.start(HEADING)
+    session = Session((first, asked), Laboratory(people=people, authorities=()), folder, rules=())
+    shown = io.StringIO()
+    guide = Guide(session, people, Console(file=shown, width=200), language="fr", unattended=0.5)
+    ended: list[bool] = []
+    thread = threading.Thread(target=lambda: ended.append(guide.run()), daemon=True)
+    try:
         thread.start()
         thread.join(timeout=1.5)
         assert thread.is_alive()
-        assert bench.session.step == steps[0]
-        bench.send("TD0.2")
+        assert session.step == first
+        head = b"POST /xds/patients HTTP/1.1\r\nContent-Type: application/soap+xml; charset=UTF-8\r\n\r\n"
+        asking = Recorded(
+            time=datetime.now(UTC),
+            connection=Connection(address="127.0.0.1"),
+            request=head + existence_test(people),
+            answer=b"HTTP/1.1 200 OK\r\n\r\n",
+        )
+        session.recorded(asking)
         thread.join(timeout=60)
         assert ended == [True]
-        assert [one.is_skipped for one in bench.session.done] == [False, True]
-    assert "1/2 Test d'existence" in str(shown.file.getvalue())  # type: ignore[attr-defined]
+        assert [one.is_skipped for one in session.done] == [False, True]
+    finally:
+        session.close()
+    assert "1/2 Test d'existence" in shown.getvalue()
+
+
+def existence_test(people: People) -> bytes:
+    """An envelope with the message of TD0.2."""
+    message = record_query("TEST_EXST", people.patient("followed").ins)
+    return b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>%s</s:Body></s:Envelope>' % message
 
 
 @pytest.mark.browser
