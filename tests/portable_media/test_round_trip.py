@@ -76,6 +76,7 @@ def submissions(draw: st.DrawFn) -> list[Step]:
     done: list[Step] = []
     current: list[DocumentEntry] = []
     folders: list[Folder] = []
+    addenda: dict[str, list[DocumentEntry]] = {}
     for _ in range(draw(st.integers(1, 4))):
         new = draw(st.lists(entries, min_size=1, max_size=2))
         extra: list[Association] = []
@@ -85,8 +86,13 @@ def submissions(draw: st.DrawFn) -> list[Step]:
         if step == "replace" and current:
             old = current.pop(draw(st.integers(0, len(current) - 1)))
             extra = [a_replacement(new[0], old.entry_uuid)]
+            gone = addenda.pop(old.entry_uuid, [])
+            for one in gone:  # with what they are addenda to, they are deprecated
+                gone += addenda.pop(one.entry_uuid, [])
+            current = [one for one in current if one not in gone]
         elif step == "append" and current:
             extra = [a_replacement(new[0], current[0].entry_uuid, AssociationType.APND)]
+            addenda.setdefault(current[0].entry_uuid, []).append(new[0])
         elif step == "folder":
             made = (a_folder(entry_uuid=new_uuid_urn()),)
             extra = _entering(owner.entry_uuid, made[0], new[0])
