@@ -20,7 +20,7 @@ def text_lines(checked: Checked, *, language: str, with_warnings: bool) -> Itera
     report = checked.report
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     verdict = _verdict(report.is_valid, language)
-    yield f"{checked.path}: {verdict} ({report.model or '-'}; {_counts(errors, warnings, language)})"
+    yield f"{checked.path}: {verdict} ({str(report.model) or '-'}; {_counts(errors, warnings, language)})"
     for each in report.findings:
         if with_warnings or each.severity is Severity.ERROR:
             yield f"  {_line(each, language)}"
@@ -36,9 +36,14 @@ def _verdict(is_valid: bool, language: str) -> str:
 
 
 def _counts(errors: int, warnings: int, language: str) -> str:
-    if language == "en":
-        return f"{errors} errors, {warnings} warnings"
-    return f"{errors} erreurs, {warnings} avertissements"
+    words = ("error", "warning") if language == "en" else ("erreur", "avertissement")
+    return ", ".join(_counted(number, word, language) for number, word in zip((errors, warnings), words, strict=True))
+
+
+def _counted(number: int, word: str, language: str) -> str:
+    """French says the plural from two on, English of nought too."""
+    is_one = number == 1 or (number == 0 and language != "en")
+    return f"{number} {word}{'' if is_one else 's'}"
 
 
 def _not_run(reason: str, language: str) -> str:

@@ -14,6 +14,25 @@ from schemas import resource
 
 _Rule = tuple[str, checks.Check]
 
+# What can break a rule at all, where that is not every element: child elements, a nullFlavor, siblings of its name.
+_CHILDREN, _NULL, _SIBLINGS = 1, 2, 4
+_BROKEN_BY: Mapping[checks.Check, int] = {
+    checks.null_is_alone: _CHILDREN | _NULL,
+    checks.null_beside_value: _NULL,
+    checks.null_has_no_code: _NULL,
+    checks.translations_are_codes: _CHILDREN,
+    checks.interval_bounds: _CHILDREN,
+    checks.interval_limits: _CHILDREN,
+    checks.parts_say_something: _CHILDREN,
+    checks.qualifiers_are_single: _CHILDREN,
+    checks.no_legal_suffix: _CHILDREN,
+    checks.has_no_children: _CHILDREN,
+    checks.identifier_is_single: _SIBLINGS,
+    checks.code_is_single: _SIBLINGS,
+    checks.parts_are_single: _SIBLINGS,
+    checks.telecom_is_single: _SIBLINGS,
+}
+
 
 def broken_rules(datatype: str, node: Node, nodes: Nodes) -> Iterator[str]:
     """Ids of the rules of a datatype that an element breaks. KeyError for a type without rules."""
@@ -23,11 +42,22 @@ def broken_rules(datatype: str, node: Node, nodes: Nodes) -> Iterator[str]:
 
 
 def keeps_datatype(datatype: str, node: Node, nodes: Nodes) -> bool:
-    """Whether an element keeps every rule of a datatype."""
-    for _, keeps in _RULES[datatype]:  # noqa: SIM110 - a loop is faster, and this runs for every header element
+    """Whether an element keeps every rule of a datatype: those are asked that it can break."""
+    has = _CHILDREN if node.children else 0
+    if "nullFlavor" in node.attributes:
+        has |= _NULL
+    if nodes.siblings(node):
+        has |= _SIBLINGS
+    for keeps in _asked(datatype, has):  # noqa: SIM110 - a loop is faster, and this runs for every header element
         if not keeps(node, nodes):
             return False
     return True
+
+
+@cache
+def _asked(datatype: str, has: int) -> tuple[checks.Check, ...]:
+    """The rules that an element with these can break."""
+    return tuple(keeps for _, keeps in _RULES[datatype] if keeps not in _BROKEN_BY or _BROKEN_BY[keeps] & has)
 
 
 @cache

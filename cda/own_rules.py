@@ -5,7 +5,8 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import cache
 
 from cda.code_shapes import CODE_SHAPES
 from cda.findings import Finding, Model
@@ -148,13 +149,18 @@ def _professional(identifier: Node) -> Iterator[_Broken]:
 
 def _code_systems(nodes: Nodes) -> Iterator[_Broken]:
     for path, name in _CODE_SYSTEMS.items():
-        systems = {concept.system for concept in value_set(name).concepts}
         for each in _at(nodes.root, *path):
-            if _said(each, "codeSystem") and _said(each, "codeSystem") not in systems:
+            if _said(each, "codeSystem") and _said(each, "codeSystem") not in _systems(name):
                 yield "G05", each, _said(each, "codeSystem")
     for each in _at(nodes.root, "confidentialityCode"):
         if _said(each, "codeSystem") != _CONFIDENTIALITY:
             yield "G05", each, _said(each, "codeSystem")
+
+
+@cache
+def _systems(name: str) -> Set[str]:
+    """The code systems of a value set."""
+    return frozenset(concept.system for concept in value_set(name).concepts)
 
 
 def _codes(nodes: Nodes) -> Iterator[_Broken]:

@@ -108,7 +108,7 @@ def forget_names(data: bytes) -> None:
     the server: messages of ever new names would fill the memory. Documents hold on to the names they use themselves.
     """
     tools = _tools()
-    tools.names += data.count(b"<") + data.count(b"=")
+    tools.names += len(data) // _SHORTEST_ELEMENT  # of an attribute, too: a=""
     if tools.names > _MOST_NAMES:
         ctypes.cast(_thread_state(), ctypes.py_object).value.pop(_NAMES, None)
         tools.renew()  # the old parser has the old names

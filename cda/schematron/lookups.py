@@ -10,7 +10,6 @@ The values are those of XPath 1.0: a comparison with a path holds when one of it
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from cda.schematron import generated
 from cda.schematron.attribute_tests import attribute_name, members, said
@@ -85,7 +84,9 @@ class _Walk:
     def to(self, source: str) -> "_Walk":
         """One step on, to the elements of `source`."""
         at = _following(self.at)
-        return _Walk(clauses=f"{self.clauses} for {at} in {source}".strip(), at=at, all_of="" if self.clauses else source)
+        return _Walk(
+            clauses=f"{self.clauses} for {at} in {source}".strip(), at=at, all_of="" if self.clauses else source
+        )
 
     def where(self, test: str) -> "_Walk":
         walk = self.opened()

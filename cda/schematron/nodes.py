@@ -18,14 +18,18 @@ _TEMPLATE_ID = "{urn:hl7-org:v3}templateId"
 
 
 class Node:
-    """One element: its tag, attributes and child elements by tag. `element` is that of the tree."""
+    """One element: its tag, attributes and child elements by tag. `element` is that of the tree.
 
-    __slots__ = ("attributes", "children", "element", "tag")
+    `repeats`: whether two of its children have one tag.
+    """
+
+    __slots__ = ("attributes", "children", "element", "repeats", "tag")
 
     element: Element
     tag: str
     attributes: Mapping[str, str]
     children: Mapping[str, Sequence["Node"]]
+    repeats: bool
 
     def texts(self) -> Sequence[str]:
         """Its text nodes."""
@@ -53,7 +57,10 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Place:
-    """A path from the root with what must hold on its last element: `kept` are those of some on which it does. The same object is the same place."""
+    """A path from the root; `kept` are those of some elements on which its last predicates hold.
+
+    The same object is the same place.
+    """
 
     parent: "Place | None"
     tag: str
@@ -90,8 +97,9 @@ class Nodes:
     def siblings(self, node: Node) -> Sequence[Node]:
         """Elements of the same name beside it."""
         parent = self._parents.get(node)
-        same = () if parent is None else parent.children[node.tag]
-        return () if len(same) < 2 else [each for each in same if each is not node]
+        if parent is None or not parent.repeats:
+            return ()
+        return [each for each in parent.children[node.tag] if each is not node]
 
     def named(self, tag: str) -> Sequence[Node]:
         """Every element of this tag in document order, the root among them; `*` is any."""
@@ -147,6 +155,7 @@ def _node(element: Element) -> Node:
     node.tag = element.tag
     node.attributes = dict(element.items())  # type: ignore[arg-type]
     node.children = _NOTHING
+    node.repeats = False
     return node
 
 
@@ -175,9 +184,11 @@ def _read_below(
             named[tag] = [node]
         if tag in children:
             children[tag].append(node)
+            above.repeats = True
         else:
             children[tag] = [node]
         node.children = _NOTHING
+        node.repeats = False
         if len(element):
             _read_below(node, parents, named, coded, identifiers)
     if children:

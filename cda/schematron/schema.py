@@ -13,8 +13,8 @@ from lxml import etree
 
 from cda.schematron.expressions import Expression
 from cda.schematron.functions import values_as_nodes
-from cda.schematron.load import Check, Rule
 from cda.schematron.generated import FindBroken
+from cda.schematron.load import Check, Rule
 from cda.schematron.nodes import Element, Node, Nodes, Place
 from cda.schematron.selectors import Selector
 
@@ -166,7 +166,8 @@ class _Run:
         """The checks of a rule on the nodes its context matches."""
         if rule.single:
             for node in found:
-                self._repeated(rule, node)
+                if node.repeats:
+                    self._repeated(rule, node)
         if rule.broken is not None:
             for at, node in rule.broken(found, self.nodes):
                 self.failed.append(Failure(rule=rule, check=rule.quick[at], node=node))

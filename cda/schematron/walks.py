@@ -21,9 +21,7 @@ def below_template(above: Sequence[Node], nodes: Nodes, with_self: bool, tag: st
     """Elements of a name (`*`: any) and a template, anywhere below."""
     indexed = (nodes.templates if tag == _TEMPLATE_ID else nodes.with_template).get(root, ())
     named = [each for each in indexed if tag in ("*", each.tag)]
-    return _unique(
-        each for one in above for each in named if nodes.is_below(each, one) or (with_self and each is one)
-    )
+    return _unique(each for one in above for each in named if nodes.is_below(each, one) or (with_self and each is one))
 
 
 def below_walked(above: Sequence[Node], nodes: Nodes, with_self: bool, tag: str) -> Sequence[Node]:

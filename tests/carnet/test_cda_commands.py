@@ -32,7 +32,7 @@ def faulty(tmp_path: Path) -> Path:
 def test_a_valid_document_ends_with_0() -> None:
     result = run("check", REPORT)
     assert result.exit_code == 0
-    assert "valide (LDL-SES 2022.01; 0 erreurs, 0 avertissements)" in result.output
+    assert "valide (LDL-SES 2022.01; 0 erreur, 0 avertissement)" in result.output
 
 
 def test_an_error_ends_with_1_and_says_rule_place_expected_and_found(faulty: Path) -> None:
@@ -53,6 +53,14 @@ def test_json_has_everything(faulty: Path) -> None:
     assert set(finding) == {"rule", "layer", "severity", "location", "line", "found", "expected"}
     assert finding["expected"]["fr"]
     assert finding["expected"]["en"]
+
+
+def test_a_file_that_cannot_be_read_has_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "cut.xml"
+    path.write_bytes(REPORT.read_bytes()[:500])
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert "non valide (-; 1 erreur, 0 avertissement)" in result.output
 
 
 def test_the_page_escapes_what_documents_say(tmp_path: Path) -> None:

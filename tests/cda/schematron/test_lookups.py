@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from cda.schematron import Nodes, lookups
+from cda.schematron import Nodes, generated, lookups
 from cda.schematron.expressions import parse
 from cda.schematron.lookups import Vocabulary
 from cda.schematron.xpath1 import write_condition
@@ -118,3 +118,19 @@ def test_a_look_up_and_xpath_agree(
     nodes = Nodes(root)
     for node in nodes.named("*"):
         assert bool(looked_up(node, nodes)) == expected(node.element), (text, etree.tostring(root))
+
+
+def test_what_a_pack_says_stays_a_string() -> None:
+    """Rules are made into Python: a literal that looks like it is no part of it."""
+    literal = """') or nodes.oops() or ('\\"""
+    looked_up = lookups.holds(parse(f'@classCode = "{literal}"'), WORDS)
+    assert looked_up is not None
+    root = document("")
+    assert not looked_up(Nodes(root).root, Nodes(root))
+    root.set("classCode", literal)
+    assert looked_up(Nodes(root).root, Nodes(root))
+
+
+def test_what_is_nested_too_deep_for_python_is_left_to_xpath() -> None:
+    assert generated.is_readable("not (" * 50 + "1" + ")" * 50)
+    assert not generated.is_readable("not (" * 220 + "1" + ")" * 220)
