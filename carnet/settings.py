@@ -199,8 +199,8 @@ class Settings:
     )
     other_patient_error: str = _setting(
         "XDSRegistryError",
-        "code for a query or submission about another patient than its assertion: ITI TF-2: 3.40 has the first, DMP 6.5 "
-        "the second",
+        "code for a query or submission about another patient than its assertion: ITI TF-2: 3.40 has the first, "
+        "DMP 6.5 the second",
         ("XDSRegistryError", "XDSPatientIdDoesNotMatch"),
     )
     clock: str = _setting(
