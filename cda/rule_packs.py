@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 
 from cda.datatype_rules import keeps_datatype
 from cda.findings import Layer
@@ -11,6 +12,8 @@ from schemas import resource
 from schemas.value_sets import editions, value_set
 
 HasMember = Callable[[str, str, str | None], bool]
+# Threads that meet packs for the first time at once would each compile them: one does, the others wait.
+_COMPILING = Lock()
 
 PACKS: Mapping[Layer, str] = {
     Layer.HEADER: "header.sch",
@@ -28,9 +31,14 @@ class RuleSet:
     model: Callable[[str, str], Schema | None]
 
 
-@cache
 def own_rules_of_layers() -> RuleSet:
     """The packs that come with Carnet and the value sets that come with it."""
+    with _COMPILING:
+        return _own_rules()
+
+
+@cache
+def _own_rules() -> RuleSet:
     return rule_set(shipped_value_sets())
 
 
@@ -39,12 +47,16 @@ def rule_set(value_sets: ValueSets) -> RuleSet:
     layers = {layer: _compiled(file, value_sets) for layer, file in PACKS.items()}
 
     @cache
-    def model(name: str, version: str) -> Schema | None:
+    def compiled(name: str, version: str) -> Schema | None:
         try:
             resource(f"schematron/models/{name}_{version}.sch")
         except FileNotFoundError:
             return None
         return _compiled(f"models/{name}_{version}.sch", value_sets)
+
+    def model(name: str, version: str) -> Schema | None:
+        with _COMPILING:
+            return compiled(name, version)
 
     return RuleSet(layers=layers, model=model)
 
