@@ -4,12 +4,14 @@ What they do to every older schema is tested in tests/storage and tests/carnet/t
 """
 
 import atexit
+import os
 import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
 
 from carnet.settings import Settings
+from storage.durable_folders import make_folder, sync_folder
 from storage.engine import open_engine
 from storage.migrate import upgrade
 from tests import memory
@@ -32,7 +34,14 @@ def file() -> Path:
 
 
 def give(settings: Settings) -> None:
-    """To a server that would begin with making it: one on SQLite whose folder holds no database yet."""
+    """To a server that would begin with making it: one on SQLite whose folder holds no database yet.
+
+    As durable as one that SQLite made: tests cut the power of the device it lies on.
+    """
     if settings.uses_sqlite and not settings.sqlite_file.exists():
-        settings.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file(), settings.sqlite_file)
+        make_folder(settings.sqlite_file.parent)
+        with file().open("rb") as made, settings.sqlite_file.open("wb") as given:
+            shutil.copyfileobj(made, given)
+            given.flush()
+            os.fsync(given.fileno())
+        sync_folder(settings.sqlite_file.parent)

@@ -188,7 +188,7 @@ def test_an_unknown_patient_has_an_empty_searchset(server: Server) -> None:
         f"patient.identifier={SYSTEM}%7C1,{SYSTEM}%7C2",
         f"patient.identifier={SYSTEM}%7C1&date=yesterday",
         f"patient.identifier={SYSTEM}%7C1&date=2026-02-30",
-        f"patient.identifier={SYSTEM}%7C1&date=ap2026",
+        f"patient.identifier={SYSTEM}%7C1&date=about2026",
         f"patient.identifier={SYSTEM}%7C1&type:text=report",
         f"patient.identifier={SYSTEM}%7C1&_sort=title",
         f"patient.identifier={SYSTEM}%7C1&_count=-1",
@@ -280,12 +280,15 @@ def test_an_unknown_parameter_is_ignored_or_refused_as_preferred(server: Server)
         "/fhir/Binary/00000000-0000-4000-8000-000000000000",
         "/fhir/Binary/..%2f..%2fetc",
         "/fhir/Observation",
-        "/fhir/",
-        "/fhir",
     ],
 )
 def test_what_is_not_there_is_404(server: Server, path: str) -> None:
     refused(get(server, path), 404)
+
+
+@pytest.mark.parametrize("path", ["/fhir/", "/fhir"])
+def test_a_search_of_the_whole_server_names_its_type(server: Server, path: str) -> None:
+    refused(get(server, path), 400)
 
 
 def test_other_formats_are_refused(server: Server) -> None:
