@@ -34,7 +34,7 @@ from audit.chain import GENESIS, Link, seal_of
 from storage.prepared import Prepared, prepare
 
 metadata = MetaData()
-_SEALING = 7_236_318_442  # any number; every process that seals must use the same
+_SEALING = 7_236_318_442  # any number that no other lock has; every process that seals must use the same
 _UNSEALED = "sequence IS NULL"
 _SEALED_AT_ONCE, _READ_AT_ONCE = 500, 500
 

@@ -12,7 +12,7 @@ from xds.failure import WrongSettings
 if TYPE_CHECKING:
     from alembic.config import Config
 
-_LOCK = 7_236_318_441  # any number; two processes that start at once must use the same
+_LOCK = 7_236_318_441  # any number that no other lock has; two processes that start at once must use the same
 _REVISION = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, literal, select, text
 from sqlalchemy import table as sql_table
 
-_LOCK = 7_236_318_442  # any number but that of `storage.migrate`
+_LOCK = 7_236_318_443  # any number that no other lock has: `storage.migrate` 441, `audit.outbox` 442
 _PAUSE_SECONDS = 0.2
 
 

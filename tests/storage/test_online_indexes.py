@@ -7,7 +7,8 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, text
 
-from storage import migrate
+from audit import outbox
+from storage import migrate, online_indexes
 from storage.engine import open_engine
 from storage.online_indexes import ONLINE, build_missing
 from tests.mutual_tls import eventually
@@ -49,6 +50,13 @@ def test_writing_goes_on_while_an_index_is_built(before: Engine) -> None:
         assert not built.done()
         early.commit()
         assert "ix_object_value_value" in built.result(60)
+
+
+def test_audit_records_are_sealed_while_an_index_is_built(before: Engine) -> None:
+    """An old process goes on serving meanwhile, and its audit records go out only when they are sealed."""
+    with before.connect() as builder, before.begin() as sealer:
+        online_indexes._take_lock(builder)
+        assert outbox._may_seal(sealer)
 
 
 def is_building(engine: Engine) -> bool:
