@@ -21,7 +21,7 @@ from carnet.application import application
 from carnet.command_line import commands
 from carnet.wiring import Actors, open_actors
 from dmp.refusal import RecordRefused
-from tests import servers
+from tests import one_dialect, servers
 from tests.dmp.askers import BEGIN, PERSONS, WISHES
 from tests.dmp.doors import Doors, in_this_process, over_network
 from tests.dmp.dossier_model import Asker, Dossier
@@ -66,7 +66,8 @@ class LivingRecords:
         self.set_clock()
         given = settings_for(self.folder / "data", clock=f"@{self.clock}", audit="off")
         self.options = ["--data", given.data, "--clock", given.clock]
-        self.actors = open_actors(given)
+        with one_dialect.shared():
+            self.actors = open_actors(given)
         self.entered = commands_on(self.actors)
         self.entered.__enter__()
         self.served = servers.in_process(given) if over_http else None

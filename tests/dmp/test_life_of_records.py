@@ -21,7 +21,7 @@ from dmp.sql import records
 from jobs.record_jobs import automatic_opening, closing_after_suspension, erasing_after_retention
 from storage.engine import open_engine
 from storage.sqlite_units import SqliteUnits
-from tests import memory, newest_schema
+from tests import memory, newest_schema, one_dialect
 from tests.dmp.people import CLINIC, DOCTOR, NURSE, Desk, a_professional, an_ins, an_opening, whom
 from tests.dmp.record_model import Person, Refused, joined, months_after
 
@@ -43,7 +43,8 @@ class Lives(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory(dir=memory.place())
-        engine = open_engine(f"sqlite:///{shutil.copy(newest_schema.file(), self.folder.name)}")
+        with one_dialect.shared():
+            engine = open_engine(f"sqlite:///{shutil.copy(newest_schema.file(), self.folder.name)}")
         self.now = datetime(2026, 3, 10, 10)  # noqa: DTZ001 - UTC by contract
         self.desk = Desk(SqliteUnits(engine), now=dtm(self.now))
         self.model = {patient: Person() for patient in PERSONS}
