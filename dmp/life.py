@@ -156,7 +156,7 @@ def _check_consent(dmp: Records, record: Record, opening: Opening, channel: Chan
     if record.state is RecordState.INFORMED and (not record.due or now < record.due):
         context = f"found {now}, expected the end of the opposition period, {record.due or 'which has none'}"
         raise RecordRefused(Refusal.TOO_EARLY, f"{record.patient}: {context}")
-    if record.state is RecordState.NONE:
+    if record.state in (RecordState.NONE, RecordState.ERASED):
         raise RecordRefused(Refusal.TOO_EARLY, f"{record.patient}: found nobody informed, expected the information")
 
 

@@ -220,6 +220,13 @@ def test_a_suspended_record_closes_without_objection_after_six_weeks(desk: Desk)
     assert (resumed.state, resumed.due, resumed.suspended) == (RecordState.OPEN, "", "")
 
 
+def test_s12_an_erased_record_opens_by_itself_after_another_information_alone(desk: Desk) -> None:
+    opened(desk)
+    desk.act(life.close, PATIENT)
+    desk.act(life.erase, PATIENT, now="20400101000000")
+    assert refused(desk, life.open_record, PATIENT, AUTOMATIC, now="20400301000000") is Refusal.TOO_EARLY
+
+
 def test_a_person_whose_record_was_erased_may_have_a_new_one(desk: Desk) -> None:
     opened(desk, channel="officine")
     desk.act(life.close, PATIENT)
