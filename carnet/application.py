@@ -21,6 +21,7 @@ from carnet.clients import HEALTH
 from carnet.emergencies import Emergencies
 from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
+from carnet.fhir_bodies import DocumentSizes
 from carnet.fhir_callers import proved_fhir_caller
 from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.fhir_reader import FhirReader
@@ -42,7 +43,7 @@ from carnet.subscription_wiring import broker_of
 from carnet.traffic import is_about
 from carnet.trust_folder import TrustFolder
 from carnet.wiring import Actors
-from carnet.xds_door import MEGABYTE, XdsDoor, xds_blueprint
+from carnet.xds_door import MEGABYTE, XdsDoor, soap_limits, xds_blueprint
 from registry.store import Registry
 from repository.registration import RegistryNotAvailable
 from storage import migrate
@@ -84,12 +85,14 @@ def _reader(actors: Actors, caller_of: CallerOfRequest) -> FhirReader | None:
     """None where this process does not play the role."""
     if actors.registry is None or Role.FHIR not in actors.settings.played:
         return None
+    limits = soap_limits(actors.settings)
     return FhirReader(
         registry=actors.registry,
         repository=actors.repository,
         base_url=f"{actors.settings.public_url}/fhir",
         caller_of=caller_of,
         auditor=actors.auditor,
+        sizes=DocumentSizes(document=limits.document, total=limits.total),
         elsewhere=RepositoriesElsewhere(actors.settings).retrieve,
         security=fhir_security(actors.settings),
     )

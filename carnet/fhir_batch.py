@@ -17,6 +17,8 @@ from werkzeug.datastructures import Headers
 
 from access_policy.caller import Caller
 from carnet.failures import log_unexpected
+from fhir_facade.base64_text import OctetsApart
+from fhir_facade.documents_apart import LONGEST_INLINE
 from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import outcome_of, refusal
@@ -135,6 +137,9 @@ def _dispatched(entry: Mapping[str, Any], caller: Caller, base_url: str) -> byte
         kind, body = _body(entry.get("resource"))
     except (ValueError, TypeError):  # no URL; a number that JSON has and no system keeps
         return _told("400 BAD REQUEST", "invalid", "expected a URL and a resource that can be read")
+    if _is_document(entry.get("resource")):
+        sentence = f"resource.data: expected at most {LONGEST_INLINE} characters in a batch"
+        return _told("413 REQUEST ENTITY TOO LARGE", "too-long", sentence)
     if request["method"] not in _METHODS:
         return _told("405 METHOD NOT ALLOWED", "not-supported", f"method: expected one of {', '.join(_METHODS)}")
     if path in ("", "/", "/metadata", "/openapi.json") or path.startswith("/Binary"):
@@ -146,6 +151,11 @@ def _dispatched(entry: Mapping[str, Any], caller: Caller, base_url: str) -> byte
     with app.app_context(), app.request_context(environ):
         response = app.full_dispatch_request()
         return _entry(response.status, response.headers, response.get_data())
+
+
+def _is_document(resource: Any) -> bool:
+    """Whether it has a document that was cut from the body: it was no Provide Document Bundle after all."""
+    return isinstance(resource, dict) and isinstance(resource.get("data"), OctetsApart)
 
 
 def _place(url: str, base_url: str) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from access_policy.caller import Caller
 from audit.occurrence import Occurrence
 from carnet.auditing import Auditor
 from carnet.fhir_answers import changed
-from carnet.fhir_formats import read_body, sent_type, wanted
+from carnet.fhir_bodies import read_body, sent_type
+from carnet.fhir_formats import wanted
 from fhir_facade import patch_document_reference
 from fhir_facade.conditional import the_one
 from fhir_facade.operation_outcome import not_found

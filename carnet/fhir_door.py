@@ -1,20 +1,24 @@
 """The FHIR front door `/fhir`: negotiation and errors in one place, transactions elsewhere. FHIR R4 3.1.0."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException
 
 from access_policy.caller import Caller
+from access_policy.permission import permits
 from audit.occurrence import Occurrence
 from carnet.fhir_answers import http_problem, is_strict, refused, unexpected, versioned, versioned_answer
 from carnet.fhir_batch import CALLER, batch, is_batch, is_reading, reading
+from carnet.fhir_bodies import read_resource, resource_and_documents
 from carnet.fhir_changes import add_changes
 from carnet.fhir_documents import document_answer
-from carnet.fhir_formats import XML, answer, read_resource, wanted
+from carnet.fhir_formats import XML, Format, answer, wanted
 from carnet.fhir_log import add_log
 from carnet.fhir_patients import add_patients
 from carnet.fhir_questions import Parameters, is_form, question
@@ -89,8 +93,18 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
     def provide() -> flask.Response:
         wanted()
         caller = calling()
-        with auditor.change(Occurrence(event="ITI-65"), caller):
-            bundle, form = read_resource()
+        with ExitStack() as body:
+            with auditor.change(Occurrence(event="ITI-65"), caller):
+                bundle, form = body.enter_context(sent(caller, "ITI-65"))
+            return provided(bundle, form, caller)
+
+    def sent(caller: Caller, transaction: str) -> AbstractContextManager[tuple[dict[str, Any], Format]]:
+        """The resource of the body; its documents go to the store, if they are of who may submit any."""
+        if repository is None or not permits(caller, transaction):
+            return nullcontext(read_resource())
+        return resource_and_documents(repository.blobs, reader.sizes)
+
+    def provided(bundle: dict[str, Any], form: Format, caller: Caller) -> flask.Response:
         if is_batch(bundle):
             return answer(batch(bundle, caller, base_url=base_url))
         if is_reading(bundle):
@@ -104,8 +118,7 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
         with auditor.change(Occurrence(event="ITI-65"), caller):
             write = write_xml if form is XML else write_json
-            provided = iti65.handle(registry, repository, bundle, caller, base_url=base_url, write_document=write)
-            return answer(provided)
+            return answer(iti65.handle(registry, repository, bundle, caller, base_url=base_url, write_document=write))
 
     @door.get("/DocumentReference")
     @door.route("/DocumentReference/_search", methods=("GET", "POST"))
@@ -123,8 +136,7 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
         present = _present(caller)
         if present:
             return read(present)
-        with auditor.change(Occurrence(event="ITI-105"), caller):
-            resource, _ = read_resource()
+        with auditor.change(Occurrence(event="ITI-105"), caller), sent(caller, "ITI-105") as (resource, _):
             published = iti105.handle(registry, repository, resource, caller, base_url=base_url)
         headers = {"Location": f"{published.location}/_history/1", **versioned(published.resource)}
         return answer(published.resource, 201, headers, form=form)

@@ -1,7 +1,6 @@
-"""Which format a FHIR client sends and wants: JSON or XML, compressed or not. FHIR R4 3.1.0.1.11; RFC 9110: 12.5."""
+"""Which format a FHIR client wants: JSON or XML, compressed or not. FHIR R4 3.1.0.1.11; RFC 9110: 12.5."""
 
 import gzip
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,15 +8,16 @@ from typing import Any
 
 import flask
 
+from fhir_facade import documents_apart
+from fhir_facade.documents_apart import Grammar
 from fhir_facade.fhir_json import read_json, read_own_json
 from fhir_facade.fhir_xml import read_xml, write_xml
 from fhir_facade.operation_outcome import FhirProblem
 
-LARGEST_BODY = 32 * 10**6  # octets of a resource that is kept in memory; a larger document goes by ITI-41
 _SHORTEST_COMPRESSED = 1000
 FORM_PARAMETERS = "fhir_form"  # in `flask.g`: fields of the form of a search
 _FASTEST = 1
-_GZIP = ("gzip", "x-gzip")  # two names of one coding. RFC 9110: 8.4.1.3
+GZIP = ("gzip", "x-gzip")  # two names of one coding. RFC 9110: 8.4.1.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +27,20 @@ class Format:
     content_type: str
     names: tuple[str, ...]
     read: Callable[[bytes], dict[str, Any]]
+    grammar: Grammar
 
 
 JSON = Format(
     content_type="application/fhir+json",
     names=("application/fhir+json", "application/json", "application/json+fhir", "text/json", "json"),
     read=read_json,
+    grammar=documents_apart.JSON,
 )
 XML = Format(
     content_type="application/fhir+xml",
     names=("application/fhir+xml", "application/xml", "application/xml+fhir", "text/xml", "xml"),
     read=read_xml,
+    grammar=documents_apart.XML,
 )
 FORMATS = {name: one for one in (JSON, XML) for name in one.names}
 _RANGES = ("*/*", "application/*", "*")
@@ -45,7 +48,7 @@ _GENERAL = {
     "_pretty": frozenset({"true", "false"}),
     "_summary": frozenset({"true", "text", "data", "count", "false"}),
 }
-_VERSIONS = ("", "4.0", "4.0.1")
+VERSIONS = ("", "4.0", "4.0.1")
 
 
 def wanted() -> Format:
@@ -83,7 +86,7 @@ def best_format(accept: str) -> Format | None:
     qualities: dict[str, float] = {}
     for name, parameters in media_types(accept):
         found = JSON if name in _RANGES else FORMATS.get(name)
-        if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
+        if found is None or parameters.get("fhirversion", "") not in VERSIONS:
             continue
         weight = quality(parameters.get("q", "1"))
         qualities[found.content_type] = max(weight, qualities.get(found.content_type, 0.0))
@@ -107,48 +110,6 @@ def quality(text: str) -> float:
         return 0.0
 
 
-def read_resource() -> tuple[dict[str, Any], Format]:
-    """The resource of the request body, and its format. Raises FhirProblem 400, 413 or 415."""
-    name, parameters = sent_type()
-    found = FORMATS.get(name) if "/" in name else None
-    if found is None or parameters.get("fhirversion", "") not in _VERSIONS:
-        raise FhirProblem(415, "not-supported", f"expected a body of type {JSON.content_type} or {XML.content_type}")
-    return found.read(read_body()), found
-
-
-def sent_type() -> tuple[str, Mapping[str, str]]:
-    """The media type of the request body, and its parameters. Raises FhirProblem 415 for what is not in UTF-8."""
-    ((name, parameters),) = media_types(flask.request.headers.get("Content-Type", "").replace(",", " "))
-    if parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
-        raise FhirProblem(415, "not-supported", "expected UTF-8, the one charset of FHIR")
-    return name, parameters
-
-
-def read_body() -> bytes:
-    """The request body as it was before it was compressed. Raises FhirProblem 400, 413 or 415."""
-    encoding = flask.request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", *_GZIP):
-        raise FhirProblem(415, "not-supported", "expected a body as it is, or compressed by gzip")
-    octets = flask.request.stream.read(LARGEST_BODY + 1)
-    if len(octets) <= LARGEST_BODY and encoding in _GZIP:
-        octets = _decompressed(octets)
-    if len(octets) > LARGEST_BODY:
-        raise FhirProblem(413, "too-long", f"expected a body of at most {LARGEST_BODY} octets")
-    return octets
-
-
-def _decompressed(body: bytes) -> bytes:
-    """At most one octet more than a body may have, whatever it would grow to."""
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        octets = stream.decompress(body, LARGEST_BODY + 1)
-    except zlib.error:
-        raise FhirProblem(400, "structure", "the body is not what its Content-Encoding says") from None
-    if not stream.eof and len(octets) <= LARGEST_BODY:
-        raise FhirProblem(400, "structure", "the compressed body breaks off")
-    return octets
-
-
 def answer(
     body: bytes, status: int = 200, headers: Mapping[str, str] | None = None, *, form: Format | None = None
 ) -> flask.Response:
@@ -168,4 +129,4 @@ def answer(
 @lru_cache(maxsize=64)
 def takes_gzip(accept_encoding: str) -> bool:
     kinds: Iterable[tuple[str, Mapping[str, str]]] = media_types(accept_encoding)
-    return any(name in _GZIP and quality(values.get("q", "1")) > 0 for name, values in kinds)
+    return any(name in GZIP and quality(values.get("q", "1")) > 0 for name, values in kinds)

@@ -8,7 +8,8 @@ from access_policy.caller import Caller
 from audit.occurrence import Occurrence
 from carnet.auditing import Auditor
 from carnet.fhir_answers import is_strict, read_answer, written
-from carnet.fhir_formats import answer, read_resource, wanted
+from carnet.fhir_bodies import read_resource
+from carnet.fhir_formats import answer, wanted
 from carnet.fhir_questions import question
 from fhir_facade import iti78_mobile_patient_demographics_query as iti78
 from fhir_facade import iti83_mobile_patient_identifier_cross_reference_query as iti83

@@ -4,7 +4,8 @@ from urllib.parse import parse_qsl
 
 import flask
 
-from carnet.fhir_formats import FORM_PARAMETERS, read_body, sent_type
+from carnet.fhir_bodies import read_body, sent_type
+from carnet.fhir_formats import FORM_PARAMETERS
 from fhir_facade.operation_outcome import FhirProblem
 
 _FORM = "application/x-www-form-urlencoded"

@@ -16,6 +16,7 @@ from audit.record import Outcome
 from carnet.auditing import Auditor
 from carnet.authentication import CallerOfRequest
 from carnet.fhir_answers import forbidden
+from carnet.fhir_bodies import DocumentSizes
 from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti68_retrieve_document as iti68
@@ -45,13 +46,15 @@ SEARCHES: Mapping[str, Search] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FhirReader:
-    """Documents of other repositories come from `elsewhere`, or are found and not retrieved here."""
+    """`sizes`: of the documents that are taken. Those of other repositories come from
+    `elsewhere`, or are found and not retrieved here."""
 
     registry: Registry
     repository: Repository | None
     base_url: str
     caller_of: CallerOfRequest
     auditor: Auditor
+    sizes: DocumentSizes
     elsewhere: iti68.Elsewhere = iti68.nowhere_else
     security: FhirSecurity = NOTHING_ASKED
 

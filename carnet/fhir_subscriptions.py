@@ -7,7 +7,8 @@ import flask
 from access_policy.caller import Caller
 from audit.occurrence import Occurrence
 from carnet.auditing import Auditor
-from carnet.fhir_formats import answer, read_resource, wanted
+from carnet.fhir_bodies import read_resource
+from carnet.fhir_formats import answer, wanted
 from fhir_facade import iti111_resource_subscription as iti111
 from fhir_facade.patients import Patients
 from registry.store import Registry

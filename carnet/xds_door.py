@@ -354,7 +354,7 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
         log_unexpected(problem, correlation_id)
 
     wire = WIRES[wire_name(actors.settings)]
-    limits = _limits(actors.settings)
+    limits = soap_limits(actors.settings)
     statuses = {**HTTP_STATUS, FaultCode.SENDER: actors.settings.fault_status}
     return {
         name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error, statuses=statuses)
@@ -385,7 +385,7 @@ def _operations(actors: Actors) -> Iterator[tuple[str, tuple[Operation, ...]]]:
         yield "recipient", (_provide_and_register(auditor, actors.recipient),)
 
 
-def _limits(settings: Settings) -> SoapLimits:
+def soap_limits(settings: Settings) -> SoapLimits:
     """What the settings allow; a document and a root part of the largest size always fit into a message."""
     root, document = settings.max_root_mb * MEGABYTE, settings.max_document_mb * MEGABYTE
     return SoapLimits(

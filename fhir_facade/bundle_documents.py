@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from fhir_facade.base64_text import octets_of
+from fhir_facade.base64_text import OctetsApart, octets_of
 from fhir_facade.bundle_mapping import Mapping65
 from fhir_facade.fhir_json import first
 from fhir_facade.issues import Issue
@@ -60,14 +60,19 @@ def received(
 ) -> Iterator[Received]:
     """The octets in the blob store, by the entryUUID they belong to; what is not kept in the block is discarded.
 
-    A FHIR document is kept in the format in which it came, which `write_document` writes. MHD 2:3.65.4.1.2.1
+    Long ones came with the body, and whoever read that discards them. A FHIR document is kept in the format in which
+    it came, which `write_document` writes. MHD 2:3.65.4.1.2.1
     """
     incoming: dict[str, IncomingBlob] = {}
     with ExitStack() as opened:
         for entry in mapping.bundle.of(*_SOURCES):
-            blob = opened.enter_context(blobs.receive())
-            blob.write(_octets(entry, write_document))
-            blob.finish()
+            data = entry.resource.get("data")
+            if isinstance(data, OctetsApart):
+                blob = data.blob
+            else:
+                blob = opened.enter_context(blobs.receive())
+                blob.write(_octets(entry, write_document))
+                blob.finish()
             incoming[documents[entry.number]] = blob
         yield Received(blobs=incoming)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fhir_facade.base64_text import octets_of
+from fhir_facade.base64_text import OctetsApart, octets_of
 from fhir_facade.issues import Issue
 from schemas.fhir_structures import Element, elements, is_resource, required_elements
 from xds.xml import BadXml, parse
@@ -207,6 +207,8 @@ def _text_problem(element: Element, value: Any) -> str:
 
 
 def _is_base64(text: str) -> bool:
+    if isinstance(text, OctetsApart):
+        return text.is_base64
     try:
         octets_of(text)
     except ValueError:

@@ -1,0 +1,107 @@
+"""What a FHIR client sends: a resource in JSON or XML, compressed or not, and its documents, which are streamed."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import flask
+
+from carnet.fhir_formats import FORMATS, GZIP, JSON, VERSIONS, XML, Format, media_types
+from fhir_facade.documents_apart import DocumentCutter, put_back
+from fhir_facade.operation_outcome import FhirProblem
+from fhir_facade.xds_issues import rejected
+from repository.blob_store import BlobStore, IncomingBlob
+from repository.iti41_provide_and_register_document_set_b import storage_error
+
+LARGEST_BODY = 16 * 10**6  # octets of a resource, which is kept in memory, without the documents that are cut from it
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentSizes:
+    """The most octets of one document, and of those of one request together."""
+
+    document: int
+    total: int
+
+
+def read_resource() -> tuple[dict[str, Any], Format]:
+    """The resource of the request body, and its format. Raises FhirProblem 400, 413 or 415."""
+    form = _sent_format()
+    return form.read(read_body()), form
+
+
+@contextmanager
+def resource_and_documents(blobs: BlobStore, sizes: DocumentSizes) -> Iterator[tuple[dict[str, Any], Format]]:
+    """The same of who may submit: long documents are in the store, and discarded if not kept in the block.
+
+    Raises FhirProblem 503 too, where the store takes none.
+    """
+    form = _sent_format()
+    with ExitStack() as opened:
+
+        def receive() -> IncomingBlob:
+            return opened.enter_context(blobs.receive())
+
+        cutter = DocumentCutter(
+            grammar=form.grammar, receive=receive, resource=LARGEST_BODY, document=sizes.document, total=sizes.total
+        )
+        try:
+            rest = cutter.rest(_chunks())
+        except OSError as problem:
+            raise rejected([storage_error(problem)], {}) from None
+        resource = form.read(rest)
+        put_back(resource, cutter.apart)
+        yield resource, form
+
+
+def _sent_format() -> Format:
+    name, parameters = sent_type()
+    found = FORMATS.get(name) if "/" in name else None
+    if found is None or parameters.get("fhirversion", "") not in VERSIONS:
+        raise FhirProblem(415, "not-supported", f"expected a body of type {JSON.content_type} or {XML.content_type}")
+    return found
+
+
+def sent_type() -> tuple[str, Mapping[str, str]]:
+    """The media type of the request body, and its parameters. Raises FhirProblem 415 for what is not in UTF-8."""
+    ((name, parameters),) = media_types(flask.request.headers.get("Content-Type", "").replace(",", " "))
+    if parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
+        raise FhirProblem(415, "not-supported", "expected UTF-8, the one charset of FHIR")
+    return name, parameters
+
+
+def read_body() -> bytes:
+    """The request body as it was before it was compressed. Raises FhirProblem 400, 413 or 415."""
+    body = bytearray()
+    for chunk in _chunks():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise FhirProblem(413, "too-long", f"expected a body of at most {LARGEST_BODY} octets")
+    return bytes(body)
+
+
+def _chunks() -> Iterator[bytes]:
+    encoding = flask.request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", *GZIP):
+        raise FhirProblem(415, "not-supported", "expected a body as it is, or compressed by gzip")
+    stream = flask.request.stream
+    chunks = iter(lambda: stream.read(_CHUNK), b"")
+    return _decompressed(chunks) if encoding in GZIP else chunks
+
+
+def _decompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """In chunks of a size, none of them empty, whatever each would grow to."""
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in chunks:
+            piece = stream.decompress(chunk, _CHUNK)
+            while piece:
+                yield piece
+                piece = stream.decompress(stream.unconsumed_tail, _CHUNK)
+    except zlib.error:
+        raise FhirProblem(400, "structure", "the body is not what its Content-Encoding says") from None
+    if not stream.eof:
+        raise FhirProblem(400, "structure", "the compressed body breaks off")
