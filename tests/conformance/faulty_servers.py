@@ -48,12 +48,16 @@ Act = Callable[[Ask, Next, Place], bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One mutation of the server: what it does in words, and the act on messages, or on the context of TLS."""
+    """One mutation of the server: what it does in words, and the act on messages, or on the context of TLS.
+
+    `tests` of a kit that show it are few of those that judge its requirement; of probes all are run.
+    """
 
     requirement: str
     what: str
     act: Act | None = None
     tls: str = ""
+    tests: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.requirement
@@ -75,11 +79,12 @@ def runs_of(faults: Sequence[Fault], of: int, times: int) -> Iterator[tuple[Faul
 
 @dataclass(frozen=True, kw_only=True)
 class Behind:
-    """Carnet of the domain dmp, Carnet open for FHIR, and the data set both know."""
+    """Carnet of the domain dmp, Carnet open for FHIR, and the data set both know; `strangers` nobody trusts."""
 
     data: Path
     record: Server
     fhir: Server
+    strangers: Pki
 
     def forward(self, ask: Ask) -> bytes:
         """The answer of Carnet, which is told who showed which certificate."""
@@ -106,7 +111,8 @@ def behind(folder: Path) -> Iterator[Behind]:
     know(settings, data)
     fhir = settings_for(folder / "fhir", domain="dmp")
     with in_process(fhir) as opened, in_process(settings, _peer) as recorded:
-        one = Behind(data=data, record=recorded, fhir=opened)
+        strangers = Pki(int(read_manifest(data)["seed"]) + 1, datetime.now(UTC))
+        one = Behind(data=data, record=recorded, fhir=opened, strangers=strangers)
         know_patients(fhir, *(CX(row["cx"]) for row in read_table(data, "patients.csv")))
         yield one
 
@@ -118,8 +124,7 @@ def _peer(environ: Any) -> bytes | None:
 @contextmanager
 def faulty(carnet: Behind, faults: Sequence[Fault]) -> Iterator[str]:
     """The address of a server with these faults: `https://localhost:PORT`."""
-    strangers = Pki(int(read_manifest(carnet.data)["seed"]) + 1, datetime.now(UTC))
-    key = strangers.persons.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    key = carnet.strangers.persons.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     place = Place(stranger=key.digest)
 
     def answering(ask: Ask, _forward: Next) -> bytes:
@@ -129,7 +134,7 @@ def faulty(carnet: Behind, faults: Sequence[Fault]) -> Iterator[str]:
                 answer = _around(one.act, answer, place)
         return answer(ask)
 
-    context = _context(carnet.data, {one.tls for one in faults}, strangers)
+    context = _context(carnet.data, {one.tls for one in faults}, carnet.strangers)
     recorder = Recorder(
         ("127.0.0.1", 0),
         context=lambda: context,
