@@ -135,9 +135,13 @@ def search(settings: Settings, family: str, given: str, limit: int, as_json: boo
     \b
     carnet record search MARCHAL --given Lise --birth-time 19580615
     """
-    city = traits.pop("city")
-    known = Person(birth_family=family, given=(given,) if given else (), address=Address(city=city))
-    asked = replace(known, **traits)
+    asked = Person(
+        birth_family=family,
+        given=(given,) if given else (),
+        birth_time=traits["birth_time"],
+        gender=traits["gender"],
+        address=Address(city=traits["city"]),
+    )
     with existing_units(settings) as units, units.read() as connection:
         found = [_shown(one) for one in candidates(connection, asked, most=limit)]
     if as_json:
