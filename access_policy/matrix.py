@@ -22,6 +22,7 @@ BY_ROLE = (TERMINOLOGIES["R291"], "99")
 # Stands for imaging objects whose type is a procedure code, and so in no other row.
 IMAGING = "DICOM_PROCEDURE"
 _TYPE_COLUMNS = ("class_code", "type_code", "type_system", "type_display")
+_FOR_READERS = "class_display"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def read_matrix(matrix: PolicyFile, columns: PolicyFile) -> Matrix:
     check_header(columns, "column_id", "label_fr", "label_en", "profession_keys", "cnop_sections")
     check_header(columns, "role_r85", "genre_r22")
     professions = tuple(_column(row, f"{columns.name}: line {line}") for line, row in columns.rows)
-    check_header(matrix, *_TYPE_COLUMNS, *(one.id for one in professions))
+    _check_columns(matrix, professions)
     types, allowed = [], {one.id: set[str]() for one in professions}
     for line, row in matrix.rows:
         types.append(_type(row))
@@ -115,6 +116,18 @@ def read_matrix(matrix: PolicyFile, columns: PolicyFile) -> Matrix:
         reads_imaging=frozenset(column for column, keys in allowed.items() if imaging in keys),
         listed=frozenset(one.key for one in types if one.key != imaging),
     )
+
+
+def _check_columns(matrix: PolicyFile, professions: Sequence[Column]) -> None:
+    """A column of no profession would decide nothing, and nobody would know; nor would one without a type."""
+    known = (*_TYPE_COLUMNS, *(one.id for one in professions))
+    check_header(matrix, *known)
+    unknown = [one for one in matrix.header if one not in (*known, _FOR_READERS)]
+    if unknown or len(set(matrix.header)) != len(matrix.header):
+        found = ", ".join(unknown) or "one twice"
+        raise BadPolicy(f"{matrix.name}: columns: found {found}, expected {', '.join(known)}, each once")
+    if not matrix.rows:
+        raise BadPolicy(f"{matrix.name}: found no document type, expected at least one")
 
 
 def _column(row: Mapping[str, str], where: str) -> Column:

@@ -141,9 +141,8 @@ def _is_purpose(values: Sequence[AttributeValue], _claims: Claims) -> Iterator[P
         )
 
 
-def _are_roles(values: Sequence[AttributeValue], claims: Claims) -> Iterator[Problem]:
-    """The profession first; for some a second value says which kind. ANS JDV_J65"""
-    keys = [(one.code.code, one.code.coding_scheme) if one.code else ("", "") for one in values]
+def role_problems(keys: Sequence[tuple[str, str]]) -> Iterator[Problem]:
+    """What is wrong with (code, system) of a profession and what says which kind it is. ANS JDV_J65"""
     roles = value_set("JDV_J65_SubjectRole_DMP")
     for number, key in enumerate(keys, start=1):
         concept = roles.concept(*key)
@@ -152,6 +151,12 @@ def _are_roles(values: Sequence[AttributeValue], claims: Claims) -> Iterator[Pro
     systems, english, french = _SECOND_ROLES.get(keys[0], ((), "", ""))
     if systems and not any(found in systems for _, found in keys[1:]):
         yield _problem(f"the second value must be {english}", f"la seconde valeur doit être {french}")
+
+
+def _are_roles(values: Sequence[AttributeValue], claims: Claims) -> Iterator[Problem]:
+    """The profession first; for some a second value says which kind. ANS JDV_J65"""
+    keys = [(one.code.code, one.code.coding_scheme) if one.code else ("", "") for one in values]
+    yield from role_problems(keys)
     if keys[0] == AUTOMATE and claims.mode is AuthenticationMode.DIRECT:
         yield _problem("AUTOMATE is not a holder of a card", "AUTOMATE n'a pas de carte")
     if keys[0] == PATIENT_SIDE and claims.mode is not AuthenticationMode.INDIRECT:

@@ -24,7 +24,7 @@ def notices() -> None:
 @click.option("--state", type=click.Choice(_STATES), default=str(Delivery.DEAD), show_default=True, help="Which.")
 @click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many.")
 @json_option
-@settings_options(*STORE)
+@settings_options(*STORE, "clock")
 def notices_list(settings: Settings, state: str, limit: int, as_json: bool) -> None:
     """Show notices, those that nobody took by default, with the reason. Recipients are not shown but to --json.
 

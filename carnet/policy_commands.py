@@ -23,6 +23,7 @@ from access_policy.rights import Action
 from access_policy.security_header import SAML
 from access_policy.tables import Tables, published_matrix, published_rights
 from access_policy.vihf import told_caller
+from access_policy.vihf_attributes import role_problems
 from carnet.authentication import read_vihf_rules
 from carnet.caller_json import NoCaller, read_caller
 from carnet.existing_stores import existing_registry
@@ -82,7 +83,7 @@ def explain(settings: Settings, document: str | None, action: str, lang: str, as
     rules = record_policy(settings)
     with existing_registry(settings) as registry, registry.units.read() as connection:
         facts = rules.facts(connection, caller)
-        judged = _document(connection, document, caller) if document else None
+        judged = None if document is None else _document(connection, document, caller)
     taken = tuple(_until_refused(steps(rules.tables, Action(action), caller, facts, judged)))
     decision = decide(rules.tables, Action(action), caller, facts, judged)
     if as_json:
@@ -132,19 +133,31 @@ def _described(given: dict[str, Any], about: CX | None) -> Caller:
     if standing is Standing.PROFESSIONAL and not given["roles"]:
         raise click.UsageError("found no caller, expected --caller FILE, --role or --as patient")
     name = given["name"] or ("" if about is None or standing is not Standing.PATIENT else about.key)
+    if standing is Standing.REPRESENTATIVE and not name:
+        raise click.UsageError("--as representative: found no --name, expected the INS of the representative")
     if standing is Standing.REPRESENTATIVE:
         name = patient_id_of(name, given["authority"]).key
+    roles = tuple(code_of(one) for one in given["roles"])
+    if roles:
+        _check_roles(roles)
     purpose = PurposeOfUse(given["purpose"])
     return Caller(
         name=name,
         standing=standing,
-        roles=tuple(code_of(one) for one in given["roles"]),
+        roles=roles,
         organisations=(given["structure"],) if given["structure"] else (),
         sector=code_of(sector) if sector else None,
         mode=_MODES[given["mode"]],
         purpose=purpose,
         purposes=(Code(code=purpose, coding_scheme="1.2.250.1.213.1.1.4.248"),),
     )
+
+
+def _check_roles(roles: tuple[Code, ...]) -> None:
+    """Whom no door lets in, no decision is about: an unknown profession, a doctor without speciality."""
+    problems = [one.english for one in role_problems([(one.code, one.coding_scheme) for one in roles])]
+    if problems:
+        raise click.UsageError(f"--role: {'; '.join(problems)}")
 
 
 def _read(settings: Settings, file: Path) -> Caller:
@@ -158,6 +171,8 @@ def _read(settings: Settings, file: Path) -> Caller:
         return told_caller(read_assertion(found[0]), read_vihf_rules(settings))
     except (BadXml, NoCaller, Refused, ValueError) as problem:
         raise click.ClickException(f"{file}: {problem}") from None
+    except RecursionError:
+        raise click.ClickException(f"{file}: found JSON that is too deep, expected a caller") from None
 
 
 def _document(connection: Connection, identifier: str, caller: Caller) -> DocumentFacts:

@@ -8,6 +8,7 @@ from carnet.insurer_commands import INSURER_COMMANDS
 from carnet.record_document_commands import DOCUMENT_COMMANDS
 from carnet.record_opening import open_known
 from carnet.record_options import Attempt, record_act
+from carnet.record_person_commands import PERSON_COMMANDS
 from carnet.record_right_commands import RIGHT_COMMANDS
 from dmp import life
 from dmp.life import Opening
@@ -142,5 +143,5 @@ def request_erasure(attempt: Attempt) -> None:
     attempt.do(Act.REQUEST_ERASURE, life.request_erasure, "erasure requested")
 
 
-for command in (*RIGHT_COMMANDS, *DOCUMENT_COMMANDS, *INSURER_COMMANDS):
+for command in (*RIGHT_COMMANDS, *DOCUMENT_COMMANDS, *PERSON_COMMANDS, *INSURER_COMMANDS):
     record.add_command(command)

@@ -71,40 +71,35 @@ def show_to_patient(attempt: Attempt, document: str, to_representatives: bool) -
     _restrict(attempt, Act.SHOW_TO_PATIENT, document, "document visible", remove=[code])
 
 
-@click.command("archive")
-@record_act
-@_document
-def archive(attempt: Attempt, document: str) -> None:
-    """Archive DOCUMENT: who asks for approved documents alone does not find it.
+def _status_command(name: str, act: Act, sentence: str, status: AvailabilityStatus, told: str) -> click.Command:
+    """A command that gives a document another status."""
 
-    \b
-    carnet record archive 258063523804186 2.25.4711 --by holder
-    """
-    _set_status(attempt, Act.ARCHIVE, document, "document archived", _ARCHIVED)
+    def run(attempt: Attempt, document: str) -> None:
+        _set_status(attempt, act, document, sentence, status)
+
+    run.__doc__ = f"{told}\n\n\b\ncarnet record {name} 258063523804186 2.25.4711 --by holder"
+    return click.command(name)(record_act(_document(run)))
 
 
-@click.command("unarchive")
-@record_act
-@_document
-def unarchive(attempt: Attempt, document: str) -> None:
-    """Bring DOCUMENT back from the archive.
-
-    \b
-    carnet record unarchive 258063523804186 2.25.4711 --by holder
-    """
-    _set_status(attempt, Act.UNARCHIVE, document, "document approved", _APPROVED)
-
-
-@click.command("delete")
-@record_act
-@_document
-def delete(attempt: Attempt, document: str) -> None:
-    """Delete DOCUMENT for good: it is shown to professionals who ask for deleted ones alone. Its content is kept.
-
-    \b
-    carnet record delete 258063523804186 2.25.4711 --by holder
-    """
-    _set_status(attempt, Act.DELETE, document, "document deleted", _DELETED)
+_STATUS_COMMANDS = (
+    _status_command(
+        "archive",
+        Act.ARCHIVE,
+        "document archived",
+        _ARCHIVED,
+        "Archive DOCUMENT: who asks for approved documents alone does not find it.",
+    ),
+    _status_command(
+        "unarchive", Act.UNARCHIVE, "document approved", _APPROVED, "Bring DOCUMENT back from the archive."
+    ),
+    _status_command(
+        "delete",
+        Act.DELETE,
+        "document deleted",
+        _DELETED,
+        "Delete DOCUMENT for good: it is shown to professionals who ask for deleted ones alone. Its content is kept.",
+    ),
+)
 
 
 def _restrict(
@@ -177,4 +172,4 @@ def show_journal(attempt: Attempt) -> None:
     click.echo("".join("\t".join(line) + "\n" for line in cells), nl=False)
 
 
-DOCUMENT_COMMANDS = (mask, unmask, show_to_patient, archive, unarchive, delete, show_journal)
+DOCUMENT_COMMANDS = (mask, unmask, show_to_patient, *_STATUS_COMMANDS, show_journal)

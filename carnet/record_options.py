@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -33,6 +33,7 @@ _BY = (
     "operator."
 )
 Command = Callable[..., None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +57,23 @@ class Attempt:
         return patient_id_of(identifier, CX(self.patient).authority).key
 
     def do(self, act: Act, function: Callable[..., Record], sentence: str, *given: Any, **named: Any) -> None:
-        """Call the function of an act, and print the record it leaves; a refusal is journaled, then raised."""
+        """Call the function of an act, and print the record it leaves. Raises what `run` raises."""
+        print_record(self.run(act, function, *given, **named), sentence, self.as_json)
 
-        def work(unit: UnitOfWork) -> Record:
+    def run(self, act: Act, function: Callable[..., T], *given: Any, **named: Any) -> T:
+        """What the function of an act returns; a refusal is journaled, then raised."""
+
+        def work(unit: UnitOfWork) -> T:
             return function(self.dmp, unit, self.patient, *given, by=self.by, now=self.now, **named)
 
         try:
-            record = self.registry.units.write(work)
+            return self.registry.units.write(work)
         except RecordRefused as refused:
             self._journal(act, str(refused.code))
             raise
         except Rejected as rejected:
             self._journal(act, str(rejected))
             raise
-        print_record(record, sentence, self.as_json)
 
     def _journal(self, act: Act, refusal: str) -> None:
         self.registry.units.write(

@@ -1,6 +1,7 @@
 """`carnet record`: what the holder of a record decides, and the record as it stands. DMP 13."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from dmp import life, people, rights
 from dmp.record import Act, HolderKind, Representative, Right
 from dmp.refusal import RecordRefused, Refusal
 from dmp.rights import Whom
+from dmp.sql import accounts, persons
 from dmp.sql import records as record_rows
 from dmp.sql import rights as right_rows
 
@@ -178,6 +180,8 @@ def show(attempt: Attempt) -> None:
             raise RecordRefused(Refusal.NO_RECORD, f"{attempt.patient}: found no record, expected one")
         listed = right_rows.all_of(connection, found.key)
         representatives = right_rows.representatives(connection, found.key)
+        person = persons.find(connection, found.key)
+        channels = accounts.channels(connection, found.key)
         known_as = [patient for patient, _, until in record_rows.identifiers(connection, found.key) if until]
     majority = attempt.dmp.rules.majority(found.birth_date)
     shown: dict[str, Any] = to_json(found) | {
@@ -186,6 +190,8 @@ def show(attempt: Attempt) -> None:
             {"patient": one.patient, "relation": one.relation, "until": one.end(majority)} for one in representatives
         ],
         "formerIdentifiers": known_as,
+        "person": None if person is None else asdict(person),
+        "accountChannels": channels,
     }
     click.echo(json.dumps(shown, ensure_ascii=False, indent=2) if attempt.as_json else _text(shown))
 
@@ -206,11 +212,24 @@ def _right(right: Right, now: str) -> dict[str, str]:
 
 
 def _text(shown: dict[str, Any]) -> str:
-    lines = [f"{name}\t{value}" for name, value in shown.items() if not isinstance(value, list) and value is not False]
+    lines = [
+        f"{name}\t{value}"
+        for name, value in shown.items()
+        if not isinstance(value, list | dict) and value not in (False, None)
+    ]
+    lines += [f"{name}\t{_plain(value)}" for name, value in (shown["person"] or {}).items() if _plain(value)]
+    lines += [f"account {kind}\t{address}" for kind, address in shown["accountChannels"].items()]
     lines += [f"{one['authorisation']}\t{one['kind']} {one['holder']}\t{one['until']}" for one in shown["rights"]]
     lines += [f"representative\t{one['patient']}\t{one['until']}" for one in shown["representatives"]]
     lines += [f"former identifier\t{one}" for one in shown["formerIdentifiers"]]
     return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    """A part of a person on one line."""
+    if isinstance(value, dict):
+        return ", ".join(filter(None, map(_plain, value.values())))
+    return value if isinstance(value, str) else " ".join(value)
 
 
 RIGHT_COMMANDS = (authorise, block, unblock, treating_doctor, oppose, allow, represent, show)

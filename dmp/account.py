@@ -1,13 +1,16 @@
 """The holder's web account: login, password as a digest, where one-time passwords go. DMP 1 (S16, S58), 3 (TD1.5)"""
 
 import hashlib
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
 _LOGIN, _PASSWORD = 10, 16
 _COST, _BLOCK, _LANES = 2**14, 8, 1
+_LONGEST_ADDRESS = 254
 
 
 class Channel(StrEnum):
@@ -15,6 +18,23 @@ class Channel(StrEnum):
 
     SMS = "SMS"
     EMAIL = "EMAIL"
+
+
+# What an address of a channel looks like, and how that is told: a number to call, a mailbox.
+_ADDRESSES: Mapping[Channel, tuple[re.Pattern[str], str]] = {
+    Channel.SMS: (re.compile(r"\+?[0-9](?:[ .-]?[0-9]){7,14}"), "a telephone number"),
+    Channel.EMAIL: (re.compile(r"[^\s@]{1,64}@[^\s@.]+(?:\.[^\s@.]+)+"), "a mail address"),
+}
+
+
+def is_address(channel: Channel, text: str) -> bool:
+    """Whether a one-time password can be sent there."""
+    return len(text) <= _LONGEST_ADDRESS and _ADDRESSES[channel][0].fullmatch(text) is not None
+
+
+def expected_address(channel: Channel) -> str:
+    """What `is_address` expects, in words."""
+    return _ADDRESSES[channel][1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

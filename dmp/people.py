@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from access_policy.record_facts import RecordState
 from dmp.actor import Actor
+from dmp.life import day_of_birth
 from dmp.record import Act, Record, Representative, Right
 from dmp.records import Records, check_ins
 from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import accounts, events, persons, records, rights
+from hl7v3.person import UNKNOWN, Person
 from storage.unit_of_work import UnitOfWork
 
 _UNDECIDED = (RecordState.NONE, RecordState.INFORMED)
@@ -48,6 +50,19 @@ def remove_representative(
     rights.remove_representative(unit.connection, record.key, representative)
     dmp.note(unit, record, Act.REMOVE_REPRESENTATIVE, by, now, details={"representative": representative})
     return record
+
+
+def change_person(dmp: Records, unit: UnitOfWork, patient: str, person: Person, *, by: Actor, now: str) -> Record:
+    """Keep these administrative data in place of what was known of the holder. DMP 3 (TD1.3b)
+
+    Nothing said of the person leaves what is known. Raises RecordRefused for a day of birth that is none.
+    """
+    record = dmp.active(unit, patient, by, now)
+    birth_date = day_of_birth(person.birth_time[:8] if len(person.birth_time) >= 8 else "") or record.birth_date
+    changed = dmp.edit(unit, record, Act.CHANGE_PERSON, by, now, birth_date=birth_date)
+    if person != UNKNOWN:
+        persons.put(unit.connection, record.key, person)
+    return changed
 
 
 def merge_records(dmp: Records, unit: UnitOfWork, subsumed: str, surviving: str, *, by: Actor, now: str) -> None:

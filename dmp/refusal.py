@@ -28,6 +28,7 @@ class Refusal(StrEnum):
     NOT_TREATING_DOCTOR = "not-the-treating-doctor"
     AUTHORISATION_ENDED = "authorisation-ends-before-it-begins"
     UNNAMED = "professional-unnamed"
+    WRONG_IDENTIFIER = "identifier-malformed"
     SAME_RECORD = "same-record"
     TWO_ACTIVE = "two-active-records"
     WRONG_DATE = "date-malformed"

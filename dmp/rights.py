@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from dmp.actor import Actor
+from dmp.national_identifiers import expected_identifier, is_identifier
 from dmp.record import Act, HolderKind, Record, Right
 from dmp.records import Records
 from dmp.refusal import RecordRefused, Refusal
@@ -31,7 +32,7 @@ def authorise(
     dmp: Records, unit: UnitOfWork, patient: str, whom: Whom, *, by: Actor, now: str, until: str = ""
 ) -> Record:
     """Let somebody read the record until a time, by default the usual validity. Again renews it. DMP 3 (TD0.3)"""
-    _check_named(whom)
+    _check_identifier(whom)
     record = dmp.active(unit, patient, by, now)
     held = rights.find(unit.connection, record.key, whom.kind, whom.id)
     if held is not None and held.is_block:
@@ -58,7 +59,7 @@ def remove_authorisation(dmp: Records, unit: UnitOfWork, patient: str, whom: Who
 
 def block(dmp: Records, unit: UnitOfWork, patient: str, whom: Whom, *, by: Actor, now: str) -> Record:
     """Let somebody see nothing, authorised or not; the médecin traitant is none any more then. DMP 1 (S47)"""
-    _check_named(whom)
+    _check_identifier(whom)
     record = dmp.active(unit, patient, by, now)
     if whom.kind is HolderKind.PROFESSIONAL and whom.id == record.treating_doctor:
         record = drop_treating_doctor(dmp, unit, patient, by=by, now=now)
@@ -84,7 +85,7 @@ def declare_treating_doctor(
 
     DMP 1 (S74), 3 (TD0.3). Twice is no error, as with an authorisation.
     """
-    _check_named(whom)
+    _check_identifier(whom)
     record = dmp.active(unit, patient, by, now)
     held = rights.find(unit.connection, record.key, HolderKind.PROFESSIONAL, whom.id)
     if held is not None and held.is_block:
@@ -117,6 +118,14 @@ def set_wishes(
     details = {name: "yes" if value else "no" for name, value in wishes.items() if value != getattr(record, name)}
     changed = asdict(replace(record.wishes, **wishes))
     return dmp.edit(unit, record, Act.SET_WISHES, by, now, **changed, details=details)
+
+
+def _check_identifier(whom: Whom) -> None:
+    """Who is put on a list is somebody; who stands on one already may be taken from it. Raises RecordRefused."""
+    _check_named(whom)
+    if not is_identifier(whom.kind, whom.id):
+        context = f"found {whom.id[:64]!r}, expected {expected_identifier(whom.kind)}"
+        raise RecordRefused(Refusal.WRONG_IDENTIFIER, f"{whom.kind}: {context}")
 
 
 def _check_named(whom: Whom) -> None:

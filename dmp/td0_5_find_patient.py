@@ -1,11 +1,12 @@
 """Find the person of an emergency call by traits, without INS [TD0.5]. DMP 3; ITI TF-2: 3.47."""
 
 from lxml import etree
+from sqlalchemy import Connection
 
 from access_policy.caller import Caller
 from access_policy.rights import Action
 from dmp.record_desk import RecordDesk
-from dmp.refusal import RecordRefused
+from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import persons
 from dmp.sql.persons import folded
 from hl7v3.patient_search import Candidate, PatientSearch, read_patient_search, write_candidates
@@ -37,20 +38,26 @@ def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
 
 def handle(service: RecordDesk, search: PatientSearch, caller: Caller) -> list[Candidate]:
     """The persons with open records who may be meant, the likeliest first. Raises RecordRefused."""
-    families = tuple(filter(None, (search.traits.birth_family, search.traits.usual_family)))
     with service.units.read() as connection:
         service.permitted(Action.SEARCH_WITHOUT_INS, caller, service.facts(connection, caller, ""))
-        found = [
-            Candidate(
-                ids=(InstanceIdentifier(CX(row["patient"]).authority, CX(row["patient"]).id),),
-                person=person,
-                match=match(search.traits, person),
-                opposes_regulation=bool(row["opposes_regulation"]),
-            )
-            for row, person in persons.named(connection, families, limit=_LOOKED_AT)
-        ]
-    likeliest = sorted(found, key=lambda one: -one.match)
-    return likeliest[: service.most_candidates]
+        return candidates(connection, search.traits, most=service.most_candidates)
+
+
+def candidates(connection: Connection, traits: Person, *, most: int) -> list[Candidate]:
+    """At most so many persons with open records whose family name begins so. Raises RecordRefused without one."""
+    families = tuple(filter(None, map(folded, (traits.birth_family, traits.usual_family))))
+    if not families:
+        raise RecordRefused(Refusal.WRONG_FIELD, "family name: found none with a letter or digit, expected one")
+    found = [
+        Candidate(
+            ids=(InstanceIdentifier(CX(row["patient"]).authority, CX(row["patient"]).id),),
+            person=person,
+            match=match(traits, person),
+            opposes_regulation=bool(row["opposes_regulation"]),
+        )
+        for row, person in persons.named(connection, families, limit=_LOOKED_AT)
+    ]
+    return sorted(found, key=lambda one: -one.match)[:most]
 
 
 def match(asked: Person, known: Person) -> int:

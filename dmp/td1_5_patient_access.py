@@ -1,17 +1,19 @@
 """The web account of the holder: create it [TD1.5a], its channels [TD1.5b], new credentials [TD1.5d]. DMP 3."""
 
-from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
 from lxml import etree
 
 from access_policy.caller import Caller
-from dmp.account import Channel, new_account
+from dmp import accounts
+from dmp.account import Channel
+from dmp.accounts import Credentials
 from dmp.actor import actor_of
-from dmp.record import Act, Record
-from dmp.record_desk import RecordDesk, check_administers, check_may_change, patient_of_assertion
-from dmp.refusal import RecordRefused, Refusal
+from dmp.record import Act
+from dmp.record_desk import RecordDesk, check_administers, check_may_change, patient_of_assertion, record_of
+from dmp.refusal import RecordRefused
 from dmp.service_messages import OK, PATIENTS, Fields, read_fields, required, write_answer
-from dmp.sql import accounts
 from storage.unit_of_work import UnitOfWork
 
 TRANSACTION = "TD1.5"
@@ -21,6 +23,14 @@ _FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
     "createPatientAccess": {"type": _CHANNELS, "canal": ()},
     "patientOTPUpdate": {"type": _CHANNELS, "canal": (), "action": (_ADD, _CHANGE, _REMOVE)},
     "updatePatientAccess": {},
+}
+# Request and action -> the act, and the fields that it needs.
+_ACTS: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
+    ("createPatientAccess", ""): (accounts.create_account, ("type", "canal")),
+    ("updatePatientAccess", ""): (accounts.renew_account, ()),
+    ("patientOTPUpdate", _ADD): (accounts.add_channel, ("type", "canal")),
+    ("patientOTPUpdate", _CHANGE): (accounts.change_channel, ("type", "canal")),
+    ("patientOTPUpdate", _REMOVE): (accounts.remove_channel, ("type",)),
 }
 
 
@@ -37,59 +47,14 @@ def soap(service: RecordDesk, body: etree._Element, caller: Caller) -> bytes:
 def handle(service: RecordDesk, name: str, fields: dict[str, str], caller: Caller) -> Fields:
     """Carry out one of the three. Raises RecordRefused, nothing changed."""
     patient = patient_of_assertion(caller)
-    work = _WORK[name]
 
     def change(unit: UnitOfWork) -> Fields:
         check_administers(caller, service.facts(unit.connection, caller, patient))
-        by, now = actor_of(caller), service.now()
-        record = service.records.active(unit, patient, by, now)
-        check_may_change(service, record)
-        told = work(unit, record, fields, now)
-        service.records.note(unit, record, Act.CHANGE_ACCESS, by, now, details={"request": name})
-        return told
+        check_may_change(service, record_of(unit.connection, patient))
+        action = required(fields, "action") if "action" in _FIELDS[name] else ""
+        function, needed = _ACTS[name, action]
+        given = [Channel(required(fields, one)) if one == "type" else required(fields, one) for one in needed]
+        told = function(service.records, unit, patient, *given, by=actor_of(caller), now=service.now())
+        return list(asdict(told).items()) if isinstance(told, Credentials) else []
 
     return service.act(TRANSACTION, Act.CHANGE_ACCESS, patient, caller, change)
-
-
-def _create(unit: UnitOfWork, record: Record, fields: dict[str, str], now: str) -> Fields:
-    kind, address = required(fields, "type"), required(fields, "canal")
-    if accounts.find(unit.connection, record.key) is not None:
-        raise RecordRefused(Refusal.ACCESS_EXISTS, f"{record.patient}: found an account, expected none")
-    accounts.put_channel(unit.connection, record.key, kind, address)
-    return _renewed(unit, record, fields, now)
-
-
-def _renew(unit: UnitOfWork, record: Record, fields: dict[str, str], now: str) -> Fields:
-    if accounts.find(unit.connection, record.key) is None:
-        raise RecordRefused(Refusal.NO_ACCESS, f"{record.patient}: found no account, expected one")
-    return _renewed(unit, record, fields, now)
-
-
-def _renewed(unit: UnitOfWork, record: Record, _fields: dict[str, str], now: str) -> Fields:
-    account, password = new_account(now)
-    accounts.put(unit.connection, record.key, account)
-    return [("login", account.login), ("password", password)]
-
-
-def _update_channel(unit: UnitOfWork, record: Record, fields: dict[str, str], _now: str) -> Fields:
-    kind, action = required(fields, "type"), required(fields, "action")
-    held = accounts.channels(unit.connection, record.key)
-    if accounts.find(unit.connection, record.key) is None:
-        raise RecordRefused(Refusal.NO_ACCESS, f"{record.patient}: found no account, expected one")
-    if action == _ADD and kind in held:
-        raise RecordRefused(Refusal.CHANNEL_EXISTS, f"{kind}: found a channel, expected none")
-    if action != _ADD and kind not in held:
-        raise RecordRefused(Refusal.NO_ACCESS, f"{kind}: found no channel, expected one")
-    if action == _REMOVE:
-        accounts.remove_channel(unit.connection, record.key, kind)
-    else:
-        accounts.put_channel(unit.connection, record.key, kind, required(fields, "canal"))
-    return []
-
-
-_Work = Callable[[UnitOfWork, Record, dict[str, str], str], Fields]
-_WORK: dict[str, _Work] = {
-    "createPatientAccess": _create,
-    "patientOTPUpdate": _update_channel,
-    "updatePatientAccess": _renew,
-}

@@ -7,7 +7,7 @@ from lxml import etree
 from access_policy.caller import Caller
 from access_policy.capacity import PHARMACIES
 from access_policy.record_facts import RecordState
-from dmp import life, rights
+from dmp import life, people, rights
 from dmp.actor import actor_of
 from dmp.life import Opening
 from dmp.record import Act, Channel, Record, Wishes
@@ -60,9 +60,7 @@ def handle(service: RecordDesk, request: RecordRequest, caller: Caller) -> None:
         record = record_of(unit.connection, patient)
         if request.act is not Asked.CREATE:
             check_may_change(service, record)
-        changed = work(service, unit, patient, request, caller)
-        if request.act in (Asked.CREATE, Asked.CHANGE) and request.person != UNKNOWN:
-            persons.put(unit.connection, changed.key, request.person)
+        work(service, unit, patient, request, caller)
 
     transaction, act = _ACTS[request.act]
     service.act(transaction, act, patient, caller, change)
@@ -98,6 +96,8 @@ def _create(service: RecordDesk, unit: UnitOfWork, patient: str, request: Record
     )
     opened = life.open_record(service.records, unit, patient, opening, by=actor_of(caller), now=service.now())
     service.make_known(unit, CX(opened.patient), caller)
+    if request.person != UNKNOWN:
+        persons.put(unit.connection, opened.key, request.person)
     return opened
 
 
@@ -112,13 +112,11 @@ def _reactivate(service: RecordDesk, unit: UnitOfWork, patient: str, request: Re
 
 
 def _change(service: RecordDesk, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:
-    """Administrative data are kept by the caller of this; the oppositions are wishes of the holder."""
-    by, now = actor_of(caller), service.now()
-    record = service.records.active(unit, patient, by, now)
-    birth_date = life.day_of_birth(_birth_date(request)) or record.birth_date
-    record = service.records.edit(unit, record, Act.CHANGE_PERSON, by, now, birth_date=birth_date)
+    """Administrative data; the oppositions are wishes of the holder."""
+    dmp, by, now = service.records, actor_of(caller), service.now()
+    record = people.change_person(dmp, unit, patient, request.person, by=by, now=now)
     wishes = _wishes(request)
-    return rights.set_wishes(service.records, unit, patient, wishes, by=by, now=now) if wishes else record
+    return rights.set_wishes(dmp, unit, patient, wishes, by=by, now=now) if wishes else record
 
 
 def _close(service: RecordDesk, unit: UnitOfWork, patient: str, request: RecordRequest, caller: Caller) -> Record:

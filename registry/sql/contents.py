@@ -6,10 +6,11 @@ from sqlalchemy import Connection, case, func, select
 
 from access_policy.visibility import Visibility
 from registry.sql import identities
-from registry.sql.tables import KINDS, patient, registry_object
+from registry.sql.tables import KINDS, STATUSES, patient, registry_object
 from registry.sql.visible import may_be_seen
 from xds.datatypes import CX
 from xds.metadata import DocumentEntry, SubmissionSet
+from xds.vocabulary import AvailabilityStatus
 
 _o = registry_object.c
 
@@ -48,11 +49,15 @@ def last_submitted(connection: Connection, visibility: Visibility) -> tuple[str,
 
 
 def hidden_until(connection: Connection, moment: str) -> Iterator[tuple[str, str, str, str]]:
-    """(CX key, entryUUID, logicalID, time) of documents that are hidden from their patient and open by this time."""
+    """(CX key, entryUUID, logicalID, time) of documents that are hidden from their patient and open by this time.
+
+    Not of deleted ones: nothing of these changes any more. DMP 8.7
+    """
     statement = (
         select(patient.c.identifier, patient.c.authority, _o.entry_uuid, _o.logical_id, _o.visible_from)
         .join(patient, patient.c.patient_key == _o.patient_key)
         .where(_o.visible_from.is_not(None), _o.visible_from <= moment, _o.is_current)
+        .where(_o.status != STATUSES[AvailabilityStatus.DELETED])
         .order_by(_o.visible_from, _o.object_key)
     )
     for row in connection.execute(statement).fetchall():

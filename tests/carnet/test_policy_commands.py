@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from carnet.command_line import commands
 from carnet.record_opening import open_known
 from carnet.record_wiring import open_records
 from carnet.registry_wiring import open_registry
+from carnet.settings import SettingsError
 from dmp import rights
 from dmp.actor import OPERATOR
 from dmp.life import Opening
@@ -98,13 +100,46 @@ def test_a_vihf_is_a_caller_and_the_answer_is_json(data: Path, tmp_path: Path) -
     [
         ((), "found no caller"),
         ((*NURSE, "--document", "2.25.799"), "found no such document"),
+        ((*NURSE, "--document", ""), "found no such document"),
         ((*NURSE, "--role", "nurse"), "expected code^^codingScheme"),
+        (("--role", "zz^^1.2.3"), "--role: value 1 is not in JDV_J65"),
+        (("--role", "10^^1.2.250.1.71.1.2.7"), "--role: the second value must be"),
+        (("--as", "representative"), "found no --name, expected the INS of the representative"),
     ],
 )
 def test_what_cannot_be_explained_says_why(data: Path, words: tuple[str, ...], told: str) -> None:
     result = explained(data, *words)
     assert result.exit_code != 0
     assert told in result.output
+
+
+def test_a_caller_of_json_that_is_too_deep_is_told(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "caller.json"
+    file.write_text('{"name":' * 5000)
+    assert "too deep" in explained(data, "--caller", str(file)).output
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda lines: [*lines[:2], lines[2] + ",astrologue", *(one + ",1" for one in lines[3:])], "found astrologue"),
+        (lambda lines: [*lines[:2], lines[2] + ",medecin", *(one + ",1" for one in lines[3:])], "found one twice"),
+        (lambda lines: lines[:3], "found no document type"),
+        (lambda lines: [*lines, lines[3]], "found twice"),
+        (lambda lines: [*lines[:3], lines[3][:-1] + "2"], "line 4: social_encadrement: found '2', expected 1 or 0"),
+        (lambda lines: lines[1:], "found no line '# version: …'"),
+        (lambda lines: [*lines[:3], lines[3].rpartition(",")[0]], "line 4: found 22 columns, expected 23"),
+    ],
+)
+def test_a_matrix_that_says_something_else_than_who_reads_what_is_refused(
+    tmp_path: Path, change: Callable[[list[str]], list[str]], told: str
+) -> None:
+    exported = CliRunner().invoke(commands, ["policy", "export"]).output.splitlines()
+    file = tmp_path / "matrix.csv"
+    file.write_text("\n".join(change(exported)) + "\n")
+    result = CliRunner().invoke(commands, ["policy", "diff", str(file)])
+    assert isinstance(result.exception, SettingsError)
+    assert told in str(result.exception)
 
 
 def test_an_exported_matrix_can_be_loaded_and_changes_nothing(tmp_path: Path) -> None:

@@ -218,3 +218,129 @@ def test_the_records_of_a_professional_are_listed(data: str) -> None:
     assert run(data, "authorised", DOCTOR).output == f"{INS}^^^&1.2.250.1.213.1.4.10&ISO\tVALIDE\t20270310100000\n"
     assert "EXPIRE" in run(data, "authorised", DOCTOR, "--now", "20270310100000").output
     assert run(data, "authorised", DOCTOR, "--structure").output == ""
+
+
+def event(data: str) -> tuple[str, str]:
+    """Act and refusal of the newest event in the journal."""
+    lines = json.loads(run(data, "journal", INS, "--by", "holder", "--json").output)
+    newest = next(one for one in lines if one["action"] != "patient")
+    return newest["action"], newest["refusal"]
+
+
+@pytest.mark.parametrize("command", ["authorise", "block", "treating-doctor"])
+@pytest.mark.parametrize("identifier", ["VILLARD", "89970021889", "10B0000000", "8997002188961", "%", "8 99700218896"])
+def test_what_is_no_identifier_of_a_professional_is_put_on_no_list(data: str, command: str, identifier: str) -> None:
+    done(data, "open", INS)
+    assert refused(data, command, INS, identifier) is Refusal.WRONG_IDENTIFIER
+    assert "expected a PS_IdNat: 8 and the RPPS number" in str(run(data, command, INS, identifier).exception)
+    assert event(data)[1] == "identifier-malformed"
+
+
+@pytest.mark.parametrize(
+    ("identifier", "options"),
+    [
+        (DOCTOR, ()),
+        ("0312345678", ()),
+        ("02A1234567", ()),
+        ("31690000014/secretary", ()),
+        ("512345678901234/3A12", ()),
+        ("10B0000000", ("--structure",)),
+        ("334567890123456", ("--structure",)),
+    ],
+)
+def test_identifiers_of_every_prefix_are_authorised(data: str, identifier: str, options: tuple[str, ...]) -> None:
+    done(data, "open", INS)
+    done(data, "authorise", INS, identifier, *options)
+    [right] = done(data, "show", INS)["rights"]
+    assert right["holder"] == identifier
+
+
+def test_a_professional_is_no_structure(data: str) -> None:
+    done(data, "open", INS)
+    assert refused(data, "authorise", INS, "31690000014/secretary", "--structure") is Refusal.WRONG_IDENTIFIER
+
+
+def test_td1_3b_administrative_data_are_changed_where_they_are_named(data: str) -> None:
+    done(data, "open", INS)
+    given = ("--birth-family", "MARCHAL", "--given", "Lise", "--given", "Anne", "--birth-time", "19580615")
+    done(data, "change", INS, *given, "--line", "3 rue des Tilleuls", "--city", "TOULOUSE")
+    done(data, "change", INS, "--usual-family", "VILLARD", "--city", "ALBI", "--by", "holder")
+    shown = done(data, "show", INS)
+    person = shown["person"]
+    assert shown["birthDate"] == "19580615"
+    assert (person["birth_family"], person["usual_family"], person["given"]) == ("MARCHAL", "VILLARD", ["Lise", "Anne"])
+    assert (person["address"]["lines"], person["address"]["city"]) == (["3 rue des Tilleuls"], "ALBI")
+    assert "given\tLise Anne\n" in run(data, "show", INS).output
+    assert event(data) == ("change_person", "")
+
+
+def test_td1_3b_bad_input_changes_nothing(data: str) -> None:
+    assert isinstance(run(data, "change", INS, "--city", "ALBI").exception, RecordRefused)
+    done(data, "open", INS)
+    assert refused(data, "change", INS, "--city", "ALBI", "--birth-time", "19581315") is Refusal.WRONG_DATE
+    assert event(data) == ("change_person", "date-malformed")
+    assert run(data, "change", INS).exit_code == 2
+    done(data, "close", INS)
+    assert refused(data, "change", INS, "--city", "ALBI") is Refusal.CLOSED
+
+
+def test_td1_5_the_web_account_is_created_renewed_and_its_channels_change(data: str) -> None:
+    done(data, "open", INS)
+    first = done(data, "account", INS, "create", "--type", "SMS", "--address", "06 07 08 09 01")
+    second = done(data, "account", INS, "renew")
+    assert first["login"] != second["login"]
+    done(data, "account", INS, "add-channel", "--type", "EMAIL", "--address", "lise@example.org")
+    done(data, "account", INS, "change-channel", "--type", "EMAIL", "--address", "anne@example.org")
+    done(data, "account", INS, "remove-channel", "--type", "SMS")
+    assert done(data, "show", INS)["accountChannels"] == {"EMAIL": "anne@example.org"}
+    assert event(data) == ("change_access", "")
+    assert first["password"] not in run(data, "show", INS, "--json").output
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("create", "--type", "SMS", "--address", "0607080901"), Refusal.ACCESS_EXISTS),
+        (("add-channel", "--type", "SMS", "--address", "0607080902"), Refusal.CHANNEL_EXISTS),
+        (("add-channel", "--type", "EMAIL", "--address", "lise"), Refusal.WRONG_FIELD),
+        (("change-channel", "--type", "SMS", "--address", "0607"), Refusal.WRONG_FIELD),
+        (("change-channel", "--type", "EMAIL", "--address", "lise@example.org"), Refusal.NO_ACCESS),
+        (("remove-channel", "--type", "EMAIL"), Refusal.NO_ACCESS),
+    ],
+)
+def test_td1_5_refusals_are_named_and_journaled(data: str, words: tuple[str, ...], expected: Refusal) -> None:
+    done(data, "open", INS)
+    assert refused(data, "account", INS, "renew") is Refusal.NO_ACCESS
+    done(data, "account", INS, "create", "--type", "SMS", "--address", "0607080901")
+    assert refused(data, "account", INS, *words) is expected
+    assert event(data) == ("change_access", str(expected))
+
+
+@pytest.mark.parametrize(
+    "words", [("create", "--type", "SMS"), ("renew", "--type", "SMS"), ("remove-channel",), ("create", "--type", "FAX")]
+)
+def test_td1_5_an_action_takes_what_it_needs(data: str, words: tuple[str, ...]) -> None:
+    done(data, "open", INS)
+    assert run(data, "account", INS, *words).exit_code == 2
+
+
+def test_td0_5_open_records_are_found_by_traits(data: str) -> None:
+    for ins, given in ((INS, "Lise"), (an_ins(1), "Anne"), (an_ins(2), "Lise")):
+        ins = ins.partition("^")[0]
+        done(data, "open", ins)
+        done(data, "change", ins, "--birth-family", "MARCHAL", "--given", given, "--birth-time", "19580615")
+    done(data, "close", an_ins(2).partition("^")[0])
+
+    found = json.loads(run(data, "search", "marchal", "--given", "Lise", "--json").output)
+    assert [(one["ins"], one["match"]) for one in found] == [(INS, 100), (an_ins(1).partition("^")[0], 67)]
+    assert len(json.loads(run(data, "search", "marchal", "--limit", "1", "--json").output)) == 1
+    assert run(data, "search", "VILLARD").output == ""
+
+
+@pytest.mark.parametrize("family", ["-", "%", " "])
+def test_td0_5_a_name_without_letters_is_refused_and_shows_nobody(data: str, family: str) -> None:
+    done(data, "open", INS)
+    done(data, "change", INS, "--birth-family", "MARCHAL")
+    result = run(data, "search", family)
+    assert isinstance(result.exception, RecordRefused)
+    assert (result.exception.code, result.output) == (Refusal.WRONG_FIELD, "")

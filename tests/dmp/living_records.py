@@ -94,8 +94,9 @@ class LivingRecords:
     # --- doing it in both ----------------------------------------------------------------------
 
     def run(self, *words: str, options: bool = True) -> Any:
-        """A command; raises what it refuses."""
+        """A command; raises what it refuses. It says what is wrong with its words, and what it leaves undone."""
         done = CliRunner().invoke(commands, [*words, *(self.options if options else self.options[:2])])
+        assert not isinstance(done.exception, SystemExit), done.output
         if done.exception is not None:
             raise done.exception
         return done.output

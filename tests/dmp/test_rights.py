@@ -110,9 +110,9 @@ def test_nobody_is_authorised_without_an_identifier(desk: Desk, name: str) -> No
 
 
 def test_a_structure_is_authorised_beside_a_professional_of_the_same_identifier(desk: Desk) -> None:
-    desk.act(rights.authorise, PATIENT, STRUCTURE)
-    desk.act(rights.authorise, PATIENT, whom(CLINIC))
-    assert [(one.kind, one.holder) for one in held(desk)] == [("professional", CLINIC), ("structure", CLINIC)]
+    desk.act(rights.authorise, PATIENT, whom(DOCTOR, kind=HolderKind.STRUCTURE))
+    desk.act(rights.authorise, PATIENT, whom(DOCTOR))
+    assert [(one.kind, one.holder) for one in held(desk)] == [("professional", DOCTOR), ("structure", DOCTOR)]
 
 
 def test_there_is_one_treating_doctor(desk: Desk) -> None:

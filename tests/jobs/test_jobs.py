@@ -25,13 +25,14 @@ from dmp.statistics import Period, figures
 from jobs.dated_work import Ran
 from registry.criteria import Criteria
 from registry.hidden_documents import newest_version
-from registry.metadata_versions import restricted, write_version
+from registry.metadata_versions import restricted, update_document, write_version
 from storage.unit_of_work import UnitOfWork
 from tests.builders import PATIENT, a_submission, an_entry
 from tests.dmp.people import DOCTOR, an_ins, an_opening, notices, whom
 from tests.portable_media.holdings import submit
 from xds.datatypes import CX
 from xds.metadata import DocumentEntry
+from xds.vocabulary import AvailabilityStatus
 
 NOW, SIX_WEEKS_LATER, TEN_YEARS_LATER = "20260310100000", "20260421100000", "20360310100000"
 INS = PATIENT.key
@@ -243,6 +244,20 @@ def test_s50_a_hidden_document_opens_by_itself_after_a_month_and_the_holder_is_t
     told = [(one["notice"], one["to"]) for one in notices(actors.units)]
     assert told == [("hidden document to be announced", "holder"), ("document visible from now on", "holder")]
     assert done(actors, "20400101000000") == {}
+
+
+def test_a_hidden_document_that_was_deleted_is_left_as_it_is(actors: Actors) -> None:
+    registry, _ = actors.together()
+    open_one(actors)
+    entry = add_document(actors, HIDDEN)
+
+    def delete(unit: Any) -> None:
+        present = newest_version(registry, unit, entry.unique_id or "")
+        update_document(registry, unit, present, SERVER_CALLER, status=AvailabilityStatus.DELETED)
+
+    actors.units.write(delete)
+    assert done(actors, "20260410100000") == {}
+    assert notices(actors.units) == []
 
 
 def test_s50_the_deck_of_2020_has_the_treating_doctor_told_at_once_and_three_weeks(tmp_path: Path, clock: Path) -> None:
