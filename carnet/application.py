@@ -18,6 +18,7 @@ from carnet.authentication import (
 )
 from carnet.carried_caller import IsTrusted, or_carried
 from carnet.clients import HEALTH
+from carnet.cross_origin import CrossOrigin, origins
 from carnet.emergencies import Emergencies
 from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
@@ -77,7 +78,8 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     app.register_error_handler(Exception, _unexpected)
     posts = XdsDoor(app.wsgi_app, actors, of_message, _log_request)
     doors = posts if reader is None else FhirReads(posts, reader, partial(_failed, app), _log_request)
-    app.wsgi_app = read_to_the_end(doors)  # type: ignore[method-assign, assignment]  # as Flask documents it
+    allowed = origins(actors.settings.fhir_origins)
+    app.wsgi_app = read_to_the_end(CrossOrigin(doors, allowed) if allowed else doors)  # type: ignore[method-assign, assignment]  # as Flask documents it
     return app
 
 

@@ -32,7 +32,7 @@ from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade import iti105_simplified_publish as iti105
 from fhir_facade import iti106_generate_metadata as iti106
 from fhir_facade.capability_statement import Served, capability_statement
-from fhir_facade.conditional import criteria_of, the_one
+from fhir_facade.conditional import NoneExist, asked_criteria, criteria_of, the_one
 from fhir_facade.fhir_json import write_json
 from fhir_facade.fhir_xml import write_xml
 from fhir_facade.iti81_retrieve_atna_audit_event import SeenBy, only_own
@@ -133,23 +133,27 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
         caller = permitted("ITI-105")
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
-        present = _present(caller)
+        present, unless = _present(caller)
         if present:
             return read(present)
         with auditor.change(Occurrence(event="ITI-105"), caller), sent(caller, "ITI-105") as (resource, _):
-            published = iti105.handle(registry, repository, resource, caller, base_url=base_url)
+            published = iti105.handle(registry, repository, resource, caller, base_url=base_url, unless=unless)
+        if published.present:  # meanwhile
+            return read(published.present)
         headers = {"Location": f"{published.location}/_history/1", **versioned(published.resource)}
         return answer(published.resource, 201, headers, form=form)
 
-    def _present(caller: Caller) -> str:
-        """The document that `If-None-Exist` finds, which is not made a second time. FHIR R4 3.1.0.8.1"""
-        condition = flask.request.headers.get("If-None-Exist", "")
-        if not condition:
-            return ""
+    def _present(caller: Caller) -> tuple[str, NoneExist | None]:
+        """The document that `If-None-Exist` finds, or what must still not exist when it is made. FHIR R4 3.1.0.8.1"""
+        text = flask.request.headers.get("If-None-Exist", "")
+        if not text:
+            return "", None
         permitted("ITI-67", "DocumentReference.s")
-        criteria = criteria_of(condition, "DocumentReference", base_url)
+        query = criteria_of(text, "DocumentReference", base_url)
         with auditor.interaction(Occurrence(event="ITI-67"), caller):
-            return the_one(registry, criteria, caller, base_url=base_url)
+            present = the_one(registry, query, caller, base_url=base_url)
+        criteria = asked_criteria(registry, query, caller, base_url=base_url)
+        return present, None if criteria is None else NoneExist(text=text, criteria=criteria)
 
     @door.post("/DocumentReference/$generate-metadata")
     def generate() -> flask.Response:

@@ -14,6 +14,9 @@ from fhir_facade.patients import Patients
 from registry.store import Registry
 from subscriptions.broker import Broker
 
+# Who is told of resources has to be one who may read them.
+_READ = {"DocumentReference": ("ITI-67", "DocumentReference.r"), "List": ("ITI-66", "List.r")}
+
 
 def add_subscriptions(
     door: flask.Blueprint,
@@ -37,9 +40,10 @@ def add_subscriptions(
     def subscribe() -> flask.Response:
         form = wanted()
         caller = caller_of("ITI-111", "Subscription.c")
-        caller_of("ITI-67", "DocumentReference.r")
         with auditor.interaction(asked(caller), caller):
-            name, resource = iti111.create(broker, known_to(caller), read_resource()[0])
+            wanted_one, _ = read_resource()
+            caller_of(*_READ[iti111.resource_asked(wanted_one)])
+            name, resource = iti111.create(broker, known_to(caller), wanted_one)
         return answer(resource, 201, {"Location": f"{base_url}/Subscription/{name}"}, form=form)
 
     @door.get("/Subscription/<name>")

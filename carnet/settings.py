@@ -66,6 +66,9 @@ class Settings:
         "", "tolerance for known sender quirks; default strict for ihe, dmp for dmp", ("strict", "dmp")
     )
     base_url: str = _setting("", "URL under which clients reach the server; default http://HOST:PORT")
+    fhir_origins: str = _setting(
+        "", "web sites whose pages may use /fhir in a browser: https://HOST[:PORT], separated by blanks; default none"
+    )
     security: str = _setting("mtls", "how callers prove who they are", ("mtls", "open"))
     certificate: str = _setting("", "certificate of the server, PEM, then its chain; with security mtls")
     key: str = _setting("", "private key of the server, PEM; default the .key file beside the certificate, or in it")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from access_policy.caller import Caller
 from access_policy.permission import permits
 from access_policy.visibility import Purpose
-from audit.objects import a_document
+from audit.objects import a_document, a_submission_set
 from audit.occurrence import Occurrence
 from audit.syslog_transport import client_context
 from carnet.caller_json import read_kept_caller, write_caller
@@ -33,6 +33,7 @@ from subscriptions.dsub import write_notify
 from subscriptions.sql import Notification
 from subscriptions.subscription import Channel, Event, Subscription
 from xds.datatypes import CX
+from xds.metadata import DocumentEntry
 
 _SECONDS, _LARGEST_ANSWER = 10.0, 64 * 1024
 _TAKEN = range(200, 300)
@@ -98,7 +99,8 @@ def dispatcher_of(
     def sent(unit: UnitOfWork, subscription: Subscription, told: Notification) -> None:
         if told.event is not Event.HANDSHAKE:
             event = "ITI-112" if subscription.channel is Channel.FHIR else "ITI-53"
-            found = Occurrence(event=event, patient=subscription.patient, objects=(a_document(told.entry_uuid),))
+            about = a_document if told.event.kind is DocumentEntry else a_submission_set
+            found = Occurrence(event=event, patient=subscription.patient, objects=(about(told.entry_uuid),))
             registry.recorder.record(unit, [found], Caller(name=subscription.target))
 
     return Dispatcher(
@@ -118,11 +120,13 @@ def _message(
 ) -> Post | None:
     """What the subscriber may know now; None for nothing: issuers and policy are asked when it is sent."""
     caller, is_fhir = _subscriber(registry, subscription), subscription.channel is Channel.FHIR
-    if not believed(caller) or not permits(caller, "ITI-67", ("DocumentReference.r",)):
+    is_of_document = all(event.kind is DocumentEntry for event in subscription.events)
+    scope = ("ITI-67", ("DocumentReference.r",)) if is_of_document else ("ITI-66", ("List.r",))
+    if not believed(caller) or not permits(caller, *scope):
         return None
     if told.event is Event.HANDSHAKE:
         return notification_bundle(subscription, told, base_url=f"{url}/fhir")
-    criteria = Criteria(entry_uuids=(told.entry_uuid,), on_demand=True, all_versions=True)
+    criteria = Criteria(kind=told.event.kind, entry_uuids=(told.entry_uuid,), on_demand=True, all_versions=True)
     with registry.seen_by(caller, Purpose.METADATA) as snapshot:
         found = snapshot.find(criteria, Page(size=1), Form.FHIR if is_fhir else Form.EBRIM)
     if not found:

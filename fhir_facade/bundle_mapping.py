@@ -32,6 +32,7 @@ class Mapping65:
     kind: SubmissionKind = SubmissionKind.BUNDLE
     uuids: dict[int, str] = field(default_factory=dict)
     patient_ids: dict[int, CX] = field(default_factory=dict)
+    present: dict[int, int] = field(default_factory=dict)  # patients that are not fed: position -> key
     updated: dict[int, str] = field(default_factory=dict)
     associations: list[Association] = field(default_factory=list)
     replaced: dict[str, str] = field(default_factory=dict)

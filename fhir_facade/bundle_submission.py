@@ -12,6 +12,8 @@ from fhir_facade.bundle_mapping import Mapping65, object_of, unknown
 from fhir_facade.document_list import from_folder_list, from_submission_set_list
 from fhir_facade.document_reference import from_document_reference
 from fhir_facade.issues import Issue
+from fhir_facade.iti104_patient_identity_feed_fhir import matching
+from fhir_facade.operation_outcome import FhirProblem
 from fhir_facade.patients import given_identifier
 from fhir_facade.provide_bundle import BundleEntry, Slice, says_superseded
 from fhir_facade.reader import Reader, identifier_kind
@@ -37,7 +39,7 @@ def read_submission(mapping: Mapping65) -> Submission | None:
     bundle = mapping.bundle
     sets = bundle.of(Slice.SUBMISSION_SET)
     for entry in bundle.of(Slice.PATIENT):
-        made = given_identifier(entry.resource, mapping.patients.registry.domain)
+        made = _present(mapping, entry) or given_identifier(entry.resource, mapping.patients.registry.domain)
         if made is not None:
             mapping.patient_ids[entry.number] = made
     for entry in (*sets, *bundle.of(Slice.DOCUMENT_REFERENCE, Slice.FOLDER)):
@@ -57,6 +59,23 @@ def read_submission(mapping: Mapping65) -> Submission | None:
     return Submission(
         submission_set=owner, document_entries=entries, folders=folders, associations=tuple(mapping.associations)
     )
+
+
+def _present(mapping: Mapping65, entry: BundleEntry) -> CX | None:
+    """The patient that `ifNoneExist` finds, who is not fed again. FHIR R4 3.1.0.8.1"""
+    condition = entry.conditions.get("ifNoneExist")
+    if condition is None:
+        return None
+    try:
+        found = matching(mapping.patients, condition)
+    except FhirProblem as problem:
+        at = f"Bundle.entry[{entry.number}].request.ifNoneExist"
+        mapping.issues.append(Issue(problem.code, problem.diagnostics, at))
+        return None
+    if found is None:
+        return None
+    mapping.present[entry.number] = found.key
+    return found.patient_id
 
 
 def _entry_uuid(entry: BundleEntry) -> str:

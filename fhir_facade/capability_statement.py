@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_facade.fhir_json import write_json
+from fhir_facade.iti78_mobile_patient_demographics_query import PARAMETERS as PATIENT_PARAMETERS
+from fhir_facade.iti78_mobile_patient_demographics_query import PatientParameter
 from fhir_facade.iti81_retrieve_atna_audit_event import PARAMETERS as AUDIT_PARAMETERS
 from fhir_facade.iti81_retrieve_atna_audit_event import AuditParameter
 from fhir_facade.iti111_resource_subscription import PROFILE as SUBSCRIPTION_PROFILE
@@ -115,7 +117,7 @@ def _searched(name: str, parameters: Iterable[SearchParameter], profiles: Sequen
     }
 
 
-def _parameter(one: SearchParameter | AuditParameter) -> dict[str, str]:
+def _parameter(one: SearchParameter | AuditParameter | PatientParameter) -> dict[str, str]:
     definition = {"definition": one.definition} if one.definition else {}
     return {"name": one.name, **definition, "type": one.type, "documentation": one.documentation}
 
@@ -159,20 +161,7 @@ def _patient(served: Served) -> dict[str, Any]:
         "interaction": [{"code": "read"}, {"code": "search-type"}, *(fed if served.takes_patients else ())],
         "versioning": "no-version",
         "readHistory": False,
-        "searchParam": [
-            {
-                "name": "identifier",
-                "definition": "http://hl7.org/fhir/SearchParameter/Patient-identifier",
-                "type": "token",
-                "documentation": "an identifier, with or without system",
-            },
-            {
-                "name": "_id",
-                "definition": "http://hl7.org/fhir/SearchParameter/Resource-id",
-                "type": "token",
-                "documentation": "logical id",
-            },
-        ],
+        "searchParam": [_parameter(one) for one in PATIENT_PARAMETERS],
     }
     patient["operation"] = [{"name": "ihe-pix", "definition": PIX_QUERY}]
     if served.takes_patients:

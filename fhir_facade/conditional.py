@@ -1,6 +1,7 @@
 """Conditional interactions: the one resource that criteria find. FHIR R4 3.1.0.6.1, 3.1.0.8.1."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from access_policy.caller import Caller
@@ -9,8 +10,12 @@ from fhir_facade.operation_outcome import FhirProblem
 from fhir_facade.patients import Patients
 from fhir_facade.search import common, read_search
 from registry.criteria import Criteria, Form, Page
+from registry.snapshot import Snapshot
 from registry.store import Registry
+from storage.unit_of_work import UnitOfWork
+from xds.errors import Rejected
 from xds.identifiers import UUID_PREFIX
+from xds.metadata import Association, Submission
 
 
 def criteria_of(text: str, kind: str, base_url: str) -> list[tuple[str, str]]:
@@ -19,20 +24,60 @@ def criteria_of(text: str, kind: str, base_url: str) -> list[tuple[str, str]]:
     return parse_qsl(query, keep_blank_values=True)
 
 
-def the_one(registry: Registry, query: Sequence[tuple[str, str]], caller: Caller, *, base_url: str) -> str:
-    """Logical id of the one document that the criteria find, empty for none.
+def asked_criteria(
+    registry: Registry, query: Sequence[tuple[str, str]], caller: Caller, *, base_url: str
+) -> Criteria | None:
+    """What the criteria ask of documents; None where nothing can fit.
 
-    Raises FhirProblem 412 for several and where nothing is asked for, 400 for what no search takes.
+    Raises FhirProblem 412 where nothing is asked for, 400 for what no search takes.
     """
     if not query:
         raise FhirProblem(412, "required", "found no criteria, expected DocumentReference?identifier=system|value")
     patients = Patients(registry=registry, caller=caller, base_url=base_url)
     asked = read_search("DocumentReference", query, patients, criteria=Criteria(), strict=True)
     search = common(asked, registry.domain)
-    if search.finds_nothing:
+    return None if search.finds_nothing else search.criteria
+
+
+def the_one(registry: Registry, query: Sequence[tuple[str, str]], caller: Caller, *, base_url: str) -> str:
+    """Logical id of the one document that the criteria find, empty for none. Raises FhirProblem 412 for several too."""
+    criteria = asked_criteria(registry, query, caller, base_url=base_url)
+    if criteria is None:
         return ""
     with registry.seen_by(caller, Purpose.METADATA) as snapshot:
-        found = snapshot.find(search.criteria, Page(size=2), Form.REFERENCE)
+        return _only(snapshot, criteria)
+
+
+def _only(snapshot: Snapshot, criteria: Criteria) -> str:
+    found = snapshot.find(criteria, Page(size=2), Form.REFERENCE)
     if len(found) > 1:
         raise FhirProblem(412, "multiple-matches", "found several documents by these criteria, expected one")
     return found[0].logical_id.removeprefix(UUID_PREFIX) if found else ""
+
+
+class AlreadyThere(Rejected):
+    """What was not to be made twice is there, under this logical id."""
+
+    def __init__(self, fhir_id: str) -> None:
+        super().__init__(())
+        self.fhir_id = fhir_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoneExist:
+    """`If-None-Exist` of a document; `text` as it was sent. FHIR R4 3.1.0.8.1"""
+
+    text: str
+    criteria: Criteria
+
+    def check(self, registry: Registry, unit: UnitOfWork, submission: Submission, caller: Caller) -> None:
+        """In the unit of work that makes it, once nobody else can. Raises AlreadyThere, FhirProblem 412 for several.
+
+        All that registering locks is locked here at once: who waits for one of these never holds another.
+        """
+        owner = submission.submission_set
+        names = {one.unique_id for one in submission.objects if not isinstance(one, Association) and one.unique_id}
+        registry.lock(unit, None if owner is None else owner.patient_id, names | {self.text})
+        found = _only(registry.seen_in(unit, caller, Purpose.METADATA), self.criteria)
+        if found:
+            raise AlreadyThere(found)

@@ -22,6 +22,8 @@ from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
 from xds.errors import Rejected
 
+_FIRST = 1  # version of a Patient that was just fed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FedPatient:
@@ -34,32 +36,38 @@ class FedPatient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feeding:
-    """A Patient to be fed: the identifier the registry knows it by, the resource, and whether it is new."""
+    """A Patient to be fed: the identifier the registry knows it by, the resource, and whether it has to be new."""
 
     patient_id: CX
     resource: Mapping[str, Any]
-    is_new: bool
+    is_creation: bool
 
 
 def create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist: str = "") -> FedPatient:
     """POST Patient. An identifier that was fed before is refused with 409, `If-None-Exist` apart. FHIR R4 3.1.0.8"""
     asked = to_create(patients, resource, if_none_exist=if_none_exist)
-    return asked if isinstance(asked, FedPatient) else feed(patients, [asked])[0]
+    if isinstance(asked, FedPatient):
+        return asked
+    try:
+        return feed(patients, [asked])[0]
+    except FhirProblem:  # another made it meanwhile, who may have made what was to be there
+        again = to_create(patients, resource, if_none_exist=if_none_exist)
+        if isinstance(again, FedPatient):
+            return again
+        raise
 
 
 def to_create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist: str = "") -> Feeding | FedPatient:
     """What POST asks for; the Patient that is there where `If-None-Exist` finds one. Raises FhirProblem."""
     patient_id = _checked(patients.registry, resource)
+    before = _known(patients, patient_id)  # before it is looked for, since it may be made meanwhile
     if if_none_exist:
-        existing = _matches(patients, dict(criteria_of(if_none_exist, "Patient", patients.base_url)))
-        if existing:
-            return _as_it_is(existing)
-    before = _known(patients, patient_id)
+        existing = matching(patients, if_none_exist)
+        if existing is not None:
+            return FedPatient(resource=write_json(to_patient(existing)), row=existing, is_new=False)
     if before is not None and before.version:
-        raise FhirProblem(
-            409, "duplicate", "found an identifier that a Patient of this server has", "Patient.identifier"
-        )
-    return Feeding(patient_id=patient_id, resource=resource, is_new=True)
+        raise _duplicate()
+    return Feeding(patient_id=patient_id, resource=resource, is_creation=True)
 
 
 def update(
@@ -82,7 +90,7 @@ def to_update(
     if found and found[0].patient_id.key != patient_id.key:
         sentence = "found a Patient with another identifier of this domain than the one asked for"
         raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
-    return Feeding(patient_id=patient_id, resource=resource, is_new=not found or not found[0].version)
+    return Feeding(patient_id=patient_id, resource=resource, is_creation=False)
 
 
 def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any], *, if_match: str = "") -> FedPatient:
@@ -97,7 +105,7 @@ def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any], 
     if found.patient_id.key != patient_id.key:
         sentence = "found another identifier of this domain than the Patient has"
         raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
-    return feed(patients, [Feeding(patient_id=patient_id, resource=resource, is_new=False)])[0]
+    return feed(patients, [Feeding(patient_id=patient_id, resource=resource, is_creation=False)])[0]
 
 
 def _checked(registry: Registry, resource: Mapping[str, Any]) -> CX:
@@ -137,30 +145,33 @@ def _known(patients: Patients, patient_id: CX) -> PatientRow | None:
     return next((one for one in found if one.patient_id.key == patient_id.key), None)
 
 
-def _as_it_is(found: list[PatientRow]) -> FedPatient:
+def matching(patients: Patients, if_none_exist: str) -> PatientRow | None:
+    """The Patient that `If-None-Exist` describes, None for none. Raises FhirProblem 412 for several, 400 for others."""
+    found = _matches(patients, dict(criteria_of(if_none_exist, "Patient", patients.base_url)))
     if len(found) > 1:
         raise FhirProblem(412, "multiple-matches", "found several Patients that If-None-Exist describes")
-    return FedPatient(resource=write_json(to_patient(found[0])), row=found[0], is_new=False)
+    return found[0] if found else None
 
 
 def feed(patients: Patients, feedings: Sequence[Feeding]) -> list[FedPatient]:
     """Every one of them, or none. Raises FhirProblem."""
     registry, source = patients.registry, Source(transaction="ITI-104", caller=patients.caller)
 
-    def work(unit: UnitOfWork) -> list[PatientRow]:
-        return [
-            patient_resources.feed(registry, unit, one.patient_id, _text(one), aliases(one.resource), source)
-            for one in feedings
-        ]
+    def fed(unit: UnitOfWork, one: Feeding) -> PatientRow:
+        row = patient_resources.feed(registry, unit, one.patient_id, _text(one), aliases(one.resource), source)
+        if one.is_creation and row.version > _FIRST:
+            raise _duplicate()
+        return row
 
     try:
-        rows = registry.units.write(work)
+        rows = registry.units.write(lambda unit: [fed(unit, one) for one in feedings])
     except Rejected as problem:
         raise rejected(problem.errors, {}) from None
-    return [
-        FedPatient(resource=write_json(to_patient(row)), row=row, is_new=one.is_new)
-        for row, one in zip(rows, feedings, strict=True)
-    ]
+    return [FedPatient(resource=write_json(to_patient(row)), row=row, is_new=row.version == _FIRST) for row in rows]
+
+
+def _duplicate() -> FhirProblem:
+    return FhirProblem(409, "duplicate", "found an identifier that a Patient of this server has", "Patient.identifier")
 
 
 def _text(feeding: Feeding) -> str:

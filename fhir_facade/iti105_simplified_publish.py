@@ -11,6 +11,7 @@ from access_policy.caller import Caller
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti67_find_document_references as iti67
 from fhir_facade.code_systems import to_coding
+from fhir_facade.conditional import AlreadyThere, NoneExist
 from fhir_facade.fhir_json import first, read_own_json, texts_of
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, refusal
@@ -32,14 +33,21 @@ _UNPROCESSABLE = 422
 
 
 class Published(NamedTuple):
-    """The DocumentReference as it was created, and where it is."""
+    """The DocumentReference as it was created, and where it is; or the id of the one that was there, and neither."""
 
     resource: bytes
     location: str
+    present: str = ""
 
 
 def handle(
-    registry: Registry, repository: Repository, resource: Mapping[str, Any], caller: Caller, *, base_url: str
+    registry: Registry,
+    repository: Repository,
+    resource: Mapping[str, Any],
+    caller: Caller,
+    *,
+    base_url: str,
+    unless: NoneExist | None = None,
 ) -> Published:
     """Raises FhirProblem with everything that was found: 400, or 422 for what the registry refuses; nothing stored."""
     issues = list(structural_rules(resource)) or list(_profile_rules(resource))
@@ -50,7 +58,17 @@ def handle(
     derived = _derived_set(resource, designation, now=to_instant(DTM(registry.now())), source_id=repository.unique_id)
     bundle = _as_bundle(resource, derived)
     try:
-        answer = iti65.handle(registry, repository, bundle, caller, base_url=base_url, kind=SubmissionKind.PUBLICATION)
+        answer = iti65.handle(
+            registry,
+            repository,
+            bundle,
+            caller,
+            base_url=base_url,
+            kind=SubmissionKind.PUBLICATION,
+            unless=unless,
+        )
+    except AlreadyThere as found:
+        return Published(resource=b"", location="", present=found.fhir_id)
     except FhirProblem as problem:
         raise _in_its_words(problem) from None
     location = str(read_own_json(answer.decode())["entry"][0]["response"]["location"])

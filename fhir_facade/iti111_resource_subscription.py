@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,21 +15,14 @@ from fhir_facade.search_values import read_token, split, unescape
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.times import from_date_time, to_instant
 from subscriptions.broker import Broker, NotTaken
-from subscriptions.subscription import CHANGES, Channel, CodeFilter, Content, Event, Subscription
+from subscriptions.subscription import CHANGES, OF_FOLDERS, Channel, CodeFilter, Content, Event, Subscription
 from xds.datatypes import DTM, Code
 
 _BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
 _FILTER, _CONTENT = f"{_BACKPORT}/backport-filter-criteria", f"{_BACKPORT}/backport-payload-content"
 PROFILE = f"{_BACKPORT}/backport-subscription"
 _TOPICS = "https://profiles.ihe.net/ITI/DSUBm/SubscriptionTopic/DSUBm-SubscriptionTopic"
-# Topic -> the changes of documents it is about.
-TOPICS: Mapping[str, tuple[Event, ...]] = {
-    f"{_TOPICS}-DocumentReference-PatientDependent": (Event.NEW, Event.REPLACED),
-    f"{_TOPICS}-DocReference-PatientDependent-AllEvents": CHANGES,
-}
-MEDIA_TYPES = ("application/fhir+json", "application/fhir+xml")
-# Search parameter of DocumentReference -> attribute that it filters by.
-_FILTERED = {
+_OF_DOCUMENTS: Mapping[str, str] = {
     "type": "type_code",
     "category": "class_code",
     "format": "format_code",
@@ -37,8 +31,51 @@ _FILTERED = {
     "event": "event_code_list",
     "security-label": "confidentiality_code",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What a topic is about: changes, and search parameters by which it is narrowed -> attributes they stand for.
+
+    A List has the `code` that its filters have to name. DSUBm 2:3.111.4.1.2
+    """
+
+    events: tuple[Event, ...]
+    filtered: Mapping[str, str] = field(default_factory=lambda: _OF_DOCUMENTS)
+    code: str = ""
+
+    @property
+    def resource(self) -> str:
+        return "List" if self.code else "DocumentReference"
+
+
+_CREATED = Topic(events=(Event.NEW, Event.REPLACED))
+_ALL = Topic(events=CHANGES)
+_SUBMITTED = Topic(events=(Event.SUBMITTED,), filtered={"designationType": "content_type_code"}, code="submissionset")
+_FOLDERS = Topic(
+    events=(Event.FOLDER_NEW, Event.FOLDER_ENTERED), filtered={"designationType": "code_list"}, code="folder"
+)
+TOPICS: Mapping[str, Topic] = {
+    f"{_TOPICS}-{name}": topic
+    for name, topic in (
+        ("DocumentReference-PatientDependent", _CREATED),
+        ("DocumentReference-MultiPatient", _CREATED),
+        ("DocReference-PatientDependent-AllEvents", _ALL),
+        ("DocReference-MultiPatient-AllEvents", _ALL),
+        ("SubmissionSet-PatientDependent", _SUBMITTED),
+        ("SubmissionSet-MultiPatient", _SUBMITTED),
+        ("Basic-Folder-Subscription", _FOLDERS),
+        ("Folder-Subscription-UpdateOpt", replace(_FOLDERS, events=OF_FOLDERS)),
+    )
+}
+MEDIA_TYPES = ("application/fhir+json", "application/fhir+xml")
 _PATIENT = ("patient", "subject", "patient.identifier")
 _MOST_VALUES, _LONGEST = 100, 2000
+
+
+def resource_asked(resource: Mapping[str, Any]) -> str:
+    """Of which resource a Subscription wants to be told."""
+    return TOPICS.get(str(resource.get("criteria")), _ALL).resource
 
 
 def create(broker: Broker, patients: Patients, resource: Mapping[str, Any]) -> tuple[str, bytes]:
@@ -120,22 +157,33 @@ def _end(resource: Mapping[str, Any]) -> str:
 
 def _filter_problems(resource: Mapping[str, Any]) -> Iterator[Issue]:
     place, asked = "Subscription.criteria.extension", set[str]()
+    topic = TOPICS.get(str(resource.get("criteria")), _ALL)
     for text in _filters(resource):
         if isinstance(text, str) and len(text) > _LONGEST:
             yield Issue("too-costly", f"expected at most {_LONGEST} characters", place)
             return
         name, mark, query = text.partition("?") if isinstance(text, str) else ("", "", "")
         pairs = parse_qsl(query, keep_blank_values=True)
-        if name != "DocumentReference" or not mark or not pairs:
-            yield Issue("value", "expected DocumentReference?PARAMETER=VALUE&…", place)
+        if name != topic.resource or not mark or not pairs:
+            yield Issue("value", f"expected {topic.resource}?PARAMETER=VALUE&…", place)
         for parameter, value in pairs:
             if parameter in asked:
                 yield Issue("not-supported", f"{parameter}: expected it once, its values in one list", place)
-            elif parameter not in (*_FILTERED, *_PATIENT):
-                yield Issue("not-supported", f"expected {', '.join((*_PATIENT, *_FILTERED))}", place)
-            elif not value or len(split(value)) > _MOST_VALUES:
-                yield Issue("value", f"{parameter}: expected 1 to {_MOST_VALUES} values", place)
+            else:
+                yield from _parameter_problems(topic, parameter, value, place)
             asked.add(parameter)
+    if topic.code and "code" not in asked:
+        yield Issue("required", f"expected List?code={topic.code}&…", place)
+
+
+def _parameter_problems(topic: Topic, parameter: str, value: str, place: str) -> Iterator[Issue]:
+    expected = (*_PATIENT, *topic.filtered, *(("code",) if topic.code else ()))
+    if parameter not in expected:
+        yield Issue("not-supported", f"expected {', '.join(expected)}", place)
+    elif not value or len(split(value)) > _MOST_VALUES:
+        yield Issue("value", f"{parameter}: expected 1 to {_MOST_VALUES} values", place)
+    elif parameter == "code" and read_token(value).code != topic.code:
+        yield Issue("value", f"code: expected {topic.code}", place)
 
 
 def _filters(resource: Mapping[str, Any]) -> list[Any]:
@@ -155,10 +203,8 @@ def _extensions(element: Any) -> list[Mapping[str, Any]]:
 
 def _wanted(resource: Mapping[str, Any], patients: Patients) -> Subscription:
     """The subscription that a sound resource asks for. Raises FhirProblem for a patient nobody is."""
-    channel, asked = (
-        resource["channel"],
-        [pair for text in _filters(resource) for pair in parse_qsl(text.partition("?")[2])],
-    )
+    channel, topic = resource["channel"], TOPICS[resource["criteria"]]
+    asked = [pair for text in _filters(resource) for pair in parse_qsl(text.partition("?")[2])]
     kept = {
         name: value for name, value in resource.items() if name not in ("id", "meta", "status", "end", "resourceType")
     }
@@ -172,8 +218,8 @@ def _wanted(resource: Mapping[str, Any], patients: Patients) -> Subscription:
         ends=_end(resource),
         caller="",
         subscriber="",
-        events=TOPICS[resource["criteria"]],
-        filters=tuple(_code_filters(asked)),
+        events=topic.events,
+        filters=tuple(_code_filters(topic, asked)),
         criteria=json.dumps({"meta": {"profile": [PROFILE]}} | kept, ensure_ascii=False),
         media_type=channel["payload"],
     )
@@ -198,9 +244,9 @@ def _patient(asked: Sequence[tuple[str, str]], patients: Patients) -> str:
     return keys.pop() if keys else ""
 
 
-def _code_filters(asked: Sequence[tuple[str, str]]) -> Iterator[CodeFilter]:
+def _code_filters(topic: Topic, asked: Sequence[tuple[str, str]]) -> Iterator[CodeFilter]:
     for name, value in asked:
-        if name in _FILTERED:
+        if name in topic.filtered:
             tokens = [read_token(one) for one in split(value)]
             codes = tuple(Code(code=one.code, coding_scheme=from_uri(one.system or "")) for one in tokens)
-            yield CodeFilter(attribute=_FILTERED[name], any_of=codes)
+            yield CodeFilter(attribute=topic.filtered[name], any_of=codes)

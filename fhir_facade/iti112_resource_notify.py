@@ -11,6 +11,7 @@ from subscriptions.delivery import Post
 from subscriptions.sql import Notification
 from subscriptions.subscription import Content, Event, Subscription
 from xds.datatypes import DTM
+from xds.metadata import DocumentEntry
 
 _STATUS = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4"
 _BUNDLE = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-notification-r4"
@@ -20,15 +21,16 @@ XML = "application/fhir+xml"
 def notification_bundle(
     subscription: Subscription, told: Notification, *, base_url: str, logical_id: str = "", rendering: bytes = b""
 ) -> Post:
-    """The history Bundle: a status, then what the content of the subscription allows of the document.
+    """The history Bundle: a status, then what the content of the subscription allows of the document or list.
 
-    `logical_id` names the document, `rendering` is its DocumentReference; a handshake has neither.
+    `logical_id` names it, `rendering` is its DocumentReference or List; a handshake has neither.
     """
-    focus = f"{base_url}/DocumentReference/{fhir_id(logical_id)}" if logical_id else ""
+    resource = resource_of(told.event)
+    focus = f"{base_url}/{resource}/{fhir_id(logical_id)}" if logical_id else ""
     entries = [_status(subscription, told, base_url, focus)]
     if subscription.content is Content.FULL and rendering:
-        method = "POST" if told.event in (Event.NEW, Event.REPLACED) else "PUT"
-        url = "DocumentReference" if method == "POST" else f"DocumentReference/{fhir_id(logical_id)}"
+        method = "POST" if told.event.is_creation else "PUT"
+        url = resource if method == "POST" else f"{resource}/{fhir_id(logical_id)}"
         entries.append(
             {
                 "fullUrl": focus,
@@ -46,6 +48,11 @@ def notification_bundle(
     }
     body = write_xml(bundle) if subscription.media_type == XML else write_json(bundle)
     return Post(content_type=f"{subscription.media_type}; charset=utf-8", body=body)
+
+
+def resource_of(event: Event) -> str:
+    """The resource that an event is about."""
+    return "DocumentReference" if event.kind is DocumentEntry else "List"
 
 
 def _status(subscription: Subscription, told: Notification, base_url: str, focus: str) -> dict[str, Any]:

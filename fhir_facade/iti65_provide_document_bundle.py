@@ -9,6 +9,7 @@ from access_policy.permission import permits
 from fhir_facade.bundle_documents import WriteDocument, check_documents, received
 from fhir_facade.bundle_mapping import Mapping65
 from fhir_facade.bundle_submission import read_submission
+from fhir_facade.conditional import AlreadyThere, NoneExist
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import outcome_of, refusal
@@ -52,11 +53,13 @@ def handle(
     base_url: str,
     write_document: WriteDocument = write_json,
     kind: SubmissionKind = SubmissionKind.BUNDLE,
+    unless: NoneExist | None = None,
 ) -> bytes:
     """The transaction-response. Raises FhirProblem with everything that was found, nothing stored.
 
     What is registered, and by which rules, is what ITI-41 with the same content registers. `write_document` writes a
-    FHIR document in the format in which it is kept; `kind` is ITI-65, or ITI-105 which is said as one.
+    FHIR document in the format in which it is kept; `kind` is ITI-65, or ITI-105 which is said as one. Raises
+    AlreadyThere where what is meant by `unless` exists.
     """
     issues = list(structural_rules(bundle))
     if not issues and bundle["resourceType"] != "Bundle":
@@ -78,7 +81,7 @@ def handle(
             [one for one in issues if one.is_error] + list(_of_registry(registry, mapping, submission, caller))
         )
     fed = Fed(keys={})
-    warnings = _provided(registry, repository, mapping, submission, documents, caller, fed, write_document)
+    warnings = _provided(registry, repository, mapping, submission, documents, caller, fed, write_document, unless)
     moment = to_instant(DTM(registry.now()))
     outcome = _warned(issues, warnings, _places(mapping))
     entries = [_response(one, mapping, documents, fed, moment, base_url, outcome) for one in read.entries]
@@ -94,10 +97,13 @@ def _provided(
     caller: Caller,
     fed: Fed,
     write_document: WriteDocument,
+    unless: NoneExist | None,
 ) -> tuple[RegistryError, ...]:
     """The steps of ITI-41, with the patients of the Bundle made known in the same unit of work."""
 
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
+        if unless is not None:
+            unless.check(registry, unit, submission, caller)
         fed.keys = dict(_feed_patients(registry, unit, mapping, caller))
         iti42.handle(registry, unit, reading, caller, kind=mapping.kind)
         return ()
@@ -108,6 +114,8 @@ def _provided(
     try:
         with received(repository.blobs, mapping, documents, write_document) as octets:
             return iti41.handle(repository, reading, octets, caller)
+    except AlreadyThere:
+        raise
     except Rejected as problem:
         raise rejected(problem.errors, _places(mapping)) from None
     except (OSError, StorageFailed) as problem:
@@ -122,7 +130,7 @@ def _feed_patients(
         return
     for entry in mapping.bundle.of(Slice.PATIENT):
         patient = mapping.patient_ids.get(entry.number)
-        if entry.method == "GET" or patient is None:
+        if entry.method == "GET" or patient is None or entry.number in mapping.present:
             continue
         fed = patient_resources.feed(
             registry,
@@ -196,6 +204,6 @@ def _location(entry: BundleEntry, mapping: Mapping65, documents: Mapping[int, st
         Slice.FHIR_DOCUMENT: "Binary",
     }
     if entry.slice is Slice.PATIENT:
-        key = fed.keys.get(entry.number)
+        key = fed.keys.get(entry.number) or mapping.present.get(entry.number)
         return "" if key is None else f"Patient/{key}"
     return f"{kinds[entry.slice]}/{fhir_id(uuid)}" if entry.slice is not None else ""

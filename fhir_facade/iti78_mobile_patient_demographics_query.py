@@ -4,7 +4,7 @@ Who asks names the patient by an identifier or id: nobody is shown a list of pat
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.operation_outcome import bad_request
@@ -101,3 +101,25 @@ NARROWING: Mapping[str, Callable[[Resource, str], bool]] = {
     "gender": _has_gender,
     "active": _is_active,
 }
+_DEFINITION = "http://hl7.org/fhir/SearchParameter/"
+_NARROWS = "beside identifier or _id"
+
+
+class PatientParameter(NamedTuple):
+    """One search parameter of Patient, for who asks what there is."""
+
+    name: str
+    type: str
+    definition: str
+    documentation: str
+
+
+PARAMETERS = (
+    PatientParameter("identifier", "token", f"{_DEFINITION}Patient-identifier", "with or without system"),
+    PatientParameter("_id", "token", f"{_DEFINITION}Resource-id", "logical id"),
+    PatientParameter("family", "string", f"{_DEFINITION}individual-family", f"from its beginning, {_NARROWS}"),
+    PatientParameter("given", "string", f"{_DEFINITION}individual-given", f"from its beginning, {_NARROWS}"),
+    PatientParameter("birthdate", "date", f"{_DEFINITION}individual-birthdate", f"without prefix, {_NARROWS}"),
+    PatientParameter("gender", "token", f"{_DEFINITION}individual-gender", _NARROWS),
+    PatientParameter("active", "token", f"{_DEFINITION}Patient-active", f"true or false, {_NARROWS}"),
+)

@@ -21,7 +21,9 @@ from fhir_facade.search_values import (
     narrow_patient,
     narrow_patient_reference,
     narrow_source_id,
+    title_with,
 )
+from registry.criteria import TextMatch
 
 _BASE = "http://hl7.org/fhir/SearchParameter"
 _MHD = "https://profiles.ihe.net/ITI/MHD/SearchParameter"
@@ -96,6 +98,16 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         f"{_MHD}/List-DesignationType",
         ("not", narrow_designation_not),
         attributes=("content_type_code",),
+    ),
+    _parameter(
+        "title",
+        "string",
+        title_with(),
+        "title, from its beginning, in any case; :exact :contains",
+        f"{_BASE}/List-title",
+        ("exact", title_with(TextMatch.WHOLE)),
+        ("contains", title_with(TextMatch.WITHIN)),
+        attributes=("title",),
     ),
     _parameter("sourceId", "token", narrow_source_id, "sourceId, an OID", f"{_MHD}/List-SourceId"),
     _parameter(

@@ -5,6 +5,7 @@ from typing import Any
 
 from fhir_facade.capability_statement import PATCHED, Served
 from fhir_facade.fhir_json import write_json
+from fhir_facade.iti78_mobile_patient_demographics_query import PARAMETERS as PATIENT_PARAMETERS
 from fhir_facade.iti81_retrieve_atna_audit_event import PARAMETERS as AUDIT_PARAMETERS
 from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
@@ -70,7 +71,7 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
     by_identifier = _text("identifier", "system|value") | {"required": True}
     yield "/DocumentReference", "patch", _patch([by_identifier])
     yield "/DocumentReference/{id}", "patch", _patch([_ID])
-    asked = [_text("identifier", "an identifier, with or without system"), _text("_id", "logical id")]
+    asked = [_text(one.name, one.documentation) for one in PATIENT_PARAMETERS]
     yield "/Patient", "get", _operation("search of Patient", [*asked, _PREFER])
     yield "/Patient/{id}", "get", _operation("read of Patient", [_ID, _IF_NONE_MATCH])
     source = _text("sourceIdentifier", "system|value") | {"required": True}

@@ -31,6 +31,8 @@ _LEVELS = {
     f"{_PDSM}pdsm-comprehensive-provide-document-bundle": Level.PDSM,
 }
 MOST_ENTRIES = 2000
+# Of an entry that may be carried out or not: that is so of a Patient alone. FHIR R4 3.1.0.11.2
+_CONDITIONS = ("ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist")
 _END = re.compile(r"\Ahttps?://.*/([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})\Z")
 
 
@@ -72,6 +74,7 @@ class BundleEntry:
     method: str
     url: str
     resource: Mapping[str, Any]
+    conditions: Mapping[str, str]
 
     @property
     def at(self) -> str:
@@ -131,6 +134,7 @@ def _entry(number: int, entry: Mapping[str, Any]) -> BundleEntry:
         method=method,
         url=request.get("url", ""),
         resource=resource,
+        conditions={name: request[name] for name in _CONDITIONS if name in request},
     )
 
 
@@ -185,6 +189,10 @@ def _entry_rules(entry: BundleEntry, level: Level) -> Iterator[Issue]:
         expected = " or ".join(_METHODS[entry.slice])
         sentence = f"found the method {entry.method or 'none'}, expected {expected}"
         yield Issue("value", sentence, f"Bundle.entry[{entry.number}].request.method")
+    for name in entry.conditions:
+        if (name, entry.slice, entry.method) != ("ifNoneExist", Slice.PATIENT, "POST"):
+            sentence = "found a condition, expected an entry that is carried out: only a Patient may be there already"
+            yield Issue("not-supported", sentence, f"Bundle.entry[{entry.number}].request.{name}")
     yield from profile_rules(_PROFILES.get(entry.slice, ()), level, entry.resource, entry.at)
     if entry.slice is Slice.SUBMISSION_SET:
         yield from _submission_set_rules(entry)

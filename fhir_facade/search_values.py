@@ -213,6 +213,16 @@ def names_with(components: tuple[int, ...], match: TextMatch = TextMatch.START) 
     return narrow
 
 
+def title_with(match: TextMatch = TextMatch.START) -> Narrow:
+    """By the title. FHIR R4 3.1.1.4.8"""
+
+    def narrow(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+        criterion = TextCriterion(attribute="title", any_of=tuple(map(unescape, values)), match=match)
+        return replace(question.criteria, texts=(*question.criteria.texts, criterion))
+
+    return narrow
+
+
 def names_modified(components: tuple[int, ...]) -> tuple[tuple[str, Narrow], ...]:
     """The modifiers of a name. FHIR R4 3.1.1.5.5"""
     return (

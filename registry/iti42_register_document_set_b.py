@@ -63,8 +63,8 @@ def handle(
     things += carried_memberships(registry, unit, things)
     registry.add(unit, patient_key, things)
     deprecate_replaced(registry, unit, patient_key, {one.target for one in replacements(things)})
-    touch_folders(registry, unit, folders_entered(things))
-    tell(registry, unit, things, transaction=kind, caller=caller)
+    entered = touch_folders(registry, unit, folders_entered(things))
+    tell(registry, unit, things, changed=entered, transaction=kind, caller=caller)
     if patient_id is not None:
         entries = [thing for thing in things if isinstance(thing, DocumentEntry)]
         registry.watcher.submitted(unit, patient_id.key, entries, caller, registry.now())

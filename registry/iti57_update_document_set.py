@@ -88,9 +88,9 @@ def carry_out(
     """Everything is allowed: give ids, store, and tell."""
     operations = operations_of(_with_uuids(submission))
     change = Change(registry=registry, unit=unit, operations=operations, facts=facts)
-    things = updated(change, patient_key, recreate_references=kind is SubmissionKind.RESTRICTED_UPDATE)
-    tell(registry, unit, things, transaction=kind, caller=caller)
-    return things
+    done = updated(change, patient_key, recreate_references=kind is SubmissionKind.RESTRICTED_UPDATE)
+    tell(registry, unit, done.added, changed=done.changed, transaction=kind, caller=caller)
+    return done.added
 
 
 def lock(registry: Registry, unit: UnitOfWork, operations: Operations) -> dict[str, int]:

@@ -60,13 +60,17 @@ def tell(
     unit: UnitOfWork,
     things: Sequence[RegistryObject],
     *,
+    changed: Sequence[RegistryObject] = (),
     transaction: SubmissionKind,
     caller: Caller,
 ) -> None:
-    """Audit record of a submission and notifications of subscribers, which commit with it. ITI TF-2: 3.41.5, 3.42.5"""
+    """Audit record of a submission and notifications of subscribers, which commit with it. ITI TF-2: 3.41.5, 3.42.5
+
+    `changed` are stored objects that it gave other members or another status.
+    """
     sets = [thing for thing in things if isinstance(thing, SubmissionSet)]
     patient = next((one.patient_id.key for one in sets if one.patient_id is not None), "")
-    registry.notifier.changed(unit, patient, things, registry.now())
+    registry.notifier.changed(unit, patient, things, changed, registry.now())
     occurrence = Occurrence(
         event=transaction.transaction,
         patient=patient,
@@ -172,11 +176,14 @@ def folders_entered(things: Sequence[RegistryObject]) -> set[str]:
     }
 
 
-def touch_folders(registry: Registry, unit: UnitOfWork, entry_uuids: Collection[str]) -> None:
-    """lastUpdateTime becomes now, and later than it was even within one second. ITI TF-3: 4.2.3.4.8"""
+def touch_folders(registry: Registry, unit: UnitOfWork, entry_uuids: Collection[str]) -> tuple[Folder, ...]:
+    """lastUpdateTime becomes now, and later than it was even within one second: the folders. ITI TF-3: 4.2.3.4.8"""
+    made = list[Folder]()
     for stored in registry.held(unit, entry_uuids).values() if entry_uuids else ():
         if isinstance(stored.thing, Folder):
-            registry.rewrite(unit, stored, touched(stored.thing, now=registry.now()))
+            made.append(touched(stored.thing, now=registry.now()))
+            registry.rewrite(unit, stored, made[-1])
+    return tuple(made)
 
 
 def touched(folder: Folder, *, now: str) -> Folder:

@@ -89,6 +89,10 @@ class Registry:
         with self.units.read() as connection:
             yield Snapshot(connection, self.policy.visibility(connection, caller, purpose))
 
+    def seen_in(self, unit: UnitOfWork, caller: Caller, purpose: Purpose) -> Snapshot:
+        """What the caller may see of the state within a unit of work, its own changes included."""
+        return Snapshot(unit.connection, self.policy.visibility(unit.connection, caller, purpose))
+
     def find(
         self,
         criteria: Criteria,

@@ -5,6 +5,7 @@ XDS Metadata Update 3.57.4.1.3.3, Restricted Metadata Update 3.92.4.1.3.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from registry.life_cycle import (
     FIRST_VERSION,
@@ -14,6 +15,7 @@ from registry.life_cycle import (
     first_version,
     is_open_folder,
     replacements,
+    touch_folders,
     touched,
 )
 from registry.store import Registry
@@ -46,8 +48,15 @@ class Change:
         }
 
 
-def updated(change: Change, patient_key: int, *, recreate_references: bool = False) -> tuple[RegistryObject, ...]:
-    """Carry an update out whose rules all held; returns the objects that were added.
+class Updated(NamedTuple):
+    """The objects that were added, and stored ones that got another status or other members, as they are now."""
+
+    added: tuple[RegistryObject, ...]
+    changed: tuple[RegistryObject, ...]
+
+
+def updated(change: Change, patient_key: int, *, recreate_references: bool = False) -> Updated:
+    """Carry an update out whose rules all held.
 
     `recreate_references`: references of other SubmissionSets follow the new version [ITI-92].
     Raises Rejected for what can only be told from the state after the update, nothing stored.
@@ -70,10 +79,10 @@ def updated(change: Change, patient_key: int, *, recreate_references: bool = Fal
     for stored in references:
         registry.rewrite(unit, stored, replace(stored.thing, availability_status=DEPRECATED))
     changed = _change_statuses(change)
-    _touch(change, [*added, *changed])
+    folders = _touch(change, [*added, *changed])
     _render_relationships(change, [*copies, *_submitted(change, things), *changed])
     _check_reconciled(change, added)
-    return added
+    return Updated(added, (*changed, *folders))
 
 
 def _associations(links: Iterable[Held]) -> list[Association]:
@@ -209,7 +218,7 @@ def _with_status(change: Change, asked: StatusUpdate) -> RegistryObject:
     return thing
 
 
-def _touch(change: Change, things: Iterable[RegistryObject]) -> None:
+def _touch(change: Change, things: Iterable[RegistryObject]) -> tuple[Folder, ...]:
     """L7, L8: folders whose members or status changed."""
     own = {update.thing.entry_uuid for update in change.operations.metadata_updates}
     entered = {
@@ -217,9 +226,7 @@ def _touch(change: Change, things: Iterable[RegistryObject]) -> None:
         for thing in things
         if isinstance(thing, Association) and thing.association_type is AssociationType.HAS_MEMBER
     } | {thing.entry_uuid for thing in things if isinstance(thing, Folder)}
-    for stored in change.registry.held(change.unit, entered - own).values():
-        if isinstance(stored.thing, Folder):
-            change.registry.rewrite(change.unit, stored, touched(stored.thing, now=change.registry.now()))
+    return touch_folders(change.registry, change.unit, entered - own)
 
 
 def _render_relationships(change: Change, things: Iterable[RegistryObject]) -> None:

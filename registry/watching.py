@@ -30,8 +30,15 @@ class Watcher(Protocol):
 class Notifier(Protocol):
     """Leaves what is to be told to subscribers of documents; whatever it raises undoes the change."""
 
-    def changed(self, unit: UnitOfWork, patient: str, things: Sequence[RegistryObject], now: str) -> None:
-        """Objects of the patient with this CX key were added."""
+    def changed(
+        self,
+        unit: UnitOfWork,
+        patient: str,
+        added: Sequence[RegistryObject],
+        changed: Sequence[RegistryObject],
+        now: str,
+    ) -> None:
+        """Objects of the patient with this CX key were added, others have other members or another status."""
         ...
 
     def merged(self, unit: UnitOfWork, subsumed: CX, surviving: CX) -> None:
@@ -42,7 +49,14 @@ class Notifier(Protocol):
 class NoNotifier:
     """Nobody subscribes."""
 
-    def changed(self, unit: UnitOfWork, patient: str, things: Sequence[RegistryObject], now: str) -> None:
+    def changed(
+        self,
+        unit: UnitOfWork,
+        patient: str,
+        added: Sequence[RegistryObject],
+        changed: Sequence[RegistryObject],
+        now: str,
+    ) -> None:
         """Nobody is told."""
 
     def merged(self, unit: UnitOfWork, subsumed: CX, surviving: CX) -> None:

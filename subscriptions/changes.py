@@ -18,21 +18,28 @@ class Outbox:
 
     keys: Keys = field(default_factory=Keys)
 
-    def changed(self, unit: UnitOfWork, patient: str, things: Sequence[RegistryObject], now: str) -> None:
-        """Objects of the patient with this CX key were added; `now` is a DTM."""
-        found = list(changes_of(things))
+    def changed(
+        self,
+        unit: UnitOfWork,
+        patient: str,
+        added: Sequence[RegistryObject],
+        changed: Sequence[RegistryObject],
+        now: str,
+    ) -> None:
+        """Objects of the patient with this CX key were added, others are now as `changed` says; `now` is a DTM."""
+        found = list(changes_of(added, changed))
         wanting = sql.interested(unit.connection, patient, now) if found else []
         rows = [
             Notification(
                 notification_key=self.keys.new(),
                 subscription=one.id,
                 event=event,
-                entry_uuid=entry.entry_uuid,
+                entry_uuid=thing.entry_uuid,
                 recorded=now,
             )
-            for event, entry in found
+            for event, thing in found
             for one in wanting
-            if one.wants(event, entry)
+            if one.wants(event, thing)
         ]
         sql.post(unit.connection, rows)
 

@@ -5,23 +5,40 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from xds.datatypes import Code
-from xds.metadata import Association, DocumentEntry, RegistryObject
-from xds.vocabulary import REPLACEMENTS
+from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
+from xds.vocabulary import REPLACEMENTS, AssociationType
 
 _RESTRICTIONS = "1.2.250.1.213.1.1.4.13"
 
 
 class Event(StrEnum):
-    """What happened to a document. A replacement and a masking name the document that there is now."""
+    """What happened to a document, or to a list of them. A replacement and a masking name the document there is now.
+
+    `UPDATED` is a change of attributes or of the status alone: archived, deprecated, deleted.
+    """
 
     NEW = "new"
     REPLACED = "replaced"
     MASKED = "masked"
     UPDATED = "updated"
+    SUBMITTED = "submitted"
+    FOLDER_NEW = "folder-new"
+    FOLDER_ENTERED = "folder-entered"
+    FOLDER_UPDATED = "folder-updated"
     HANDSHAKE = "handshake"
+
+    @property
+    def kind(self) -> type[RegistryObject]:
+        """What it happened to."""
+        return SubmissionSet if self is Event.SUBMITTED else Folder if self in OF_FOLDERS else DocumentEntry
+
+    @property
+    def is_creation(self) -> bool:
+        return self in (Event.NEW, Event.REPLACED, Event.SUBMITTED, Event.FOLDER_NEW)
 
 
 CHANGES = (Event.NEW, Event.REPLACED, Event.MASKED, Event.UPDATED)
+OF_FOLDERS = (Event.FOLDER_NEW, Event.FOLDER_ENTERED, Event.FOLDER_UPDATED)
 
 
 class Channel(StrEnum):
@@ -49,13 +66,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeFilter:
-    """At least one of the codes stands in the attribute (field name of DocumentEntry), without scheme in any."""
+    """At least one of the codes stands in the attribute (its field name), without scheme in any."""
 
     attribute: str
     any_of: tuple[Code, ...]
 
-    def fits(self, entry: DocumentEntry) -> bool:
-        found = getattr(entry, self.attribute)
+    def fits(self, thing: RegistryObject) -> bool:
+        found = getattr(thing, self.attribute)
         held = found if isinstance(found, tuple) else (found,) if found is not None else ()
         return any(
             one.code == wanted.code and wanted.coding_scheme in ("", None, one.coding_scheme)
@@ -86,21 +103,45 @@ class Subscription:
     criteria: str = ""
     media_type: str = "application/fhir+json"
 
-    def wants(self, event: Event, entry: DocumentEntry) -> bool:
-        """Whether a change of this document fits. ITI TF-2: 3.52.5.2"""
-        return event in self.events and all(one.fits(entry) for one in self.filters)
+    def wants(self, event: Event, thing: RegistryObject) -> bool:
+        """Whether a change of this object fits. ITI TF-2: 3.52.5.2"""
+        return event in self.events and all(one.fits(thing) for one in self.filters)
 
 
-def changes_of(things: Sequence[RegistryObject]) -> Iterator[tuple[Event, DocumentEntry]]:
-    """What the objects that were added mean for documents. A signature of a lot is no document of its own."""
-    replacing = {one.source for one in things if isinstance(one, Association) and one.association_type in REPLACEMENTS}
-    for one in things:
+def changes_of(
+    added: Sequence[RegistryObject], changed: Sequence[RegistryObject] = ()
+) -> Iterator[tuple[Event, RegistryObject]]:
+    """What objects that were added mean, and those that were there and are `changed`."""
+    links = [one for one in added if isinstance(one, Association)]
+    replacing = {one.source for one in links if one.association_type in REPLACEMENTS}
+    for one in added:
         if isinstance(one, DocumentEntry):
             yield _event_of(one, is_replacing=one.entry_uuid in replacing), one
+        elif isinstance(one, SubmissionSet):
+            yield Event.SUBMITTED, one
+        elif isinstance(one, Folder):
+            yield Event.FOLDER_NEW if _is_first(one) else Event.FOLDER_UPDATED, one
+    entered = _entered(added, links)
+    for one in {each.entry_uuid: each for each in changed}.values():
+        if isinstance(one, DocumentEntry):
+            yield Event.UPDATED, one
+        elif isinstance(one, Folder):
+            yield Event.FOLDER_ENTERED if one.entry_uuid in entered else Event.FOLDER_UPDATED, one
+
+
+def _entered(added: Sequence[RegistryObject], links: Sequence[Association]) -> set[str]:
+    """Sources of memberships, but for those of a former version that a new one takes over."""
+    versions = {one.entry_uuid for one in added if isinstance(one, DocumentEntry) and not _is_first(one)}
+    members = (one for one in links if one.association_type is AssociationType.HAS_MEMBER)
+    return {one.source for one in members if one.target not in versions}
+
+
+def _is_first(thing: DocumentEntry | Folder) -> bool:
+    return (thing.version or 1) == 1
 
 
 def _event_of(entry: DocumentEntry, *, is_replacing: bool) -> Event:
-    if (entry.version or 1) == 1:
+    if _is_first(entry):
         return Event.REPLACED if is_replacing else Event.NEW
     is_masked = any(one.coding_scheme == _RESTRICTIONS for one in entry.confidentiality_code)
     return Event.MASKED if is_masked else Event.UPDATED

@@ -7,6 +7,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
+    String,
     bindparam,
     func,
     literal_column,
@@ -36,6 +37,7 @@ from xds.query_grammar import has_wildcard
 _o, _v = registry_object.c, object_value.c
 _NO_ESCAPE = "\x01"  # the LIKE of stored queries has no escape character
 _OF_OBJECT = (_v.patient_key == _o.patient_key, _v.object_key == _o.object_key)
+IN_ATTRIBUTES = frozenset({"title"})
 MOST_JOINS = 6  # of more sub-selects, PostgreSQL would weigh every order: OFFSET keeps them out of it
 
 
@@ -64,6 +66,8 @@ class Having:
         if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
             column: ColumnElement[str] = _o[criterion.attribute]
             return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
+        if isinstance(criterion, TextCriterion) and criterion.attribute in IN_ATTRIBUTES:
+            return or_(*_titles(in_attributes(criterion.attribute), criterion))
         values = _having(criterion.attribute, or_(*_values(criterion)))
         if criterion is self._start:
             return tuple_(_o.patient_key, _o.object_key).in_(values.where(text(IS_ACROSS_PATIENTS)))
@@ -122,6 +126,17 @@ def _texts(column: ColumnElement[str], criterion: TextCriterion) -> Iterator[Col
             yield matches(_from_component(column, component), wanted_text)
 
 
+def _titles(column: ColumnElement[str], criterion: TextCriterion) -> Iterator[ColumnElement[bool]]:
+    """A text as a whole, which has no components."""
+    for wanted_text in criterion.any_of:
+        if criterion.match is TextMatch.WHOLE:
+            yield column == wanted_text
+        elif criterion.match is TextMatch.WITHIN:
+            yield func.lower(column).contains(wanted_text.lower(), autoescape=True)
+        else:
+            yield func.substr(func.lower(column), 1, len(wanted_text)) == wanted_text.lower()
+
+
 def _at_start(rest: ColumnElement[str], wanted_text: str) -> ColumnElement[bool]:
     return func.substr(func.lower(rest), 1, len(wanted_text)) == wanted_text.lower()
 
@@ -149,6 +164,31 @@ def _from_component(column: ColumnElement[str], component: int) -> ColumnElement
     for _ in range(component - 1):
         rest = func.substr(rest, CaretPosition(rest) + 1)
     return rest
+
+
+class JsonText(FunctionElement[str]):
+    """The text at a name of a JSON object, null where there is none."""
+
+    name = "json_text"
+    type = String()
+    inherit_cache = True
+
+
+@compiles(JsonText, "sqlite")
+def _json_on_sqlite(element: JsonText, compiler: Any, **options: Any) -> str:
+    json, name = (compiler.process(one, **options) for one in element.clauses)
+    return f"json_extract({json}, '$.' || {name})"
+
+
+@compiles(JsonText, "postgresql")
+def _json_on_postgresql(element: JsonText, compiler: Any, **options: Any) -> str:
+    json, name = (compiler.process(one, **options) for one in element.clauses)
+    return f"(CAST({json} AS json) ->> {name})"
+
+
+def in_attributes(name: str) -> ColumnElement[str]:
+    """An attribute that has neither column nor index: it is asked about with what finds few objects."""
+    return JsonText(_o.attributes, literal_column(f"'{name}'"))
 
 
 class CaretPosition(FunctionElement[int]):

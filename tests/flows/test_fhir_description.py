@@ -93,6 +93,7 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
             "DocumentReference": {"patient": patient},
             "List": {"patient": patient, "code": "folder"},
             "AuditEvent": {"patient": patient},
+            "Patient": {"identifier": "x"},
         }.get(kind, {})
         asked = [{one["name"]: _a_value(one, base, patient)} for one in resource.get("searchParam", ())]
         asked += [{"_sort": f"-{one}"} for one in SORTS.get(kind, ())]
@@ -107,7 +108,7 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
 
 def _a_value(parameter: dict[str, Any], base: dict[str, str], patient: str) -> str:
     name, kind = parameter["name"], parameter["type"]
-    special = {"isArchived": "false"} | base
+    special = {"isArchived": "false", "birthdate": "1979-03"} | base
     return special.get(name, patient if kind == "reference" else VALUES[kind])
 
 

@@ -10,6 +10,8 @@ from urllib.parse import quote
 import pytest
 from fhir.resources.R4B.parameters import Parameters
 
+from carnet.cross_origin import origins
+from carnet.settings import SettingsError
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.flows.test_provide_document_bundle import fed, provide, send
@@ -278,3 +280,51 @@ def test_a_document_in_the_format_of_the_url_and_what_part_of_it_there_is(server
 
 def test_a_publication_is_no_search(server: Server, patient: str) -> None:
     assert send(server, "POST", "/fhir/DocumentReference", a_published(patient)).status == 201
+
+
+# --- pages of other sites --------------------------------------------------------------------
+
+PAGE = "https://app.example.org"
+
+
+@pytest.fixture(scope="module")
+def open_to_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = servers.settings_for(tmp_path_factory.mktemp("pages"), domain="ihe", fhir_origins=f"{PAGE} http://other")
+    with servers.in_process(settings) as running:
+        yield running
+
+
+def test_a_browser_is_told_that_a_page_may_use_the_door(open_to_pages: Server) -> None:
+    asked = {"Origin": PAGE, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "if-match"}
+    preflight = open_to_pages.request("OPTIONS", "/fhir/Patient/1", None, asked)
+    assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (204, PAGE)
+    assert "PUT" in preflight.headers["access-control-allow-methods"]
+    for name in ("Authorization", "Prefer", "If-Match", "If-None-Match", "If-None-Exist"):
+        assert name in preflight.headers["access-control-allow-headers"]
+    for path in ("metadata", "DocumentReference?patient=Patient/1", "Binary/none"):
+        found = get(open_to_pages, path, Origin=PAGE)
+        assert found.headers["access-control-allow-origin"] == PAGE
+        for name in ("Location", "Content-Location", "ETag", "Last-Modified"):
+            assert name in found.headers["access-control-expose-headers"]
+        assert "Origin" in found.headers["vary"]
+    assert "access-control-allow-credentials" not in found.headers
+
+
+@pytest.mark.parametrize("origin", ["https://app.example.org.evil.example", "null", "https://app.example.org/", "*"])
+def test_other_pages_are_told_nothing(open_to_pages: Server, origin: str) -> None:
+    assert "access-control-allow-origin" not in get(open_to_pages, "metadata", Origin=origin).headers
+    preflight = open_to_pages.request(
+        "OPTIONS", "/fhir/metadata", None, {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    )
+    assert "access-control-allow-origin" not in preflight.headers
+
+
+def test_by_default_no_page_may_use_the_door(server: Server) -> None:
+    found = get(server, "metadata", Origin=PAGE)
+    assert not [name for name in found.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("text", ["*", "app.example.org", "https://a.example/path", "ftp://a.example", "https://u@a"])
+def test_an_origin_that_is_none_is_refused_at_the_start(text: str) -> None:
+    with pytest.raises(SettingsError, match="fhir_origins"):
+        origins(text)

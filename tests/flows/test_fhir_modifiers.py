@@ -9,7 +9,7 @@ import pytest
 from fhir_facade.search import TABLES
 from tests import fhir_bundles as fhir
 from tests.flows.test_fhir_sorting import Shelf, server, submitted  # noqa: F401 - a fixture
-from tests.flows.test_provide_document_bundle import provide
+from tests.flows.test_provide_document_bundle import fed, provide
 from tests.servers import Server
 
 
@@ -179,3 +179,24 @@ def test_a_modifier_is_named_where_the_parameter_is_described(resource: str) -> 
     for one in TABLES[resource].values():
         named = [word[1:] for word in one.documentation.split() if word.startswith(":")]
         assert named == [name for name, _ in one.modifiers], one.name
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "total"),
+    [
+        ("title", "a sub", 1),
+        ("title", "submission", 0),
+        ("title:contains", "SUBM", 1),
+        ("title:contains", "%", 0),
+        ("title:exact", "A submission", 1),
+        ("title:exact", "a submission", 0),
+        ("title", "x,A", 1),
+        ("title:missing", "true", 0),
+        ("title:missing", "false", 1),
+    ],
+)
+def test_lists_are_found_by_their_title(server: Server, name: str, value: str, total: int) -> None:  # noqa: F811
+    patient = fed(server, fhir.a_patient())
+    provide(server, fhir.a_provide_bundle(patient))
+    asked = urlencode({"patient": patient, "code": "submissionset", name: value})
+    assert json.loads(server.request("GET", f"/fhir/List?{asked}").body)["total"] == total

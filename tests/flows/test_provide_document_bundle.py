@@ -380,3 +380,32 @@ def test_what_is_followed_on_is_found_at_every_step(server: Server, patient: str
     for value in ("List:author", "DocumentReference:patient:Group", "*:*"):
         query = urlencode([newest, ("_include:iterate", value)])
         assert server.request("GET", f"/fhir/DocumentReference?{query}").status == 400
+
+
+@pytest.mark.parametrize("name", ["ifNoneExist", "ifMatch", "ifNoneMatch", "ifModifiedSince"])
+def test_a_condition_that_would_leave_an_entry_out_is_refused(server: Server, patient: str, name: str) -> None:
+    bundle = fhir.a_provide_bundle(patient)
+    value = "2026-01-01T00:00:00Z" if name == "ifModifiedSince" else "identifier=urn:oid:1.2"
+    bundle["entry"][0]["request"][name] = value
+    [issue] = refuse(server, bundle)
+    assert (issue["code"], issue["expression"]) == ("not-supported", [f"Bundle.entry[0].request.{name}"])
+
+
+def test_a_patient_that_is_there_already_is_not_fed_again(server: Server) -> None:
+    known = fhir.a_patient()
+    condition = f"identifier=urn:oid:2.25.99|{known['identifier'][0]['value']}"
+    places = []
+    for birth, status in (("1979-03-17", "201 Created"), ("1980-01-01", "200 OK")):
+        urn = fhir.a_urn()
+        bundle = fhir.a_provide_bundle(urn)
+        entry = fhir.an_entry(known | {"birthDate": birth}, urn)
+        entry["request"]["ifNoneExist"] = condition
+        bundle["entry"].append(entry)
+        answer = provide(server, bundle)[3]
+        assert answer["status"] == status
+        places.append(answer["location"])
+    assert len(set(places)) == 1
+    assert read(server, places[0])["birthDate"] == "1979-03-17"
+    entry["request"]["ifNoneExist"] = "name=Durand"
+    [issue] = refuse(server, bundle | {"entry": [*fhir.a_provide_bundle(urn)["entry"], entry]})
+    assert issue["expression"] == ["Bundle.entry[3].request.ifNoneExist"]

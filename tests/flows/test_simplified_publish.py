@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -117,3 +119,41 @@ def test_what_is_no_report_generates_nothing(server: Server, content: bytes) -> 
     response = generate(server, content)
     assert response.status == 422
     assert expressions(json.loads(response.body)["issue"]) == ["Parameters.parameter[0].resource.data"]
+
+
+@pytest.mark.parametrize("races", [30, pytest.param(1000, marks=pytest.mark.long)])
+def test_of_two_who_publish_at_once_one_does_where_it_must_not_exist(server: Server, races: int) -> None:
+    """The criteria are asked again where nobody else can make such a document: by type, which no key keeps apart."""
+    patient, start = fed(server, fhir.a_patient()).removeprefix(f"{server.url}/fhir/"), threading.Barrier(2)
+
+    def published(code: str) -> Response:
+        condition = f"patient={patient}&status=current&type=http://loinc.org|{code}"
+        headers = {"Content-Type": "application/fhir+json", "If-None-Exist": condition}
+        body = json.dumps(a_publication(patient, type=fhir.a_concept(code))).encode()
+        start.wait()
+        return server.request("POST", "/fhir/DocumentReference", body, headers)
+
+    with ThreadPoolExecutor(2) as pool:
+        for code in (f"race-{number}" for number in range(races)):
+            answers = [one.result() for one in [pool.submit(published, code), pool.submit(published, code)]]
+            assert sorted(one.status for one in answers) == [200, 201], [one.body for one in answers]
+            assert len({json.loads(one.body)["id"] for one in answers}) == 1
+            found = find(server, "DocumentReference", ("patient", patient), ("type", f"http://loinc.org|{code}"))
+            assert found["total"] == 1
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_of_two_who_make_one_patient_known_at_once_one_does(server: Server, condition: bool) -> None:
+    start = threading.Barrier(2)
+
+    def made(value: str) -> Response:
+        resource = fhir.a_patient(value)
+        asked = {"If-None-Exist": f"identifier=urn:oid:2.25.99|{value}"} if condition else {}
+        start.wait()
+        headers = {"Content-Type": "application/fhir+json", **asked}
+        return server.request("POST", "/fhir/Patient", json.dumps(resource).encode(), headers)
+
+    with ThreadPoolExecutor(2) as pool:
+        for value in (f"race-{condition}-{number}" for number in range(20)):
+            answers = [one.result() for one in [pool.submit(made, value), pool.submit(made, value)]]
+            assert sorted(one.status for one in answers) == ([200, 201] if condition else [201, 409])

@@ -30,7 +30,7 @@ from storage.unit_of_work import UnitOfWork
 from subscriptions.delivery import Dispatcher
 from tests import messages, servers, sts
 from tests.access_policy import tokens
-from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
+from tests.builders import OTHER_PATIENT, PATIENT, a_folder, a_submission, an_entry
 from tests.carnet.test_security_commands import carnet
 from tests.flows import test_fhir_jwt as jwt
 from tests.flows.test_fhir_jwt import World
@@ -38,6 +38,7 @@ from tests.notified import Subscriber, a_subscriber, parameters, until
 from tests.servers import Response, Server
 from xds.datatypes import CX, Code
 from xds.metadata import Association, DocumentEntry
+from xds.vocabulary import AssociationType
 
 ALL = "https://profiles.ihe.net/ITI/DSUBm/SubscriptionTopic/DSUBm-SubscriptionTopic-DocReference-PatientDependent-AllEvents"
 NEW = "https://profiles.ihe.net/ITI/DSUBm/SubscriptionTopic/DSUBm-SubscriptionTopic-DocumentReference-PatientDependent"
@@ -433,7 +434,7 @@ def again(registry: Registry, unit: UnitOfWork) -> None:
     """As if one more version of the first document had come."""
     found = registry.held(unit, [one.entry_uuid for one in sql_entries(registry)])
     thing = next(iter(found.values())).thing
-    registry.notifier.changed(unit, PATIENT.key, [thing], registry.now())
+    registry.notifier.changed(unit, PATIENT.key, [thing], [], registry.now())
 
 
 def sql_entries(registry: Registry) -> list[Any]:
@@ -460,3 +461,154 @@ def test_another_patient_or_an_emergency_is_no_reason(world: World, subscriber: 
     assert subscribe(world.server, wanted(subscriber.url, filters=(everybody,)), token).status == 403
     glass = world.bearer(scopes=("user/*.cruds",), purpose=PurposeOfUse.BREAK_GLASS)
     assert subscribe(world.server, wanted(subscriber.url), glass).status == 403
+
+
+# --- lists, and changes of a status alone -----------------------------------------------------
+
+TOPICS = "https://profiles.ihe.net/ITI/DSUBm/SubscriptionTopic/DSUBm-SubscriptionTopic"
+SETS, FOLDERS = f"{TOPICS}-SubmissionSet-PatientDependent", f"{TOPICS}-Basic-Folder-Subscription"
+FOLDERS_UPDATED = f"{TOPICS}-Folder-Subscription-UpdateOpt"
+
+
+def of_lists(code: str, more: str = "") -> tuple[str, ...]:
+    return (f"List?patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}&code={code}{more}",)
+
+
+def told_of(subscriber: Subscriber) -> list[tuple[str, str, str]]:
+    """(method, type, identifier or status) of the resources that came with the notifications."""
+    found = [
+        (bundle["entry"][1]["request"]["method"], bundle["entry"][1]["resource"])
+        for bundle in subscriber.bundles
+        if len(bundle["entry"]) > 1
+    ]
+    return [(method, one["resourceType"], one.get("title", "")) for method, one in found]
+
+
+def with_folder(document: str) -> Any:
+    """A submission of a document in a new folder: patient, uniqueIds from that of the document."""
+    entry = an_entry(content=CONTENT, unique_id=document)
+    submission = a_submission(entry)
+    folder = a_folder(unique_id=f"{document}.2", title=f"folder of {document}")
+    inside = Association(
+        entry_uuid="inside",
+        association_type=AssociationType.HAS_MEMBER,
+        source=folder.entry_uuid,
+        target=entry.entry_uuid,
+    )
+    owner = submission.submission_set
+    links = [
+        Association(
+            entry_uuid=f"owned{number}",
+            association_type=AssociationType.HAS_MEMBER,
+            source=owner.entry_uuid,
+            target=target,
+        )
+        for number, target in enumerate((folder.entry_uuid, inside.entry_uuid))
+    ]
+    return replace(
+        submission,
+        submission_set=replace(owner, unique_id=f"{document}.9"),
+        folders=(folder,),
+        associations=(*submission.associations, inside, *links),
+    )
+
+
+def test_subscribers_are_told_of_submission_sets_and_folders(
+    server: Server, subscriber: Subscriber, dispatcher: Dispatcher
+) -> None:
+    for topic, filters in (
+        (SETS, of_lists("submissionset")),
+        (SETS, of_lists("submissionset", "&designationType=other")),
+        (FOLDERS, of_lists("folder")),
+    ):
+        taken = subscribe(server, wanted(subscriber.url, topic=topic, filters=filters))
+        assert taken.status == 201, taken.body
+    subscriber.up()
+    dispatcher.start()
+    until(lambda: states(server) == {"sent": 3})
+    submission = with_folder("2.25.770")
+    contents = {submission.document_entries[0].entry_uuid: CONTENT}
+    assert messages.provide(server, submission, contents).status == "Success"
+    until(lambda: states(server) == {"sent": 5})
+    assert sorted(told_of(subscriber)) == [
+        ("POST", "List", submission.submission_set.title or ""),
+        ("POST", "List", "folder of 2.25.770"),
+    ]
+    for bundle in subscriber.bundles:
+        Bundle.model_validate(bundle)
+    [focus] = {
+        one["valueReference"]["reference"]
+        for bundle in subscriber.bundles
+        for one in parameters(bundle).get("notification-event", [])
+        if one["name"] == "focus" and "folder" in bundle["entry"][1]["resource"].get("title", "")
+    }
+    assert json.loads(server.request("GET", focus.removeprefix(server.url)).body)["title"] == "folder of 2.25.770"
+
+
+def test_a_document_that_enters_a_folder_is_told_and_a_new_version_of_it_is_not(
+    server: Server, subscriber: Subscriber, dispatcher: Dispatcher
+) -> None:
+    submission = with_folder("2.25.771")
+    contents = {submission.document_entries[0].entry_uuid: CONTENT}
+    assert messages.provide(server, submission, contents).status == "Success"
+    for topic in (FOLDERS, FOLDERS_UPDATED):
+        assert subscribe(server, wanted(subscriber.url, topic=topic, filters=of_lists("folder"))).status == 201
+    found = json.loads(server.request("GET", "/fhir/DocumentReference?identifier=urn:oid:2.25.771").body)
+    uuid = f"urn:uuid:{found['entry'][0]['resource']['id']}"
+    assert submit(server, "2.25.772", replaces=uuid)[0] == "Success"  # enters the folder of the replaced one
+    subscriber.up()
+    dispatcher.start()
+    until(lambda: states(server) == {"sent": 4})
+    assert told_of(subscriber) == [("PUT", "List", "folder of 2.25.771")] * 2
+    mask(server, "2.25.772")
+    until(lambda: states(server) == {"sent": 5})
+
+
+def test_a_status_alone_is_told_to_who_wants_all_events(
+    server: Server, subscriber: Subscriber, dispatcher: Dispatcher
+) -> None:
+    assert submit(server, "2.25.773")[0] == "Success"
+    for topic in (ALL, NEW):
+        assert subscribe(server, wanted(subscriber.url, topic=topic)).status == 201
+    archive(server, "2.25.773")
+    subscriber.up()
+    dispatcher.start()
+    until(lambda: states(server) == {"sent": 3})
+    [document] = [one["entry"][1]["resource"] for one in subscriber.bundles if len(one["entry"]) > 1]
+    assert document["masterIdentifier"]["value"] == "urn:oid:2.25.773"
+    assert [one["valueBoolean"] for one in document["extension"] if "archived" in one["url"]] == [True]
+
+
+def patched(server: Server, document: str, patch: list[dict[str, Any]]) -> None:
+    path = f"/fhir/DocumentReference?identifier=urn:ietf:rfc:3986%7Curn:oid:{document}"
+    headers = {"Content-Type": "application/json-patch+json"}
+    response = server.request("PATCH", path, json.dumps(patch).encode(), headers)
+    assert response.status == 200, response.body
+
+
+def archive(server: Server, document: str) -> None:
+    url = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
+    patched(server, document, [{"op": "add", "path": "/extension/-", "value": {"url": url, "valueBoolean": True}}])
+
+
+def mask(server: Server, document: str) -> None:
+    coding = {"system": "urn:oid:1.2.250.1.213.1.1.4.13", "code": "MASQUE_PS", "display": "masked"}
+    patched(server, document, [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [coding]}}])
+
+
+@pytest.mark.parametrize(
+    ("topic", "filters"),
+    [
+        (SETS, (OF_PATIENT,)),
+        (SETS, (of_lists("folder"))),
+        (FOLDERS, (of_lists("folder", "&type=x"))),
+        (FOLDERS, ("List?designationType=x",)),
+        (ALL, of_lists("folder")),
+    ],
+)
+def test_the_filter_of_a_list_names_its_kind(
+    server: Server, subscriber: Subscriber, topic: str, filters: tuple[str, ...]
+) -> None:
+    refused = subscribe(server, wanted(subscriber.url, topic=topic, filters=filters))
+    assert refused.status == 422
+    assert json.loads(refused.body)["issue"][0]["expression"] == ["Subscription.criteria.extension"]

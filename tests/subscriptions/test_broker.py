@@ -80,7 +80,7 @@ def merge(registry: Registry, subsumed: CX, surviving: CX) -> None:
 
 def told_about(units: Units, patient: CX) -> list[str]:
     """The subscriptions that a new document of this patient is for."""
-    units.write(lambda unit: Outbox().changed(unit, patient.key, [an_entry()], NOW))
+    units.write(lambda unit: Outbox().changed(unit, patient.key, [an_entry()], [], NOW))
     with units.read() as connection:
         found = {one.notification.subscription for one in sql.heads(connection, 1)}
         return sorted(found)
