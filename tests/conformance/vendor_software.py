@@ -287,9 +287,9 @@ def decide(page: str, path: str, value: dict[str, Any]) -> None:
         pass
 
 
-def play(software: Software, page: str) -> None:
+def play(software: Software, page: str, plays: Mapping[str, Callable[[Software], Any]] = PLAYS) -> None:
     """Every step as a person would: look at the page, use the software, confirm."""
     while (step := state_of(page)["step"]) is not None:
-        PLAYS[step["key"]](software)
+        plays[step["key"]](software)
         answer = True if step["question"] else None
         decide(page, "confirm", {"step": step["key"], "answer": answer})
