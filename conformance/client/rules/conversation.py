@@ -243,7 +243,7 @@ def _versions_follow(conversation: Conversation) -> Shown:
 
 
 def _changes_confidentiality_alone(conversation: Conversation) -> Shown:
-    known = {entry.logical_id: entry for one in conversation.all for entry in one.found}
+    known = {entry.logical_id: entry for one in conversation.all for entry in one.found if entry.logical_id}
     for trace in conversation.of("ITI-57"):
         for one in trace.sent:
             old = known.get(one.logical_id)
