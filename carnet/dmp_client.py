@@ -21,6 +21,7 @@ from xds.vocabulary import AssociationType
 V3, HABILITATIONS, PATIENTS = "urn:hl7-org:v3", "urn:si-dmp-habilitations", "urn:si-dmp-patients"
 _REASONS, _OBSERVATIONS, _CAUSES = "1.2.250.1.213.1.1.4.11", "1.2.250.1.213.4.1.2.3", "1.2.250.1.213.4.1.2.4"
 _DMP = "1.2.250.1.213.4.1.1.1"
+INVISIBLE = Code(code="INVISIBLE_PATIENT", coding_scheme="1.2.250.1.213.1.1.4.13", display_name="Invisible au patient")
 MASKED = Code(code="MASQUE_PS", coding_scheme="1.2.250.1.213.1.1.4.13", display_name="Masqué aux professionnels")
 APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
 ARCHIVED, DELETED = (f"urn:asip:ci-sis:2010:StatusType:{one}" for one in ("Archived", "Deleted"))
@@ -97,6 +98,45 @@ class DmpClient:
         inside, status = write_person(person), "terminated"
         return self._request("PRPA_IN201314UV02", "FERM", patient, inside, by, status=status, because=because)
 
+    def reactivate(self, patient: CX, person: Person, by: Requester) -> Said:
+        """Reactivate a closed record with the consent of the person [TD1.2]."""
+        inside = write_person(person) + _observation("CONSENTEMENT_REACTIVATION_DMP", True)
+        return self._request("PRPA_IN201314UV02", "REAC", patient, inside, by)
+
+    def change(
+        self, patient: CX, person: Person, by: Requester, *, opposes_break_glass: bool, opposes_regulation: bool
+    ) -> Said:
+        """Change administrative data and oppositions [TD1.3b]."""
+        wishes = {"OPPOSITION_BRIS_DE_GLACE": opposes_break_glass, "OPPOSITION_ACCES_URGENCE": opposes_regulation}
+        inside = write_person(person) + "".join(_observation(name, value) for name, value in wishes.items())
+        return self._request("PRPA_IN201314UV02", "MODIF_DATA", patient, inside, by)
+
+    def create_access(self, *, channel: str, kind: str = "EMAIL") -> Said:
+        """Create the web account of the person that the assertion names [TD1.5a]; `kind`: EMAIL or SMS."""
+        inside = f"<type>{escape(kind)}</type><canal>{escape(channel)}</canal>"
+        return self._service(PATIENTS, "createPatientAccess", inside)
+
+    def look_for(self, person: Person) -> Said:
+        """Find a person without INS, by traits, as a regulator of emergency calls [TD0.5]."""
+        traits = (
+            ("AdministrativeGender", "administrativeGender", f"<value code={quoteattr(person.gender)}/>"),
+            ("BirthTime", "birthTime", f"<value value={quoteattr(person.birth_time)}/>"),
+            (
+                *("Name", "name"),
+                f"<value><family>{escape(person.birth_family)}</family><given>{escape(person.given[0])}</given></value>",
+            ),
+        )
+        asked = "".join(
+            f"<livingSubject{name}>{value}<semanticsText>LivingSubject.{text}</semanticsText></livingSubject{name}>"
+            for name, text, value in traits
+        )
+        control = (
+            f'<queryByParameter><queryId root="{uuid.uuid4()}"/><statusCode code="new"/>'
+            f"<parameterList>{asked}</parameterList></queryByParameter>"
+        )
+        name = "PRPA_IN201305UV02"
+        return _said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, "", control)))
+
     def restrict(self, entry: DocumentEntry, *codes: Code) -> Answer:
         """A new version of an entry with these restrictions beside its level [TD3.3a, b]."""
         level = tuple(one for one in entry.confidentiality_code if one.code in ("N", "R", "V"))
@@ -170,13 +210,14 @@ class DmpClient:
 def _transmission(name: str, reason: str, control: str) -> bytes:
     device = '<device classCode="DEV" determinerCode="INSTANCE"><id root="{}"/><softwareName>{}</softwareName></device>'
     now = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+    because = f'<reasonCode code="{reason}" codeSystem="{_REASONS}"/>' if reason else ""
     return (
         f'<{name} xmlns="{V3}" ITSVersion="XML_1.0"><id root="{uuid.uuid4()}"/><creationTime value="{now}"/>'
         f'<interactionId root="2.16.840.1.113883.1.6" extension="{name}"/><processingCode code="P"/>'
         '<processingModeCode code="T"/><acceptAckCode code="AL"/>'
         f'<receiver typeCode="RCV">{device.format(_DMP, "DMP")}</receiver>'
         f'<sender typeCode="SND">{device.format(SOURCE_ID, "Carnet")}</sender>'
-        f'<controlActProcess classCode="CACT" moodCode="EVN"><reasonCode code="{reason}" codeSystem="{_REASONS}"/>'
+        f'<controlActProcess classCode="CACT" moodCode="EVN">{because}'
         f"{control}</controlActProcess></{name}>"
     ).encode()
 

@@ -4,10 +4,12 @@ A behaviour is asked for each request. It answers by itself, changes what the se
 ends the connection without an answer.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
 
+from conformance.client.fhir_messages import first
 from conformance.client.received import SOAP_12, WSA, Received
 from conformance.client.recorder import Ask, plain_answer
 from conformance.nist.mtom import write_multipart
@@ -20,6 +22,8 @@ Behaviour = Callable[[Ask, Received, Forward], bytes]
 _FAILURE = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Failure"
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 _SEVERITY = "urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Error"
+_FEEDINGS = ("ITI-41", "ITI-65")
+_ERROR_CODES = "urn:ihe:iti:error-codes"
 _OTHER_MESSAGE = "urn:uuid:00000000-0000-4000-8000-000000000000"
 
 
@@ -35,7 +39,7 @@ def refused(ask: Ask, received: Received, forward: Forward) -> bytes:
 
 def duplicate(ask: Ask, received: Received, forward: Forward) -> bytes:
     """It is there already, says the answer to a submission; everything else is answered as always."""
-    if received.transaction != "ITI-41":
+    if received.transaction not in _FEEDINGS:
         return forward(ask)
     return _failure(received, "XDSDuplicateUniqueIdInRegistry", "the submission is registered already")
 
@@ -43,7 +47,7 @@ def duplicate(ask: Ask, received: Received, forward: Forward) -> bytes:
 def silent(ask: Ask, received: Received, forward: Forward) -> bytes:
     """The submission is carried out and its answer lost: the connection ends without an octet."""
     answer = forward(ask)
-    return b"" if received.transaction == "ITI-41" and _is_success(answer) else answer
+    return b"" if received.transaction in _FEEDINGS and _is_success(answer) else answer
 
 
 def busy(ask: Ask, received: Received, forward: Forward) -> bytes:
@@ -59,6 +63,8 @@ def unreadable(ask: Ask, received: Received, forward: Forward) -> bytes:
 
 def assertion_refused(ask: Ask, received: Received, forward: Forward) -> bytes:
     """The fault of an assertion that is not believed. WS-Security 1.1.1: 12"""
+    if received.is_fhir:
+        return plain_answer(401, "Unauthorized", "the token is not accepted", "WWW-Authenticate: Bearer")
     fault = (
         f'<e:Fault xmlns:w="{_WSSE}"><e:Code><e:Value>e:Sender</e:Value><e:Subcode>'
         "<e:Value>w:FailedAuthentication</e:Value></e:Subcode></e:Code><e:Reason>"
@@ -76,6 +82,10 @@ def unrelated(ask: Ask, received: Received, forward: Forward) -> bytes:
 def damaged(ask: Ask, received: Received, forward: Forward) -> bytes:
     """A retrieved document comes with one octet that is another."""
     answer = forward(ask)
+    if received.transaction == "ITI-68":
+        head, blank, body = answer.partition(b"\r\n\r\n")
+        at = len(body) // 2
+        return head + blank + body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :] if body else answer
     if received.transaction != "ITI-43":
         return answer
     for part in Received.of(answer).parts:
@@ -101,18 +111,31 @@ BEHAVIOURS: Mapping[str, tuple[Behaviour, float]] = {
 
 
 def _is_success(answer: bytes) -> bool:
-    envelope = Received.of(answer).envelope
+    received = Received.of(answer)
+    envelope = received.envelope
+    if first(received.resource, "resourceType") == "Bundle":
+        return received.status == 200
     return envelope is not None and any(
         one.get("status", "").endswith(":Success") for one in envelope.iter(f"{{{RS}}}RegistryResponse")
     )
 
 
 def _failure(received: Received, code: str, context: str) -> bytes:
-    """A refusal of registry or repository. ITI TF-3: 4.2.4"""
+    """A refusal of registry or repository. ITI TF-3: 4.2.4; over FHIR MHD 2:3.65.4.2"""
+    if received.is_fhir:
+        issue: dict[str, object] = {"severity": "error", "code": "processing", "diagnostics": context}
+        issue["details"] = {"coding": [{"system": _ERROR_CODES, "code": code}]}
+        return _fhir({"resourceType": "OperationOutcome", "issue": [issue]})
     error = f'<rs:RegistryError errorCode="{code}" codeContext="{context}" severity="{_SEVERITY}"/>'
     errors = f"<rs:RegistryErrorList>{error}</rs:RegistryErrorList>"
     name, namespace = ("AdhocQueryResponse", QUERY) if received.transaction == "ITI-18" else ("RegistryResponse", RS)
     return _soap(received, f'<a:{name} xmlns:a="{namespace}" xmlns:rs="{RS}" status="{_FAILURE}">{errors}</a:{name}>')
+
+
+def _fhir(outcome: Mapping[str, object]) -> bytes:
+    body = json.dumps(outcome).encode()
+    head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/fhir+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def _soap(received: Received, body: str, *, status: str = "200 OK") -> bytes:

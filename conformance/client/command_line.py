@@ -31,7 +31,7 @@ ALL = "all"
     type=click.Choice([*scenario_names(), ALL]),
     default=(ALL,),
     show_default=True,
-    help="What is certified; repeatable.",
+    help="What is certified, repeatable; all: everything over SOAP, fhir is played by its name.",
 )
 @click.option(
     "--listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="Where the software connects."
@@ -69,6 +69,7 @@ def client(
     \b
     python -m conformance client --scenario alimentation --out run
     python -m conformance client --scenario all --listen 0.0.0.0:8443 --name lab.example.org --out run --language en
+    python -m conformance client --scenario fhir --out run
     python -m conformance client --out run --resume
     """
     address = _address(listen)
@@ -93,8 +94,9 @@ def client(
 
 def steps_of(names: Sequence[str]) -> tuple[Step, ...]:
     """Of the scenarios, in their order. Raises KitError."""
-    wanted = scenario_names() if ALL in names else [one for one in scenario_names() if one in names]
-    return tuple(step for name in wanted for step in read_scenario(name).steps)
+    known = [read_scenario(name) for name in scenario_names()]
+    wanted = [one for one in known if one.name in names or (ALL in names and not one.is_apart)]
+    return tuple(step for one in wanted for step in one.steps)
 
 
 def _folder(out: Path, names: tuple[str, ...], subject: str, *, resume: bool) -> RunFolder:

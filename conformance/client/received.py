@@ -10,6 +10,8 @@ from functools import cached_property
 
 from lxml import etree
 
+from conformance.client import fhir_messages
+from conformance.client.fhir_messages import Resource
 from conformance.failures import ExchangeFailed
 from conformance.nist.mtom import Part, media_type, read_multipart
 from conformance.nist.xml import BadXml, local_name, parse, text_of
@@ -149,6 +151,16 @@ class Received:
         body = self._child("Body")
         return None if body is None else next(body.iterchildren("*"), None)
 
+    @property
+    def is_fhir(self) -> bool:
+        """Does the request go to the FHIR base?"""
+        return self.path.startswith(f"{fhir_messages.BASE}/") or self.path == fhir_messages.BASE
+
+    @cached_property
+    def resource(self) -> Resource:
+        """The FHIR resource in the body; empty without one."""
+        return fhir_messages.resource_of(self.body, self.media[0])
+
     def _child(self, name: str) -> etree._Element | None:
         """In the namespace of either SOAP version: which one is a rule's business."""
         if self.envelope is None:
@@ -163,11 +175,15 @@ class Received:
 
     @cached_property
     def assertion(self) -> etree._Element | None:
+        if self.is_fhir:
+            return fhir_messages.bearer_assertion(self.headers.get("authorization", ""))
         return None if self.header is None else next(self.header.iter(f"{{{SAML}}}Assertion"), None)
 
     @property
     def transaction(self) -> str:
         """`ITI-41`, `TD0.2`…; empty when it is none that a client of the DMP sends."""
+        if self.is_fhir:
+            return fhir_messages.transaction_of(self.lines[0].split(" ")[0], self.path)
         if self.payload is None:
             return ""
         name = local_name(self.payload)

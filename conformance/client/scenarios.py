@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from conformance.client import fhir_messages
 from conformance.client.behaviours import BEHAVIOURS
 from conformance.client.received import TRANSACTIONS
 from conformance.failures import KitError
@@ -80,11 +81,12 @@ def _is_among(identifier: str, patterns: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Steps in the order in which they are played."""
+    """Steps in the order in which they are played. `is_apart`: played by its name alone, not with all."""
 
     name: str
     title: Text
     steps: tuple[Step, ...]
+    is_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,11 +161,11 @@ def read_scenario(name: str, folder: Path = SHIPPED) -> Scenario:
     for step in steps:
         for problem in _step_problems(step, people):
             raise KitError(f"{path}, step {step.id}: {problem}")
-    return Scenario(name=name, title=_text(found, "title"), steps=steps)
+    return Scenario(name=name, title=_text(found, "title"), steps=steps, is_apart=found.get("is_apart", False))
 
 
 def _step_problems(step: Step, people: set[str]) -> Iterator[str]:
-    known = set(TRANSACTIONS.values())
+    known = {*TRANSACTIONS.values(), *fhir_messages.TRANSACTIONS}
     yield from (f"found the transaction {one} in expects" for one in step.expects if one not in known)
     if step.behaviour not in BEHAVIOURS and step.behaviour != UNTRUSTED:
         yield f"found the behaviour {step.behaviour}, expected {', '.join(BEHAVIOURS)} or {UNTRUSTED}"

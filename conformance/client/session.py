@@ -17,7 +17,17 @@ from conformance.client.behaviours import BEHAVIOURS
 from conformance.client.exchanges import Exchange, Laboratory, Problem
 from conformance.client.received import Received
 from conformance.client.recorder import Ask, Connection, Recorded
-from conformance.client.rules import administration, conversation, metadata, queries, signatures, soap, transport, vihf
+from conformance.client.rules import (
+    administration,
+    conversation,
+    fhir,
+    metadata,
+    queries,
+    signatures,
+    soap,
+    transport,
+    vihf,
+)
 from conformance.client.rules.conversation import Conversation
 from conformance.client.rules.documents import DocumentCheck, document_rules
 from conformance.client.rules.rule import Rule
@@ -57,7 +67,7 @@ class Seen:
 
 def message_rules() -> tuple[Rule, ...]:
     """Every rule about one message."""
-    modules = (transport, soap, vihf, metadata, signatures, queries, administration)
+    modules = (transport, soap, vihf, metadata, signatures, queries, administration, fhir)
     return (*(rule for one in modules for rule in one.RULES), *document_rules(DocumentCheck()))
 
 

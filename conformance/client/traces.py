@@ -1,13 +1,15 @@
 """What is remembered of each exchange, a few hundred octets: what rules about several messages look at."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from lxml import etree
 
 from conformance.client.exchanges import Exchange, parsed
+from conformance.client.fhir_messages import Resource, each, fed_documents, first, provided
 from conformance.client.rules.metadata_reading import RPLC, Metadata, associations, entries, submission_sets
 from conformance.client.rules.patients import patient_of
 from conformance.client.rules.queries import FIND_DOCUMENTS, query_of
@@ -66,10 +68,71 @@ class Trace:
     asked_for: tuple[tuple[str, str], ...]
     authorisation: str
     action: str
+    addresses: tuple[str, ...] = ()
+    asked_address: str = ""
 
 
 def trace_of(exchange: Exchange) -> Trace:
     """What is remembered."""
+    trace = _of_soap(exchange)
+    return _with_fhir(trace, exchange) if exchange.received.is_fhir else trace
+
+
+def _with_fhir(trace: Trace, exchange: Exchange) -> Trace:
+    """What FHIR says in another way. MHD 2:3.65 to 2:3.68"""
+    bundle, told = exchange.received.resource, exchange.answered.resource
+    resources = [one.resource for one in provided(bundle)]
+    fed = [one for _entry, one in fed_documents(bundle)]
+    contents = b"".join(one.content or b"" for one in fed)
+    target = exchange.received.path if trace.transaction == "ITI-68" else ""
+    return replace(
+        trace,
+        outcome=_outcome_of_fhir(exchange),
+        codes=tuple(map(str, each(told, "issue.details.coding.code"))),
+        submission=next(
+            (first(one, "identifier.value") for one in resources if "List" in each(one, "resourceType")), ""
+        ),
+        documents=tuple(_version(one.unique_id, one.content or b"") for one in fed),
+        contents=hashlib.sha256(contents).hexdigest() if contents else "",
+        replaced=tuple(
+            first(link, "target.reference")
+            for one in resources
+            for link in each(one, "relatesTo")
+            if first(link, "code") == "replaces"
+        ),
+        is_search=trace.transaction == "ITI-67",
+        found=tuple(_found_over_fhir(told)),
+        addresses=tuple(urlsplit(str(one)).path for one in each(told, "entry.resource.content.attachment.url")),
+        asked_address=urlsplit(target).path,
+    )
+
+
+def _found_over_fhir(told: Resource) -> Iterator[Found]:
+    """DocumentReferences of a search, and those that a Bundle made."""
+    for one in each(told, "entry.resource"):
+        yield _known(first(one, "id"), first(one, "masterIdentifier.value").removeprefix("urn:oid:"))
+    for location in each(told, "entry.response.location"):
+        kind, _, identifier = str(location).partition("/_history/")[0].rpartition("/")
+        if kind.endswith("DocumentReference"):
+            yield _known(identifier, "")
+
+
+def _known(identifier: str, unique_id: str) -> Found:
+    return Found(entry_uuid=identifier, logical_id="", unique_id=unique_id, repository="", stable="")
+
+
+def _outcome_of_fhir(exchange: Exchange) -> str:
+    answered = exchange.answered
+    if not answered.head:
+        return NONE
+    if answered.status == 401:
+        return FAULT
+    if 200 <= answered.status < 300 and answered.media[0] != "text/html":
+        return SUCCESS
+    return REFUSED if first(answered.resource, "resourceType") == "OperationOutcome" else UNREADABLE
+
+
+def _of_soap(exchange: Exchange) -> Trace:
     received, vihf, payload = exchange.received, vihf_of(exchange.received), exchange.received.payload
     assertion = b"" if received.assertion is None else etree.tostring(received.assertion, method="c14n", exclusive=True)
     sets, query = submission_sets(exchange), query_of(exchange)
@@ -122,19 +185,20 @@ def _codes(exchange: Exchange) -> tuple[str, ...]:
 
 
 def _versions(exchange: Exchange) -> list[Version]:
-    found = []
-    for entry in entries(exchange):
-        root = parsed(exchange.documents.get(entry.object.id, b""))
-        document = None if root is None else next(root.iter("{urn:hl7-org:v3}ClinicalDocument"), None)
-        found.append(
-            Version(
-                unique_id=entry.identifier("uniqueId"),
-                set_id=child_value(document, "setId", "root"),
-                number=child_value(document, "versionNumber", "value"),
-                parent=child_value(document, "relatedDocument/parentDocument/id", "root"),
-            )
-        )
-    return found
+    return [
+        _version(one.identifier("uniqueId"), exchange.documents.get(one.object.id, b"")) for one in entries(exchange)
+    ]
+
+
+def _version(unique_id: str, content: bytes) -> Version:
+    root = parsed(content)
+    document = None if root is None else next(root.iter("{urn:hl7-org:v3}ClinicalDocument"), None)
+    return Version(
+        unique_id=unique_id,
+        set_id=child_value(document, "setId", "root"),
+        number=child_value(document, "versionNumber", "value"),
+        parent=child_value(document, "relatedDocument/parentDocument/id", "root"),
+    )
 
 
 def _found(entry: Metadata) -> Found:

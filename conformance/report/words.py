@@ -57,6 +57,7 @@ TOPICS: dict[str, Words] = {
     "ADM": ("Administration du dossier", "Administration of the record"),
     "ORDER": ("Enchaînement", "Order of messages"),
     "ERR": ("Conduite en cas d'erreur", "Behaviour on errors"),
+    "FHIR": ("Interface FHIR (MHD, PDSm)", "FHIR interface (MHD, PDSm)"),
     "XDS": ("Registre et entrepôt XDS", "XDS registry and repository"),
     "MHD": ("Interface FHIR (MHD)", "FHIR interface (MHD)"),
     "TD": ("Transactions du DMP", "Transactions of the DMP"),

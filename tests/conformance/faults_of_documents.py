@@ -386,6 +386,34 @@ METADATA_FAULTS: tuple[Fault, ...] = (
         "creates without stating the oppositions",
         sending("TD1.1", "OPPOSITION_BRIS_DE_GLACE", "OPPOSITION"),
     ),
+    fault(
+        "ADM-09",
+        "administration/without-ins",
+        "looks for everybody of a name",
+        lambda bench: bench.send(
+            "TD0.5",
+            sub("<livingSubjectBirthTime>.*</livingSubjectBirthTime>"),
+            claim={"purpose": PurposeOfUse.REGULATION, "patient_id": None},
+        ),
+    ),
+    fault(
+        "ADM-10",
+        "administration/reactivation",
+        "reactivates without consent",
+        sending("TD1.2", 'value value="true"', 'value value="false"'),
+    ),
+    fault(
+        "ADM-11",
+        "administration/change",
+        "changes data and leaves an opposition out",
+        sending("TD1.3b", "OPPOSITION_ACCES_URGENCE", "OPPOSITION"),
+    ),
+    fault(
+        "ADM-12",
+        "administration/account",
+        "gives a telephone number for an address",
+        sending("TD1.5a", "anatole@example.org", "0639981234"),
+    ),
 )
 ORDER_FAULTS: tuple[Fault, ...] = (
     fault("ORDER-01", FEED, "feeds before it tests existence", Bench.push, has_history=False),

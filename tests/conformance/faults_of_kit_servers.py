@@ -11,9 +11,9 @@ from tests.conformance.faulty_servers import Act, Fault, Next, Place, answering,
 
 _REGISTER = "urn:ihe:iti:2007:RegisterDocumentSet-b<"
 _UPDATE, _RESTRICTED = "urn:ihe:iti:2010:UpdateDocumentSet<", "urn:ihe:iti:2018:RestrictedUpdateDocumentSet<"
-_SUBMISSION_SETS, _RELATED, _SEVERAL_PATIENTS = (
+_SUBMISSION_SETS, _WITH_ASSOCIATIONS, _SEVERAL_PATIENTS = (
     "urn:uuid:f26abbcb-ac74-4422-8a30-edb644bbc1a9",
-    "urn:uuid:d90e5407-b356-4d91-a89f-873917b4b0e6",
+    "urn:uuid:bab9529a-4a10-40b3-a01f-f68a615d247a",
     "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f",
 )
 _PATIENTS = (b"58a6f841-87b3-4a3e-92fd-a8ffeff98427", b"6b5aea1a-874d-4603-a4bc-96a0a7b38446")
@@ -73,13 +73,15 @@ def _is_known_already(ask: Ask, following: Next, place: Place) -> bytes:
     return _done(ask, b"Failure") if is_again else following(ask)
 
 
-def _octet_changed(ask: Ask, following: Next, place: Place) -> bytes:
-    """Of two documents in one answer the second has another last octet."""
+def _exchanged(ask: Ask, following: Next, place: Place) -> bytes:
+    """Of two documents in one answer each has the octets of the other."""
     answer = following(ask)
-    if ask.body.count(b"DocumentRequest>") < 4:
+    contents = [one.content for one in Received.of(answer).parts] if has("RetrieveDocumentSetRequest")(ask) else []
+    if len(contents) != 2:
         return answer
-    at = answer.rindex(b"\r\n--") - 1
-    return answer[:at] + bytes([answer[at] ^ 1]) + answer[at + 1 :]
+    first, second = contents
+    swapped = re.compile(re.escape(first) + b"|" + re.escape(second))
+    return resized(answer, lambda body: swapped.sub(lambda one: second if one[0] == first else first, body))
 
 
 def _told(status: bytes, *words: str) -> Act:
@@ -101,7 +103,7 @@ KIT_FAULTS: tuple[Fault, ...] = (
         _several_refused,
     ),
     _fault("XDS-02", "12369", "does not compare hashes", _said_done(_has_another_hash)),
-    _fault("XDS-03", "12021", "changes an octet of the second document it returns", _octet_changed),
+    _fault("XDS-03", "12021", "exchanges two documents it returns at once", _exchanged),
     _fault("XDS-04", "12004", "registers no document a second time", _is_known_already),
     _fault("XDS-05", "11997", "takes a document of another patient than its submission", _said_done(_is_about_two)),
     _fault(
@@ -123,7 +125,7 @@ KIT_FAULTS: tuple[Fault, ...] = (
         rewriting(is_query, r'(name="lastUpdateTime".{1,80}?Value>)\d\d', r"\g<1>19"),
     ),
     _fault("XDS-09", "11898", "finds no submissions", _finding_nothing(_SUBMISSION_SETS)),
-    _fault("XDS-10", "11909", "knows of no related documents", _finding_nothing(_RELATED)),
+    _fault("XDS-10", "11904", "gives no document with its associations", _finding_nothing(_WITH_ASSOCIATIONS)),
     _fault("XDS-11", "12364", "finds nothing of several patients", _finding_nothing(_SEVERAL_PATIENTS)),
     _fault("XDS-12", "15800", "says Success to updates and changes nothing", _said_done(has(_UPDATE))),
     _fault("XDS-13", "40000", "says Success to restricted updates and changes nothing", _said_done(has(_RESTRICTED))),

@@ -185,6 +185,16 @@ class Bench:
         octets = first + b"\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
         return self.octets(octets, context)
 
+    def send_fhir(self, transaction: str, change: Octets | None = None, *, head: Octets | None = None) -> bytes:
+        """What was sent over FHIR in the step, with a new token and the change: the answer."""
+        received = Received.of(self.place.message(self.step, transaction).request)
+        token = self.software.proof(self.place.steps[self.step].patient).authorization["Authorization"]
+        first = sub("(?i)\r\n(content-length|connection|authorization):[^\r]*", count=0)(received.head)
+        first += f"\r\nAuthorization: {token}".encode()
+        first = changed(first, head) if head is not None else first
+        body = received.body if change is None else changed(received.body, change)
+        return self.octets(first + b"\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+
     def octets(self, octets: bytes, context: ssl.SSLContext | None = None) -> bytes:
         """Whatever, over TLS."""
         plain = socket.create_connection(("127.0.0.1", self.recorder.port), timeout=30)
@@ -228,7 +238,7 @@ class Bench:
         """What the client without fault sent in this step."""
         for one in self.place.run.messages:
             if one.step == self.step:
-                self.send(one.transaction)
+                (self.send_fhir if Received.of(one.request).is_fhir else self.send)(one.transaction)
 
     def finished(self) -> Run:
         """The run, its step confirmed."""

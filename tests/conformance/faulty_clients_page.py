@@ -3,12 +3,13 @@
 from conformance.client.command_line import steps_of
 from conformance.requirements import Actor, requirements_of
 from tests.conformance.faults_of_documents import METADATA_FAULTS, ORDER_FAULTS
+from tests.conformance.faults_of_fhir import FHIR_FAULTS
 from tests.conformance.faults_of_messages import MESSAGE_FAULTS
 from tests.conformance.faulty_clients import Fault
 from tests.servers import ROOT
 
 PAGE = ROOT / "docs" / "generated" / "faulty-clients.md"
-FAULTS: tuple[Fault, ...] = (*MESSAGE_FAULTS, *METADATA_FAULTS, *ORDER_FAULTS)
+FAULTS: tuple[Fault, ...] = (*MESSAGE_FAULTS, *METADATA_FAULTS, *ORDER_FAULTS, *FHIR_FAULTS)
 
 
 def page() -> str:

@@ -37,10 +37,12 @@ from conformance.server.probes_record import record_query
 from tests import browsers, forked
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
-from tests.conformance.vendor_software import Software, play
+from tests.conformance.fhir_software import fhir_plays
+from tests.conformance.vendor_software import PLAYS, Software, play
 from tests.mutual_tls import eventually
 from tests.servers import ROOT, free_port
 
+STEPS = steps_of(["all", "fhir"])
 HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
 
 
@@ -109,10 +111,9 @@ def played(
     """After the laboratory was copied: from here on its server writes."""
     folder = RunFolder(path=tmp_path_factory.mktemp("run"))
     folder.start(HEADING)
-    steps = steps_of(["all"])
-    with open_certification(prepared, people, steps, folder, ("127.0.0.1", 0), patience=2.0, rules=rules) as opened:
+    with open_certification(prepared, people, STEPS, folder, ("127.0.0.1", 0), patience=2.0, rules=rules) as opened:
         software = Software(opened.url, prepared, people)
-        play(software, opened.page)
+        play(software, opened.page, {**PLAYS, **fhir_plays(software)})
         yield Played(opened, folder, software)
 
 
@@ -138,7 +139,7 @@ def test_every_requirement_is_tested(played: Played) -> None:
 
 @pytest.fixture(scope="module")
 def workbench(played: Played, rules: tuple[Rule, ...], tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    steps = {one.key: one for one in steps_of(["all"])}
+    steps = {one.key: one for one in STEPS}
     folder, backend = tmp_path_factory.mktemp("faulty"), played.opened.backend
     return Workbench(played.software, played.run, steps, rules, folder, backend)
 
@@ -150,7 +151,7 @@ def test_a_faulty_client_fails_its_requirement_and_no_other(workbench: Workbench
         assert set(failed := bench.failed()) == {fault.requirement}, failed
 
 
-@pytest.mark.parametrize("step", [one for one in steps_of(["all"]) if one.question], ids=lambda one: one.key)
+@pytest.mark.parametrize("step", [one for one in STEPS if one.question], ids=lambda one: one.key)
 def test_what_a_person_saw_is_judged(workbench: Workbench, step: Step) -> None:
     with workbench.opened(step.key) as bench:
         bench.replay()
@@ -161,7 +162,7 @@ def test_what_a_person_saw_is_judged(workbench: Workbench, step: Step) -> None:
 
 
 def test_every_requirement_on_clients_has_a_faulty_client() -> None:
-    asked = {one.question.requirement for one in steps_of(["all"]) if one.question}
+    asked = {one.question.requirement for one in STEPS if one.question}
     assert {one.requirement for one in FAULTS} | asked == {one.id for one in requirements_of(Actor.CLIENT)}
 
 
@@ -170,9 +171,8 @@ def test_the_page_of_faulty_clients_is_not_stale() -> None:
 
 
 def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
-    steps = steps_of(["all"])
     for rule in (*message_rules(), *conversation.RULES):
-        assert any(step.judges_requirement(rule.requirement) for step in steps), rule.requirement
+        assert any(step.judges_requirement(rule.requirement) for step in STEPS), rule.requirement
 
 
 # --- what is no message ----------------------------------------------------------------------------

@@ -28,6 +28,7 @@ def test_the_shipped_table_binds_clients_and_servers() -> None:
         "SIGN",
         "QRY",
         "RET",
+        "FHIR",
         "UPD",
         "ADM",
         "ORDER",

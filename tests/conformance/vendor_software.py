@@ -4,7 +4,7 @@ import json
 import ssl
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -14,7 +14,7 @@ from lxml import etree
 
 from access_policy.caller import PurposeOfUse
 from access_policy.make_vihf import Vihf, make_vihf
-from carnet.dmp_client import APPROVED, ARCHIVED, DELETED, MASKED, DmpClient, Requester
+from carnet.dmp_client import APPROVED, ARCHIVED, DELETED, INVISIBLE, MASKED, DmpClient, Requester
 from carnet.exchange import ClientError, NotTaken
 from carnet.pki_folder import read_credential
 from carnet.proof import Proof, client_context
@@ -73,8 +73,10 @@ class Software:
         return client_context(self.prepared.issued(self.doctor, "authentication"), None, self.prepared.trust)
 
     def proof(self, patient: str, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> Proof:
+        return self.proof_of(self.claim(self.people.patient(patient), purpose))
+
+    def proof_of(self, claim: Vihf) -> Proof:
         signer = credential(self.prepared.issued(self.doctor, "signature"))
-        claim = self.claim(self.people.patient(patient), purpose)
         now = datetime.now(UTC).replace(microsecond=0)
         return Proof(context=self.context(), assertion=make_vihf(claim, signer.certificate, signer.key, now=now))
 
@@ -201,6 +203,29 @@ class Software:
     def professionals(self) -> None:
         assert self.dmp("new").professionals().is_success
 
+    def change(self) -> None:
+        patient, person, by = self.person()
+        told = replace(person, telecoms=("mailto:anatole@example.org",))
+        done = self.dmp("new").change(patient, told, by, opposes_break_glass=False, opposes_regulation=False)
+        assert done.code == "AA"
+
+    def account(self) -> None:
+        assert self.dmp("new").create_access(channel="anatole@example.org").is_success
+
+    def without_ins(self) -> None:
+        claim = replace(self.claim(self.people.patient("new"), PurposeOfUse.REGULATION), patient_id=None)
+        assert DmpClient(self.url, proof=self.proof_of(claim)).look_for(self.person()[1]).code == "OK"
+
+    def showing(self) -> None:
+        self.existence()
+        report = a_report()
+        entry = replace(report.entry, confidentiality_code=(*report.entry.confidentiality_code, INVISIBLE))
+        assert self.push(replace(report, entry=entry)).is_success
+        answer = self.xds("followed").find_documents(self.cx(self.people.patient("followed")))
+        [found] = [one for one in answer.documents if one.unique_id == entry.unique_id]
+        answer = self.dmp("followed").restrict(found)
+        assert answer.is_success, answer.errors
+
     def masking(self) -> None:
         self.existence()
         self.search()
@@ -218,6 +243,9 @@ class Software:
 
     def closure(self) -> None:
         assert self.dmp("new").close(*self.person(), reason="demande du patient").code == "AA"
+
+    def reactivation(self) -> None:
+        assert self.dmp("new").reactivate(*self.person()).code == "AA"
 
 
 PLAYS: Mapping[str, Callable[[Software], Any]] = {
@@ -242,6 +270,11 @@ PLAYS: Mapping[str, Callable[[Software], Any]] = {
     "consultation/another-answer": Software.another_answer,
     "administration/creation": Software.creation,
     "administration/data": Software.data,
+    "administration/change": Software.change,
+    "administration/account": Software.account,
+    "administration/without-ins": Software.without_ins,
+    "administration/showing": Software.showing,
+    "administration/reactivation": Software.reactivation,
     "administration/authorisation": Software.authorises_itself,
     "administration/records": Software.records,
     "administration/professionals": Software.professionals,
@@ -287,9 +320,9 @@ def decide(page: str, path: str, value: dict[str, Any]) -> None:
         pass
 
 
-def play(software: Software, page: str) -> None:
+def play(software: Software, page: str, plays: Mapping[str, Callable[[Software], Any]] = PLAYS) -> None:
     """Every step as a person would: look at the page, use the software, confirm."""
     while (step := state_of(page)["step"]) is not None:
-        PLAYS[step["key"]](software)
+        plays[step["key"]](software)
         answer = True if step["question"] else None
         decide(page, "confirm", {"step": step["key"], "answer": answer})

@@ -5,11 +5,17 @@ import re
 from conformance.client.exchanges import Exchange, Laboratory, Problems
 from conformance.client.rules.patients import INS_OIDS
 from conformance.client.rules.rule import Rule, among, child_text, expected, on
+from conformance.client.rules.vihf_reading import vihf_of
 from conformance.nist.xml import text_of
 
 _DATE_TYPES = ("LASTAUTORIZATION", "LASTDOC")
 _DATE = re.compile(r"[0-9]{14}")
 _CONSENT = "CONSENTEMENT_OUVERTURE_DMP"
+_REACTIVATION = "CONSENTEMENT_REACTIVATION_DMP"
+_CHANNELS = {
+    "EMAIL": (re.compile(r"[^@\s]+@[^@\s]+"), "une adresse de messagerie", "an address for mail"),
+    "SMS": (re.compile(r"[0-9+]{10,15}"), "un numéro de téléphone", "a telephone number"),
+}
 _OPPOSITIONS = ("OPPOSITION_BRIS_DE_GLACE", "OPPOSITION_ACCES_URGENCE")
 
 
@@ -75,7 +81,8 @@ def _closes(exchange: Exchange, _: Laboratory) -> Problems:
         yield expected("", "une raison", "a reason", "detectedIssueEvent/text")
 
 
-def _brings_consents(exchange: Exchange, _: Laboratory) -> Problems:
+def _wishes(exchange: Exchange) -> dict[str, str]:
+    """Consents and oppositions by code."""
     payload = exchange.received.payload
     found = [] if payload is None else payload.findall(".//{*}administrativeObservation")
     given: dict[str, str] = {}
@@ -83,11 +90,46 @@ def _brings_consents(exchange: Exchange, _: Laboratory) -> Problems:
         code, value = one.find("{*}code"), one.find("{*}value")
         name = "" if code is None else code.get("code", "")
         given[name] = "" if value is None else value.get("value", "") or text_of(value)
-    if given.get(_CONSENT) != "true":
-        yield expected(given.get(_CONSENT, ""), f"{_CONSENT} = true", f"{_CONSENT} = true", "administrativeObservation")
+    return given
+
+
+def _consents(exchange: Exchange, name: str) -> Problems:
+    found = _wishes(exchange).get(name, "")
+    if found != "true":
+        yield expected(found, f"{name} = true", f"{name} = true", "administrativeObservation")
+
+
+def _states_oppositions(exchange: Exchange, _: Laboratory) -> Problems:
     for name in _OPPOSITIONS:
-        if name not in given:
+        if name not in _wishes(exchange):
             yield expected("", name, name, "administrativeObservation")
+
+
+def _brings_consents(exchange: Exchange, laboratory: Laboratory) -> Problems:
+    yield from _consents(exchange, _CONSENT)
+    yield from _states_oppositions(exchange, laboratory)
+
+
+def _reactivates_with_consent(exchange: Exchange, _: Laboratory) -> Problems:
+    yield from _consents(exchange, _REACTIVATION)
+
+
+def _looks_by_traits(exchange: Exchange, _: Laboratory) -> Problems:
+    payload, vihf = exchange.received.payload, vihf_of(exchange.received)
+    if vihf is not None:
+        yield from among(vihf.purpose, ("centre_15",), "PurposeOfUse")
+    for name in ("livingSubjectName", "livingSubjectBirthTime", "livingSubjectAdministrativeGender"):
+        if payload is None or payload.find(f".//{{*}}{name}/{{*}}value") is None:
+            yield expected("", name, name, f"parameterList/{name}")
+
+
+def _names_a_channel(exchange: Exchange, _: Laboratory) -> Problems:
+    payload = exchange.received.payload
+    kind, channel = child_text(payload, "type"), child_text(payload, "canal")
+    yield from among(kind, tuple(_CHANNELS), "createPatientAccess/type")
+    form = _CHANNELS.get(kind)
+    if form is not None and not form[0].fullmatch(channel):
+        yield expected(channel, form[1], form[2], "createPatientAccess/canal")
 
 
 def _is_existence(exchange: Exchange) -> bool:
@@ -109,4 +151,8 @@ RULES = (
     Rule(requirement="CLIENT-ADM-06", applies=on("TD1.1", "TD1.2", "TD1.3b", "TD1.4"), check=_names_who_acts),
     Rule(requirement="CLIENT-ADM-07", applies=on("TD1.4"), check=_closes),
     Rule(requirement="CLIENT-ADM-08", applies=on("TD1.1"), check=_brings_consents),
+    Rule(requirement="CLIENT-ADM-09", applies=on("TD0.5"), check=_looks_by_traits),
+    Rule(requirement="CLIENT-ADM-10", applies=on("TD1.2"), check=_reactivates_with_consent),
+    Rule(requirement="CLIENT-ADM-11", applies=on("TD1.3b"), check=_states_oppositions),
+    Rule(requirement="CLIENT-ADM-12", applies=on("TD1.5a"), check=_names_a_channel),
 )

@@ -16,6 +16,7 @@ _DUPLICATE = "XDSDuplicateUniqueIdInRegistry"
 _MOST_WHILE_BUSY = 2
 _READS = ("ITI-18", "ITI-43")
 _ON_DOCUMENTS = ("ITI-41", *_READS)
+_FEEDINGS = ("ITI-41", "ITI-65")
 NORMAL = "normal"
 
 
@@ -37,8 +38,8 @@ class Conversation:
         yield from ((one, False) for one in self.before)
         yield from ((one, True) for one in self.now)
 
-    def of(self, transaction: str) -> tuple[Trace, ...]:
-        return tuple(one for one in self.now if one.transaction == transaction)
+    def of(self, *transactions: str) -> tuple[Trace, ...]:
+        return tuple(one for one in self.now if one.transaction in transactions)
 
 
 # Problems with the id of the message that shows them, empty for none.
@@ -124,12 +125,31 @@ def _asks_where_it_lies(conversation: Conversation) -> Shown:
                 yield one.id, expected(repository, wanted, wanted, "RepositoryUniqueId")
 
 
+def _reads_where_it_was_told(conversation: Conversation) -> Shown:
+    known: set[str] = set()
+    for one, is_now in conversation.marked():
+        known |= set(one.addresses)
+        if one.asked_address and one.asked_address not in known and is_now:
+            fr, en = "l'adresse d'une pièce trouvée", "the address of an attachment that was found"
+            yield one.id, expected(one.asked_address, fr, en, "attachment.url")
+
+
+def _replaces_what_was_found(conversation: Conversation) -> Shown:
+    known: set[str] = set()
+    for one, is_now in conversation.marked():
+        for target in one.replaced if is_now and one.transaction == "ITI-65" else ():
+            if target.rpartition("/")[2] not in known:
+                fr, en = "l'adresse d'un document déposé ou trouvé", "the address of a document that was fed or found"
+                yield one.id, expected(target, fr, en, "relatesTo.target.reference")
+        known |= {entry.entry_uuid for entry in one.found}
+
+
 def _does_not_search_by_itself(conversation: Conversation) -> Shown:
     has_fed = False
     for one in conversation.now:
         if has_fed and one.is_search:
             yield one.id, expected(one.transaction, "rien après un dépôt", "nothing after a feeding", "")
-        has_fed = has_fed or (one.transaction == "ITI-41" and one.outcome == SUCCESS)
+        has_fed = has_fed or (one.transaction in _FEEDINGS and one.outcome == SUCCESS)
 
 
 def _uses_the_purpose_of_the_step(conversation: Conversation) -> Shown:
@@ -144,15 +164,15 @@ def _uses_the_purpose_of_the_step(conversation: Conversation) -> Shown:
 
 
 def _does_not_insist(conversation: Conversation) -> Shown:
-    sent = conversation.of("ITI-41")
+    sent = conversation.of(*_FEEDINGS)
     refused = [one for one in sent if one.outcome == REFUSED and _DUPLICATE not in one.codes]
     for one in refused[1:]:
         fr, en = "aucun nouvel envoi après un refus", "no further attempt after a refusal"
-        yield one.id, expected(f"{len(refused)} × ITI-41", fr, en, "")
+        yield one.id, expected(f"{len(refused)} × {one.transaction}", fr, en, "")
 
 
 def _repeats_the_same(conversation: Conversation) -> Shown:
-    sent = conversation.of("ITI-41")
+    sent = conversation.of(*_FEEDINGS)
     lost = next((one for one in sent if one.outcome == NONE), None)
     if lost is None:
         return
@@ -166,7 +186,7 @@ def _repeats_the_same(conversation: Conversation) -> Shown:
 
 def _takes_duplicate_for_done(conversation: Conversation) -> Shown:
     told = next((one for one in conversation.now if _DUPLICATE in one.codes), None)
-    for one in conversation.of("ITI-41"):
+    for one in conversation.of(*_FEEDINGS):
         if told is not None and one.time > told.time:
             yield one.id, expected(one.submission, "aucun nouveau dépôt", "no further submission", "")
 
@@ -211,7 +231,7 @@ def _makes_a_new_assertion(conversation: Conversation) -> Shown:
 
 def _versions_follow(conversation: Conversation) -> Shown:
     known = {one.unique_id: one for trace in conversation.all for one in trace.documents}
-    for trace in conversation.of("ITI-41"):
+    for trace in conversation.of(*_FEEDINGS):
         for one in trace.documents if trace.replaced else ():
             old = known.get(one.parent)
             if old is None:
@@ -223,7 +243,7 @@ def _versions_follow(conversation: Conversation) -> Shown:
 
 
 def _changes_confidentiality_alone(conversation: Conversation) -> Shown:
-    known = {entry.logical_id: entry for one in conversation.all for entry in one.found}
+    known = {entry.logical_id: entry for one in conversation.all for entry in one.found if entry.logical_id}
     for trace in conversation.of("ITI-57"):
         for one in trace.sent:
             old = known.get(one.logical_id)
@@ -269,11 +289,13 @@ RULES = (
     _rule("CDA-05", _is_replacing, _versions_follow),
     _rule("RET-01", _has("ITI-43"), _asks_where_it_lies),
     _rule("UPD-02", lambda one: any(trace.sent for trace in one.now), _changes_confidentiality_alone),
+    _rule("FHIR-10", lambda one: any(trace.replaced for trace in one.of("ITI-65")), _replaces_what_was_found),
+    _rule("FHIR-14", _has("ITI-68"), _reads_where_it_was_told),
     _rule("ORDER-01", _has(*_ON_DOCUMENTS), _existence_was_tested),
     _rule("ORDER-02", _has("ITI-18"), _reads_with_authorisation),
     _rule("ORDER-03", _has("TD0.2"), _adds_itself_only_where_needed),
     _rule("ORDER-04", _has("ITI-43"), _asks_for_what_was_found),
-    _rule("ORDER-05", _has("ITI-41"), _does_not_search_by_itself),
+    _rule("ORDER-05", _has(*_FEEDINGS), _does_not_search_by_itself),
     _rule("ORDER-06", _is_any, _uses_the_purpose_of_the_step),
     _rule("ERR-01", _was(REFUSED), _does_not_insist),
     _rule("ERR-02", _was(NONE), _repeats_the_same),

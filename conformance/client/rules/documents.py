@@ -21,11 +21,13 @@ from typing import Any
 from lxml import etree
 
 from conformance.client.exchanges import Exchange, Laboratory, Problem, Problems, parsed
+from conformance.client.fhir_messages import Fed, Provided, each, fed_documents, first, ins_of
 from conformance.client.rules.metadata import has_right_key
 from conformance.client.rules.metadata_reading import Metadata, entries
 from conformance.client.rules.rule import Rule, among, child_text, child_value, expected, on
 
 _SECONDS = 120
+_ON_FEEDING = on("ITI-41", "ITI-65")
 _MEDIA = ("image/jpeg", "image/tiff", "text/rtf", "text/plain", "application/pdf")
 _ACTIVE = re.compile(rb"<[^>]*script[\s>/]|javascript:|<[^>]*iframe", re.IGNORECASE)
 V3 = "urn:hl7-org:v3"
@@ -83,30 +85,36 @@ def requirement_of(finding: dict[str, Any]) -> str:
 
 def _checked_rule(identifier: str, check: DocumentCheck) -> Rule:
     def problems(exchange: Exchange, _: Laboratory) -> Problems:
-        for entry, content in _documents(exchange):
-            together = (other for _entry, other in _documents(exchange))
+        for fed, content in _documents(exchange):
+            together = (other for _fed, other in _documents(exchange))
             for one in check.findings(content, together):
                 if requirement_of(one) == identifier:
-                    place = f"{entry.identifier('uniqueId')} {one['location']}"
+                    place = f"{fed.unique_id} {one['location']}"
                     yield expected(str(one["found"]), one["expected"]["fr"], one["expected"]["en"], place)
 
-    return Rule(requirement=identifier, applies=on("ITI-41"), check=problems)
+    return Rule(requirement=identifier, applies=_ON_FEEDING, check=problems)
 
 
-def _documents(exchange: Exchange) -> Iterator[tuple[Metadata, bytes]]:
-    """XML documents with their entries."""
+def _fed(exchange: Exchange) -> Iterator[tuple[Fed, dict[str, str]]]:
+    """Documents with what their entries state of them."""
+    if exchange.transaction == "ITI-65":
+        yield from ((fed, _stated_in_fhir(one)) for one, fed in fed_documents(exchange.received.resource))
     for entry in entries(exchange):
-        content = exchange.documents.get(entry.object.id)
-        if content is not None and entry.mime_type.endswith("xml"):
-            yield entry, content
+        content, unique_id = exchange.documents.get(entry.object.id), entry.identifier("uniqueId")
+        fed = Fed(unique_id=unique_id, mime_type=entry.mime_type, place=entry.place, content=content)
+        yield fed, _stated(entry)
 
 
-def _headers(exchange: Exchange) -> Iterator[tuple[Metadata, etree._Element]]:
-    for entry, content in _documents(exchange):
-        root = parsed(content)
-        document = None if root is None else next(root.iter(f"{{{V3}}}ClinicalDocument"), None)
-        if document is not None:
-            yield entry, document
+def _documents(exchange: Exchange) -> Iterator[tuple[Fed, bytes]]:
+    """XML documents."""
+    for fed, _stated_of_it in _fed(exchange):
+        if fed.content is not None and fed.mime_type.endswith("xml"):
+            yield fed, fed.content
+
+
+def _header(fed: Fed) -> etree._Element | None:
+    root = parsed(fed.content) if fed.content and fed.mime_type.endswith("xml") else None
+    return None if root is None else next(root.iter(f"{{{V3}}}ClinicalDocument"), None)
 
 
 def utc_of(time: str) -> str:
@@ -154,6 +162,30 @@ def _stated(entry: Metadata) -> dict[str, str]:
     }
 
 
+def _stated_in_fhir(entry: Provided) -> dict[str, str]:
+    reference = entry.resource
+    return {
+        "typeCode": first(reference, "type.coding.code"),
+        "practiceSettingCode": first(reference, "context.practiceSetting.coding.code"),
+        "healthcareFacilityTypeCode": first(reference, "context.facilityType.coding.code"),
+        "uniqueId": first(reference, "masterIdentifier.value").removeprefix("urn:oid:"),
+        "title": first(reference, "content.attachment.title"),
+        "languageCode": first(reference, "content.attachment.language"),
+        "patientId": ins_of(each(reference, "subject"))[1],
+        "creationTime": _utc_of_fhir(first(reference, "content.attachment.creation")),
+        "author": "",  # a reference, to what is contained or elsewhere
+    }
+
+
+def _utc_of_fhir(instant: str) -> str:
+    """A dateTime with its zone as DTM in UTC; empty for one without."""
+    try:
+        moment = datetime.fromisoformat(instant)
+    except ValueError:
+        return ""
+    return "" if moment.tzinfo is None else moment.astimezone(UTC).strftime("%Y%m%d%H%M%S")
+
+
 # Wrong forms have rules of their own; here values that have the right form are compared.
 _FORMS: Mapping[str, Callable[[str], object]] = {
     "creationTime": re.compile(r"[0-9]{8,14}").fullmatch,
@@ -163,29 +195,30 @@ _FORMS: Mapping[str, Callable[[str], object]] = {
 
 
 def _metadata_are_the_headers(exchange: Exchange, _: Laboratory) -> Problems:
-    for entry, document in _headers(exchange):
-        header, stated = header_of(document), _stated(entry)
-        for name, wanted in header.items():
+    for fed, stated in _fed(exchange):
+        document = _header(fed)
+        for name, wanted in header_of(document).items() if document is not None else ():
             found = stated[name]
             form = _FORMS.get(name)
             if found and wanted and found != wanted and (form is None or form(found)):
-                yield expected(found, wanted, wanted, f"{entry.place}/{name}")
+                yield expected(found, wanted, wanted, f"{fed.place}/{name}")
 
 
 def _is_inert(exchange: Exchange, _: Laboratory) -> Problems:
-    for entry, content in _documents(exchange):
+    for fed, content in _documents(exchange):
         found = _ACTIVE.search(content)
         if found:
             text = content[found.start() : found.start() + 80].decode("utf-8", "replace")
-            yield expected(text, "rien d'actif", "nothing active", entry.identifier("uniqueId"))
+            yield expected(text, "rien d'actif", "nothing active", fed.unique_id)
 
 
 def _body_is_base64(exchange: Exchange, _: Laboratory) -> Problems:
-    for entry, document in _headers(exchange):
-        text = document.find(f"{{{V3}}}component/{{{V3}}}nonXMLBody/{{{V3}}}text")
+    for fed, _stated_of_it in _fed(exchange):
+        document = _header(fed)
+        text = None if document is None else document.find(f"{{{V3}}}component/{{{V3}}}nonXMLBody/{{{V3}}}text")
         if text is None:
             continue
-        place = f"{entry.identifier('uniqueId')} nonXMLBody/text"
+        place = f"{fed.unique_id} nonXMLBody/text"
         yield from among(text.get("mediaType", ""), _MEDIA, place)
         yield from among(text.get("representation", ""), ("B64",), place)
         try:
@@ -198,7 +231,7 @@ def document_rules(check: DocumentCheck) -> tuple[Rule, ...]:
     """CLIENT-CDA-05 is about several messages."""
     return (
         *(_checked_rule(f"CLIENT-CDA-{number:02}", check) for number in (1, 2, 3, 7)),
-        Rule(requirement="CLIENT-CDA-04", applies=on("ITI-41"), check=_metadata_are_the_headers),
-        Rule(requirement="CLIENT-CDA-06", applies=on("ITI-41"), check=_is_inert),
-        Rule(requirement="CLIENT-CDA-08", applies=on("ITI-41"), check=_body_is_base64),
+        Rule(requirement="CLIENT-CDA-04", applies=_ON_FEEDING, check=_metadata_are_the_headers),
+        Rule(requirement="CLIENT-CDA-06", applies=_ON_FEEDING, check=_is_inert),
+        Rule(requirement="CLIENT-CDA-08", applies=_ON_FEEDING, check=_body_is_base64),
     )

@@ -3,6 +3,7 @@
 import re
 
 from conformance.client.exchanges import Exchange
+from conformance.client.fhir_messages import each, ins_of, provided
 from conformance.nist.registry_objects import SUBMISSION_SET, slot_values
 from conformance.nist.vocabulary import RIM
 
@@ -13,6 +14,9 @@ SUBMISSION_PATIENT = "urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446"
 
 def patient_of(exchange: Exchange) -> str:
     """The INS that the Body names, without its authority; empty when it names none."""
+    if exchange.transaction == "ITI-65":
+        lists = [one.resource for one in provided(exchange.received.resource) if one.kind == "List"]
+        return ins_of(next(iter(each(lists, "subject")), {}))[1]
     payload = exchange.received.payload
     if payload is None:
         return ""

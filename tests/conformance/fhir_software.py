@@ -1,0 +1,140 @@
+"""The same vendor over FHIR: Bundles of ITI-65 made by the writers of Carnet, searched and read by its own MHD client."""
+
+import base64
+import hashlib
+import http.client
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from carnet.exchange import ClientError, base_url, connection_to
+from carnet.fhir_client import FhirClient
+from carnet.reports import Report, submission_of
+from conformance.client.scenarios import SHIPPED
+from fhir_facade import document_list, document_reference
+from tests.conformance.vendor_software import PREPARED_DOCUMENT, Software, a_report, next_version
+from xds.datatypes import DTM
+
+PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle"
+Resource = dict[str, Any]
+
+
+def bundle_of(report: Report, *, replaces: str = "") -> Resource:
+    """A submission of one document; `replaces`: the address of the DocumentReference that it replaces."""
+    content = report.content
+    entry = replace(report.entry, hash=hashlib.sha1(content).hexdigest(), size=len(content))
+    owner = submission_of([report]).submission_set
+    assert owner is not None
+    urls = [f"urn:uuid:{uuid.uuid4()}" for _ in range(3)]
+    reference = document_reference.elements_of(entry, (), _now(owner.submission_time))
+    reference["content"][0]["attachment"]["url"] = urls[2]
+    reference["custodian"] = {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1350999033"}}
+    if replaces:
+        reference["relatesTo"] = [{"code": "replaces", "target": {"reference": replaces}}]
+    listed = document_list.elements_of(owner, (), _now(owner.submission_time))
+    listed["entry"] = [{"item": {"reference": urls[1]}}]
+    binary = {"resourceType": "Binary", "contentType": entry.mime_type, "data": base64.b64encode(content).decode()}
+    entries = [_posted(url, one) for url, one in zip(urls, (listed, reference, binary), strict=True)]
+    return {"resourceType": "Bundle", "meta": {"profile": [PROFILE]}, "type": "transaction", "entry": entries}
+
+
+def _now(time: DTM | None) -> str:
+    return str(time)
+
+
+def _posted(url: str, resource: Resource) -> Resource:
+    """What the server gives is left out."""
+    given = {name: value for name, value in resource.items() if name not in ("id", "meta")}
+    given["identifier"] = [one for one in resource.get("identifier", ()) if one.get("use") == "usual"]
+    kept = {name: value for name, value in given.items() if value}
+    return {"fullUrl": url, "resource": kept, "request": {"method": "POST", "url": resource["resourceType"]}}
+
+
+@dataclass
+class FhirSoftware:
+    """Acts over FHIR as the doctor does over SOAP."""
+
+    software: Software
+    fed: list[tuple[Report, str]] = field(default_factory=list)
+    found: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def client(self) -> FhirClient:
+        return FhirClient(self.software.url, proof=self.software.proof("followed"))
+
+    def post(self, bundle: Resource) -> tuple[int, Resource]:
+        """Status and resource of the answer; status 0 when there is none."""
+        proof = self.software.proof("followed")
+        url = base_url(self.software.url, proof.context)
+        connection = connection_to(url, timeout=60, context=proof.context)
+        try:
+            headers = {"Content-Type": "application/fhir+json", **proof.authorization}
+            connection.request("POST", "/fhir", json.dumps(bundle).encode(), headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except (OSError, http.client.HTTPException):
+            return 0, {}
+        finally:
+            connection.close()
+
+    def one_document(self) -> None:
+        report = a_report()
+        status, answer = self.post(bundle_of(report))
+        assert status == 200, answer
+        address = answer["entry"][1]["response"]["location"]
+        self.fed.append((report, f"DocumentReference/{address.partition('/_history')[0].rpartition('/')[2]}"))
+
+    def replacement(self) -> None:
+        report, address = self.fed[0]
+        status, answer = self.post(bundle_of(next_version(report), replaces=address))
+        assert status == 200, answer
+
+    def refusal(self) -> None:
+        status, answer = self.post(bundle_of(a_report()))
+        assert (status, answer["issue"][0]["details"]["coding"][0]["code"]) == (400, "XDSPatientIdDoesNotMatch")
+
+    def lost_answer(self) -> None:
+        bundle = bundle_of(a_report())
+        assert self.post(bundle)[0] == 0
+        status, answer = self.post(bundle)
+        codes = [one["details"]["coding"][0]["code"] for one in answer.get("issue", ()) if "details" in one]
+        assert status == 200 or "XDSDuplicateUniqueIdInRegistry" in codes, answer
+
+    def search(self) -> None:
+        patient = self.software.cx(self.software.people.patient("followed"))
+        self.found = {one["title"]: one["url"] for one in self.client.find(patient)}
+        assert PREPARED_DOCUMENT in self.found
+
+    def document(self) -> None:
+        assert self.read() == (SHIPPED / "prepared.xml").read_bytes()
+
+    def damaged(self) -> None:
+        assert self.read() != (SHIPPED / "prepared.xml").read_bytes()
+
+    def read(self) -> bytes:
+        return self.client.document(self.found[PREPARED_DOCUMENT])
+
+    def refused_token(self) -> None:
+        with pytest.raises(ClientError, match="401"):
+            self.search()
+        self.search()
+
+
+def fhir_plays(software: Software) -> Mapping[str, Callable[[Software], Any]]:
+    """One client for all steps: it knows what it fed and found."""
+    client = FhirSoftware(software)
+    names = {
+        "one-document": client.one_document,
+        "replacement": client.replacement,
+        "refusal": client.refusal,
+        "lost-answer": client.lost_answer,
+        "search": client.search,
+        "document": client.document,
+        "damaged": client.damaged,
+        "refused-token": client.refused_token,
+    }
+    return {f"fhir/{name}": (lambda _software, act=act: act()) for name, act in names.items()}
