@@ -177,7 +177,7 @@ def _status(units: Units) -> dict[str, Any]:
 @click.option("--to", "stop", metavar="DATE", help="Last day, included, or a moment (UTC), left out.")
 @click.option("--format", "form", type=click.Choice(tuple(FORMS)), default="json", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File; default standard output.")
-@settings_options(*STORE)
+@settings_options(*STORE, "replica")
 def audit_export(
     settings: Settings,
     professional: str,
@@ -202,7 +202,7 @@ def audit_export(
         start=_moment(start, is_end=False) if start else 0,
         stop=_moment(stop, is_end=True) if stop else Question().stop,
     )
-    with existing_units(settings) as units:
+    with existing_units(settings, from_replica=True) as units:
         _record_use(settings, units, question)
         with units.read() as connection:
             count = _write(form, outbox.find(connection, question), output)

@@ -9,10 +9,10 @@ from carnet.wiring import Actors, open_actors
 
 
 @contextmanager
-def existing_actors(settings: Settings) -> Iterator[Actors]:
-    """The actors of the settings' roles. Raises SettingsError where there is no database."""
+def existing_actors(settings: Settings, *, from_replica: bool = False) -> Iterator[Actors]:
+    """The actors of the settings' roles; `from_replica`: for an export. Raises SettingsError without a database."""
     check_database_is_there(settings)
-    actors = open_actors(settings)
+    actors = open_actors(settings, from_replica=from_replica)
     try:
         yield actors
     finally:

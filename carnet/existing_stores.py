@@ -32,10 +32,10 @@ def check_database_is_there(settings: Settings) -> None:
 
 
 @contextmanager
-def existing_units(settings: Settings) -> Iterator[Units]:
-    """The database alone. Raises SettingsError where there is none."""
+def existing_units(settings: Settings, *, from_replica: bool = False) -> Iterator[Units]:
+    """The database alone; `from_replica`: for statistics and exports. Raises SettingsError where there is none."""
     check_database_is_there(settings)
-    units = open_units(settings)
+    units = open_units(settings, from_replica=from_replica)
     try:
         yield units
     finally:
@@ -43,10 +43,10 @@ def existing_units(settings: Settings) -> Iterator[Units]:
 
 
 @contextmanager
-def existing_registry(settings: Settings) -> Iterator[Registry]:
-    """The registry alone. Raises SettingsError where there is no database."""
+def existing_registry(settings: Settings, *, from_replica: bool = False) -> Iterator[Registry]:
+    """The registry alone; `from_replica`: for an export. Raises SettingsError where there is no database."""
     check_database_is_there(settings)
-    registry = open_registry(settings)
+    registry = open_registry(settings, from_replica=from_replica)
     try:
         yield registry
     finally:

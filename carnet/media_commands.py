@@ -74,7 +74,7 @@ _MEGABYTE, _GIGABYTE = 10**6, 10**9
 @click.option("--overwrite", is_flag=True, help="Replace the file where there is one.")
 @authority_option
 @json_option
-@settings_options(*STORE)
+@settings_options(*STORE, "replica")
 def export(settings: Settings, identifier: str, target: Path, authority: str, as_json: bool, **given: Any) -> None:
     """Write a patient's record to a ZIP file that anybody can read and any XDM importer can take in.
 
@@ -113,10 +113,10 @@ def export(settings: Settings, identifier: str, target: Path, authority: str, as
 def _stores(settings: Settings, beside: str | None) -> Iterator[tuple[Registry, Repository]]:
     """The registry of the settings, and the repository of the same or of a settings file of its own."""
     if beside is None:
-        with existing_actors(settings) as actors:
+        with existing_actors(settings, from_replica=True) as actors:
             yield actors.together()
         return
-    with existing_registry(settings) as registry:
+    with existing_registry(settings, from_replica=True) as registry:
         repository = open_repository_beside(registry, load({}, config=beside))
         try:
             yield registry, repository

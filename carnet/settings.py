@@ -54,6 +54,11 @@ class Settings:
         "URL of the database: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
         "default carnet.sqlite in the data folder",
     )
+    replica: str = _setting(
+        "",
+        "URL of a streaming standby of the PostgreSQL database, which stats, export and audit export read in its "
+        "place; default the database itself",
+    )
     documents: str = _setting(
         "", "where documents are kept: file:///FOLDER or s3://BUCKET/PREFIX; default documents/ in the data folder"
     )
@@ -456,6 +461,8 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value and not value.startswith(("file:///", "s3://")):
             raise SettingsError(f"setting {name}: found {value!r}, expected file:///FOLDER or s3://BUCKET/PREFIX")
+    if settings.replica and settings.uses_sqlite:
+        raise SettingsError("setting replica: found one beside SQLite, expected it beside a PostgreSQL database")
     if settings.uses_sqlite and settings.workers != 1:
         raise SettingsError(f"setting workers: found {settings.workers}, SQLite has one writing process, expected 1")
     for name in _AT_LEAST_ONE:

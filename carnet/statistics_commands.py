@@ -27,17 +27,18 @@ _COLUMNS = ("requirement", "counter", "group", "number", "share")
 @click.option("--form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --form json.")
 @click.option("--each", is_flag=True, help="Also for each professional and each structure.")
-@settings_options(*STORE, "clock")
+@settings_options(*STORE, "replica", "clock")
 def stats(settings: Settings, since: str, until: str, form: str, as_json: bool, each: bool) -> None:
     """Creations, oppositions, feeders, readers and documents in a period; creations are cumulated.
 
     \b
     carnet stats
     carnet stats --since 20260101 --until 20270101 --form csv --each
+    carnet stats --replica postgresql+psycopg://carnet@standby/carnet    # without work for the database that serves
     """
     now = clock(settings.clock)()
     period = Period(since=_day(since) or later(now, months=-12)[:8], until=_day(until) or later(now, days=1)[:8])
-    with existing_units(settings) as units, units.read() as connection:
+    with existing_units(settings, from_replica=True) as units, units.read() as connection:
         found = figures(UnitOfWork(connection=connection), period, detailed=each)
     _FORMS["json" if as_json else form](found)
 

@@ -85,14 +85,17 @@ class _Reach:
     on_demand: OnDemandSource
 
 
-def open_actors(settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves: bool = False) -> Actors:
+def open_actors(
+    settings: Settings, *, on_sync_lost: OnSyncLost = go_on, serves: bool = False, from_replica: bool = False
+) -> Actors:
     """Open database and documents and build the actors of the roles. The database is brought to the newest schema.
 
     `on_sync_lost` is told that a disk failed to keep what it was told to; nothing is accepted from then on.
-    `serves`: for a server, which keeps space for audit records.
+    `serves`: for a server, which keeps space for audit records. `from_replica`: for an export, which answers no
+    transaction.
     """
     roles = settings.played
-    units = open_units(settings, on_sync_lost=on_sync_lost)
+    units = open_units(settings, on_sync_lost=on_sync_lost, from_replica=from_replica)
     trail = open_trail(settings, units, serves=serves)
     recorder = trail or NO_RECORDER
     registry, elsewhere, repository, recipient = None, None, None, None
@@ -212,11 +215,11 @@ def _repository(
 
 
 def open_repository_beside(registry: Registry, settings: Settings) -> Repository:
-    """The repository of these settings, beside its registry, which is open in this process: for what only reads.
+    """The repository of these settings, beside its registry, which is open in this process: for an export.
 
     Its documents lie in a database and a store of its own. Raises SettingsError.
     """
-    units = open_units(settings)
+    units = open_units(settings, from_replica=True)
     reach, alerts = _in_this_process(settings, registry), _Alerts(Counts())
     if Role.REGISTRY not in settings.played:
         elsewhere = _registration(settings, units, RegistryElsewhere(settings), alerts)

@@ -30,7 +30,7 @@ class Snapshot:
 
     def joined(self, criteria: Criteria, *, size: int, frame: Frame) -> Joined | None:
         """The first FHIR renderings, newest registration first, each in this frame; None: ask `find` and `count`."""
-        return joined(self.connection, criteria, self.visibility, size=size, frame=frame)
+        return joined(self.connection, self._places, criteria, self.visibility, size=size, frame=frame)
 
     def objects(self, criteria: Criteria, page: Page = ALL) -> Iterator[RegistryObject]:
         """What is found as the objects that the renderings stand for."""

@@ -88,24 +88,15 @@ BY_TABLE = {one.table: one for one in SPREAD}
 class Across:
     """A question that asks more machines than that of one patient, record or key, and what bounds it.
 
-    `code`: the file, or the file and function, that asks; `part`: of the text of its statement.
+    `code`: the file, or the file and function, that asks.
     """
 
     code: str
-    part: str = ""
     what: str
     bound: str
 
 
 ACROSS = (
-    Across(
-        code="registry/sql/",
-        part="(SELECT patient.patient_key",
-        what="A search about one patient [ITI-18, ITI-67]: the patient's key is looked up within the statement, "
-        "and Citus does not ask for it first",
-        bound="one statement for each search, answered by an index on every machine; one look-up before it would route "
-        "it to one machine",
-    ),
     Across(
         code="registry/iti51_multi_patient_stored_query",
         what="Multi-Patient Stored Query [ITI-51], which may name no patient",

@@ -32,6 +32,7 @@ POSTGRESQL_SAFE: Mapping[str, tuple[str, ...]] = {
     "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
 }
 _STANDBYS = "synchronous_standby_names"
+_DIVIDED = "carnet_divided"
 
 
 class UnsafeDatabase(WrongSettings):
@@ -121,6 +122,7 @@ def _open_postgresql(url: URL, connections: int) -> Engine:
     try:
         with engine.connect() as connection:
             _check_postgresql(connection)
+            engine.update_execution_options(**{_DIVIDED: _has_citus(connection)})
     except BaseException:
         engine.dispose()
         raise
@@ -137,6 +139,16 @@ def _check_postgresql(connection: Connection) -> None:
             f"PostgreSQL synchronous_commit is local while {_STANDBYS} names a standby, must be on: a failover would "
             "lose what was acknowledged"
         )
+
+
+def _has_citus(connection: Connection) -> bool:
+    found = connection.exec_driver_sql("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")
+    return bool(found.scalar_one())
+
+
+def is_divided(connection: Connection) -> bool:
+    """Whether the database is spread over several machines by patient (Citus, `storage.distribution`)."""
+    return bool(connection.get_execution_options().get(_DIVIDED, False))
 
 
 def _shown(connection: Connection, name: str) -> str:

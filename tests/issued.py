@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from registry.sql import places as registry_places
 from storage.distribution import ACROSS, Across
 from storage.prepared import Prepared
 from tests.one_machine import unbound
@@ -42,13 +43,13 @@ class Issued:
         self.texts.add(text)
         tables = unbound(text)
         places = _places() if tables else ()
-        if places and not places[0].startswith(_NO_TRANSACTION) and not any(names(one, text, places) for one in ACROSS):
+        if places and not places[0].startswith(_NO_TRANSACTION) and not any(names(one, places) for one in ACROSS):
             self.strays[text] = f"{', '.join(tables)}: {' < '.join(places[:4])}"
 
 
-def names(across: Across, text: str, places: tuple[str, ...]) -> bool:
+def names(across: Across, places: tuple[str, ...]) -> bool:
     """Whether this is the question that is meant."""
-    return across.part in text and any(place.startswith(across.code) for place in places)
+    return any(place.startswith(across.code) for place in places)
 
 
 def _places() -> tuple[str, ...]:
@@ -64,7 +65,7 @@ def _places() -> tuple[str, ...]:
 
 @contextmanager
 def watching() -> Iterator[Issued]:
-    """What every connection to SQLite is asked meanwhile, by SQLAlchemy or by kept statements."""
+    """What every connection to SQLite is asked meanwhile, by SQLAlchemy or by kept statements, as a cluster would be."""
     issued = Issued()
 
     def before(connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
@@ -81,6 +82,7 @@ def watching() -> Iterator[Issued]:
     event.listen(Engine, "before_cursor_execute", before)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Prepared, "_cursor", kept)
+        patched.setattr(registry_places, "is_divided", lambda _connection: True)
         yield issued
     event.remove(Engine, "before_cursor_execute", before)
 

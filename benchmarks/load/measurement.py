@@ -22,6 +22,7 @@ from benchmarks.load.profiles import FEED, Goal, Profile
 from benchmarks.load.result import Result
 from benchmarks.opened_records import open_for_the_doctor
 from benchmarks.plan import Sizes
+from benchmarks.progress import Progress
 from benchmarks.servers import Server, free_port
 from benchmarks.shown import Shown
 from carnet.pki import Use
@@ -118,8 +119,9 @@ def fill(sizes: Sizes, database: Database, tell: Tell) -> None:
     """Load the data set where it is not yet, and open the records."""
     if not is_loaded(sizes, database.settings):
         tell(disk.check(database.settings.data_folder, disk.needed(sizes.entries, [database.name])))
-        tell(f"loading {sizes.entries} entries ...")
-        load_dataset(sizes, [database.settings])
+        with Progress("loading entries", sizes.entries) as progress:
+            loaded = load_dataset(sizes, [database.settings], on_progress=progress.at)
+        tell(f"loaded in {loaded.seconds:.0f} s")
     open_for_the_doctor(sizes, database.settings, fed=FED_PATIENTS)
 
 

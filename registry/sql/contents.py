@@ -6,6 +6,7 @@ from sqlalchemy import Connection, case, func, select
 
 from access_policy.visibility import Visibility
 from registry.sql import identities
+from registry.sql.places import Places
 from registry.sql.tables import KINDS, STATUSES, patient, registry_object
 from registry.sql.visible import may_be_seen
 from xds.datatypes import CX
@@ -41,7 +42,7 @@ def last_submitted(connection: Connection, visibility: Visibility) -> tuple[str,
             lot.entry_uuid.table,
             (lot.patient_key == _o.patient_key) & (lot.object_key == _o.submission_key),
         )
-        .where(_o.kind == KINDS[DocumentEntry], may_be_seen(visibility, DocumentEntry))
+        .where(_o.kind == KINDS[DocumentEntry], may_be_seen(visibility, DocumentEntry, Places(connection)))
         .where(lot.kind == KINDS[SubmissionSet])
     )
     added, changed = connection.execute(statement).one()

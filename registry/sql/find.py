@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -45,7 +46,6 @@ from registry.sql.tables import (
     registry_object,
 )
 from storage.prepared import Prepared, prepare
-from xds.datatypes import CX
 from xds.metadata import DocumentEntry
 from xds.vocabulary import AvailabilityStatus
 
@@ -70,7 +70,9 @@ def find(
         return ()
     rows = _rows_of_kept_statement(connection, places, criteria, visibility, page, form)
     if rows is None:
-        condition = _condition(_place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind))
+        condition = _condition(
+            _place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind, places)
+        )
         rows = connection.execute(_selected(condition, criteria, page, form)).fetchall()
     found = tuple(starmap(Found, rows))
     if criteria.kind is not DocumentEntry:  # what refers to a document may belong to another patient
@@ -84,7 +86,7 @@ def _rows_of_kept_statement(
     """What most questions are: about one patient, or one id that one object has. None for any other question."""
     if page.after is not None:
         return None
-    question = patient_question(criteria, visibility)
+    question = patient_question(places, criteria, visibility)
     if question is not None:
         kept, given = question
         return _prepared_of_patient(connection.dialect, kept, page, form).rows(connection, **given)
@@ -100,30 +102,34 @@ def _rows_of_kept_statement(
         return None
     prepared = _prepared(connection.dialect, _plain(criteria), visible.unnamed(visibility), name, page, form)
     if visibility.patient:
-        values |= visible.patient_values(visibility)
+        values |= identities.parts_of(visibility.patient)
     return prepared.rows(connection, patient_key=place[0], object_key=place[1], value=value, **values)
 
 
 class PatientQuestion(NamedTuple):
     """A question about any one patient, by the values of `_PLAIN`, and as far as that patient may be seen.
 
-    `attributes`: those in which the objects have a value that is given when a statement is run.
+    `attributes`: those in which the objects have a value that is given when a statement is run. `by_key`: so is the key
+    of the patient, which the statement else looks up by itself.
     """
 
     plain: tuple[Any, ...]
     visibility: Visibility
     attributes: tuple[str, ...]
+    by_key: bool
 
     def condition(self) -> tuple[Criteria, ColumnElement[bool]]:
         """The criteria without what is given when it is run, and what the WHERE says."""
         criteria = Criteria(**dict(zip(_PLAIN, self.plain, strict=True)))
-        patient = identities.key_of_patient().scalar_subquery()
+        patient = _given_key("patient_key") if self.by_key else identities.key_of_patient().scalar_subquery()
         seen = visible.shown(self.visibility, criteria.kind, patient)
         having = map(having_given, self.attributes, _names_of_values(self.attributes))
         return criteria, and_(_condition(_o.patient_key == patient, criteria, seen), *having)
 
 
-def patient_question(criteria: Criteria, visibility: Visibility) -> tuple[PatientQuestion, dict[str, Any]] | None:
+def patient_question(
+    places: Places, criteria: Criteria, visibility: Visibility
+) -> tuple[PatientQuestion, dict[str, Any]] | None:
     """What a kept statement is made of, and run with: everything of one patient, or what has these author persons and
     reference ids, one value of each criterion and no pattern. None for any other question."""
     if criteria.patient is None or any(_ids(criteria)) or _others(criteria) != _nothing_else:
@@ -132,10 +138,10 @@ def patient_question(criteria: Criteria, visibility: Visibility) -> tuple[Patien
     if len(single) < len(criteria.likes) or len(single) > MOST_JOINS:
         return None
     attributes = tuple(like.attribute for like in criteria.likes)
-    cx, given = CX(criteria.patient), visible.values(visibility)
-    given |= {"authority": cx.authority, "identifier": cx.id}
-    given |= dict(zip(_names_of_values(attributes), single, strict=True))
-    return PatientQuestion(_plain(criteria), visible.unnamed(visibility), attributes), given
+    by_key = places.are_divided
+    patient = {"patient_key": places.patient(criteria.patient)} if by_key else identities.parts_of(criteria.patient)
+    given = visible.values(visibility) | patient | dict(zip(_names_of_values(attributes), single, strict=True))
+    return PatientQuestion(_plain(criteria), visible.unnamed(visibility), attributes, by_key), given
 
 
 def _names_of_values(attributes: Sequence[str]) -> list[str]:
@@ -155,20 +161,22 @@ def _prepared(
 ) -> Prepared:
     """The statement for any one id in this field, by these values of `_PLAIN`."""
     criteria = Criteria(**{**dict(zip(_PLAIN, plain, strict=True)), name: (bindparam("value", ""),)})
-    patient = identities.key_of_patient().scalar_subquery()
-    seen = visible.shown(visibility, criteria.kind, patient)
+    seen = visible.shown(visibility, criteria.kind, _given_key("patient_key"))
     if visibility.patient:
-        seen = and_(_o.patient_key == patient, seen)
+        seen = and_(_o.patient_key == identities.key_of_patient().scalar_subquery(), seen)
     condition = _condition(_place(_AnyPlace(), criteria), criteria, seen)
     return prepare(_selected(condition, criteria, page, form), dialect)
+
+
+def _given_key(name: str) -> BindParameter[int]:
+    return bindparam(name, 0, type_=_o.patient_key.type)
 
 
 class _AnyPlace:
     """The keys of one object, given when the statement is run; a list of statuses is written out before."""
 
     def __init__(self) -> None:
-        self._patient = bindparam("patient_key", 0, type_=_o.patient_key.type)
-        self._object = bindparam("object_key", 0, type_=_o.object_key.type)
+        self._patient, self._object = _given_key("patient_key"), _given_key("object_key")
 
     def patients(self, _patient_ids: Collection[str]) -> list[Any]:
         return [self._patient]
@@ -187,7 +195,7 @@ def _selected(condition: ColumnElement[bool], criteria: Criteria, page: Page, fo
 
 def count(connection: Connection, places: Places, criteria: Criteria, visibility: Visibility) -> int:
     """How many objects fit and may be seen."""
-    condition = _condition(_place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind))
+    condition = _condition(_place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind, places))
     return connection.execute(select(func.count()).select_from(registry_object).where(condition)).scalar_one()
 
 

@@ -61,9 +61,14 @@ def _known(row: Any) -> KnownPatient:
 
 def patient_key(connection: Connection, patient_id: str) -> int | None:
     """Key of the patient known by this CX key, None when unknown or merged into another."""
-    cx = CX(patient_id)
-    rows = _key_of_patient(connection.dialect).rows(connection, authority=cx.authority, identifier=cx.id)
+    rows = _key_of_patient(connection.dialect).rows(connection, **parts_of(patient_id))
     return rows[0][0] if rows else None
+
+
+def parts_of(patient_id: str) -> dict[str, str]:
+    """What `key_of_patient` is run with, for a CX key."""
+    cx = CX(patient_id)
+    return {"authority": cx.authority, "identifier": cx.id}
 
 
 def key_of_patient() -> Select[tuple[int]]:

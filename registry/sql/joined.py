@@ -26,6 +26,7 @@ from access_policy.visibility import Visibility
 from registry.criteria import Criteria, Frame, Joined, Order, Page
 from registry.sql.find import PatientQuestion, patient_question
 from registry.sql.order import paged
+from registry.sql.places import Places
 from registry.sql.tables import registry_object
 from storage.prepared import Prepared, prepare
 
@@ -37,7 +38,7 @@ _NOTHING = Joined(0, 0, 0, b"")
 
 
 def joined(
-    connection: Connection, criteria: Criteria, visibility: Visibility, *, size: int, frame: Frame
+    connection: Connection, places: Places, criteria: Criteria, visibility: Visibility, *, size: int, frame: Frame
 ) -> Joined | None:
     """The first `size` FHIR renderings, newest registration first; None for a question that no kept statement is for.
 
@@ -45,7 +46,7 @@ def joined(
     """
     if visibility.shows_nothing or (criteria.patient is not None and not visibility.admits(criteria.patient)):
         return _NOTHING
-    question = patient_question(criteria, visibility)
+    question = patient_question(places, criteria, visibility)
     if question is None:
         return None
     kept, values = question

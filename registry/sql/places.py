@@ -10,13 +10,18 @@ from sqlalchemy import Connection
 
 from registry.criteria import Found
 from registry.sql import identities
+from storage.engine import is_divided
 
 
 class Places:
-    """The keys resolved so far in one snapshot."""
+    """The keys resolved so far in one snapshot.
+
+    `are_divided`: rows of different patients lie on different machines, so that it must be known whom to ask.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.are_divided = is_divided(connection)
         self._patients: dict[str, int | None] = {}
         self._rows: dict[str, list[tuple[int, int]]] = {}
 
@@ -27,6 +32,11 @@ class Places:
             found = identities.patient_keys(self._connection, unknown)
             self._patients.update((one, found.get(one)) for one in unknown)
         return sorted({key for one in patient_ids if (key := self._patients[one]) is not None})
+
+    def patient(self, patient_id: str) -> int:
+        """The same of one; of nobody where it is unknown, so that it is looked for as long as one that has nothing."""
+        found = self.patients((patient_id,))
+        return found[0] if found else identities.NOWHERE[0]
 
     def objects(self, values: Collection[str]) -> list[tuple[int, int]]:
         """(patient key, object key) by entryUUID; by uniqueId one object of each patient that has any."""

@@ -31,8 +31,8 @@ from access_policy.document_facts import Trait
 from access_policy.visibility import Grant, Visibility
 from registry.sql import identities
 from registry.sql.lists import one_of_pairs
+from registry.sql.places import Places
 from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
-from xds.datatypes import CX
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import AssociationType, AvailabilityStatus
 
@@ -40,25 +40,19 @@ Columns = ColumnCollection[str, Any]
 _GIVEN = "?"
 
 
-def may_be_seen(visibility: Visibility, kind: type[RegistryObject]) -> ColumnElement[bool]:
+def may_be_seen(visibility: Visibility, kind: type[RegistryObject], places: Places) -> ColumnElement[bool]:
     """The condition on rows of one kind of object: everything, the objects of one patient, some of them, or nothing."""
     if visibility.everything:
         return true()
     if not visibility.patient:
         return false()
-    key = identities.key_of_patient().params(**patient_values(visibility)).scalar_subquery()
+    key = bindparam(None, places.patient(visibility.patient), type_=registry_object.c.patient_key.type)
     return and_(registry_object.c.patient_key == key, shown(visibility, kind, key))
 
 
 def shown(visibility: Visibility, kind: type[RegistryObject], patient: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The same among the objects of its patient, whose key is an expression."""
+    """The same among the objects of its patient, whose key is a value: a cluster of machines is told whom to ask."""
     return true() if visibility.grants is None else _Record(visibility, patient).shows(kind)
-
-
-def patient_values(visibility: Visibility) -> dict[str, str]:
-    """What `identities.key_of_patient` asks for."""
-    cx = CX(visibility.patient)
-    return {"authority": cx.authority, "identifier": cx.id}
 
 
 def unnamed(visibility: Visibility) -> Visibility:
@@ -207,10 +201,10 @@ def among(connection: Connection, visibility: Visibility, entry_uuids: Collectio
     keys = [key for found in places.values() for key in found]
     if not keys:
         return frozenset()
-    o = registry_object.c
+    o, where = registry_object.c, Places(connection)
     found: set[str] = set()
     for kind, number in KINDS.items():
-        seen = and_(o.kind == literal_column(str(number)), may_be_seen(visibility, kind))
+        seen = and_(o.kind == literal_column(str(number)), may_be_seen(visibility, kind, where))
         statement = select(o.entry_uuid).where(one_of_pairs(o.patient_key, o.object_key, keys), seen)
         found.update(connection.execute(statement).scalars())
     return frozenset(found)

@@ -5,7 +5,6 @@ The primary is stopped as by a power cut (SIGQUIT: no checkpoint, no good-bye), 
 
 import itertools
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -17,17 +16,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load.counted import Counted, Outcome
-from tests import memory, postgresql, servers
+from tests import memory, postgresql, servers, standby
 from tests.under_load import Submissions, sending
 
 pytestmark = pytest.mark.postgresql
 LONGEST_GAP_SECONDS = 30
-_REPLICATION = {
-    "wal_level": "replica",
-    "max_wal_senders": "4",
-    "synchronous_standby_names": "standby",
-    "synchronous_commit": "on",
-}
+_REPLICATION = {**standby.PRIMARY, "synchronous_standby_names": "standby", "synchronous_commit": "on"}
 
 
 @dataclass
@@ -55,47 +49,22 @@ def pair() -> Iterator[Pair]:
     with ExitStack() as stack:
         home = stack.enter_context(memory.folder())
         home.chmod(0o755)
-        user, ports = postgresql.ordinary_user(), (servers.free_port(), servers.free_port())
+        ports = servers.free_port(), servers.free_port()
         stack.enter_context(postgresql.running(keep_in=home / "primary", settings=_REPLICATION, port=ports[0]))
-        standby = home / "standby"
-        process = _standby(binaries, standby, user, *ports)
-        stack.callback(_stop, process)
+        stack.enter_context(standby.following(*ports, home / "standby"))
+        _until_synchronous(ports[0])
         url = (
             f"postgresql+psycopg://carnet@/postgres?host=127.0.0.1:{ports[0]}&host=127.0.0.1:{ports[1]}"
             "&target_session_attrs=read-write&connect_timeout=3"
         )
-        yield Pair(url, home / "primary", standby, binaries, user)
+        yield Pair(url, home / "primary", home / "standby", binaries, postgresql.ordinary_user())
 
 
-def _standby(binaries: Path, folder: Path, user: str | None, primary: int, port: int) -> subprocess.Popen[bytes]:
-    """A copy of the primary that follows it, once it streams."""
-    folder.mkdir(mode=0o700)
-    if user is not None:
-        shutil.chown(folder, user)
-    source = f"host=127.0.0.1 port={primary} user=carnet application_name=standby"
-    # A commit of the copy itself would wait for the standby that it makes.
-    command = [str(binaries / "pg_basebackup"), "-D", str(folder), "-R", "-X", "stream", "-c", "fast", "-d", source]
-    subprocess.run(command, check=True, user=user, cwd=folder)
-    options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-c", "max_connections=120"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(folder), *options], stdout=log, stderr=log, user=user, cwd=folder
-        )
-    asked = ["psql", "-h", "127.0.0.1", "-p", str(primary), "-U", "carnet", "-d", "postgres", "-Atc"]
+def _until_synchronous(primary: int) -> None:
     deadline = time.monotonic() + 30
-    while "sync" not in _said([*asked, "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'"]):
-        assert time.monotonic() < deadline, (folder / "log").read_text()[-2000:]
+    while standby.said(primary, "SELECT sync_state FROM pg_stat_replication").strip() != "sync":
+        assert time.monotonic() < deadline
         time.sleep(0.1)
-    return process
-
-
-def _said(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=30)
 
 
 def test_a_failover_loses_nothing_that_was_acknowledged_and_lasts_at_most_30_seconds(

@@ -10,12 +10,22 @@ from typing import Any
 import pytest
 from sqlalchemy import UniqueConstraint
 
+from access_policy.visibility import Purpose
+from registry.criteria import Criteria, Frame
+from registry.store import Registry
+from storage import engine
 from storage.distribution import ACROSS, BY_TABLE, across_table, script
+from storage.postgresql_units import PostgresqlUnits
 from tests import messages, servers
-from tests.builders import PATIENT, REPOSITORY, a_replacement, a_submission, an_entry
+from tests.access_policy.callers import NURSE, a_record
+from tests.builders import PATIENT, REPOSITORY, a_folder, a_replacement, a_submission, an_entry
 from tests.issued import Issued, names, watching
 from tests.one_machine import unbound
+from tests.registry.a_policed_record import Records, policed, proved, proved_patient
+from tests.registry.asking import opened, registry_of
+from tests.registry.registries import submit
 from tests.servers import Server
+from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.stored_queries import REGISTRY_STORED_QUERIES
 
 ROOT = Path(__file__).parents[2]
@@ -187,12 +197,53 @@ def test_a_transaction_about_one_patient_asks_one_machine_or_is_named(
     assert issued.strays == {}
 
 
+@pytest.mark.parametrize("kind", [DocumentEntry, SubmissionSet, Folder, Association])
+def test_what_a_policy_lets_be_seen_of_a_record_is_asked_of_one_machine(
+    kind: type[RegistryObject], tmp_path: Path, issued: Issued
+) -> None:
+    """By both doors' statements, by a plain question, one of many values, and one by id."""
+    with opened(f"sqlite:///{tmp_path / 'carnet.sqlite'}") as units:
+        registry = policed(registry_of(units), Records(a_record()))
+        units.write(lambda unit: registry.add_patient(unit, PATIENT))
+        submit(registry, a_submission(an_entry(), folders=(a_folder(),)))
+        for criteria in (
+            Criteria(kind=kind, patient=PATIENT.key),
+            Criteria(kind=kind, patient=PATIENT.key, source_ids=("1.2.3", "1.2.4")),
+            Criteria(kind=kind, unique_ids=("1.2.3",)),
+        ):
+            _asked(registry, criteria)
+    assert any("traits &" in one for one in issued.texts), "nothing was hidden from anybody"
+    assert issued.strays == {}
+
+
+def _asked(registry: Registry, criteria: Criteria) -> None:
+    for caller in (proved(), proved(roles=NURSE), proved_patient()):
+        with registry.seen_by(caller, Purpose.METADATA) as snapshot:
+            snapshot.find(criteria)
+            snapshot.count(criteria)
+            snapshot.joined(criteria, size=20, frame=Frame(before="", between="", behind=""))
+
+
 def test_a_question_that_nobody_named_is_a_stray() -> None:
     """The proof can fail, and a name covers what it says and nothing else."""
-    search = next(one for one in ACROSS if one.part)
-    assert names(search, f"SELECT 1 WHERE patient_key = {search.part} …", ("registry/sql/find.py:find",))
-    assert not names(search, "SELECT 1 FROM registry_object", ("registry/sql/find.py:find",))
-    assert not names(search, search.part, ("dmp/sql/facts.py:find",))
+    many = next(one for one in ACROSS if one.code.startswith("registry/iti51"))
+    assert names(many, ("registry/sql/find.py:find", f"{many.code}.py:handle"))
+    assert not names(many, ("registry/sql/find.py:find", "registry/iti18_registry_stored_query.py:handle"))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("has_citus", [False, True])
+def test_a_cluster_is_known_by_its_extension(
+    has_citus: bool, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which a plain PostgreSQL says it has not."""
+    if has_citus:
+        monkeypatch.setattr(engine, "_has_citus", lambda _: True)
+    units = PostgresqlUnits(engine.open_engine(postgresql_url))
+    with units.read() as connection:
+        assert engine.is_divided(connection) is has_citus
+    units.write(lambda unit: engine.is_divided(unit.connection) is has_citus or pytest.fail())
+    units.close()
 
 
 def test_the_page_of_the_cluster_names_every_question_across_machines() -> None:

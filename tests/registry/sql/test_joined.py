@@ -4,11 +4,11 @@ import orjson
 import pytest
 
 from access_policy.caller import OPEN_CALLER, Caller
-from access_policy.record_facts import RecordFacts
 from access_policy.visibility import NOTHING, Purpose
 from registry.criteria import Criteria, Form, Frame, Order, Page
+from registry.sql import places
 from registry.store import Registry
-from tests.access_policy.callers import NOW, NURSE
+from tests.access_policy.callers import NURSE, a_record
 from tests.builders import PATIENT, a_folder, a_submission, an_entry
 from tests.registry.a_policed_record import Records, policed, proved, proved_patient
 from tests.registry.registries import submit
@@ -17,11 +17,19 @@ from xds.vocabulary import AvailabilityStatus
 
 FRAME = Frame(before='{"id":"a\'b/', between='","of":', behind=',"100%":true}')
 KINDS = (DocumentEntry, SubmissionSet, Folder)
-CALLERS = (OPEN_CALLER, proved(), proved(roles=(NURSE,)), proved_patient())
+CALLERS = (OPEN_CALLER, proved(), proved(roles=NURSE), proved_patient())
+
+
+@pytest.fixture(params=["one machine", "divided"])
+def arrangement(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Divided by patient, a patient is looked up before, so that one machine can be asked."""
+    if request.param == "divided":
+        monkeypatch.setattr(places, "is_divided", lambda _: True)
+    return str(request.param)
 
 
 @pytest.fixture
-def shown(registry: Registry) -> Registry:
+def shown(registry: Registry, arrangement: str) -> Registry:
     """The same registry with a rendering that tells objects apart, in letters of every length that UTF-8 has."""
     return Registry(
         registry.units,
@@ -52,7 +60,7 @@ def expected(registry: Registry, criteria: Criteria, caller: Caller, size: int) 
 @pytest.mark.parametrize("size", [1, 2, 4, 5, 500])
 def test_a_joined_page_is_what_finding_and_counting_say(shown: Registry, size: int) -> None:
     filled(shown, 4)
-    registry = policed(shown, Records(RecordFacts(patient=PATIENT.key, now=NOW)))
+    registry = policed(shown, Records(a_record()))
     seen = set()
     for caller in CALLERS:
         for kind in KINDS:
@@ -66,7 +74,7 @@ def test_a_joined_page_is_what_finding_and_counting_say(shown: Registry, size: i
     assert len(seen) > 1, "every question found as much"
 
 
-def test_an_unknown_patient_and_a_view_of_nothing_have_an_empty_page(registry: Registry) -> None:
+def test_an_unknown_patient_and_a_view_of_nothing_have_an_empty_page(registry: Registry, arrangement: str) -> None:
     filled(registry, 1)
     for criteria, visibility in (
         (Criteria(patient="nobody^^^&1.2.250.1.213.1.4.10&ISO"), None),
