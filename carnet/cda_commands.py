@@ -16,10 +16,11 @@ from carnet.cda_oracle import Oracle, OracleNotInstalled
 from carnet.cda_report import html_page, json_value, text_lines
 from carnet.options import json_option
 from cda.clinical_content import read_clinical_content
-from cda.document import UnreadableDocument, read_document
+from cda.document import Document, UnreadableDocument, read_document
 from cda.document_entry import document_entry
 from cda.header import read_header
 from cda.render import render_html
+from xds.failure import Failure
 from xds.metadata_json import to_json
 
 _Each = TypeVar("_Each")
@@ -123,6 +124,14 @@ def _with_progress(results: Iterable[_Each], number: int) -> Iterable[_Each]:
     return track(results, total=number, console=console, description="CDA")
 
 
+def _document(file: Path) -> Document:
+    """Failure, which names the file, when it cannot be read."""
+    try:
+        return read_document(file.read_bytes())
+    except UnreadableDocument as problem:
+        raise Failure(f"{file}: {problem}") from problem
+
+
 @cda.command()
 @click.argument("file", type=_FILE)
 @click.option(
@@ -137,7 +146,7 @@ def metadata(file: Path, content: bool) -> None:
     carnet cda metadata report.xml
     carnet cda metadata report.xml --content
     """
-    document = read_document(file.read_bytes())
+    document = _document(file)
     derived = document_entry(read_header(document), entry_uuid="Document01")
     result: dict[str, Any] = {
         "entry": json.loads(to_json(derived.entry)),
@@ -158,7 +167,7 @@ def show(file: Path, output: Path | None) -> None:
     \b
     carnet cda show report.xml -o report.html
     """
-    page = render_html(read_document(file.read_bytes()))
+    page = render_html(_document(file))
     if output is None:
         click.echo(page, nl=False)
     else:

@@ -22,17 +22,18 @@ from carnet.xds_client import Answer, XdsClient
 from cda.document import UnreadableDocument
 from xds.datatypes import Code
 from xds.errors import Rejected
+from xds.failure import Failure
 
 REFUSED = 1
 _PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _report(file: Path, *, entry_uuid: str) -> Report:
-    """A report with its metadata. Raises UnreadableDocument and Rejected, which name the file."""
+    """A report with its metadata. Raises Failure and Rejected, which name the file."""
     try:
         return read_report(file.read_bytes(), entry_uuid=entry_uuid)
     except UnreadableDocument as problem:
-        raise UnreadableDocument(f"{file}: {problem}") from problem
+        raise Failure(f"{file}: {problem}") from problem
     except Rejected as rejected:
         raise Rejected(replace(error, context=f"{file}: {error.context}") for error in rejected.errors) from rejected
 

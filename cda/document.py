@@ -11,7 +11,8 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from xds.failure import Failure
+from cda import unreadable
+from cda.unreadable import UnreadableDocument
 from xds.xml import forget_names
 
 CDA = "urn:hl7-org:v3"
@@ -31,10 +32,6 @@ _MIME_TYPES = {
 }
 
 
-class UnreadableDocument(Failure):
-    """Bytes that are no CDA document, with one sentence that says why."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """The ClinicalDocument element, and the mimeType of the file around it."""
@@ -49,17 +46,17 @@ def read_document(data: bytes, *, max_bytes: int = MAX_BYTES) -> Document:
     `max_bytes` counts the file as it came, base64 included.
     """
     if len(data) > max_bytes:
-        raise UnreadableDocument(f"The document has {len(data)} bytes; at most {max_bytes} are read.")
+        raise unreadable.too_large(len(data), max_bytes)
     root = _plain_tree(data)
     if root is None:
         _check_structure(data)
         root = _tree(data, huge=True)
     mime_type = _MIME_TYPES.get(str(root.tag))
     if mime_type is None:
-        raise UnreadableDocument(f"The root element is {_shown(root.tag)}; a ClinicalDocument of {CDA} was expected.")
+        raise unreadable.other_root(_shown(root.tag), CDA)
     clinical_document = next(root.iter(_CLINICAL_DOCUMENT), None)
     if clinical_document is None:
-        raise UnreadableDocument(f"There is no ClinicalDocument of {CDA} inside {_shown(root.tag)}.")
+        raise unreadable.no_document_inside(_shown(root.tag), CDA)
     return Document(clinical_document=clinical_document, mime_type=mime_type)
 
 
@@ -69,7 +66,7 @@ def read_whole(data: bytes, *, max_bytes: int = MAX_BYTES) -> etree._Element:
     UnreadableDocument when it is refused.
     """
     if len(data) > max_bytes:
-        raise UnreadableDocument(f"The document has {len(data)} bytes; at most {max_bytes} are read.")
+        raise unreadable.too_large(len(data), max_bytes)
     _check_structure(data)
     return _tree(data, huge=True, whole=True)
 
@@ -91,33 +88,34 @@ def _plain_tree(data: bytes) -> etree._Element | None:
 class _Depth:
     """Counts open elements, which nothing else bounds once `huge_tree` is on."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_open", "_parser")
 
-    def __init__(self) -> None:
+    def __init__(self, parser: expat.XMLParserType) -> None:
         self._open = 0
+        self._parser = parser
 
     def start(self, _name: str, _attributes: list[str]) -> None:
         self._open += 1
         if self._open > MAX_DEPTH:
-            raise UnreadableDocument(f"Elements are nested more than {MAX_DEPTH} deep.")
+            raise unreadable.too_deep(MAX_DEPTH, self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber + 1)
 
     def end(self, _name: str) -> None:
         self._open -= 1
 
 
 def _refuse_document_type(*_declaration: object) -> None:
-    raise UnreadableDocument("The document has a document type declaration; none is accepted.")
+    raise unreadable.document_type()
 
 
 def _check_version(version: str, _encoding: str | None, _standalone: int) -> None:
     if version != "1.0":
-        raise UnreadableDocument("The document is not XML 1.0.")
+        raise unreadable.other_version()
 
 
 def _check_structure(data: bytes) -> None:
     """Walk the bytes once without keeping anything; a document type stops it at its first character."""
-    parser = expat.ParserCreate()
-    depth = _Depth()
+    parser = expat.ParserCreate(namespace_separator="}")
+    depth = _Depth(parser)
     parser.ordered_attributes = True
     parser.XmlDeclHandler = _check_version
     parser.StartDoctypeDeclHandler = _refuse_document_type
@@ -125,12 +123,10 @@ def _check_structure(data: bytes) -> None:
     parser.EndElementHandler = depth.end
     try:
         parser.Parse(data, True)
-    except (expat.ExpatError, LookupError, ValueError) as error:
-        raise _not_well_formed(error) from error
-
-
-def _not_well_formed(error: Exception) -> UnreadableDocument:
-    return UnreadableDocument(f"The document is not well-formed XML: {_shown(error)}.")
+    except expat.ExpatError as error:
+        raise unreadable.refused_by_expat(error) from error
+    except (LookupError, ValueError) as error:
+        raise unreadable.unknown_encoding() from error
 
 
 def _tree(data: bytes, *, huge: bool, whole: bool = False) -> etree._Element:
@@ -147,8 +143,11 @@ def _tree(data: bytes, *, huge: bool, whole: bool = False) -> etree._Element:
     )
     try:
         root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise _not_well_formed(error) from error
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        raise unreadable.not_well_formed(line=line or 0, column=column or 0) from error
+    except ValueError as error:
+        raise unreadable.not_well_formed() from error
     finally:
         forget_names(data)
     docinfo = root.getroottree().docinfo

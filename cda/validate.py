@@ -54,8 +54,11 @@ def unreadable(problem: UnreadableDocument) -> Report:
         layer=Layer.XML,
         severity=Severity.ERROR,
         location="/",
-        line=0,
-        expected=Text(french=f"un document CDA lisible : {problem}", english=f"a readable CDA document: {problem}"),
+        line=problem.line,
+        expected=Text(
+            french=f"un document CDA lisible : {problem.sentence.french}",
+            english=f"a readable CDA document: {problem.sentence.english}",
+        ),
     )
     return Report(findings=(finding,))
 

@@ -16,6 +16,7 @@ from access_policy.submission_signature import (
 )
 from access_policy.trust import Trust
 from cda.document import UnreadableDocument, read_whole
+from cda.unreadable import too_large
 from repository.blob_store import Digest
 from xds.errors import ErrorCode, RegistryError
 from xds.metadata import DocumentEntry, Submission
@@ -146,7 +147,7 @@ def _digests(
         if not is_xml:
             return
     if digest.size > _LARGEST_XML:
-        raise UnreadableDocument(f"more than {_LARGEST_XML} octets of XML are not canonicalised")
+        raise too_large(digest.size, _LARGEST_XML)
     root = read_whole(contents.read(document.entry_uuid))
     octets = canonical_octets(root, reference.canonicalisation or C14N_WITH_COMMENTS)
     yield hashlib.new(reference.algorithm, octets).digest()

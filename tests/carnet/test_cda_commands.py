@@ -91,6 +91,16 @@ def test_a_file_that_is_no_cda_is_a_finding_not_a_crash(tmp_path: Path) -> None:
     assert "[XML]" in result.output
 
 
+@pytest.mark.parametrize("command", ["metadata", "show"])
+def test_a_file_that_cannot_be_read_is_named_with_the_place(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "x.xml"
+    path.write_text("<a>\n</b>", encoding="utf-8")
+    result = run(command, path)
+    assert result.exit_code == 1
+    assert str(result.exception).startswith(f"{path}: The document is not well-formed XML")
+    assert "(line 2, column 3)" in str(result.exception)
+
+
 def test_an_empty_folder_and_two_sets_of_rules_are_usage_errors(tmp_path: Path) -> None:
     assert run("check", tmp_path).exit_code == 2
     assert run("check", REPORT, "--rules", tmp_path, "--value-sets", tmp_path).exit_code == 2
