@@ -32,7 +32,7 @@ SECRET = Code(
     display_name="Non visible par les représentants légaux du patient",
 )
 # Documents that the holder writes: class 90, and the types of what is deposited. DMP 7 (EX_3.1-1040)
-_OF_PATIENT = ("90",)
+_CLASS_OF_PATIENT, _TYPES_OF_PATIENT = "90", ("DOCPAT", "EXPPAT")
 _RETRIEVALS = frozenset({"ITI-43", "ITI-68"})
 _SEARCHES = frozenset({"ITI-18", "ITI-66", "ITI-67", "read"})
 _REMEMBERED = 10_000
@@ -59,7 +59,9 @@ def carries(entry: DocumentEntry, restriction: Code) -> bool:
 
 
 def is_by_patient(entry: DocumentEntry) -> bool:
-    return entry.class_code is not None and entry.class_code.code in _OF_PATIENT
+    """Whether a document is one of those that holders deposit, whatever its class."""
+    class_code, type_code = (one.code if one is not None else "" for one in (entry.class_code, entry.type_code))
+    return class_code == _CLASS_OF_PATIENT or type_code.startswith(_TYPES_OF_PATIENT)
 
 
 @dataclass(frozen=True, slots=True)

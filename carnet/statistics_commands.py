@@ -17,6 +17,7 @@ from carnet.settings import Settings
 from dmp.rules import later
 from dmp.statistics import Figure, Period, figures
 from storage.unit_of_work import UnitOfWork
+from xds.datatypes import DTM
 
 _COLUMNS = ("requirement", "counter", "group", "number", "share")
 
@@ -38,15 +39,25 @@ def stats(settings: Settings, since: str, until: str, form: str, as_json: bool, 
     """
     now = clock(settings.clock)()
     period = Period(since=_day(since) or later(now, months=-12)[:8], until=_day(until) or later(now, days=1)[:8])
+    if period.since >= period.until:
+        raise click.UsageError(f"found --since {period.since} and --until {period.until}, expected a later --until")
     with existing_units(settings, from_replica=True) as units, units.read() as connection:
         found = figures(UnitOfWork(connection=connection), period, detailed=each)
     _FORMS["json" if as_json else form](found)
 
 
 def _day(text: str) -> str:
-    if text and not (text.isascii() and text.isdigit() and len(text) in (4, 6, 8)):
+    if text and not _is_day(text):
         raise click.UsageError(f"found {text!r}, expected a day YYYYMMDD, or a month or year")
     return text
+
+
+def _is_day(text: str) -> bool:
+    try:
+        DTM.parse(text)
+    except ValueError:
+        return False
+    return len(text) <= len("YYYYMMDD")
 
 
 def _print_json(found: Sequence[Figure]) -> None:

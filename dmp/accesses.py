@@ -83,10 +83,13 @@ def _origin(origin: str, type_code: str) -> str:
 
 
 def _who(caller: Caller) -> dict[str, str | int]:
-    """The actor as the counters have it: profession, speciality, sector, as the caller proved them."""
+    """The actor as the counters have it: profession, speciality, sector, as the caller proved them.
+
+    What holders deposit is of no structure, whoever carries it.
+    """
     return {
         "actor": professional_of(caller),
-        "structure": caller.structure,
+        "structure": "" if caller.is_patient_side else caller.structure,
         "profession": caller.roles[0].code if caller.roles else "",
         "speciality": caller.roles[1].code if len(caller.roles) > 1 else "",
         "sector": caller.sector.code if caller.sector is not None else "",

@@ -80,12 +80,21 @@ def creations_by_age(unit: UnitOfWork, period: Period) -> Iterator[Figure]:
 
 
 def creations_over_time(unit: UnitOfWork, period: Period) -> Iterator[Figure]:
-    """Cumulated at the end of each month of the period."""
-    cumulated = 0
-    for month, number in usage.creations_by_month(unit.connection, _BEGINNING, period.until):
-        cumulated += number
-        if month >= period.since[:6]:
+    """Cumulated at the end of each month that the period has a day of, from the first creation on."""
+    created = dict(usage.creations_by_month(unit.connection, _BEGINNING, period.until))
+    cumulated = sum(number for month, number in created.items() if month < period.since[:6])
+    for month in months(period):
+        cumulated += created.get(month, 0)
+        if cumulated:
             yield Figure(requirement="S09", counter="creations cumulated", group=month, number=cumulated)
+
+
+def months(period: Period) -> Iterator[str]:
+    """YYYYMM of each month that the period has a day of."""
+    year, month = int(period.since[:4]), int(period.since[4:6] or 1)
+    while f"{year:04}{month:02}01" < period.until[:8]:
+        yield f"{year:04}{month:02}"
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
 
 
 def creations_by_territory(unit: UnitOfWork, period: Period) -> Iterator[Figure]:

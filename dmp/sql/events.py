@@ -12,6 +12,7 @@ from dmp.sql.tables import record_creation, record_event
 _e = record_event.c
 _TEXTS = ("recorded", "patient", "act", "actor_kind", "actor", "structure", "before", "after", "refusal")
 NO_RECORD = 0
+_AT_WORK = (ActorKind.PROFESSIONAL, ActorKind.STAFF)
 
 
 def add(connection: Connection, key: int, event_key: int, event: Event) -> None:
@@ -48,14 +49,15 @@ def hand_over(connection: Connection, key: int, target: int) -> None:
 
 
 def add_creation(connection: Connection, key: int, record: Record, by: Actor, age: int) -> None:
+    """Count a creation: whoever acts by profession is named, the person and who represents them never. DMP 1 (S34)"""
     row = {
         "creation_key": key,
         "created": record.opened,
         "channel": record.channel,
         "regime": record.regime,
         "territory": record.territory,
-        "actor": by.name,
-        "structure": by.structure,
+        "actor": by.name if by.kind in _AT_WORK else "",
+        "structure": by.structure or (by.name if by.kind is ActorKind.STRUCTURE else ""),
         "age": age,
     }
     connection.execute(insert(record_creation), row)

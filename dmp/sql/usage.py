@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, cast, delete, func, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, cast, delete, func, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dmp.sql.tables import document_fed, job_done, record_creation, record_event, record_read
@@ -77,18 +77,19 @@ def feeders(connection: Connection, column: str, since: str, until: str) -> list
 def readers(connection: Connection, column: str, since: str, until: str) -> list[tuple[str, int]]:
     """Distinct readers by `profession`, `speciality` or `sector`, in the months of the period."""
     who = _d.structure if column == "sector" else _d.actor
-    statement = select(_d[column], func.count(func.distinct(who))).where(
-        _d.month >= since[:6], _d.month <= until[:6], who != ""
-    )
+    statement = select(_d[column], func.count(func.distinct(who))).where(*_read_in(since, until), who != "")
     return _rows(connection, statement.group_by(_d[column]).order_by(_d[column]))
 
 
 def records_read(connection: Connection, column: str, since: str, until: str) -> list[tuple[str, int]]:
     """Distinct records read by `actor` or `structure`, in the months of the period."""
-    statement = select(_d[column], func.count(func.distinct(_d.record_key))).where(
-        _d.month >= since[:6], _d.month <= until[:6]
-    )
+    statement = select(_d[column], func.count(func.distinct(_d.record_key))).where(*_read_in(since, until))
     return _rows(connection, statement.group_by(_d[column]).order_by(_d[column]))
+
+
+def _read_in(since: str, until: str) -> tuple[ColumnElement[bool], ...]:
+    """Read in a month that the period has a day of."""
+    return _d.month >= since[:6], _d.month + literal("01") < until[:8]
 
 
 def expected_feeders(
@@ -97,7 +98,7 @@ def expected_feeders(
     """(feeders that fed one of these types, feeders) of a profession, of some of its specialities where named."""
     fitting = case((_f.type_code.in_(types), _f.actor))
     statement = select(func.count(func.distinct(fitting)), func.count(func.distinct(_f.actor))).where(
-        _f.profession == profession, _f.fed >= since, _f.fed < until
+        _f.profession == profession, _f.actor != "", _f.fed >= since, _f.fed < until
     )
     if specialities:
         statement = statement.where(_f.speciality.in_(specialities))
@@ -111,7 +112,7 @@ def expected_structures(
     """(structures that fed one of these types, structures that fed) of these sectors."""
     fitting = case((_f.type_code.in_(types), _f.structure))
     statement = select(func.count(func.distinct(fitting)), func.count(func.distinct(_f.structure))).where(
-        _f.sector.in_(sectors), _f.fed >= since, _f.fed < until
+        _f.sector.in_(sectors), _f.structure != "", _f.fed >= since, _f.fed < until
     )
     found = connection.execute(statement).one()
     return found[0], found[1]

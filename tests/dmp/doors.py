@@ -78,6 +78,7 @@ def assertion(asker: Asker, ins: str) -> bytes:
     claim = Vihf(
         subject=name,
         structure=asker.structure,
+        sector=Code(code=asker.sector, coding_scheme="1.2.250.1.71.4.2.4"),
         display_name=asker.label,
         mode=AuthenticationMode(asker.card),
         purpose=PurposeOfUse(asker.purpose),

@@ -56,6 +56,7 @@ class Asker:
     column: str = ""
     side: str = "professional"
     secret: bool = False
+    sector: str = "SA07"
 
     def __repr__(self) -> str:
         """Short: a life that fails is read by people."""

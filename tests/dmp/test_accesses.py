@@ -135,10 +135,11 @@ def test_s36_a_reader_is_counted_once_for_each_month_and_record(desk: Desk) -> N
     read(desk, a_professional())
     read(desk, a_professional(), OTHER)
     read(desk, a_professional(NURSE), now="20260401000000")
-    assert count(desk, usage.readers, "profession", since="202603", until="202604") == [("10", 2)]
-    assert count(desk, usage.readers, "profession", since="202604", until="202604") == [("10", 1)]
-    assert count(desk, usage.records_read, "actor", since="202603", until="202604") == [(DOCTOR, 2), (NURSE, 1)]
-    assert count(desk, usage.records_read, "structure", since="202603", until="202604") == [(CLINIC, 2)]
+    assert count(desk, usage.readers, "profession", since="202603", until="202605") == [("10", 2)]
+    assert count(desk, usage.readers, "profession", since="202604", until="202605") == [("10", 1)]
+    assert count(desk, usage.readers, "profession", since="202603", until="202604") == [("10", 1)]
+    assert count(desk, usage.records_read, "actor", since="202603", until="202605") == [(DOCTOR, 2), (NURSE, 1)]
+    assert count(desk, usage.records_read, "structure", since="202603", until="202605") == [(CLINIC, 2)]
 
 
 def feed(desk: Desk, *types: str, caller: Caller | None = None, origin: str = accesses.PROFESSIONAL) -> None:

@@ -92,8 +92,10 @@ def test_s08_creations_are_counted_by_the_age_at_creation(desk: Desk) -> None:
 def test_s09_creations_are_cumulated_over_time(desk: Desk) -> None:
     for number, now in enumerate(("20251201000000", "20260110000000", "20260120000000", "20260301000000"), 1):
         create(desk, number, now=now)
-    assert numbers(desk, "S09") == {"202601": 3, "202603": 4}
-    assert numbers(desk, "S09", Period(since="20260301", until="20260301")) == {}
+    spring = Period(since="20260101", until="20260401")
+    assert numbers(desk, "S09", spring) == {"202601": 3, "202602": 3, "202603": 4}
+    assert numbers(desk, "S09", Period(since="20270101", until="20270201")) == {"202701": 4}
+    assert numbers(desk, "S09", Period(since="20251101", until="20260110")) == {"202512": 1, "202601": 1}
 
 
 def test_s10_creations_are_counted_by_territory(desk: Desk) -> None:

@@ -302,6 +302,8 @@ def test_a_document_is_told_to_the_holder_unless_it_is_the_holders_own(actors: A
         class_code=replace(own, code="90", display_name="Document du patient"),
         type_code=replace(own, code="DOCPAT01", coding_scheme="1.2.250.1.213.1.1.4.12", display_name="Document"),
     )
+    report = replace(own, code="DOCPAT03", coding_scheme="1.2.250.1.213.1.1.4.12", display_name="CR déposé")
+    add_document(actors, type_code=report)
     assert [one["notice"] for one in notices(actors.units)] == ["document added"]
 
 
