@@ -162,8 +162,16 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
         with auditor.change(Occurrence(event="ITI-106"), caller):
-            parameters, _ = read_resource()
-            generated = iti106.handle(registry, repository, parameters, caller, base_url=base_url)
+            parameters, sent_as = read_resource()
+            generated = iti106.handle(
+                registry,
+                repository,
+                parameters,
+                caller,
+                base_url=base_url,
+                content_type=sent_as.content_type,
+                write_document=write_xml if sent_as is XML else write_json,
+            )
         return answer(generated.resource, 200, {"Location": generated.location}, form=form)
 
     @door.route("/List", methods=("GET", "POST"))
