@@ -94,7 +94,7 @@ def _reader(actors: Actors, caller_of: CallerOfRequest) -> FhirReader | None:
         base_url=f"{actors.settings.public_url}/fhir",
         caller_of=caller_of,
         auditor=actors.auditor,
-        sizes=DocumentSizes(document=limits.document, total=limits.total),
+        sizes=DocumentSizes(document=limits.document, total=limits.total, number=limits.parts),
         elsewhere=RepositoriesElsewhere(actors.settings).retrieve,
         security=fhir_security(actors.settings),
     )

@@ -21,10 +21,11 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSizes:
-    """The most octets of one document, and of those of one request together."""
+    """The most octets of one document, and of those of one request together, and how many these are at most."""
 
     document: int
     total: int
+    number: int
 
 
 def read_resource() -> tuple[dict[str, Any], Format]:
@@ -46,7 +47,12 @@ def resource_and_documents(blobs: BlobStore, sizes: DocumentSizes) -> Iterator[t
             return opened.enter_context(blobs.receive())
 
         cutter = DocumentCutter(
-            grammar=form.grammar, receive=receive, resource=LARGEST_BODY, document=sizes.document, total=sizes.total
+            grammar=form.grammar,
+            receive=receive,
+            resource=LARGEST_BODY,
+            document=sizes.document,
+            total=sizes.total,
+            number=sizes.number,
         )
         try:
             rest = cutter.rest(_chunks())

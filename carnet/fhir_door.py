@@ -25,7 +25,7 @@ from carnet.fhir_questions import Parameters, is_form, question
 from carnet.fhir_reader import SEARCHES, FhirReader
 from carnet.fhir_routes import FhirBlueprint, serve_nothing_else
 from carnet.fhir_subscriptions import add_subscriptions
-from fhir_facade import history, patient_transaction
+from fhir_facade import history, patient_transaction, validate
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
 from fhir_facade import iti67_find_document_references as iti67
@@ -162,9 +162,24 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
         with auditor.change(Occurrence(event="ITI-106"), caller):
-            parameters, _ = read_resource()
-            generated = iti106.handle(registry, repository, parameters, caller, base_url=base_url)
+            parameters, sent_as = read_resource()
+            generated = iti106.handle(
+                registry,
+                repository,
+                parameters,
+                caller,
+                base_url=base_url,
+                content_type=sent_as.content_type,
+                write_document=write_xml if sent_as is XML else write_json,
+            )
         return answer(generated.resource, 200, {"Location": generated.location}, form=form)
+
+    @door.post("/$validate", defaults={"resource": ""})
+    @door.post("/<any(DocumentReference, List, Bundle):resource>/$validate")
+    def validated(resource: str) -> flask.Response:
+        form = wanted()
+        permitted("ITI-65")
+        return answer(validate.handle(resource, read_resource()[0], flask.request.args), form=form)
 
     @door.route("/List", methods=("GET", "POST"))
     @door.route("/List/_search", methods=("GET", "POST"))

@@ -22,6 +22,7 @@ _ACTOR = f"{_MHD}/CapabilityStatement/IHE.MHD."
 
 
 PIX_QUERY = "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"
+VALIDATE = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
 PATCHED = "status, securityLabel and isArchived, by id or identifier [ITI-57]"
 
 
@@ -59,6 +60,7 @@ def capability_statement(*, base_url: str, version: str, date: str, served: Serv
             {"code": "search-system", "documentation": "of DocumentReference or List, as _type says"},
         ],
     }
+    rest["operation"] = [VALIDATE]
     security = rest_security(served.security)
     if security is not None:
         rest["security"] = security
@@ -93,7 +95,7 @@ def _document_reference(served: Served) -> dict[str, Any]:
     if served.takes_documents:
         resource["interaction"].append({"code": "create", "documentation": "Simplified Publish [ITI-105]"})
         generate = {"name": "generate-metadata", "definition": f"{_MHD}/OperationDefinition/generate-metadata"}
-        resource["operation"] = [generate]
+        resource["operation"].append(generate)
         resource["conditionalCreate"] = True
     return resource
 
@@ -114,6 +116,7 @@ def _searched(name: str, parameters: Iterable[SearchParameter], profiles: Sequen
         "searchInclude": list(INCLUDES[name]),
         "searchRevInclude": list(REVERSE_INCLUDES[name]),
         "searchParam": [_parameter(one) for one in parameters if not one.hidden],
+        "operation": [VALIDATE],
     }
 
 

@@ -45,11 +45,16 @@ class Grammar:
 class _JsonNesting:
     """The name of each open object and array, empty in arrays. RFC 8259"""
 
-    _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]', re.DOTALL)
+    # What begins or ends an object or array, with the name before it; all that is neither lies before the group. A
+    # text that does not end goes to the end: whatever comes in is looked at a fixed number of times.
+    _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+    _NAMED = _TEXT + rb"\s*+:\s*+[{\[]"
+    _TOKEN = re.compile(
+        rb'(?:[^"{}\[\]]++|(?!' + _NAMED + rb")" + _TEXT + rb")*+(" + _NAMED + rb"|[{}\[\]]|\Z)", re.DOTALL
+    )
 
     def __init__(self) -> None:
         self._names: list[bytes] = []
-        self._last = b""
 
     @property
     def path(self) -> Path:
@@ -57,19 +62,18 @@ class _JsonNesting:
 
     def read(self, text: bytes) -> None:
         for token in self._TOKEN.findall(text):
-            if token in b"{[":
-                self._names.append(self._last)
-            elif token in b"}]":
+            if token in (b"}", b"]"):
                 del self._names[-1:]
-            self._last = token[1:-1]
+            elif token:
+                self._names.append(token[1 : token.rfind(b'"')] if token[:1] == b'"' else b"")
 
 
 class _XmlNesting:
     """The local name of each open element."""
 
     _TOKEN = re.compile(
-        rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
-        rb"|<(/?)(?:[\w.-]+:)?([\w.-]+)(?:\"[^\"]*\"|'[^']*'|[^>\"'/]+|/(?!>))*+(/?)>",
+        rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)"
+        rb"|<(/?)(?:[\w.-]+:)?([\w.-]+)(?:\"[^\"<]*\"|'[^'<]*'|[^<>\"'/]+|/(?!>))*+(/?)>",
         re.DOTALL,
     )
 
@@ -126,7 +130,8 @@ XML = Grammar(
 class DocumentCutter:
     """One body. `receive` gives a new blob, which is its giver's to discard; sizes are in octets.
 
-    `resource` is the most that is kept in memory, `document` the most of one document, `total` of all together.
+    `resource` is the most that is kept in memory, `document` the most of one document, `total` of all together,
+    `number` how many there may be.
     """
 
     grammar: Grammar
@@ -134,6 +139,7 @@ class DocumentCutter:
     resource: int
     document: int
     total: int
+    number: int
     apart: dict[str, OctetsApart] = field(default_factory=dict)
     _text: bytearray = field(default_factory=bytearray)
     _nesting: Nesting = field(init=False)
@@ -183,6 +189,8 @@ class DocumentCutter:
     def _cut(self, quote: bytes, chunks: Iterator[bytes]) -> None:
         piece = bytes(self._text[self._searched :])
         del self._text[self._searched :]
+        if len(self.apart) >= self.number:
+            raise FhirProblem(413, "too-long", f"expected at most {self.number} documents")
         blob, decoder, escaped, size = self.receive(), Base64Decoder(), b"", 0
         while True:
             value, end, behind = piece.partition(quote)

@@ -53,10 +53,7 @@ def handle(
     issues = list(structural_rules(resource)) or list(_profile_rules(resource))
     if issues:
         raise refusal(issues)
-    kind = registry.domain.derived_content_type
-    designation = first(resource.get("category", ())) if kind is None else {"coding": [to_coding(kind)]}
-    derived = _derived_set(resource, designation, now=to_instant(DTM(registry.now())), source_id=repository.unique_id)
-    bundle = _as_bundle(resource, derived)
+    bundle = derived_bundle(registry, repository, *_apart(resource))
     try:
         answer = iti65.handle(
             registry,
@@ -99,19 +96,32 @@ def _profile_rules(resource: Mapping[str, Any]) -> Iterator[Issue]:
             yield Issue("not-supported", sentence, f"DocumentReference.relatesTo[{number}]")
 
 
-def _as_bundle(resource: Mapping[str, Any], derived: Mapping[str, Any]) -> dict[str, Any]:
-    """The Bundle that says the same, with the document apart. MHD 2:3.105.4.1.3"""
-    document, binary = new_uuid_urn(), new_uuid_urn()
+def _apart(resource: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The DocumentReference without its document, and the document as a Binary."""
     content = dict(first(resource["content"]))
     attachment = dict(content["attachment"])
-    data = attachment.pop("data")
-    content["attachment"] = attachment | {"url": binary}
+    binary = {"resourceType": "Binary", "contentType": attachment["contentType"], "data": attachment.pop("data")}
     reference = {name: value for name, value in resource.items() if name != "id"}
-    reference["content"] = [content, *resource["content"][1:]]
+    return reference | {"content": [content | {"attachment": attachment}, *resource["content"][1:]]}, binary
+
+
+def derived_bundle(
+    registry: Registry, repository: Repository, reference: Mapping[str, Any], document: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The Provide Document Bundle of one document, a Binary or a FHIR document. MHD 2:3.105.4.1.3, 2:3.106.4.1.3
+
+    The attachment of the DocumentReference has no url yet. Its class is the contentTypeCode, where no setting says one.
+    """
+    kind = registry.domain.derived_content_type
+    designation = first(reference.get("category", ())) if kind is None else {"coding": [to_coding(kind)]}
+    derived = _derived_set(reference, designation, now=to_instant(DTM(registry.now())), source_id=repository.unique_id)
+    name, url = new_uuid_urn(), new_uuid_urn()
+    content = dict(first(reference["content"]))
+    content["attachment"] = content["attachment"] | {"url": url}
     entries = (
-        (document, reference),
-        (new_uuid_urn(), {**derived, "entry": [{"item": {"reference": document}}]}),
-        (binary, {"resourceType": "Binary", "contentType": attachment["contentType"], "data": data}),
+        (name, {**reference, "content": [content, *reference["content"][1:]]}),
+        (new_uuid_urn(), {**derived, "entry": [{"item": {"reference": name}}]}),
+        (url, document),
     )
     return {
         "resourceType": "Bundle",

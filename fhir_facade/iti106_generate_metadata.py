@@ -1,4 +1,4 @@
-"""Generate Metadata [ITI-106]: a CDA document, from whose header its DocumentReference is made. MHD 2:3.106.
+"""Generate Metadata [ITI-106]: a DocumentReference of the header of a CDA document, or of a Composition. MHD 2:3.106.
 
 The SubmissionSet that XDS asks for is derived as in Simplified Publish [ITI-105].
 """
@@ -11,13 +11,18 @@ from access_policy.caller import Caller
 from cda.document import UnreadableDocument, read_document
 from cda.document_entry import document_entry
 from cda.header import read_header
+from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade.base64_text import octets_of
+from fhir_facade.bundle_documents import WriteDocument
 from fhir_facade.bundle_submission import lacks
-from fhir_facade.fhir_json import first, write_json
+from fhir_facade.fhir_document import document_reference
+from fhir_facade.fhir_json import first, read_own_json, write_json
 from fhir_facade.issues import Issue
+from fhir_facade.iti105_simplified_publish import derived_bundle
 from fhir_facade.operation_outcome import FhirProblem, bad_request, refusal
 from fhir_facade.shared_elements import fhir_id
 from fhir_facade.structural_rules import structural_rules
+from fhir_facade.times import to_instant
 from fhir_facade.xds_issues import rejected
 from registry import iti42_register_document_set_b as iti42
 from registry.store import Registry
@@ -46,21 +51,68 @@ class Generated(NamedTuple):
 
 
 def handle(
-    registry: Registry, repository: Repository, parameters: Mapping[str, Any], caller: Caller, *, base_url: str
+    registry: Registry,
+    repository: Repository,
+    parameters: Mapping[str, Any],
+    caller: Caller,
+    *,
+    base_url: str,
+    content_type: str = "application/fhir+json",
+    write_document: WriteDocument = write_json,
 ) -> Generated:
-    """Raises FhirProblem, nothing stored: 400 for a request that is none, 422 for a document that tells too little."""
-    binary = _document(parameters)
-    octets = octets_of(binary["data"])
-    submission = _submission(registry, repository, _entry(registry, octets, binary["contentType"]))
+    """`content_type` is that of the request, in which a FHIR document is kept and `write_document` writes it.
+
+    Raises FhirProblem, nothing stored: 400 for a request that is none, 422 for a document that tells too little.
+    """
+    document = _document(parameters)
+    if document["resourceType"] == "Bundle":
+        fhir = _Fhir(registry, repository, caller, base_url, content_type, write_document)
+        return _generated(_of_fhir(fhir, document), base_url)
+    octets = octets_of(document["data"])
+    submission = _submission(registry, repository, _entry(registry, octets, document["contentType"]))
     (entry,) = submission.document_entries
     _provide(registry, repository, submission, octets, caller)
-    name = f"DocumentReference/{fhir_id(entry.entry_uuid)}"
-    told = {"name": "DocumentReference", "valueReference": {"reference": name}}
-    return Generated(write_json({"resourceType": "Parameters", "parameter": [told]}), f"{base_url}/{name}")
+    return _generated(fhir_id(entry.entry_uuid), base_url)
+
+
+def _generated(name: str, base_url: str) -> Generated:
+    reference = f"DocumentReference/{name}"
+    told = {"name": "DocumentReference", "valueReference": {"reference": reference}}
+    return Generated(write_json({"resourceType": "Parameters", "parameter": [told]}), f"{base_url}/{reference}")
+
+
+class _Fhir(NamedTuple):
+    """Where a FHIR document goes, and how."""
+
+    registry: Registry
+    repository: Repository
+    caller: Caller
+    base_url: str
+    content_type: str
+    write: WriteDocument
+
+
+def _of_fhir(way: _Fhir, document: Mapping[str, Any]) -> str:
+    """A FHIR document as ITI-65 takes it, with a DocumentReference of its Composition; the logical id of that."""
+    registry, now = way.registry, to_instant(DTM(way.registry.now()))
+    try:
+        reference = document_reference(document, way.content_type, registry.domain, now=now)
+        answer = iti65.handle(
+            registry,
+            way.repository,
+            derived_bundle(registry, way.repository, reference, document),
+            way.caller,
+            base_url=way.base_url,
+            write_document=way.write,
+            kind=SubmissionKind.GENERATION,
+        )
+    except FhirProblem as problem:
+        raise _in_its_words(problem, _AT) from None
+    return str(read_own_json(answer.decode())["entry"][0]["response"]["location"]).rpartition("/")[2]
 
 
 def _document(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The Binary that the one parameter is. MHD 2:3.106.4.1.2"""
+    """The Binary, or the FHIR document, that the one parameter is. MHD 2:3.106.4.1.2"""
     issues = list(structural_rules(parameters))
     if issues:
         raise refusal(issues)
@@ -69,10 +121,9 @@ def _document(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         raise bad_request("expected Parameters with one parameter, document", expression="Parameters.parameter")
     resource: Mapping[str, Any] = first(given).get("resource", {})
     if resource.get("resourceType") == "Bundle":
-        sentence = "metadata are made of CDA documents, not of FHIR documents: submit it by ITI-65"
-        raise FhirProblem(_UNPROCESSABLE, "not-supported", sentence, _AT)
+        return resource
     if resource.get("resourceType") != "Binary" or "data" not in resource:
-        raise bad_request("expected a Binary with data", code="required", expression=_AT)
+        raise bad_request("expected a Binary with data, or a document", code="required", expression=_AT)
     return resource
 
 
@@ -137,7 +188,8 @@ def _provide(registry: Registry, repository: Repository, submission: Submission,
         raise rejected([iti41.storage_error(problem)], {}) from None
 
 
-def _in_its_words(problem: FhirProblem) -> FhirProblem:
+def _in_its_words(problem: FhirProblem, at: str = f"{_AT}.data") -> FhirProblem:
     """What the document does not tell is at fault, whichever element of the DocumentReference lacks."""
     status = _UNPROCESSABLE if problem.status == 400 else problem.status
-    return refusal((Issue(*one[:2], f"{_AT}.data", *one[3:]) for one in problem.issues), status)
+    issues = problem.issues or (Issue(problem.code, problem.diagnostics),)
+    return refusal((Issue(*one[:2], at, *one[3:]) for one in issues), status)

@@ -12,6 +12,7 @@ from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.search_shape import INCLUDES, REVERSE_INCLUDES
 from fhir_facade.search_values import SearchParameter
 from fhir_facade.sorting import SORTS
+from fhir_facade.validate import VALIDATED
 
 _TYPES = ("application/fhir+json", "application/fhir+xml")
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}}
@@ -93,6 +94,8 @@ def _operations(served: Served) -> Iterator[tuple[str, str, Operation]]:
     typed = _text("_type", "DocumentReference or List, whose parameters these are") | {"required": True}
     yield "/", "get", _operation("search of one type", [typed, _COUNT, _PREFER])
     yield "/", "post", _taken(f"batch{provided}", "200")
+    for place in ("", *(f"/{name}" for name in VALIDATED)):
+        yield f"{place}/$validate", "post", _taken("what would be said of a resource that is submitted", "200")
     if served.takes_documents:
         yield "/DocumentReference", "post", _taken("Simplified Publish [ITI-105]", "201")
         yield "/DocumentReference/$generate-metadata", "post", _taken("Generate Metadata [ITI-106]", "200")

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,7 +60,7 @@ def in_pieces(body: bytes, size: int) -> Iterator[bytes]:
 
 def cut(body: bytes, size: int = 1000, grammar: Grammar = documents_apart.JSON, **limits: int) -> Any:
     """The resource as it is read, with its documents apart."""
-    sizes = {"resource": 10**6, "document": 10**6, "total": 10**7} | limits
+    sizes = {"resource": 10**6, "document": 10**6, "total": 10**7, "number": 10} | limits
     cutter = DocumentCutter(grammar=grammar, receive=InMemory, **sizes)
     rest = cutter.rest(in_pieces(body, size))
     resource = read_json(rest) if grammar is documents_apart.JSON else read_xml(rest)
@@ -164,7 +165,9 @@ def test_a_mark_that_no_element_has_is_refused() -> None:
     assert refused.value.status == 400
 
 
-@pytest.mark.parametrize("limits", [{"document": len(LONG) - 1}, {"total": 2 * len(LONG) - 1}, {"resource": 200}])
+@pytest.mark.parametrize(
+    "limits", [{"document": len(LONG) - 1}, {"total": 2 * len(LONG) - 1}, {"resource": 200}, {"number": 1}]
+)
 def test_each_size_has_an_end(limits: dict[str, int]) -> None:
     body = json.dumps(a_bundle(LONG, LONG)).encode()
     with pytest.raises(FhirProblem) as refused:
@@ -186,5 +189,34 @@ def test_a_body_that_breaks_off_within_a_document_is_not_well_formed() -> None:
 def test_any_noise_is_read_as_it_would_be_whole(noise: bytes, size: int, is_json: bool) -> None:
     grammar = documents_apart.JSON if is_json else documents_apart.XML
     body = noise + b'<data value="' + noise + b'"data":"' + noise
-    cutter = DocumentCutter(grammar=grammar, receive=InMemory, resource=10**6, document=10**6, total=10**6)
+    cutter = DocumentCutter(grammar=grammar, receive=InMemory, resource=10**6, document=10**6, total=10**6, number=9)
     assert cutter.rest(in_pieces(body, size)) == body
+
+
+@pytest.mark.parametrize(
+    ("grammar", "piece"),
+    [
+        (documents_apart.JSON, b'\\"'),
+        (documents_apart.JSON, b"["),
+        (documents_apart.JSON, b'"a":'),
+        (documents_apart.JSON, b"1,"),
+        *(
+            (documents_apart.XML, piece)
+            for piece in (b"<!--", b"<![CDATA[", b"<a ", b"<?", b"<a '", b"<a b='", b"</", b"<a/")
+        ),
+    ],
+)
+def test_no_text_takes_more_than_its_length(grammar: Grammar, piece: bytes) -> None:
+    """What is twice as long takes about twice the time, whatever is never ended in it."""
+    value = b'"data":"' if grammar is documents_apart.JSON else b'<data value="'
+
+    def seconds(length: int) -> float:
+        body = b'"' + piece * (length // len(piece)) + value + b"A" * 2 * LONGEST_INLINE
+        cutter = DocumentCutter(
+            grammar=grammar, receive=InMemory, resource=10**7, document=10**7, total=10**7, number=9
+        )
+        began = time.process_time()
+        cutter.rest(in_pieces(body, 65536))
+        return time.process_time() - began
+
+    assert seconds(800_000) < 12 * seconds(200_000) + 0.2  # four times, and 16 if it grew by its square

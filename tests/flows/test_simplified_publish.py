@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.documentreference import DocumentReference
 
+from fhir_facade.fhir_xml import read_xml, write_xml
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.audit_store import Trail
@@ -119,6 +120,106 @@ def test_what_is_no_report_generates_nothing(server: Server, content: bytes) -> 
     response = generate(server, content)
     assert response.status == 422
     assert expressions(json.loads(response.body)["issue"]) == ["Parameters.parameter[0].resource.data"]
+
+
+def a_fhir_document(patient: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A FHIR document of two entries beside its Composition: the patient, and the role of its author."""
+    urls = {name: fhir.a_urn() for name in ("composition", "patient", "role", "doctor", "clinic")}
+    composition = {
+        "resourceType": "Composition",
+        "status": "final",
+        "language": "fr-FR",
+        "type": fhir.a_concept(),
+        "category": [fhir.a_concept("REPORTS", "urn:oid:1.3.6.1.4.1.19376.1.2.6.1", "Reports")],
+        "subject": {"reference": urls["patient"]},
+        "date": "2026-03-10T09:30:00+01:00",
+        "author": [{"reference": urls["role"]}],
+        "title": "A consultation in FHIR",
+        "confidentiality": "R",
+        "attester": [{"mode": "legal", "party": {"reference": urls["doctor"]}}],
+        "custodian": {"reference": urls["clinic"]},
+        "event": [{"code": [fhir.a_concept("x", "urn:oid:1.2.3", "X")], "period": {"start": "2026-03-10T09:00:00Z"}}],
+    } | changes
+    role = {
+        "resourceType": "PractitionerRole",
+        "practitioner": {"reference": urls["doctor"]},
+        "organization": {"reference": urls["clinic"]},
+    }
+    doctor = {
+        "resourceType": "Practitioner",
+        "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "899700218896"}],
+        "name": [{"family": "Petit", "given": ["Paul"]}],
+    }
+    entries = {
+        "composition": {name: one for name, one in composition.items() if one is not None},
+        "patient": patient,
+        "role": role,
+        "doctor": doctor,
+        "clinic": {"resourceType": "Organization", "name": "Clinique"},
+    }
+    return {
+        "resourceType": "Bundle",
+        "type": "document",
+        "identifier": {"system": "urn:ietf:rfc:3986", "value": fhir.a_urn()},
+        "timestamp": "2026-03-10T09:30:00Z",
+        "entry": [{"fullUrl": urls[name], "resource": one} for name, one in entries.items()],
+    }
+
+
+def generated_of(server: Server, document: dict[str, Any], form: str = "json") -> Response:
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "document", "resource": document}]}
+    body = write_xml(parameters) if form == "xml" else json.dumps(parameters).encode()
+    headers = {"Content-Type": f"application/fhir+{form}", "Accept": "application/fhir+json"}
+    return server.request("POST", "/fhir/DocumentReference/$generate-metadata", body, headers)
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_metadata_are_generated_from_a_fhir_document(server: Server, form: str) -> None:
+    person = fhir.a_patient()
+    fed(server, person)
+    document = a_fhir_document(person)
+    response = generated_of(server, document, form)
+    assert response.status == 200, response.body
+    [parameter] = json.loads(response.body)["parameter"]
+    found = read(server, f"/fhir/{parameter['valueReference']['reference']}")
+    uuid = int(document["identifier"]["value"].removeprefix("urn:uuid:").replace("-", ""), 16)
+    assert found["masterIdentifier"]["value"] == f"urn:oid:2.25.{uuid}"
+    assert found["type"]["coding"][0]["code"] == "11488-4"
+    assert found["subject"]["identifier"] == {name: person["identifier"][0][name] for name in ("system", "value")}
+    attachment = found["content"][0]["attachment"]
+    assert (attachment["title"], attachment["language"]) == ("A consultation in FHIR", "fr-FR")
+    assert attachment["contentType"] == f"application/fhir+{form}"
+    assert found["securityLabel"][0]["coding"][0]["code"] == "R"
+    assert found["context"]["period"] == {"start": "2026-03-10T09:00:00Z"}
+    kept = server.request(
+        "GET", attachment["url"].removeprefix(server.url), headers={"Accept": f"application/fhir+{form}"}
+    )
+    assert (read_xml(kept.body) if form == "xml" else json.loads(kept.body)) == document
+    kinds = {one["id"]: one["resourceType"] for one in found["contained"]}
+    assert kinds[found["author"][0]["reference"][1:]] == "PractitionerRole"
+    assert kinds[found["authenticator"]["reference"][1:]] == "Practitioner"
+    assert kinds[found["context"]["sourcePatientInfo"]["reference"][1:]] == "Patient"
+    by_author = ("identifier", found["masterIdentifier"]["value"]), ("author.family", "Petit")
+    assert find(server, "DocumentReference", *by_author)["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda document: document.pop("identifier"), "required"),
+        (lambda document: document["entry"].pop(0), "structure"),
+        (lambda document: document.update(type="collection"), "structure"),
+        (lambda document: document["entry"].pop(1), "not-found"),
+    ],
+)
+def test_a_fhir_document_that_tells_too_little_generates_nothing(server: Server, change: Any, code: str) -> None:
+    document = a_fhir_document(fhir.a_patient())
+    change(document)
+    response = generated_of(server, document)
+    assert response.status == 422, response.body
+    issues = json.loads(response.body)["issue"]
+    assert code in [one["code"] for one in issues]
+    assert {one["expression"][0] for one in issues} == {"Parameters.parameter[0].resource"}
 
 
 @pytest.mark.parametrize("races", [30, pytest.param(1000, marks=pytest.mark.long)])
