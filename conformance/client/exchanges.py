@@ -47,7 +47,7 @@ class Exchange:
     answered: Received
     problem: str = ""
 
-    @property
+    @cached_property
     def transaction(self) -> str:
         return self.received.transaction
 

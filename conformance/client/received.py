@@ -82,7 +82,7 @@ class Received:
     def lines(self) -> list[str]:
         return self.head.decode("latin-1").split("\r\n")
 
-    @property
+    @cached_property
     def path(self) -> str:
         words = self.lines[0].split(" ")
         return words[1] if len(words) == 3 else ""
@@ -126,6 +126,8 @@ class Received:
     def _parsed(self) -> tuple[etree._Element | None, str]:
         if self._unpacked[2]:
             return None, self._unpacked[2]
+        if not self.root:
+            return None, "the body is empty"
         try:
             return parse(self.root), ""
         except BadXml as problem:
@@ -151,7 +153,7 @@ class Received:
         body = self._child("Body")
         return None if body is None else next(body.iterchildren("*"), None)
 
-    @property
+    @cached_property
     def is_fhir(self) -> bool:
         """Does the request go to the FHIR base?"""
         return self.path.startswith(f"{fhir_messages.BASE}/") or self.path == fhir_messages.BASE
@@ -179,7 +181,7 @@ class Received:
             return fhir_messages.bearer_assertion(self.headers.get("authorization", ""))
         return None if self.header is None else next(self.header.iter(f"{{{SAML}}}Assertion"), None)
 
-    @property
+    @cached_property
     def transaction(self) -> str:
         """`ITI-41`, `TD0.2`…; empty when it is none that a client of the DMP sends."""
         if self.is_fhir:

@@ -86,6 +86,7 @@ class Session:
         """`history`: what is known to have come before the run; `rules`: other ones than all."""
         self.steps, self.folder, self._laboratory = tuple(steps), folder, laboratory
         self._rules = message_rules() if rules is None else tuple(rules)
+        self._of_step: dict[str, tuple[Rule, ...]] = {}
         self.done: list[StepDone] = []
         self.seen: list[Seen] = []
         self.traces: list[Trace] = list(history)
@@ -187,12 +188,18 @@ class Session:
         self._queue.task_done()
 
     def _judge(self, exchange: Exchange) -> None:
-        findings = [*judged(exchange, self._rules, self._laboratory)]
+        findings = [*judged(exchange, self._rules_of(exchange.step), self._laboratory)]
         with self._lock:
             self.traces.append(trace_of(exchange))
             for one in findings:
                 self._keep(one)
         self._see(exchange, [one for one in findings if one.verdict is Verdict.FAILED])
+
+    def _rules_of(self, step: Step) -> tuple[Rule, ...]:
+        """Those of what the step judges; asked for with each message."""
+        if step.key not in self._of_step:
+            self._of_step[step.key] = tuple(one for one in self._rules if step.judges_requirement(one.requirement))
+        return self._of_step[step.key]
 
     def _see(self, exchange: Exchange, problems: list[Finding]) -> None:
         outcome = self.traces[-1].outcome if self.traces else ""
@@ -315,9 +322,9 @@ def replayed(message: Message, step: Step) -> Exchange:
 
 
 def judged(exchange: Exchange, rules: Sequence[Rule], laboratory: Laboratory) -> Iterator[Finding]:
-    """What the rules of a step find on one message: each problem, or that there is none."""
+    """What the rules of its step find on one message: each problem, or that there is none."""
     for rule in rules:
-        if not exchange.step.judges_requirement(rule.requirement) or not rule.applies(exchange):
+        if not rule.applies(exchange):
             continue
         problems = list(rule.check(exchange, laboratory))
         yield from (_failed(rule.requirement, exchange.step, exchange.id, one) for one in problems)

@@ -7,6 +7,7 @@ import quopri
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from lxml import etree
@@ -67,10 +68,17 @@ def _written(boundary: str, part: Part) -> bytes:
 
 def media_type(content_type: str) -> tuple[str, dict[str, str]]:
     """The media type in lower case, and its parameters."""
+    kind, *parameters = _media_parts(content_type)
+    return kind[0], dict(parameters)
+
+
+@lru_cache(maxsize=200)
+def _media_parts(content_type: str) -> tuple[tuple[str, str], ...]:
+    """The same few come with every message."""
     message = email.message.Message()
     message["Content-Type"] = content_type
     parameters = message.get_params(header="Content-Type", unquote=True) or [("", "")]
-    return parameters[0][0].lower(), {name.lower(): value for name, value in parameters[1:]}
+    return tuple((name.lower(), value) for name, value in parameters)
 
 
 def read_multipart(parameters: Mapping[str, str], body: bytes) -> tuple[bytes, list[Part]]:

@@ -114,4 +114,6 @@ class _Shown:
 
     def finding(self, finding: Finding) -> None:
         if finding.verdict is Verdict.FAILED:
-            self._progress.console.print(f"failed  {finding.step}: {finding.evidence}"[:300], markup=False)
+            self._progress.console.print(
+                f"failed  {finding.step}: {finding.text_en} {finding.evidence}"[:300], markup=False
+            )

@@ -117,7 +117,7 @@ class Wire:
             found = {name.lower(): value for name, value in answer.getheaders()}
             reply = Reply(status=answer.status, headers=found, body=answer.read(_MOST_OCTETS))
         except (OSError, http.client.HTTPException) as problem:
-            reply = Reply(problem=f"no answer: {problem or type(problem).__name__}")
+            reply = Reply(problem=f"– ({problem or type(problem).__name__})")
         finally:
             connection.close()
         self._sent += 1

@@ -6,19 +6,19 @@ from functools import partial
 
 from conformance.population.bodies import forms
 from conformance.population.documents import Document
-from conformance.server.probe import Probe
+from conformance.server.probe import Failures, Probe, Wrong, expected
 from conformance.server.target import Target
 
 _HEADER = re.compile(rb"<legalAuthenticator>.*?</legalAuthenticator>", re.S)
 
 
-def _accepted(form: int, target: Target) -> Iterator[str]:
+def _accepted(form: int, target: Target) -> Failures:
     reply = target.feed(target.doctor, target.new_document(target.patient(), form))
     if reply.registry_status != "Success":
-        yield f"found {reply}, expected Success"
+        yield expected(reply, "Success")
 
 
-def _other_patient(target: Target) -> Iterator[str]:
+def _other_patient(target: Target) -> Failures:
     """The entry says one, the document another."""
     document = target.new_document(target.patient())
     other = target.patient("open-without-authorisation")
@@ -26,31 +26,35 @@ def _other_patient(target: Target) -> Iterator[str]:
     yield from _refused(target, document, content)
 
 
-def _not_well_formed(target: Target) -> Iterator[str]:
+def _not_well_formed(target: Target) -> Failures:
     document = target.new_document(target.patient())
     yield from _refused(target, document, document.content[:-30])
 
 
-def _without_header(target: Target) -> Iterator[str]:
+def _without_header(target: Target) -> Failures:
     document = target.new_document(target.patient())
     yield from _refused(target, document, _HEADER.sub(b"", document.content))
 
 
-def _same_id(target: Target) -> Iterator[str]:
+def _same_id(target: Target) -> Failures:
     document = target.new_document(target.patient())
     first = target.feed(target.doctor, document)
     if first.registry_status != "Success":
-        yield f"the document was not taken in the first place: {first}"
+        yield Wrong(
+            f"le document n'a pas été pris la première fois : {first}",
+            f"the document was not taken in the first place: {first}",
+        )
         return
     yield from _refused(
         target, document, document.content.replace(b"</title>", b" (autre contenu)</title>"), may_warn=False
     )
 
 
-def _refused(target: Target, document: Document, content: bytes, *, may_warn: bool = True) -> Iterator[str]:
+def _refused(target: Target, document: Document, content: bytes, *, may_warn: bool = True) -> Failures:
     reply = target.feed(target.doctor, document, content)
     if not reply.is_refused and not (may_warn and reply.error_codes):
-        yield f"found {reply}, expected Failure{' or a warning' if may_warn else ''}"
+        warned = (" ou un avertissement", " or a warning") if may_warn else ("", "")
+        yield expected(reply, f"Failure{warned[0]}", f"Failure{warned[1]}")
 
 
 def probes() -> Iterator[Probe]:

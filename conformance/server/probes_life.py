@@ -3,23 +3,22 @@ archived, deleted. DMP 3, 8.7
 """
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from conformance.population.people import patients
 from conformance.population.value_sets import code
-from conformance.server.probe import Probe
+from conformance.server.probe import Failures, Probe, Wrong, expected
 from conformance.server.probes_record import ask_record, attribute_of
 from conformance.server.record_requests import request_record
 from conformance.server.target import Target
 from conformance.server.update import APPROVED, ARCHIVED, DELETED, UPDATE, codes_of, shown, with_status
 
 
-def _life(target: Target) -> Iterator[str]:
+def _life(target: Target) -> Failures:
     """A person nobody knew: each step is answered, and twice the same is told so."""
     person = next(patients(uuid.uuid4().int >> 64, 1, datetime.now(UTC).date()))
-    for transaction, expected in (
+    for transaction, wanted in (
         ("TD1.1", "AA"),
         ("TD1.1", "DMPFound"),
         ("TD1.4", "AA"),
@@ -27,21 +26,25 @@ def _life(target: Target) -> Iterator[str]:
         ("TD1.2", "AA"),
     ):
         found = request_record(target, transaction, person)
-        if found != expected:
-            yield f"{transaction}: found {found}, expected {expected}"
+        if found != wanted:
+            yield expected(found, wanted, about=(transaction, transaction))
             return
     reply = ask_record(target, "TEST_EXST", person, "TD0.2")
     if attribute_of(reply, "queryResponseCode") != "OK":
-        yield f"after it was reactivated: found {attribute_of(reply, 'queryResponseCode') or reply}, expected OK"
+        found = attribute_of(reply, "queryResponseCode") or str(reply)
+        yield expected(found, "OK", about=("après sa réactivation", "after it was reactivated"))
 
 
-def _status(target: Target) -> Iterator[str]:
+def _status(target: Target) -> Failures:
     """By its author: archived, brought back, deleted; a search for approved documents finds it in between alone."""
     document = target.new_document(target.patient())
     fed = target.feed(target.doctor, document)
     before = target.search(target.doctor, document.patient)
     if document.unique_id.encode() not in before.body:
-        yield f"the document that was fed ({fed}) is not found: {before}"
+        yield Wrong(
+            f"le document déposé ({fed}) est introuvable : {before}",
+            f"the document that was fed ({fed}) is not found: {before}",
+        )
         return
     for old, new, is_found in ((APPROVED, ARCHIVED, False), (ARCHIVED, APPROVED, True), (APPROVED, DELETED, False)):
         word = new.rpartition(":")[2]
@@ -54,27 +57,35 @@ def _status(target: Target) -> Iterator[str]:
             caller=target.doctor,
         )
         if reply.registry_status != "Success":
-            yield f"to {word}: found {reply}, expected Success"
+            yield expected(reply, "Success", about=(f"vers {word}", f"to {word}"))
             return
         if (document.unique_id.encode() in target.search(target.doctor, document.patient).body) is not is_found:
-            yield f"a document that is {word} is {'not ' if is_found else ''}found among those that are approved"
+            yield Wrong(
+                f"un document {word} {'ne se trouve pas' if is_found else 'se trouve'} parmi les approuvés",
+                f"a document that is {word} is {'not ' if is_found else ''}found among those that are approved",
+            )
 
 
-def _fed_by_employee(target: Target) -> Iterator[str]:
+def _fed_by_employee(target: Target) -> Failures:
     """With the card of an employee, for the structure; a professional finds the document, the employee reads none."""
     document = target.new_document(target.patient())
     fed = target.feed(target.employee, document, transaction="TD2.2")
     if fed.registry_status != "Success":
-        yield f"found {fed}, expected Success"
+        yield expected(fed, "Success")
         return
     if document.unique_id.encode() not in target.search(target.doctor, document.patient).body:
-        yield "a doctor who is authorised does not find the document"
+        yield Wrong(
+            "un médecin autorisé ne trouve pas le document", "a doctor who is authorised does not find the document"
+        )
     read = target.retrieve(target.employee, document)
     if read.envelope is not None and next(read.envelope.iter("{*}DocumentResponse"), None) is not None:
-        yield "the employee was given the document, which TD3.2 is not open to"
+        yield Wrong(
+            "l'employé a reçu le document, ce que TD3.2 ne lui ouvre pas",
+            "the employee was given the document, which TD3.2 is not open to",
+        )
 
 
-def _show(target: Target) -> Iterator[str]:
+def _show(target: Target) -> Failures:
     """Fed as invisible to the patient; a new version without that code makes it visible."""
     code_of = code("JDV_J58", "INVISIBLE_PATIENT")
     made = target.new_document(target.patient())
@@ -82,7 +93,10 @@ def _show(target: Target) -> Iterator[str]:
     fed = target.feed(target.doctor, document)
     before = target.search(target.doctor, document.patient)
     if code_of.code not in codes_of(before, document):
-        yield f"the invisible document that was fed ({fed}) is not found with its code: {before}"
+        yield Wrong(
+            f"le document invisible déposé ({fed}) ne se trouve pas avec son code : {before}",
+            f"the invisible document that was fed ({fed}) is not found with its code: {before}",
+        )
         return
     body = shown(before, document, code_of)
     reply = target.call(
@@ -90,9 +104,9 @@ def _show(target: Target) -> Iterator[str]:
     )
     found = codes_of(target.search(target.doctor, document.patient), document)
     if reply.registry_status != "Success":
-        yield f"found {reply}, expected Success"
+        yield expected(reply, "Success")
     elif not found or code_of.code in found:
-        yield f"afterwards the document has the codes {' '.join(found) or 'none'}, expected no {code_of.code}"
+        yield expected(" ".join(found), f"sans {code_of.code}", f"without {code_of.code}")
 
 
 PROBES = (

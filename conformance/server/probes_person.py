@@ -4,7 +4,6 @@ Each makes a record of a person nobody knew by TD1.1, so that nothing of others 
 """
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +11,7 @@ from lxml import etree
 
 from conformance.population.people import Patient, patients
 from conformance.server.exchange import Reply
-from conformance.server.probe import NotTestable, Probe
+from conformance.server.probe import Failures, NotTestable, Probe, Wrong, expected
 from conformance.server.probes_record import PATIENTS, V3, ask_record, attribute_of, hl7_message, text_of
 from conformance.server.record_requests import Wishes, request_record
 from conformance.server.target import Target
@@ -25,27 +24,36 @@ def _created(target: Target) -> Patient:
     person = next(patients(uuid.uuid4().int >> 64, 1, datetime.now(UTC).date()))
     found = request_record(target, "TD1.1", person)
     if found != "AA":
-        raise NotTestable(f"the person of this probe could not be given a record by TD1.1: {found}")
+        raise NotTestable(
+            f"aucun dossier n'a pu être créé par TD1.1 pour la personne de cet essai : {found}",
+            f"the person of this probe could not be given a record by TD1.1: {found}",
+        )
     return person
 
 
 # --- TD0.5 ---------------------------------------------------------------------------------------------
 
 
-def _found_without_ins(target: Target) -> Iterator[str]:
+def _found_without_ins(target: Target) -> Failures:
     """By a regulator of emergency calls, by traits; the same search in normal use finds nobody."""
     person = _created(target)
     reply = _look_for(target, person, _REGULATION)
     subject = _candidate(reply, person)
     if subject is None:
         told = attribute_of(reply, "queryResponseCode") or reply
-        yield f"a regulator does not find the person among the candidates: {told}"
+        yield Wrong(
+            f"un régulateur ne trouve pas la personne parmi les candidats : {told}",
+            f"a regulator does not find the person among the candidates: {told}",
+        )
         return
     values = [str(one.get("value", "")) for one in subject.iterfind(".//{*}queryMatchObservation/{*}value")]
     if not any(one.isdigit() and 0 < int(one) <= 100 for one in values):
-        yield f"the candidate has the match {' '.join(values) or 'none'}, expected a percentage (POURCENTAGE)"
+        yield expected(" ".join(values), "un pourcentage (POURCENTAGE)", "a percentage (POURCENTAGE)")
     if _candidate(_look_for(target, person, "normal"), person) is not None:
-        yield "a doctor in normal use found the person without INS"
+        yield Wrong(
+            "un médecin, en usage normal, a trouvé la personne sans INS",
+            "a doctor in normal use found the person without INS",
+        )
 
 
 def _look_for(target: Target, person: Patient, purpose: str) -> Reply:
@@ -82,20 +90,26 @@ def _candidate(reply: Reply, person: Patient) -> etree._Element | None:
 # --- TD1.3b --------------------------------------------------------------------------------------------
 
 
-def _changed(target: Target) -> Iterator[str]:
+def _changed(target: Target) -> Failures:
     """A new address for mail and an opposition are told, then read [TD1.3a]."""
     person = _created(target)
     address = f"probe.{uuid.uuid4().hex[:8]}@example.org"
     wishes = Wishes(opposes_break_glass=True, mail=address)
     found = request_record(target, "TD1.3b", person, wishes)
     if found != "AA":
-        yield f"found {found}, expected AA"
+        yield expected(found, "AA")
         return
     reply = ask_record(target, "CNSLT_DATA", person, "TD1.3a")
     if address.encode() not in reply.body:
-        yield "the address that was told is not in the administrative data"
+        yield Wrong(
+            "l'adresse donnée n'est pas dans les données administratives",
+            "the address that was told is not in the administrative data",
+        )
     if _observed(reply, "OPPOSITION_BRIS_DE_GLACE") != "true":
-        yield "the opposition to break-glass that was told is not in the administrative data"
+        yield Wrong(
+            "l'opposition au bris de glace n'est pas dans les données administratives",
+            "the opposition to break-glass that was told is not in the administrative data",
+        )
 
 
 def _observed(reply: Reply, code: str) -> str:
@@ -136,7 +150,7 @@ _ACCOUNT = (
 )
 
 
-def _account(target: Target) -> Iterator[str]:
+def _account(target: Target) -> Failures:
     """Created, created twice, a channel added, added twice, renewed; what is given anew is not what there was."""
     person = _created(target)
     told: list[tuple[str, str]] = []
@@ -144,14 +158,20 @@ def _account(target: Target) -> Iterator[str]:
         reply = _ask_account(target, one, person)
         status = text_of(reply, "status")
         if status != one.status:
-            yield f"{one.name}: found {status or reply}, expected {one.status}"
+            yield expected(status or reply, one.status, about=(one.name, one.name))
             return
         if one.name != "patientOTPUpdate" and status == "DMPOk":
             told.append((text_of(reply, "login"), text_of(reply, "password")))
     if not all(login and password for login, password in told):
-        yield "login or password is missing in an answer that gives them"
+        yield Wrong(
+            "identifiant ou mot de passe absent d'une réponse qui les donne",
+            "login or password is missing in an answer that gives them",
+        )
     elif len(set(told)) < len(told):
-        yield "updatePatientAccess gave the login and password there were already"
+        yield Wrong(
+            "updatePatientAccess a rendu l'identifiant et le mot de passe d'avant",
+            "updatePatientAccess gave the login and password there were already",
+        )
 
 
 def _ask_account(target: Target, ask: _Ask, person: Patient) -> Reply:

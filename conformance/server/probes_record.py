@@ -2,12 +2,11 @@
 
 import base64
 import uuid
-from collections.abc import Iterator
 
 from conformance.population.people import TEST_NIR, Patient, Professional
 from conformance.population.value_sets import code
 from conformance.server.exchange import Reply
-from conformance.server.probe import Probe
+from conformance.server.probe import Failures, Probe, Wrong, expected
 from conformance.server.target import Target
 from conformance.server.update import UPDATE, masked
 
@@ -58,18 +57,22 @@ def attribute_of(reply: Reply, element: str, name: str = "code") -> str:
     return "" if found is None else str(found.get(name, ""))
 
 
-def _authenticate(target: Target) -> Iterator[str]:
+def _authenticate(target: Target) -> Failures:
     reply = target.search(target.doctor, target.patient())
     if reply.is_refused:
-        yield f"found {reply}, expected an answer to the query"
+        yield expected(reply, "une réponse à la requête", "an answer to the query")
 
 
-def _existence(target: Target) -> Iterator[str]:
-    for patient, expected in ((target.patient(), "OK"), (target.patient("without-record"), "NF")):
+def _existence(target: Target) -> Failures:
+    for patient, wanted in ((target.patient(), "OK"), (target.patient("without-record"), "NF")):
         reply = ask_record(target, "TEST_EXST", patient, "TD0.2")
         found = attribute_of(reply, "queryResponseCode")
-        if found != expected:
-            yield f"a record that is {patient.state.name}: found {found or reply}, expected {expected}"
+        if found != wanted:
+            yield expected(
+                found or reply,
+                wanted,
+                about=(f"dossier {patient.state.name}", f"a record that is {patient.state.name}"),
+            )
 
 
 def _set_authorisation(target: Target, action: str, caller: Professional, patient: Patient) -> Reply:
@@ -79,15 +82,15 @@ def _set_authorisation(target: Target, action: str, caller: Professional, patien
     return target.call(url, name, body, transaction="TD0.3", patient=patient, caller=caller)
 
 
-def _authorise(target: Target) -> Iterator[str]:
-    for turn in ("first", "second"):
+def _authorise(target: Target) -> Failures:
+    for turn in (("premier", "first"), ("second", "second")):
         reply = _set_authorisation(target, "AJOUT", target.doctor, target.patient())
         status = text_of(reply, "status")
         if status != "DMPOk":
-            yield f"the {turn} AJOUT: found {status or reply}, expected DMPOk"
+            yield expected(status or reply, "DMPOk", about=(f"{turn[0]} AJOUT", f"the {turn[1]} AJOUT"))
 
 
-def _records(target: Target) -> Iterator[str]:
+def _records(target: Target) -> Failures:
     patient = target.patient()
     _set_authorisation(target, "AJOUT", target.doctor, patient)
     reply = target.call(
@@ -99,19 +102,22 @@ def _records(target: Target) -> Iterator[str]:
         caller=target.doctor,
     )
     if patient.ins.encode() not in reply.body:
-        yield f"found {reply} without the patient who authorised the caller"
+        yield Wrong(
+            f"{reply} sans le patient qui a autorisé l'appelant",
+            f"{reply} without the patient who authorised the caller",
+        )
 
 
-def _administrative(target: Target) -> Iterator[str]:
+def _administrative(target: Target) -> Failures:
     patient = target.patient()
     reply = ask_record(target, "CNSLT_DATA", patient, "TD1.3a")
     if attribute_of(reply, "queryResponseCode") != "OK":
-        yield f"found {attribute_of(reply, 'queryResponseCode') or reply}, expected OK"
+        yield expected(attribute_of(reply, "queryResponseCode") or reply, "OK")
     elif patient.ins.encode() not in reply.body:
-        yield "the answer does not have the INS of the patient"
+        yield Wrong("la réponse n'a pas l'INS du patient", "the answer does not have the INS of the patient")
 
 
-def _authorisations(target: Target) -> Iterator[str]:
+def _authorisations(target: Target) -> Failures:
     _set_authorisation(target, "AJOUT", target.doctor, target.patient())
     body = f'<listAuthorizationByPatient xmlns="{HABILITATIONS}"><mode>ACTIVE</mode></listAuthorizationByPatient>'
     reply = target.call(
@@ -123,50 +129,62 @@ def _authorisations(target: Target) -> Iterator[str]:
         caller=target.doctor,
     )
     if target.doctor.identifier.encode() not in reply.body:
-        yield f"found {reply} without the caller, who is authorised"
+        yield Wrong(f"{reply} sans l'appelant, qui est autorisé", f"{reply} without the caller, who is authorised")
 
 
-def _feed(target: Target) -> Iterator[str]:
+def _feed(target: Target) -> Failures:
     reply = target.feed(target.doctor, target.new_document(target.patient()))
     if reply.registry_status != "Success":
-        yield f"found {reply}, expected Success"
+        yield expected(reply, "Success")
 
 
-def _search(target: Target) -> Iterator[str]:
+def _search(target: Target) -> Failures:
     document = target.new_document(target.patient())
     fed = target.feed(target.doctor, document)
     reply = target.search(target.doctor, document.patient)
     if document.unique_id.encode() not in reply.body:
-        yield f"the document that was fed ({fed}) is not found: {reply}"
+        yield Wrong(
+            f"le document déposé ({fed}) est introuvable : {reply}",
+            f"the document that was fed ({fed}) is not found: {reply}",
+        )
 
 
-def _retrieve(target: Target) -> Iterator[str]:
+def _retrieve(target: Target) -> Failures:
     document = target.new_document(target.patient())
     fed = target.feed(target.doctor, document)
     reply = target.retrieve(target.doctor, document)
     found = None if reply.envelope is None else reply.envelope.findtext(".//{*}DocumentResponse/{*}Document")
     if found is None:
-        yield f"the document that was fed ({fed}) is not returned: {reply}"
+        yield Wrong(
+            f"le document déposé ({fed}) n'est pas rendu : {reply}",
+            f"the document that was fed ({fed}) is not returned: {reply}",
+        )
     elif base64.b64decode(found) != document.content:
-        yield "the octets are not those that were fed"
+        yield Wrong("les octets ne sont pas ceux qui ont été déposés", "the octets are not those that were fed")
 
 
-def _mask(target: Target) -> Iterator[str]:
+def _mask(target: Target) -> Failures:
     """By its author; another doctor who is authorised finds it before, not after."""
     patient, other = target.patient(), target.professionals[1]
     document = target.new_document(patient)
     target.feed(target.doctor, document)
     _set_authorisation(target, "AJOUT", other, patient)
     if document.unique_id.encode() not in target.search(other, patient).body:
-        yield "another professional who is authorised does not find the document before it is masked"
+        yield Wrong(
+            "un autre professionnel autorisé ne trouve pas le document avant le masquage",
+            "another professional who is authorised does not find the document before it is masked",
+        )
         return
     found = target.search(target.doctor, patient)
     body = masked(found, document, code("JDV_J58", "MASQUE_PS"))
     reply = target.call(target.registry, UPDATE, body, transaction="TD3.3a", patient=patient, caller=target.doctor)
     if reply.registry_status != "Success":
-        yield f"masking: found {reply}, expected Success"
+        yield expected(reply, "Success", about=("masquage", "masking"))
     elif document.unique_id.encode() in target.search(other, patient).body:
-        yield "another professional still finds the document after it was masked"
+        yield Wrong(
+            "un autre professionnel trouve encore le document après le masquage",
+            "another professional still finds the document after it was masked",
+        )
 
 
 _TITLES = (

@@ -16,7 +16,7 @@ from lxml import etree
 
 from conformance.population.pki import Use
 from conformance.server.exchange import Reply
-from conformance.server.probe import Probe
+from conformance.server.probe import Failures, Probe, Wrong, expected
 from conformance.server.target import QUERY, Target, find_documents
 from conformance.vihf import DS, PATIENT, PURPOSE, ROLE, Claim, security_header
 
@@ -42,12 +42,12 @@ def _sent(target: Target, header: bytes) -> Reply:
     return target.post(target.registry, QUERY, message, transaction="TD3.1", caller=target.doctor)
 
 
-def _refused(header: Made, target: Target) -> Iterator[str]:
+def _refused(header: Made, target: Target) -> Failures:
     reply = _sent(target, header(target))
     if not reply.is_refused:
-        yield f"found {reply}, expected a fault"
+        yield expected(reply, "une erreur SOAP", "a fault")
     elif reply.envelope is None and not reply.problem and reply.status not in (401, 403):
-        yield f"found {reply} without a SOAP fault in it"
+        yield Wrong(f"{reply} sans erreur SOAP", f"{reply} without a SOAP fault in it")
 
 
 def _claim(target: Target, **changes: str | None) -> Claim:
@@ -92,11 +92,11 @@ def _without(attribute: str, target: Target) -> bytes:
     return security_header(_signed(target, _claim(target, **{attribute: None})))
 
 
-def _without_patient(target: Target) -> Iterator[str]:
+def _without_patient(target: Target) -> Failures:
     """Refused, or taken for a call about nobody: no document of the patient may come back."""
     reply = _sent(target, _without(PATIENT, target))
     if not reply.is_refused and b"ExtrinsicObject" in reply.body:
-        yield f"found {reply} with documents, expected a fault or nothing"
+        yield expected(f"{reply} + documents", "une erreur SOAP ou rien", "a fault or nothing")
 
 
 def _other_patient(target: Target) -> bytes:
@@ -104,7 +104,7 @@ def _other_patient(target: Target) -> bytes:
     return security_header(_signed(target, target.doctor.claim(other.cx)))
 
 
-def _silent(target: Target) -> Iterator[str]:
+def _silent(target: Target) -> Failures:
     """Refusals of three kinds have one text, and none names the patient; what is accepted is no refusal."""
     kinds: Mapping[str, Made] = {
         "changed": _changed,
@@ -115,9 +115,12 @@ def _silent(target: Target) -> Iterator[str]:
     replies = {name: reply for name, reply in sent.items() if reply.is_refused}
     reasons = {reply.reason for reply in replies.values()}
     if len(reasons) > 1:
-        yield f"the reasons differ: {'; '.join(sorted(reasons))}"
+        told = "; ".join(sorted(reasons))
+        yield Wrong(f"les motifs diffèrent : {told}", f"the reasons differ: {told}")
     ins = target.patient().ins.encode()
-    yield from (f"the refusal of {name} names the patient" for name, reply in replies.items() if ins in reply.body)
+    for name, reply in replies.items():
+        if ins in reply.body:
+            yield Wrong(f"le refus nomme le patient ({name})", f"the refusal of {name} names the patient")
 
 
 # --- wrapping: A is the signed assertion, DS its signature, O a copy without it, F the forgery -------------
@@ -167,7 +170,7 @@ def _object(child: Element) -> Element:
     return _inside(etree.Element(f"{{{DS}}}Object"), child)
 
 
-def _wrapped(shape: str, same_id: bool, forged_first: bool, target: Target) -> Iterator[str]:
+def _wrapped(shape: str, same_id: bool, forged_first: bool, target: Target) -> Failures:
     pieces = SHAPES[shape](_Pieces(target, same_id=same_id))
     ordered = pieces if forged_first else pieces[::-1]
     body = find_documents(target.patient().cx)
@@ -177,7 +180,7 @@ def _wrapped(shape: str, same_id: bool, forged_first: bool, target: Target) -> I
     message = target.envelope(QUERY, body, security_header(*ordered))
     reply = target.post(target.registry, QUERY, message, transaction="TD3.1", caller=target.doctor)
     if not reply.is_refused:
-        yield f"a wrapped assertion was accepted: {reply}"
+        yield Wrong(f"une assertion enveloppée a été acceptée : {reply}", f"a wrapped assertion was accepted: {reply}")
 
 
 _REFUSED: tuple[tuple[str, str, str, Made], ...] = (

@@ -20,7 +20,7 @@ from conformance.server import (
 from conformance.server.configuration import ServerConfiguration
 from conformance.server.exchange import Wire
 from conformance.server.kits import run_fhir, run_nist
-from conformance.server.probe import NotTestable, Probe
+from conformance.server.probe import NotTestable, Probe, Wrong
 from conformance.server.target import Target, client_context
 
 
@@ -98,18 +98,17 @@ def _findings(probe: Probe, target: Target) -> Iterator[Finding]:
         wrong = list(probe.failures(target))
         verdict = Verdict.FAILED if wrong else Verdict.PASSED
     except NotTestable as reason:
-        wrong, verdict = [str(reason)], Verdict.NOT_TESTED
+        wrong, verdict = [Wrong(reason.fr, reason.en)], Verdict.NOT_TESTED
     except (StepFailed, KitError) as problem:
-        wrong, verdict = [str(problem)], Verdict.FAILED
+        wrong, verdict = [Wrong(str(problem), str(problem))], Verdict.FAILED
     message = target.wire.last if target.wire.last != before else ""
-    for evidence in wrong or [""]:
+    for one in wrong or [Wrong("", "")]:
         yield Finding(
             requirement=requirement_about(Way.PROBE, probe.name),
             verdict=verdict,
-            text_fr=probe.title_fr,
-            text_en=probe.title_en,
+            text_fr=f"{probe.title_fr} : {one.fr}" if one.fr else probe.title_fr,
+            text_en=f"{probe.title_en}: {one.en}" if one.en else probe.title_en,
             message=message,
-            evidence=evidence,
             step=probe.name,
         )
 

@@ -43,7 +43,10 @@ class Target:
     @property
     def dmp(self) -> Dmp:
         if self.configuration.dmp is None:
-            raise NotTestable("the server does not claim the DMP: there is no section [dmp]")
+            raise NotTestable(
+                "le serveur n'annonce pas le DMP : il n'y a pas de section [dmp]",
+                "the server does not claim the DMP: there is no section [dmp]",
+            )
         return self.configuration.dmp
 
     @property
@@ -58,7 +61,7 @@ class Target:
         for section in (self.configuration.dmp, self.configuration.xds):
             if section is not None and (found := getattr(section, name)):
                 return str(found)
-        raise NotTestable(f"there is no address of a {name}")
+        raise NotTestable(f"aucune adresse donnée : {name}", f"there is no address of a {name}")
 
     @cached_property
     def manifest(self) -> Mapping[str, object]:
@@ -82,7 +85,10 @@ class Target:
         """Who has the card of an employee (CPE). Raises NotTestable for a data set of before there was one."""
         found = employees(self.seed)[0]
         if not self.certificate(found, Use.SIGNATURE).exists():
-            raise NotTestable(f"{self.dmp.data}: the data set has no card of an employee: make it anew")
+            raise NotTestable(
+                f"{self.dmp.data} : le jeu de données n'a pas de carte d'employé : refaites-le",
+                f"{self.dmp.data}: the data set has no card of an employee: make it anew",
+            )
         return found
 
     @cached_property
@@ -96,7 +102,10 @@ class Target:
 
     def patient(self, state: str = "open") -> Patient:
         if state not in self.patients:
-            raise NotTestable(f"{self.dmp.data / MANIFEST}: the data set has no patient in the state {state}")
+            raise NotTestable(
+                f"{self.dmp.data / MANIFEST} : le jeu de données n'a pas de patient dans l'état {state}",
+                f"{self.dmp.data / MANIFEST}: the data set has no patient in the state {state}",
+            )
         return self.patients[state]
 
     def credential(self, professional: Professional, use: Use) -> Credential:
@@ -122,7 +131,10 @@ class Target:
         """What a client connects with; None shows no certificate. Raises KitError."""
         tls = self.configuration.tls
         if tls is None:
-            raise NotTestable("the server is not reached by https: there is no section [tls]")
+            raise NotTestable(
+                "le serveur n'est pas joint en https : il n'y a pas de section [tls]",
+                "the server is not reached by https: there is no section [tls]",
+            )
         return client_context(tls.authorities, certificate)
 
     def caller_context(self, caller: Professional) -> ssl.SSLContext | None:
@@ -220,7 +232,9 @@ class Target:
         """The address of `patients`, `patients_pdq`, `patients_specific` or `habilitations`. Raises NotTestable."""
         found = str(getattr(self.dmp, name)) or (self.dmp.patients if name.startswith("patients") else "")
         if not found:
-            raise NotTestable(f"there is no address of this service: [dmp] {name}")
+            raise NotTestable(
+                f"ce service n'a pas d'adresse : [dmp] {name}", f"there is no address of this service: [dmp] {name}"
+            )
         return found
 
     def new_document(self, patient: Patient, form: int = 0, author: Professional | None = None) -> Document:

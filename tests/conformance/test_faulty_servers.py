@@ -70,7 +70,7 @@ def test_a_faulty_server_fails_its_requirement_and_no_other(fault: Fault, runs: 
         if verdict is Verdict.NOT_TESTED:
             assert fault.requirement == "SERVER-TLS-03"  # where the TLS library speaks no TLS 1.1
             continue
-        told = [f"{one.step}: {one.evidence}" for one in run.findings_of(fault.requirement)]
+        told = [f"{one.step}: {one.text_en}" for one in run.findings_of(fault.requirement)]
         assert (verdict is Verdict.FAILED) is (fault.requirement in wrong), (sorted(wrong), told)
 
 

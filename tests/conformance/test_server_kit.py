@@ -49,7 +49,7 @@ def judged(file: Path, folder: Path) -> Run:
 
 def failed(run: Run) -> dict[str, list[str]]:
     return {
-        one.id: [each.evidence for each in run.findings_of(one.id) if each.verdict is Verdict.FAILED]
+        one.id: [each.text_en for each in run.findings_of(one.id) if each.verdict is Verdict.FAILED]
         for one in run.requirements
         if run.verdicts[one.id] is Verdict.FAILED
     }
@@ -95,6 +95,21 @@ def test_a_server_that_believes_everybody_fails_what_forged_assertions_try(data:
     assert {f"SERVER-VIHF-{number:02}" for number in (1, 2, 3, 4, 5, 6, 7)} <= failed(run).keys()
     assert run.verdicts["SERVER-MHD-05"] is Verdict.PASSED, run.findings_of("SERVER-MHD-05")
     assert run.verdicts["SERVER-TD-02"] is Verdict.NOT_TESTED
+
+
+def test_what_is_wrong_is_told_in_both_languages(tmp_path: Path) -> None:
+    """A server that answers nothing: every probe of what it claims says so, in French and in English."""
+    file = tmp_path / "server.toml"
+    file.write_text('name = "nobody"\n[mhd]\nbase = "http://127.0.0.1:1/fhir"\n')
+    found = {one.step: one for one in judged(file, tmp_path / "run").findings}
+    metadata, life = found["mhd.metadata"], found["mhd.find-and-read"]
+    assert metadata.text_fr.startswith("déclaration des capacités : trouvé – (")
+    assert metadata.text_fr.endswith("attendu CapabilityStatement")
+    assert metadata.text_en.endswith("expected CapabilityStatement")
+    assert (life.verdict, life.text_fr) == (
+        Verdict.NOT_TESTED,
+        "dépôt, recherche, lecture : il faut un patient connu : aucun jeu de données dans une section [dmp]",
+    )
 
 
 def test_a_run_is_resumed_and_nothing_is_tried_twice(server: Server, data: Path, tmp_path: Path) -> None:
