@@ -193,6 +193,17 @@ def interval_bounds(node: Node, _nodes: Nodes) -> bool:
     return low is None or high is None or (low != high and _moment(low) <= _moment(high))
 
 
+def interval_is_in_order(node: Node) -> bool:
+    """That the low bound is not the later one, as far as both are told: a day has every hour of it."""
+    low, high = (_TIMESTAMP.fullmatch(_bound(node, name) or "") for name in ("low", "high"))
+    if low is None or high is None:
+        return True
+    same = 14 if low[7] == high[7] else 8
+    ours, theirs = ("".join(each or "" for each in found.groups()[:6]) for found in (low, high))
+    told = min(same, len(ours), len(theirs))
+    return ours[:told] <= theirs[:told]
+
+
 def _bound(node: Node, name: str) -> str | None:
     found = _first(node, name)
     return None if found is None else found.attributes.get("value")
@@ -246,6 +257,11 @@ def data_shape(node: Node, _nodes: Nodes) -> bool:
         return False
     excluded = ("charset", "language", "compression", "integrityCheck")
     return not is_null(node) or not (any(said.get(name) for name in excluded) or _has_child(node, "translation"))
+
+
+def says_something(node: Node, _nodes: Nodes) -> bool:
+    """Text of its own, or parts, or a nullFlavor. DT09"""
+    return is_null(node) or bool(node.children) or bool(_own_text(node))
 
 
 def language(node: Node, _nodes: Nodes) -> bool:

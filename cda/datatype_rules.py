@@ -118,6 +118,7 @@ _INT: tuple[_Rule, ...] = (
 )
 _ED: tuple[_Rule, ...] = (
     *_ANY,
+    ("DT09-content", checks.says_something),
     ("DT09-data", checks.data_shape),
     ("DT09-language", checks.language),
 )

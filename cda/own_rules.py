@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cache
 
 from cda.code_shapes import CODE_SHAPES
+from cda.datatype_checks import interval_is_in_order
 from cda.findings import Finding, Model
 from cda.models import model_versions
 from cda.national_identifiers import (
@@ -43,6 +44,7 @@ _CODE_SYSTEMS: Mapping[tuple[str, ...], str] = {
     ),
 }
 _CONFIDENTIALITY = "2.16.840.1.113883.5.25"
+_ADDRESS_PARTS = frozenset({f"{_V3}houseNumber", f"{_V3}streetName", f"{_V3}streetNameType"})
 _Broken = tuple[str, Node, str]
 
 
@@ -85,6 +87,26 @@ def _times(nodes: Nodes) -> Iterator[_Broken]:
     act = ("documentationOf", "serviceEvent", "effectiveTime")
     for bound in ("low", "high"):
         yield from (_without_offset(each) for each in _at(root, *act, bound) if _is_local(each))
+
+
+def _acts(nodes: Nodes) -> Iterator[_Broken]:
+    """An act ends no earlier than it begins: the header rules look at each of the two times alone."""
+    for each in _at(nodes.root, "documentationOf", "serviceEvent", "effectiveTime"):
+        if not interval_is_in_order(each):
+            yield (
+                "G22",
+                each,
+                " - ".join(_said(bound, "value") for name in ("low", "high") for bound in _at(each, name)),
+            )
+
+
+def _addresses(nodes: Nodes) -> Iterator[_Broken]:
+    """Those of the header are in parts or in lines."""
+    body = _at(nodes.root, "component")
+    for each in nodes.named(f"{_V3}addr"):
+        is_both = f"{_V3}streetAddressLine" in each.children and not _ADDRESS_PARTS.isdisjoint(each.children)
+        if is_both and not any(nodes.is_below(each, one) for one in body):
+            yield "G23", each, ""
 
 
 def _is_local(element: Node) -> bool:
@@ -263,6 +285,8 @@ def _model(root: Node, model: Model) -> Iterator[_Broken]:
 _CHECKS: tuple[Callable[[Nodes], Iterator[_Broken]], ...] = (
     _type_id,
     _times,
+    _acts,
+    _addresses,
     _patient,
     _people,
     _code_systems,

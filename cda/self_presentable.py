@@ -5,6 +5,7 @@ CI-SIS Volet Structuration minimale, "documents auto-présentables".
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from lxml import etree
 
@@ -22,10 +23,15 @@ _LINKS = frozenset({"href", "src", "action", "formaction", "background", "data"}
 
 
 def style_sheet_findings(document: Element) -> Iterator[Finding]:
-    """What a style sheet around a ClinicalDocument must not have: scripts, outside references, inclusions."""
+    """What a style sheet around a ClinicalDocument must not have: scripts, outside references, inclusions.
+
+    Nor a second document: one reader would show the first, another the last.
+    """
     root = document.getroottree().getroot()
     if root is document:
         return
+    for another in islice(root.iter(_CDA_DOCUMENT), 1, 2):
+        yield finding("G15-several", another, "")
     for element in root.iter(etree.Element):
         if any(each.tag == _CDA_DOCUMENT for each in (element, *element.iterancestors(_CDA_DOCUMENT))):
             continue
