@@ -21,6 +21,7 @@ from fhir_facade.search_values import (
     narrow_relates_to,
     narrow_status,
     narrow_status_not,
+    narrow_submitted,
 )
 
 _BASE = "http://hl7.org/fhir/SearchParameter"
@@ -35,6 +36,17 @@ def _token(name: str, attribute: str, documentation: str) -> SearchParameter:
         narrow=narrow_code,
         attributes=(attribute,),
         modifiers=(("not", narrow_code_not),),
+        definition=f"{_BASE}/DocumentReference-{name}",
+    )
+
+
+def _submitted(name: str, element: str, documentation: str) -> SearchParameter:
+    return SearchParameter(
+        name=name,
+        type="reference",
+        documentation=f"{documentation}: Type/id or URL",
+        narrow=narrow_submitted,
+        attributes=(element,),
         definition=f"{_BASE}/DocumentReference-{name}",
     )
 
@@ -156,6 +168,8 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         narrow=narrow_relates_to,
         definition=f"{_BASE}/DocumentReference-relatesto",
     ),
+    _submitted("author", "author", "an author as FHIR submitted it; contained ones by name and identifier"),
+    _submitted("related", "context.related", "what a document relates to, as FHIR submitted it"),
     SearchParameter(
         name="related.identifier",
         type="token",

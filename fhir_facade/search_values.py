@@ -62,6 +62,7 @@ class Question:
     related_to: RelatedTo
     now: Callable[[], str] = str  # 14 digits, UTC
     home_community_id: str = ""
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +261,16 @@ def _reference_id(token: Token) -> str:
         return f"{escape(token.code)}^^^"
     authority = "" if token.system in ("", URI_SYSTEM) else f"&{authority_of(token.system)}&ISO"
     return f"{escape(token.code)}^^^{authority}^"
+
+
+def narrow_submitted(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """By a reference that FHIR submitted, relative or with the base of this server. FHIR R4 3.1.1.4.12"""
+    texts = [unescape(value).removeprefix(f"{question.base_url}/") for value in values]
+    if any("/" not in text for text in texts):
+        raise bad_request(f"{parameter.name}: expected Type/id or a URL", expression=parameter.name)
+    own = (f"{question.base_url}/{text}" for text in texts if "://" not in text)
+    criterion = TextCriterion(attribute=parameter.attributes[0], any_of=(*texts, *own))
+    return replace(question.criteria, texts=(*question.criteria.texts, criterion))
 
 
 def narrow_relates_to(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
