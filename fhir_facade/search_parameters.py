@@ -1,5 +1,6 @@
 """The search parameters of ITI-67: one table, read by the search and by /metadata. MHD 2:3.67.4.1.2.1."""
 
+from fhir_facade.search_references import narrow_related, narrow_relates_to, narrow_submitted
 from fhir_facade.search_times import PREFIXES, narrow_given_time, narrow_period, narrow_time
 from fhir_facade.search_values import (
     ANY_NAME,
@@ -17,11 +18,8 @@ from fhir_facade.search_values import (
     narrow_identifier,
     narrow_patient,
     narrow_patient_reference,
-    narrow_related,
-    narrow_relates_to,
     narrow_status,
     narrow_status_not,
-    narrow_submitted,
 )
 
 _BASE = "http://hl7.org/fhir/SearchParameter"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fhir_facade.code_systems import URI_SYSTEM, from_identifier, from_uri
+from fhir_facade.code_systems import from_identifier, from_uri
 from fhir_facade.operation_outcome import bad_request, unknown_community
 from fhir_facade.read_people import authority_of
 from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, TextCriterion, TextMatch
@@ -247,39 +247,6 @@ def narrow_author_identifier(question: Question, parameter: SearchParameter, val
     if starts:
         return replace(criteria, texts=(*criteria.texts, TextCriterion(attribute="author_id", any_of=starts)))
     return replace(criteria, likes=(*criteria.likes, LikeCriterion(attribute="author_id", any_of=patterns)))
-
-
-def narrow_related(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """referenceIdList by an identifier, with or without its system; its type is not asked for. MHD 2:3.67.4.1.2.1"""
-    texts = tuple(_reference_id(read_token(value)) for value in values)
-    criterion = TextCriterion(attribute="reference_id_list", any_of=texts)
-    return replace(question.criteria, texts=(*question.criteria.texts, criterion))
-
-
-def _reference_id(token: Token) -> str:
-    if token.system is None:
-        return f"{escape(token.code)}^^^"
-    authority = "" if token.system in ("", URI_SYSTEM) else f"&{authority_of(token.system)}&ISO"
-    return f"{escape(token.code)}^^^{authority}^"
-
-
-def narrow_submitted(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """By a reference that FHIR submitted, relative or with the base of this server. FHIR R4 3.1.1.4.12"""
-    texts = [unescape(value).removeprefix(f"{question.base_url}/") for value in values]
-    if any("/" not in text for text in texts):
-        raise bad_request(f"{parameter.name}: expected Type/id or a URL", expression=parameter.name)
-    own = (f"{question.base_url}/{text}" for text in texts if "://" not in text)
-    criterion = TextCriterion(attribute=parameter.attributes[0], any_of=(*texts, *own))
-    return replace(question.criteria, texts=(*question.criteria.texts, criterion))
-
-
-def narrow_relates_to(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
-    """Documents that replace, append, transform or sign one of these."""
-    criteria = question.criteria
-    found = tuple(dict.fromkeys(one for value in values for one in question.related_to(unescape(value))))
-    if criteria.entry_uuids:
-        found = tuple(one for one in found if one in criteria.entry_uuids)
-    return replace(criteria, entry_uuids=found) if found else None
 
 
 def narrow_community(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
