@@ -71,9 +71,7 @@ class Settings:
         "", "tolerance for known sender quirks; default strict for ihe, dmp for dmp", ("strict", "dmp")
     )
     base_url: str = _setting("", "URL under which clients reach the server; default http://HOST:PORT")
-    fhir_origins: str = _setting(
-        "", "web sites whose pages may use /fhir in a browser: https://HOST[:PORT], separated by blanks; default none"
-    )
+    fhir_origins: str = _setting("", "sites whose pages may use /fhir (CORS), https://HOST[:PORT]; default none")
     security: str = _setting("mtls", "how callers prove who they are", ("mtls", "open"))
     certificate: str = _setting("", "certificate of the server, PEM, then its chain; with security mtls")
     key: str = _setting("", "private key of the server, PEM; default the .key file beside the certificate, or in it")
@@ -473,9 +471,7 @@ def _check(settings: Settings) -> None:
     if settings.workers < 1 or settings.threads < 1 or settings.max_document_mb < 1 or not 0 <= settings.port < 65536:
         raise SettingsError("settings workers, threads, max_document_mb: expected at least 1; port: 0 to 65535")
     if settings.home_community_id and not is_oid_urn(settings.home_community_id):
-        raise SettingsError(
-            f"setting home_community_id: found {settings.home_community_id!r}, expected urn:oid: and an OID"
-        )
+        raise SettingsError(f"setting home_community_id: found {settings.home_community_id!r}, expected urn:oid:OID")
     for name in ("repository_id", "feed_authority"):
         value = getattr(settings, name)
         if value and not is_oid(value):
@@ -499,8 +495,6 @@ def _check_roles(settings: Settings) -> None:
     except ValueError as problem:
         raise SettingsError(f"setting roles: {problem}") from None
     given = [one.name for one in fields(settings) if getattr(settings, one.name) != one.default]
-    url = settings.registry_url
-    for sentence in roles_rules(roles, registry_url=url, given=given):
-        raise SettingsError(sentence)
-    for sentence in elsewhere_rules(settings):
+    of_roles = roles_rules(roles, registry_url=settings.registry_url, given=given)
+    for sentence in (*of_roles, *elsewhere_rules(settings)):
         raise SettingsError(sentence)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from access_policy.caller import Caller
-from cda.document import UnreadableDocument, read_document
+from cda.document import read_document
 from cda.document_entry import document_entry
 from cda.header import read_header
+from cda.unreadable import UnreadableDocument
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade.base64_text import octets_of
 from fhir_facade.bundle_documents import WriteDocument

@@ -58,6 +58,7 @@ def read_search(
             related_to=partial(related_to, patients),
             now=patients.registry.now,
             home_community_id=patients.registry.domain.home_community_id,
+            base_url=patients.base_url,
         )
         narrowed = parameter.narrow(question, parameter, _values(name, text))
         criteria, finds_nothing = narrowed or criteria, finds_nothing or narrowed is None

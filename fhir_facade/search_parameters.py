@@ -1,5 +1,6 @@
 """The search parameters of ITI-67: one table, read by the search and by /metadata. MHD 2:3.67.4.1.2.1."""
 
+from fhir_facade.search_references import narrow_related, narrow_relates_to, narrow_submitted
 from fhir_facade.search_times import PREFIXES, narrow_given_time, narrow_period, narrow_time
 from fhir_facade.search_values import (
     ANY_NAME,
@@ -17,8 +18,6 @@ from fhir_facade.search_values import (
     narrow_identifier,
     narrow_patient,
     narrow_patient_reference,
-    narrow_related,
-    narrow_relates_to,
     narrow_status,
     narrow_status_not,
 )
@@ -35,6 +34,17 @@ def _token(name: str, attribute: str, documentation: str) -> SearchParameter:
         narrow=narrow_code,
         attributes=(attribute,),
         modifiers=(("not", narrow_code_not),),
+        definition=f"{_BASE}/DocumentReference-{name}",
+    )
+
+
+def _submitted(name: str, element: str, documentation: str) -> SearchParameter:
+    return SearchParameter(
+        name=name,
+        type="reference",
+        documentation=f"{documentation}: Type/id or URL",
+        narrow=narrow_submitted,
+        attributes=(element,),
         definition=f"{_BASE}/DocumentReference-{name}",
     )
 
@@ -156,6 +166,8 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         narrow=narrow_relates_to,
         definition=f"{_BASE}/DocumentReference-relatesto",
     ),
+    _submitted("author", "author", "an author as FHIR submitted it; contained ones by name and identifier"),
+    _submitted("related", "context.related", "what a document relates to, as FHIR submitted it"),
     SearchParameter(
         name="related.identifier",
         type="token",

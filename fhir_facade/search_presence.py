@@ -10,7 +10,8 @@ from xds.metadata import Folder
 
 _TRUTHS = {"true": True, "false": False}
 _OF_FOLDERS = {"content_type_code": "code_list"}  # what a Folder has in the place of an attribute of a SubmissionSet
-ELSEWHERE = frozenset({"relatesto", "targetCommunityIdList"})  # not said by an object itself, and not asked for so
+# Not said by an object itself, or not asked for so.
+ELSEWHERE = frozenset({"author", "related", "relatesto", "targetCommunityIdList"})
 
 
 def narrow_missing(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fhir_facade.code_systems import URI_SYSTEM, from_identifier, from_uri
+from fhir_facade.code_systems import from_identifier, from_uri
 from fhir_facade.operation_outcome import bad_request, unknown_community
 from fhir_facade.read_people import authority_of
 from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, TextCriterion, TextMatch
@@ -62,6 +62,7 @@ class Question:
     related_to: RelatedTo
     now: Callable[[], str] = str  # 14 digits, UTC
     home_community_id: str = ""
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,29 +247,6 @@ def narrow_author_identifier(question: Question, parameter: SearchParameter, val
     if starts:
         return replace(criteria, texts=(*criteria.texts, TextCriterion(attribute="author_id", any_of=starts)))
     return replace(criteria, likes=(*criteria.likes, LikeCriterion(attribute="author_id", any_of=patterns)))
-
-
-def narrow_related(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """referenceIdList by an identifier, with or without its system; its type is not asked for. MHD 2:3.67.4.1.2.1"""
-    texts = tuple(_reference_id(read_token(value)) for value in values)
-    criterion = TextCriterion(attribute="reference_id_list", any_of=texts)
-    return replace(question.criteria, texts=(*question.criteria.texts, criterion))
-
-
-def _reference_id(token: Token) -> str:
-    if token.system is None:
-        return f"{escape(token.code)}^^^"
-    authority = "" if token.system in ("", URI_SYSTEM) else f"&{authority_of(token.system)}&ISO"
-    return f"{escape(token.code)}^^^{authority}^"
-
-
-def narrow_relates_to(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
-    """Documents that replace, append, transform or sign one of these."""
-    criteria = question.criteria
-    found = tuple(dict.fromkeys(one for value in values for one in question.related_to(unescape(value))))
-    if criteria.entry_uuids:
-        found = tuple(one for one in found if one in criteria.entry_uuids)
-    return replace(criteria, entry_uuids=found) if found else None
 
 
 def narrow_community(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Integer,
     Select,
@@ -68,6 +69,8 @@ class Having:
             return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
         if isinstance(criterion, TextCriterion) and criterion.attribute in IN_ATTRIBUTES:
             return or_(*_titles(in_attributes(criterion.attribute), criterion))
+        if isinstance(criterion, TextCriterion) and criterion.attribute in _SUBMITTED:
+            return or_(*_submitted(criterion))
         values = _having(criterion.attribute, or_(*_values(criterion)))
         if criterion is self._start:
             return tuple_(_o.patient_key, _o.object_key).in_(values.where(text(IS_ACROSS_PATIENTS)))
@@ -137,6 +140,12 @@ def _titles(column: ColumnElement[str], criterion: TextCriterion) -> Iterator[Co
             yield func.substr(func.lower(column), 1, len(wanted_text)) == wanted_text.lower()
 
 
+def _submitted(criterion: TextCriterion) -> Iterator[ColumnElement[bool]]:
+    """References of what FHIR submitted, of which XDS has no attribute."""
+    for wanted_text in criterion.any_of:
+        yield SubmittedReference(_o.attributes, *_SUBMITTED[criterion.attribute], bindparam(None, wanted_text))
+
+
 def _at_start(rest: ColumnElement[str], wanted_text: str) -> ColumnElement[bool]:
     return func.substr(func.lower(rest), 1, len(wanted_text)) == wanted_text.lower()
 
@@ -184,6 +193,40 @@ def _json_on_sqlite(element: JsonText, compiler: Any, **options: Any) -> str:
 def _json_on_postgresql(element: JsonText, compiler: Any, **options: Any) -> str:
     json, name = (compiler.process(one, **options) for one in element.clauses)
     return f"(CAST({json} AS json) ->> {name})"
+
+
+class SubmittedReference(FunctionElement[bool]):
+    """Whether an element of the submitted resource, one with several values, has this reference among them."""
+
+    name = "submitted_reference"
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(SubmittedReference, "sqlite")
+def _submitted_on_sqlite(element: SubmittedReference, compiler: Any, **options: Any) -> str:
+    json, path, _, wanted_text = (compiler.process(one, **options) for one in element.clauses)
+    values = f"json_each(json_extract({json}, '$.submittedFhir'), {path})"
+    fits = f"json_extract(one.value, '$.reference') = {wanted_text}"
+    return f"EXISTS (SELECT 1 FROM {values} AS one WHERE {fits})"  # noqa: S608 - of compiled clauses
+
+
+@compiles(SubmittedReference, "postgresql")
+def _submitted_on_postgresql(element: SubmittedReference, compiler: Any, **options: Any) -> str:
+    json, _, path, wanted_text = (compiler.process(one, **options) for one in element.clauses)
+    values = f"json_array_elements(CAST(CAST({json} AS json) ->> 'submittedFhir' AS json) #> {path})"
+    fits = f"one ->> 'reference' = {wanted_text}"
+    return f"EXISTS (SELECT 1 FROM {values} AS one WHERE {fits})"  # noqa: S608 - of compiled clauses
+
+
+def _path(*names: str) -> tuple[ColumnElement[str], ColumnElement[str]]:
+    """Of a resource that was submitted, as SQLite has paths and as PostgreSQL does."""
+    steps = ("resource", *names)
+    return literal_column(f"'$.{'.'.join(steps)}'"), literal_column(f"'{{{','.join(steps)}}}'")
+
+
+# Element of a DocumentReference -> where it lies.
+_SUBMITTED = {"context.related": _path("context", "related"), "author": _path("author")}
 
 
 def in_attributes(name: str) -> ColumnElement[str]:

@@ -11,13 +11,16 @@ from audit.objects import a_document, a_query, a_submission_set
 from audit.occurrence import Occurrence, record_of
 from audit.record import Outcome
 from audit.recorder import utc_now
+from carnet.subscription_wiring import dispatcher_of
 from tests import fhir_bundles as fhir
-from tests import messages
+from tests import messages, servers
 from tests.audit.happenings import NODE, PROFESSIONAL
 from tests.builders import PATIENT, a_submission, an_entry
 from tests.flows.fhir_requests import fed, provide, send
 from tests.flows.test_fhir_batch import a_batch, asked
-from tests.flows.test_subscriptions import wanted
+from tests.flows.test_pdsm_profiles import a_pdsm_bundle
+from tests.flows.test_subscriptions import ALL, FOLDERS, SETS, mask, wanted
+from tests.notified import Subscriber, until
 from tests.servers import Server
 from xds.datatypes import CX
 
@@ -31,6 +34,8 @@ _OBJECTS = {
         for one in ("ITI-66", "ITI-67", "ITI-18")
     },
 }
+# Of twelve subscriptions a handshake and something new; of the masking the document, and the SubmissionSet that did it.
+NOTIFICATIONS = 32
 _LEVELS = ("Minimal", "Comprehensive", "UnContained.Comprehensive")
 
 
@@ -82,6 +87,8 @@ def _written(server: Server) -> dict[str, str]:
     for level in _LEVELS:
         entries = provide(server, fhir.a_provide_bundle(url, level=level))
         places |= {f"document-{level.lower()}": entries[0]["location"], f"list-{level.lower()}": entries[1]["location"]}
+    entries = provide(server, a_pdsm_bundle(url))
+    places |= {"document-pdsm": entries[0]["location"], "list-pdsm": entries[1]["location"]}
     places |= _in_a_folder(server, url, places["document-comprehensive"])
     places["replacement"] = _replacing(server, url, places["document-minimal"])
     subscribed = send(server, "POST", "/fhir/Subscription", wanted(TARGET, filters=("DocumentReference?type=x",)))
@@ -131,6 +138,45 @@ def _publication(patient: str) -> dict[str, Any]:
     del attachment["url"]
     attachment["data"] = base64.b64encode(b"content").decode()
     return resource
+
+
+def notifications(server: Server, subscriber: Subscriber) -> Iterator[tuple[str, bytes]]:
+    """What a subscriber is told: handshakes, documents and lists, with all contents, in both formats."""
+    url = fed(server, fhir.a_patient())
+    of_patient = f"patient=Patient/{url.rpartition('/')[2]}"
+    before = fhir.a_provide_bundle(url)
+    place = provide(server, before)[0]["location"]
+    filters = {
+        ALL: f"DocumentReference?{of_patient}",
+        SETS: f"List?{of_patient}&code=submissionset",
+        FOLDERS: f"List?{of_patient}&code=folder",
+    }
+    for topic, asked_for in filters.items():
+        for content, kind in (
+            ("full-resource", "json"),
+            ("full-resource", "xml"),
+            ("id-only", "json"),
+            ("empty", "json"),
+        ):
+            told = wanted(
+                subscriber.url,
+                topic=topic,
+                filters=(asked_for,),
+                content=content,
+                payload=f"application/fhir+{kind}",
+            )
+            assert send(server, "POST", "/fhir/Subscription", told).status == 201
+    _in_a_folder(server, url, place)
+    mask(server, before["entry"][0]["resource"]["masterIdentifier"]["value"].removeprefix("urn:oid:"))
+    subscriber.up()
+    registry = servers.open_registry(server.settings)
+    dispatcher = dispatcher_of(server.settings, registry)
+    dispatcher.start()
+    until(lambda: len(subscriber.told) == NOTIFICATIONS)
+    dispatcher.stop()
+    registry.units.close()
+    for number, octets in enumerate(subscriber.told):
+        yield f"notification-{number:02}.{'xml' if octets.startswith(b'<') else 'json'}", octets
 
 
 def audit_events() -> Iterator[tuple[str, bytes]]:

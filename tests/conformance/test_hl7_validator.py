@@ -12,8 +12,9 @@ from lxml import etree
 from conformance.peers.hl7_validator import Finding, validate
 from conformance.peers.maven_build import HAPI
 from tests import servers
-from tests.conformance.emitted import TARGET, audit_events, emitted
+from tests.conformance.emitted import NOTIFICATIONS, TARGET, audit_events, emitted, notifications
 from tests.conformance.ipf_batch import build_or_skip
+from tests.notified import a_subscriber
 
 pytestmark = pytest.mark.corpus
 _PACKAGES = (
@@ -59,9 +60,12 @@ def batch(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Batch:
 
 
 def _everything(folder: Path) -> Iterator[tuple[str, bytes]]:
-    given = {"domain": "ihe", "audit": "on", "notification_targets": TARGET}
+    subscriber = a_subscriber()
+    given = {"domain": "ihe", "audit": "on", "notification_targets": f"{TARGET} {subscriber.url}"}
     settings = servers.settings_for(folder / "carnet", **given)
     with servers.in_process(settings) as server:
+        yield from notifications(server, subscriber)
+        subscriber.down()
         for name, octets in emitted(server):
             yield name, octets
             yield from _as_its_profile(name, octets)
@@ -102,6 +106,8 @@ MHD_PROFILES = {
     "document-minimal": "IHE.MHD.Minimal.DocumentReference",
     "document-comprehensive": "IHE.MHD.Comprehensive.DocumentReference",
     "document-uncontained.comprehensive": "IHE.MHD.UnContained.Comprehensive.DocumentReference",
+    "document-pdsm": "IHE.MHD.Comprehensive.DocumentReference",
+    "list-pdsm": "IHE.MHD.Comprehensive.SubmissionSet",
     "replacement": "IHE.MHD.Comprehensive.DocumentReference",
     "list-minimal": "IHE.MHD.Minimal.SubmissionSet",
     "list-comprehensive": "IHE.MHD.Comprehensive.SubmissionSet",
@@ -124,6 +130,16 @@ def test_every_kind_of_resource_was_judged_in_both_formats(batch: Batch) -> None
     in_both |= {"OperationOutcome", "Subscription"}
     assert {kind for suffix, kind in kinds if suffix == ".json"} == in_both
     assert {kind for suffix, kind in kinds if suffix == ".xml"} == in_both - {"AuditEvent"}
+
+
+def test_everything_a_subscriber_is_told_was_judged(batch: Batch) -> None:
+    told = [one for one in batch.folder.iterdir() if one.name.startswith("notification-")]
+    assert len(told) == NOTIFICATIONS
+    methods = set[str]()
+    for one in told:
+        if one.suffix == ".json":
+            methods |= {entry["request"]["method"] for entry in json.loads(one.read_bytes())["entry"]}
+    assert methods == {"GET", "POST", "PUT"}
 
 
 def _kind(file: Path) -> str:

@@ -157,8 +157,9 @@ def test_lists_take_them_too(authors: Authors) -> None:
             "author:Practitioner.birthdate=2000",
             "patient.name=x",
             "subject:Group=1",
-            "author=Practitioner/1",
-            "related=Encounter/1",
+            "author=1",
+            "related=1",
+            "related:missing=true",
             "_sort:desc=date",
             "type:text=x",
             "type:in=x",
@@ -200,3 +201,36 @@ def test_lists_are_found_by_their_title(server: Server, name: str, value: str, t
     provide(server, fhir.a_provide_bundle(patient))
     asked = urlencode({"patient": patient, "code": "submissionset", name: value})
     assert json.loads(server.request("GET", f"/fhir/List?{asked}").body)["total"] == total
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "total"),
+    [
+        ("related", "ServiceRequest/1", 1),
+        ("related", "https://other.example/fhir/ServiceRequest/2", 1),
+        ("related", "ServiceRequest/2", 0),
+        ("related", "ServiceRequest/'", 0),
+        ("related", "{base}/ServiceRequest/1", 1),
+        ("related", "{base}/ServiceRequest/3", 1),
+        ("related", "ServiceRequest/3,Encounter/9", 1),
+        ("author", "https://other.example/fhir/Practitioner/1", 1),
+        ("author", "Practitioner/1", 0),
+        ("author", "ServiceRequest/1", 0),
+    ],
+)
+def test_documents_are_found_by_references_that_fhir_submitted(
+    server: Server,  # noqa: F811
+    name: str,
+    value: str,
+    total: int,
+) -> None:
+    patient, base = fed(server, fhir.a_patient()), f"{server.url}/fhir"
+    places = ("ServiceRequest/1", "https://other.example/fhir/ServiceRequest/2", f"{base}/ServiceRequest/3")
+    bundle = fhir.a_provide_bundle(patient, level="UnContained.Comprehensive")
+    bundle["entry"][0]["resource"]["context"]["related"] = [{"reference": one} for one in places]
+    bundle["entry"][0]["resource"]["author"] = [{"reference": "https://other.example/fhir/Practitioner/1"}]
+    provide(server, bundle)
+    provide(server, fhir.a_provide_bundle(patient))
+    asked = urlencode({"patient": patient, name: value.format(base=base)})
+    response = server.request("GET", f"/fhir/DocumentReference?{asked}")
+    assert json.loads(response.body)["total"] == total, response.body

@@ -1,0 +1,44 @@
+"""References that a search narrows by: to others, by identifier, as FHIR submitted them. FHIR R4 3.1.1.4.12."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fhir_facade.code_systems import URI_SYSTEM
+from fhir_facade.operation_outcome import bad_request
+from fhir_facade.read_people import authority_of
+from fhir_facade.search_values import Question, SearchParameter, Token, read_token, unescape
+from registry.criteria import Criteria, TextCriterion
+from xds.datatypes import escape
+
+
+def narrow_related(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """referenceIdList by an identifier, with or without its system; its type is not asked for. MHD 2:3.67.4.1.2.1"""
+    texts = tuple(_reference_id(read_token(value)) for value in values)
+    criterion = TextCriterion(attribute="reference_id_list", any_of=texts)
+    return replace(question.criteria, texts=(*question.criteria.texts, criterion))
+
+
+def _reference_id(token: Token) -> str:
+    if token.system is None:
+        return f"{escape(token.code)}^^^"
+    authority = "" if token.system in ("", URI_SYSTEM) else f"&{authority_of(token.system)}&ISO"
+    return f"{escape(token.code)}^^^{authority}^"
+
+
+def narrow_submitted(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+    """By a reference that FHIR submitted, relative or with the base of this server. FHIR R4 3.1.1.4.12"""
+    texts = [unescape(value).removeprefix(f"{question.base_url}/") for value in values]
+    if any("/" not in text for text in texts):
+        raise bad_request(f"{parameter.name}: expected Type/id or a URL", expression=parameter.name)
+    own = (f"{question.base_url}/{text}" for text in texts if "://" not in text)
+    criterion = TextCriterion(attribute=parameter.attributes[0], any_of=(*texts, *own))
+    return replace(question.criteria, texts=(*question.criteria.texts, criterion))
+
+
+def narrow_relates_to(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """Documents that replace, append, transform or sign one of these."""
+    criteria = question.criteria
+    found = tuple(dict.fromkeys(one for value in values for one in question.related_to(unescape(value))))
+    if criteria.entry_uuids:
+        found = tuple(one for one in found if one in criteria.entry_uuids)
+    return replace(criteria, entry_uuids=found) if found else None
