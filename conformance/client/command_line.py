@@ -85,7 +85,7 @@ def client(
     run = folder.load()
     reports = {"page": out / REPORT, "junit": out / "report.xml", "json_file": out / "report.json"}
     write_reports(run, **reports, language=language)
-    summarise(run)
+    summarise(run, language)
     console.print(str(reports["page"]))
     if not is_done:
         return 130

@@ -15,6 +15,7 @@ from conformance.report.junit import write_run_as_junit
 from conformance.report.page import write_page
 from conformance.report.run_json import write_run_as_json
 from conformance.report.shown import visible
+from conformance.report.words import VERDICTS, Words
 from conformance.run_folder import RunFolder
 
 FAILED = 1
@@ -42,23 +43,25 @@ def report(run: Path, html: Path | None, junit: Path | None, json_file: Path | N
     """
     loaded = RunFolder(path=run).load()
     write_reports(loaded, page=html or run / "report.html", junit=junit, json_file=json_file, language=language)
-    summarise(loaded)
+    summarise(loaded, language)
     return FAILED if loaded.has_failed else 0
 
 
 @click.command()
 @click.argument("before", metavar="RUN1", type=_run)
 @click.argument("after", metavar="RUN2", type=_run)
-def compare(before: Path, after: Path) -> int:
+@click.option("--lang", "language", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
+def compare(before: Path, after: Path, language: str) -> int:
     """Show what changed from one run to another, requirement by requirement.
 
     \b
     python -m conformance compare runs/monday runs/friday
+    python -m conformance compare runs/monday runs/friday --lang en
 
     Exit code 0: nothing got worse; 1: a requirement fails that did not, or passed and is not tested any more.
     """
     found = list(changes(RunFolder(path=before).load(), RunFolder(path=after).load()))
-    _show(found)
+    _show(found, language)
     return FAILED if any(one.is_worse for one in found) else 0
 
 
@@ -81,25 +84,35 @@ def write_reports(
             raise KitError(f"the report {path} cannot be written: {problem.strerror}") from None
 
 
-def summarise(run: Run) -> None:
+def summarise(run: Run, language: str = "fr") -> None:
     """The failed requirements with their first finding, then the counts, on the terminal."""
-    console, (tested, every) = Console(highlight=False, soft_wrap=True), run.coverage
+    console, said = Console(highlight=False, soft_wrap=True), partial(_in, language)
     for one in run.requirements:
         failed = [each for each in run.findings_of(one.id) if each.verdict is Verdict.FAILED]
         if failed:
-            console.print(f"[red]failed[/]  {one.id}  {one.text_en}")
-            console.print(f"        {visible(failed[0].text_en)} {visible(failed[0].evidence)}"[:500], markup=False)
-    counts = ", ".join(f"{run.counts[verdict]} {verdict.value}" for verdict in Verdict)
-    console.print(f"{counts}; coverage {tested} of {every} requirements, {len(run.messages)} messages")
+            console.print(f"[red]{said(VERDICTS[Verdict.FAILED])}[/]  {one.id}  {said((one.text_fr, one.text_en))}")
+            told = visible(said((failed[0].text_fr, failed[0].text_en)))
+            console.print(f"        {told} {visible(failed[0].evidence)}"[:500], markup=False)
+    counts = ", ".join(f"{run.counts[verdict]} {said(VERDICTS[verdict])}" for verdict in Verdict)
+    (tested, every), messages = run.coverage, len(run.messages)
+    french = f"{counts} ; couverture : {tested} exigences sur {every}, {messages} messages"
+    console.print(said((french, f"{counts}; coverage {tested} of {every} requirements, {messages} messages")))
 
 
-def _show(found: list[Change]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table("requirement", "before", "after", "", box=None)
+def _in(language: str, words: Words) -> str:
+    return words[1] if language == "en" else words[0]
+
+
+def _show(found: list[Change], language: str) -> None:
+    console, said = Console(highlight=False, soft_wrap=True), partial(_in, language)
+    heads = (("exigence", "requirement"), ("avant", "before"), ("après", "after"))
+    table = Table(*map(said, heads), "", box=None)
     for one in found:
-        words = (f"[{_COLOURS[verdict]}]{verdict.value}[/]" for verdict in (one.before, one.after))
-        table.add_row(one.requirement.id, *words, one.requirement.text_en)
+        words = (f"[{_COLOURS[verdict]}]{said(VERDICTS[verdict])}[/]" for verdict in (one.before, one.after))
+        table.add_row(one.requirement.id, *words, said((one.requirement.text_fr, one.requirement.text_en)))
     if found:
         console.print(table)
     worse = sum(one.is_worse for one in found)
-    console.print(f"{len(found)} changed: {worse} worse, {len(found) - worse} better")
+    better = len(found) - worse
+    french = f"{len(found)} changements : {worse} en moins bien, {better} en mieux"
+    console.print(said((french, f"{len(found)} changed: {worse} worse, {better} better")))

@@ -60,7 +60,12 @@ Exit code 0: no requirement failed; 1: one did; 2: the run could not start.
 @click.option("--junit", type=_out, help="Write JUnit XML.")
 @click.option("--json", "json_file", type=_out, help="Write JSON.")
 @click.option(
-    "--lang", "language", type=click.Choice(["fr", "en"]), default="fr", show_default=True, help="Of the page."
+    "--lang",
+    "language",
+    type=click.Choice(["fr", "en"]),
+    default="fr",
+    show_default=True,
+    help="Of the page and of the terminal.",
 )
 def server(
     config: Path,
@@ -82,18 +87,19 @@ def server(
         kept.start(heading(configuration))
     elif not (kept.path / HEADING).exists():
         raise KitError(f"--resume: there is no run in {kept.path}")
-    with _Shown() as shown:
+    with _Shown(language) as shown:
         run = run_server(configuration, kept, Observer(step=shown.step, finding=shown.finding))
     write_reports(run, page=html or kept.path / "report.html", junit=junit, json_file=json_file, language=language)
-    summarise(run)
-    click.echo(f"report: {html or kept.path / 'report.html'}")
+    summarise(run, language)
+    click.echo(str(html or kept.path / "report.html"))
     return FAILED if run.has_failed else 0
 
 
 class _Shown:
     """A bar for each part while it runs, a line for each failed finding."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: str) -> None:
+        self._language = language
         console = Console(stderr=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
@@ -114,6 +120,5 @@ class _Shown:
 
     def finding(self, finding: Finding) -> None:
         if finding.verdict is Verdict.FAILED:
-            self._progress.console.print(
-                f"failed  {finding.step}: {finding.text_en} {finding.evidence}"[:300], markup=False
-            )
+            told = finding.text_en if self._language == "en" else finding.text_fr
+            self._progress.console.print(f"✘ {finding.step} {told} {finding.evidence}"[:300], markup=False)

@@ -1,120 +1,37 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
-import io
-import shutil
 import subprocess
 import sys
-import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from conformance.client import preparation
-from conformance.client.certification import Certification, open_certification
 from conformance.client.command_line import steps_of
-from conformance.client.exchanges import Laboratory
-from conformance.client.preparation import Prepared, prepare
+from conformance.client.preparation import Prepared
 from conformance.client.recorder import Connection, Recorded
 from conformance.client.rules import conversation
-from conformance.client.rules.rule import Rule
-from conformance.client.scenarios import People, Step, read_people
+from conformance.client.scenarios import People, Step
 from conformance.client.session import MOST_FAILED, Session, message_rules
-from conformance.client.terminal import Guide
 from conformance.client.view import state
 from conformance.client.web import WebView
 from conformance.failures import KitError
-from conformance.judgement import Heading, Run, Verdict
+from conformance.judgement import Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
-from conformance.server.probes_record import record_query
-from tests import browsers, forked
+from tests import browsers
+from tests.conformance.certified import STEPS, Played, another, people, played, prepared, rules, workbench
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
-from tests.conformance.fhir_software import fhir_plays
-from tests.conformance.vendor_software import PLAYS, Software, play
+from tests.conformance.vendor_software import Software
 from tests.mutual_tls import eventually
 from tests.servers import ROOT, free_port
 
-STEPS = steps_of(["all", "fhir"])
-HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
-
-
-@pytest.fixture(scope="module")
-def people() -> People:
-    return read_people()
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory, people: People) -> Prepared:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(preparation, "_carnet", _mostly_forked(preparation._carnet))
-        return prepare(tmp_path_factory.mktemp("laboratory"), people, ("localhost", "127.0.0.1"))
-
-
-def _mostly_forked(start: Callable[..., None]) -> Callable[..., None]:
-    """The first command of each kind is started as it is on a vendor's machine; those like it are forks."""
-    begun = set[str]()
-
-    def command(*arguments: str) -> None:
-        if arguments[0] not in begun:
-            begun.add(arguments[0])
-            return start(*arguments)
-        done = forked.run(arguments)
-        assert done.returncode == 0, done.stderr
-        return None
-
-    return command
-
-
-@pytest.fixture(scope="module")
-def another(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Prepared:
-    """As it was prepared, for a second server."""
-    folder = tmp_path_factory.mktemp("another") / "laboratory"
-    shutil.copytree(prepared.folder, folder)
-    return Prepared(folder=folder)
-
-
-@dataclass(frozen=True)
-class Played:
-    """A certification that is over, its server still there."""
-
-    opened: Certification
-    folder: RunFolder
-    software: Software
-
-    @property
-    def run(self) -> Run:
-        return self.folder.load()
-
-
-@pytest.fixture(scope="module")
-def rules() -> tuple[Rule, ...]:
-    """Those of all sessions: a document is checked once."""
-    return message_rules()
-
-
-@pytest.fixture(scope="module")
-def played(
-    tmp_path_factory: pytest.TempPathFactory,
-    prepared: Prepared,
-    another: Prepared,
-    people: People,
-    rules: tuple[Rule, ...],
-) -> Iterator[Played]:
-    """After the laboratory was copied: from here on its server writes."""
-    folder = RunFolder(path=tmp_path_factory.mktemp("run"))
-    folder.start(HEADING)
-    with open_certification(prepared, people, STEPS, folder, ("127.0.0.1", 0), patience=2.0, rules=rules) as opened:
-        software = Software(opened.url, prepared, people)
-        play(software, opened.page, {**PLAYS, **fhir_plays(software)})
-        yield Played(opened, folder, software)
+__all__ = ["another", "people", "played", "prepared", "rules", "workbench"]  # fixtures of this module
 
 
 def test_the_own_tools_pass_every_scenario(played: Played) -> None:
@@ -135,13 +52,6 @@ def test_every_requirement_is_tested(played: Played) -> None:
 
 
 # --- faulty clients --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def workbench(played: Played, rules: tuple[Rule, ...], tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    steps = {one.key: one for one in STEPS}
-    folder, backend = tmp_path_factory.mktemp("faulty"), played.opened.backend
-    return Workbench(played.software, played.run, steps, rules, folder, backend)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -346,47 +256,6 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
         line = process.stdout.readline()
         assert line, f"{words!r} did not come: {told}"
         told += line
-
-
-def test_without_a_person_a_step_is_confirmed_when_it_is_quiet_and_questions_are_left_out(
-    people: People, tmp_path: Path
-) -> None:
-    """A step waits for its messages, then for the quiet after the last one; nothing is read from the terminal."""
-    every = steps_of(["alimentation"])
-    first = next(one for one in every if one.key == EXIST)
-    asked = replace(next(one for one in every if one.question), expects=())
-    folder = RunFolder(path=tmp_path / "run")
-    folder.start(HEADING)
-    session = Session((first, asked), Laboratory(people=people, authorities=()), folder, rules=())
-    shown = io.StringIO()
-    guide = Guide(session, people, Console(file=shown, width=200), language="fr", unattended=0.5)
-    ended: list[bool] = []
-    thread = threading.Thread(target=lambda: ended.append(guide.run()), daemon=True)
-    try:
-        thread.start()
-        thread.join(timeout=1.5)
-        assert thread.is_alive()
-        assert session.step == first
-        head = b"POST /xds/patients HTTP/1.1\r\nContent-Type: application/soap+xml; charset=UTF-8\r\n\r\n"
-        asking = Recorded(
-            time=datetime.now(UTC),
-            connection=Connection(address="127.0.0.1"),
-            request=head + existence_test(people),
-            answer=b"HTTP/1.1 200 OK\r\n\r\n",
-        )
-        session.recorded(asking)
-        thread.join(timeout=60)
-        assert ended == [True]
-        assert [one.is_skipped for one in session.done] == [False, True]
-    finally:
-        session.close()
-    assert "1/2 Test d'existence" in shown.getvalue()
-
-
-def existence_test(people: People) -> bytes:
-    """An envelope with the message of TD0.2."""
-    message = record_query("TEST_EXST", people.patient("followed").ins)
-    return b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>%s</s:Body></s:Envelope>' % message
 
 
 @pytest.mark.browser

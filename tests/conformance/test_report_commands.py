@@ -59,17 +59,21 @@ def test_a_run_that_was_kept_is_reported_in_three_forms(tmp_path: Path) -> None:
 
 def test_a_run_without_a_failure_ends_with_0(tmp_path: Path) -> None:
     folder = kept(tmp_path / "run", with_findings(a_finding("CLIENT-SOAP-02", Verdict.PASSED)))
-    assert command("report", folder).returncode == 0
+    done = command("report", folder)
+    assert done.returncode == 0
+    assert "1 conforme, 0 non conforme, 120 non testé ; couverture : 1 exigences sur 121, 2 messages" in done.stdout
 
 
 def test_what_changed_between_two_runs_is_told(tmp_path: Path) -> None:
     before = with_findings(a_finding("CLIENT-SOAP-01", Verdict.FAILED), a_finding("CLIENT-SOAP-02", Verdict.PASSED))
     after = with_findings(a_finding("CLIENT-SOAP-01", Verdict.PASSED), a_finding("CLIENT-SOAP-02", Verdict.PASSED))
     first, second = kept(tmp_path / "1", before), kept(tmp_path / "2", after)
-    better, worse = command("compare", first, second), command("compare", second, first)
+    better, worse = command("compare", first, second, "--lang", "en"), command("compare", second, first)
     assert (better.returncode, worse.returncode) == (0, 1)
     assert "1 changed: 0 worse, 1 better" in better.stdout
     assert "CLIENT-SOAP-01" in worse.stdout
+    assert "non conforme" in worse.stdout
+    assert "1 changements : 1 en moins bien, 0 en mieux" in worse.stdout
     assert "CLIENT-SOAP-02" not in worse.stdout
 
 

@@ -1,0 +1,63 @@
+"""A certification without a person: steps are confirmed by the quiet after their messages."""
+
+import io
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from conformance.client.command_line import steps_of
+from conformance.client.exchanges import Laboratory
+from conformance.client.recorder import Connection, Recorded
+from conformance.client.scenarios import People, read_people
+from conformance.client.session import Session
+from conformance.client.terminal import Guide
+from conformance.judgement import Heading
+from conformance.requirements import Actor
+from conformance.run_folder import RunFolder
+from conformance.server.probes_record import record_query
+from tests.conformance.faulty_clients import EXIST
+
+HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
+
+
+def test_a_step_is_confirmed_when_it_is_quiet_and_questions_are_left_out(tmp_path: Path) -> None:
+    """A step waits for its messages, then for the quiet after the last one; nothing is read from the terminal."""
+    people = read_people()
+    every = steps_of(["alimentation"])
+    first = next(one for one in every if one.key == EXIST)
+    asked = replace(next(one for one in every if one.question), expects=())
+    folder = RunFolder(path=tmp_path / "run")
+    folder.start(HEADING)
+    session = Session((first, asked), Laboratory(people=people, authorities=()), folder, rules=())
+    shown = io.StringIO()
+    guide = Guide(session, people, Console(file=shown, width=200), language="fr", unattended=0.5)
+    ended: list[bool] = []
+    thread = threading.Thread(target=lambda: ended.append(guide.run()), daemon=True)
+    try:
+        thread.start()
+        thread.join(timeout=1.5)
+        assert thread.is_alive()
+        assert session.step == first
+        head = b"POST /xds/patients HTTP/1.1\r\nContent-Type: application/soap+xml; charset=UTF-8\r\n\r\n"
+        asking = Recorded(
+            time=datetime.now(UTC),
+            connection=Connection(address="127.0.0.1"),
+            request=head + existence_test(people),
+            answer=b"HTTP/1.1 200 OK\r\n\r\n",
+        )
+        session.recorded(asking)
+        thread.join(timeout=60)
+        assert ended == [True]
+        assert [one.is_skipped for one in session.done] == [False, True]
+    finally:
+        session.close()
+    assert "1/2 Test d'existence" in shown.getvalue()
+
+
+def existence_test(people: People) -> bytes:
+    """An envelope with the message of TD0.2."""
+    message = record_query("TEST_EXST", people.patient("followed").ins)
+    return b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>%s</s:Body></s:Envelope>' % message
