@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from access_policy.make_vihf import make_vihf, security_header
+from benchmarks.plan import Plan
 from benchmarks.requests import MESSAGE_ID, Request, Workload, registry_request
 from carnet.domains import TEST_INS_AUTHORITY
 from carnet.pki import Use
@@ -24,16 +25,21 @@ from xds.vocabulary import AssociationType, AvailabilityStatus
 
 _V3, _HABILITATIONS, _PATIENTS = "urn:hl7-org:v3", "urn:si-dmp-habilitations", "urn:si-dmp-patients"
 _LIFE = timedelta(hours=4)
-_SIGNED_AHEAD = 500
+_SIGNED_AHEAD = 200
 # Records that are closed and opened again, documents that are archived and shown again: each waits for its turn.
-_IN_TURN = 100
-_LISTED, _OTHER_DOCTOR = 20, "899700218896"
+_IN_TURN = 50
+_ASKED, _LISTED, _OTHER_DOCTOR = 100, 20, "899700218896"
 _OTHERS, _ARCHIVED = 10**6, 2 * 10**9
 _STATUSES = (
     (AvailabilityStatus.APPROVED, AvailabilityStatus.ARCHIVED),
     (AvailabilityStatus.ARCHIVED, AvailabilityStatus.APPROVED),
 )
 Check = Callable[[Workload, int, bytes], str]
+
+
+def asked_for(plan: Plan) -> Sequence[int]:
+    """Patients whose records are asked for: enough that none is asked for twice at once."""
+    return plan.queried[:_ASKED]
 
 
 def holds(mark: bytes) -> Check:

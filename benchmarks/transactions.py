@@ -222,6 +222,7 @@ _OF_RECORD = (
         title="TD0.2 Existence of a record",
         request=records.existence,
         problem=records.IS_AUTHORISED,
+        subjects=records.asked_for,
         of_record=True,
     ),
     Transaction(
@@ -229,6 +230,7 @@ _OF_RECORD = (
         title="TD0.3 Authorisation on a record",
         request=records.authorise,
         problem=records.IS_DONE,
+        subjects=records.asked_for,
         of_record=True,
     ),
     Transaction(
@@ -264,6 +266,7 @@ _OF_RECORD = (
         title="TD1.3a Administrative data",
         request=records.administrative_data,
         problem=records.IS_AUTHORISED,
+        subjects=records.asked_for,
         of_record=True,
     ),
     Transaction(
@@ -271,6 +274,7 @@ _OF_RECORD = (
         title="TD1.3b Change of administrative data",
         request=records.change,
         problem=records.IS_ACCEPTED,
+        subjects=records.asked_for,
         of_record=True,
     ),
     Transaction(
@@ -278,6 +282,7 @@ _OF_RECORD = (
         title="TD1.6 Authorisations of a record",
         request=records.authorisations,
         problem=records.IS_DONE,
+        subjects=records.asked_for,
         of_record=True,
     ),
     Transaction(
