@@ -27,6 +27,7 @@ from benchmarks.closed_loop import WrongAnswer
 from benchmarks.databases import Database
 from benchmarks.dataset import CannotLoad, is_loaded, load_dataset
 from benchmarks.measuring import Method, Registry, measure, measure_growth, with_footprint
+from benchmarks.opened_records import open_for_the_doctor
 from benchmarks.outcome import DatabaseOutcome, Measured, Outcome
 from benchmarks.page import PAGE, show
 from benchmarks.plan import Sizes, UnusablePlan
@@ -95,6 +96,7 @@ def measure_all(plan: Measurement, *, folder: Path, console: Console) -> Outcome
         small = [] if plan.beside is None else _opened(stack, plan, folder / f"beside-{plan.beside.entries}")
         if plan.beside is not None:
             _load(plan.beside, small, console)
+        _open_records(plan, opened, small)
         client = stack.enter_context(ClientProcess(sizes))
         other = client if plan.beside is None else stack.enter_context(ClientProcess(plan.beside))
         found = []
@@ -113,6 +115,15 @@ def measure_all(plan: Measurement, *, folder: Path, console: Console) -> Outcome
         versions=machine.versions(),
         databases=tuple(found),
     )
+
+
+def _open_records(plan: Measurement, opened: Sequence[Database], small: Sequence[Database]) -> None:
+    """For the transactions of the record; the others are asked without a caller, who sees everything."""
+    if not any(one.of_record for one in plan.transactions):
+        return
+    for sizes, databases_of in ((plan.sizes, opened), (plan.beside, small)):
+        for database in databases_of if sizes is not None else ():
+            open_for_the_doctor(sizes, database.settings)
 
 
 def _circumstances(plan: Measurement, load_seconds: float | None, load_before: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from benchmarks.bare_transaction import BareTransactions
 from benchmarks.closed_loop import Call, Sample, WrongAnswer, drive
 from benchmarks.plan import Sizes
-from benchmarks.requests import Request, Workload, is_success
+from benchmarks.requests import Request, Workload
 from benchmarks.shown import NOTHING, Assertions, Shown
 from benchmarks.transactions import BY_KEY, Transaction
 
@@ -57,7 +57,7 @@ class _Client:
         lengths = []
         connection = connection_to(port, shown)
         for request in transaction.before(self._workload):
-            problem = is_success(self._workload, 0, answer_to(connection, request))
+            problem = transaction.problem(self._workload, 0, answer_to(connection, request))
             if problem:
                 raise WrongAnswer(f"{transaction.title}, before it is measured: {problem}")
         for number in self._looked_at(transaction):

@@ -12,7 +12,7 @@ from soap.mtom import content_type_of, write_multipart
 from xds.vocabulary import ResponseStatus
 
 BOUNDARY, ROOT_ID = "MIMEBoundary_benchmark", "root@benchmark"
-_MESSAGE_ID = (
+MESSAGE_ID = (
     "<wsa:MessageID>urn:uuid:5b6e2f52-8f0e-4f7b-9d0e-4c7a1f3b2d10</wsa:MessageID>"
     "<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo>"
 )
@@ -65,13 +65,13 @@ def registry_request(body: bytes, action: str) -> Request:
     return Request(
         path="/xds/registry",
         content_type=f'application/soap+xml; charset=UTF-8; action="{action}"',
-        body=write_envelope(body, action=action, header=_MESSAGE_ID),
+        body=write_envelope(body, action=action, header=MESSAGE_ID),
     )
 
 
 def repository_request(body: bytes, action: str) -> Request:
     """An MTOM message without parts to the repository."""
-    envelope = write_envelope(body, action=action, header=_MESSAGE_ID)
+    envelope = write_envelope(body, action=action, header=MESSAGE_ID)
     return Request(
         path="/xds/repository",
         content_type=content_type_of(BOUNDARY, ROOT_ID),

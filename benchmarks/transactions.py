@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import questions
+from benchmarks import questions, records
 from benchmarks.floors import Floor
 from benchmarks.plan import Plan
 from benchmarks.requests import BOUNDARY, ROOT_ID, Request, Workload, is_success, registry_request
@@ -37,7 +37,7 @@ class Transaction:
     nothing is; `subjects` are the patients it is asked for in turn. `target` is the least ratio to the
     `floor`. `writes`: every request must be a new one; numbers count from 0. `before`: requests sent once
     before the one with number 0. `document`: number of the one that a request gives its next version.
-    `stored`: entryUUID of a document that a submission registered.
+    `stored`: entryUUID of a document that a submission registered. `of_record`: records must be open for it.
     """
 
     key: str
@@ -51,6 +51,7 @@ class Transaction:
     document: Callable[[int], int | None] = lambda _: None
     before: Callable[[Workload], Sequence[Request]] = _nothing
     stored: Callable[[Workload, int], str] | None = None
+    of_record: bool = False
 
     def patient(self, workload: Workload, number: int) -> int:
         """Number of the patient that the request with a number is about."""
@@ -117,7 +118,7 @@ def _update(workload: Workload, number: int) -> Request:
     return registry_request(body, _UPDATE_ACTION)
 
 
-TRANSACTIONS = (
+_DOCUMENTS = (
     Transaction(
         key="iti18-leaf-class",
         title="ITI-18 FindDocuments, 20 entries, LeafClass",
@@ -215,4 +216,83 @@ TRANSACTIONS = (
         before=_before_updates,
     ),
 )
+_OF_RECORD = (
+    Transaction(
+        key="td0.2",
+        title="TD0.2 Existence of a record",
+        request=records.existence,
+        problem=records.IS_AUTHORISED,
+        subjects=records.asked_for,
+        of_record=True,
+    ),
+    Transaction(
+        key="td0.3",
+        title="TD0.3 Authorisation on a record",
+        request=records.authorise,
+        problem=records.IS_DONE,
+        subjects=records.asked_for,
+        of_record=True,
+    ),
+    Transaction(
+        key="td0.4",
+        title="TD0.4 Records that one is authorised on, 20 of them",
+        request=records.list_records,
+        problem=records.lists_records,
+        before=records.authorised_before,
+        subjects=lambda plan: plan.queried[:1],
+        of_record=True,
+    ),
+    Transaction(
+        key="td1.1",
+        title="TD1.1 Creation of a record",
+        request=records.create,
+        problem=records.IS_ACCEPTED,
+        writes=True,
+        before=records.signed_ahead,
+        of_record=True,
+    ),
+    Transaction(
+        key="td1.2-1.4",
+        title="TD1.4 and TD1.2 in turn, a record closed and reactivated",
+        request=records.close_or_reactivate,
+        problem=records.IS_ACCEPTED,
+        writes=True,
+        document=records.in_turn,
+        before=records.records_in_turn,
+        of_record=True,
+    ),
+    Transaction(
+        key="td1.3a",
+        title="TD1.3a Administrative data",
+        request=records.administrative_data,
+        problem=records.IS_AUTHORISED,
+        subjects=records.asked_for,
+        of_record=True,
+    ),
+    Transaction(
+        key="td1.3b",
+        title="TD1.3b Change of administrative data",
+        request=records.change,
+        problem=records.IS_ACCEPTED,
+        subjects=records.asked_for,
+        of_record=True,
+    ),
+    Transaction(
+        key="td1.6",
+        title="TD1.6 Authorisations of a record",
+        request=records.authorisations,
+        problem=records.IS_DONE,
+        subjects=records.asked_for,
+        of_record=True,
+    ),
+    Transaction(
+        key="td3.3c",
+        title="TD3.3c A document archived and shown again in turn",
+        request=records.archive_or_show,
+        writes=True,
+        document=records.in_turn,
+        before=records.documents_in_turn,
+    ),
+)
+TRANSACTIONS = (*_DOCUMENTS, *_OF_RECORD)
 BY_KEY = {transaction.key: transaction for transaction in TRANSACTIONS}

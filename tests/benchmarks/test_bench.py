@@ -28,7 +28,7 @@ SMALLEST += ["--profiled", "20"]
 
 def test_every_transaction_is_measured_beside_its_floor(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.bench", *SMALLEST, "--database", "SQLite", "--results", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     (file,) = tmp_path.glob("*.json")
     outcome = json.loads(file.read_text())
