@@ -64,6 +64,14 @@ class ClientStream:
         self.sendall(octets)
         return len(octets)
 
+    def holds_octets(self) -> bool:
+        """Whether the client has sent something that nobody has read."""
+        if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            return True
+        waiting = select.poll()
+        waiting.register(self._sock, select.POLLIN)
+        return bool(waiting.poll(0))
+
     def _wait(self, event: int, pace: Pace) -> None:
         waiting = select.poll()
         waiting.register(self._sock, event)

@@ -1,6 +1,5 @@
 """One connection of a client: its phases, the head of its next request, and how it is closed. RFC 9112: 9."""
 
-import re
 import socket
 import ssl
 import sys
@@ -11,27 +10,20 @@ from enum import Enum, auto
 from fcntl import ioctl
 from http import HTTPStatus
 
-import orjson
 from gunicorn.http.parser import RequestParser
 
 from carnet.client_stream import ClientStream
+from carnet.http_refusals import BARE_LINE_FEED, END_OF_HEAD, plain_body_length, refusal
 
 _LONGEST_HEAD = 32 * 1024
 _READ = 16 * 1024
 _CLOSING_SECONDS, _CLOSING_OCTETS = 2.0, 64 * 1024
+# Reading so many octets and dropping them costs less than the handshake of the connection that a client opens instead.
+_LONGEST_DROPPED = 1024 * 1024
 # Answers that wait in the kernel for their client; without a bound it takes megabytes for one who reads nothing.
 _UNSENT_OCTETS = 256 * 1024
 # <linux/sockios.h>: octets of a socket that have not been sent.
 _SIOCOUTQNSD = 0x894B
-_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_FHIR = re.compile(rb"[A-Z]{3,20} /fhir[/? ]")
-_RETRY_SECONDS = 1
-_CAUSES = {
-    HTTPStatus.BAD_REQUEST: "this is not HTTP/1.1",
-    HTTPStatus.REQUEST_TIMEOUT: "the request did not come in time",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "the request line or the headers are too long",
-    HTTPStatus.SERVICE_UNAVAILABLE: "more requests wait than are served",
-}
 
 
 class Phase(Enum):
@@ -42,6 +34,7 @@ class Phase(Enum):
     IDLE = auto()
     REQUEST = auto()
     UNTAKEN = auto()
+    DROPPING = auto()
     CLOSING = auto()
 
 
@@ -59,7 +52,8 @@ class Head(Enum):
 class Connection:
     """`deadline` is when its client must have done what the phase waits for; `certificate` what TLS has proved (DER).
 
-    One thread at a time has it: the loop, a handshake, or a request.
+    `dropping`: octets of the body of a refused request that are still to come. `is_ahead`: its client sent a request
+    before it had the answer to the one before. One thread at a time has it: the loop, a handshake, or a request.
     """
 
     sock: socket.socket
@@ -73,6 +67,8 @@ class Connection:
     stream: ClientStream | None = None
     parser: RequestParser | None = None
     drained: int = 0
+    dropping: int = 0
+    is_ahead: bool = False
 
     @property
     def has_begun(self) -> bool:
@@ -113,16 +109,51 @@ class Connection:
     def _found(self) -> Head:
         """A line that does not end in CRLF is never going to be a head: the parser says so at once."""
         start = 2 if self.head.startswith(b"\r\n") else 0
-        end = self.head.find(b"\r\n\r\n", max(start - 2, 0))
+        end = self.head.find(END_OF_HEAD, max(start - 2, 0))
         if end > _LONGEST_HEAD or (end < 0 and len(self.head) > _LONGEST_HEAD):
             return Head.TOO_LONG
-        return Head.WHOLE if end >= 0 or _BARE_LINE_FEED.search(self.head) else Head.PARTIAL
+        return Head.WHOLE if end >= 0 or BARE_LINE_FEED.search(self.head) else Head.PARTIAL
 
     def refuse(self, status: HTTPStatus) -> None:
         """Tell the client, as far as its socket takes it at once, and begin to close."""
         with suppress(OSError):  # it is gone, or takes nothing: closing is all that is left
-            self.sock.send(_refusal(status, is_fhir=bool(_FHIR.match(self.head))))
+            self.sock.send(refusal(status, bytes(self.head), closes=True))
         self.begin_closing()
+
+    def turn_away(self) -> None:
+        """503 at once, whatever of the body has come. What is left of it is going to be dropped; the connection stays.
+
+        It is closed where the head does not say plainly how long that is, where it is long, or where more has come.
+        """
+        end = self.head.find(END_OF_HEAD) + len(END_OF_HEAD)
+        left = plain_body_length(bytes(self.head[:end])) - (len(self.head) - end)
+        if not 0 <= left <= _LONGEST_DROPPED or not self._sends_whole(HTTPStatus.SERVICE_UNAVAILABLE):
+            self.refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        self.head.clear()
+        self.phase, self.dropping = Phase.DROPPING, left
+
+    def _sends_whole(self, status: HTTPStatus) -> bool:
+        """Whether the socket took a refusal that leaves the connection open."""
+        octets = refusal(status, bytes(self.head), closes=False)
+        try:
+            return self.sock.send(octets) == len(octets)
+        except OSError:
+            return False
+
+    def drop(self) -> Head:
+        """Read what has come of a body that is dropped: WHOLE when that was all of it."""
+        try:
+            while self.dropping:
+                octets = self.sock.recv(min(self.dropping, _CLOSING_OCTETS))
+                if not octets:
+                    return Head.GONE
+                self.dropping -= len(octets)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            return Head.PARTIAL
+        except OSError:
+            return Head.GONE
+        return Head.WHOLE
 
     def begin_closing(self) -> None:
         """Send the end and wait a little for the client's: closing at once would take the answer back. RFC 9112: 9.6"""
@@ -154,21 +185,3 @@ def _say_goodbye(sock: ssl.SSLSocket) -> None:
     """close_notify, without waiting for the client's."""
     with suppress(ssl.SSLError, ValueError):  # the client's has not come yet, or there never was a session
         sock.unwrap()
-
-
-def _refusal(status: HTTPStatus, *, is_fhir: bool) -> bytes:
-    """A whole answer; an OperationOutcome where FHIR was asked for and the head was read."""
-    cause = _CAUSES[status]
-    body, kind = f"{cause}\n".encode(), "text/plain"
-    retry = ""
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        retry = f"Retry-After: {_RETRY_SECONDS}\r\n"
-        if is_fhir:
-            issue = {"severity": "error", "code": "transient", "diagnostics": cause}
-            body = orjson.dumps({"resourceType": "OperationOutcome", "issue": [issue]})
-            kind = "application/fhir+json; charset=utf-8"
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n{retry}"
-        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body

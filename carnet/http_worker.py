@@ -1,33 +1,29 @@
 """A process of the HTTP server that a client cannot hold up, whatever it does not send or not read.
 
 gunicorn's worker gives every connection a thread from its first octet on, and waits in its accept loop for the end of
-closed ones. Here one loop watches all connections that nobody works for: it accepts, collects heads, counts idle time
-and sees connections close, and never blocks. Handshakes are done by two threads that never block either. A request
+closed ones. Here one loop watches all connections that nobody works for (`ConnectionLoop`), collects heads and sees
+connections close, and never blocks. Handshakes are done by two threads that never block either. A request
 gets a thread once its head is whole; while that waits for its client it lends its turn. gunicorn's processes, signals,
 parser and responses stay.
 """
 
-import errno
 import selectors
 import socket
 import ssl
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from gunicorn.http import wsgi
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.http.parser import RequestParser
-from gunicorn.workers.gthread import ThreadWorker
 
 from access_policy.refusals import Refused
 from carnet.client_stream import ClientStream
 from carnet.clients import CERTIFICATE, HEALTH
+from carnet.connection_loop import STOP_IDLE_SECONDS, ConnectionLoop
 from carnet.failures import log_unexpected
 from carnet.handshake import shake
 from carnet.http_connection import Connection, Head, Phase
@@ -35,23 +31,23 @@ from carnet.http_limits import Turns
 from carnet.request_body import CLOSE_AFTERWARDS
 from carnet.tls import is_refusal, reason_of
 
-_HANDSHAKES, _ACCEPTED_AT_ONCE, _TICK_SECONDS = 2, 64, 0.25
-_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
-_STOP_IDLE_SECONDS = 2.0
+_HANDSHAKES = 2
+# While others are served, requests of who sends before it has answers are begun at least so long one after the other.
+_AHEAD_SECONDS = 0.1
 _LONGEST_REST = 64 * 1024
 
 
-class HttpWorker(ThreadWorker):  # type: ignore[misc]
-    """Serves the application of `app`, a server with a `front`, until told to stop."""
+class HttpWorker(ConnectionLoop):
+    """Serves the application of `app`, a server with a `front`, until told to stop.
+
+    `ahead`: connections whose clients have sent more requests before they had an answer.
+    """
 
     def init_process(self) -> None:
-        self.front = self.app.front
-        limits = self.front.limits
-        self.turns = Turns(limits.threads)
+        self.turns = Turns(self.app.front.limits.threads)
         self.handshakes = ThreadPoolExecutor(_HANDSHAKES, thread_name_prefix="handshake")
-        self.waiting: set[Connection] = set()
-        self.held: Counter[object] = Counter()
-        self.requests, self.next_look = 0, 0.0
+        self.ahead: deque[Connection] = deque()
+        self.requests, self.next_ahead = 0, 0.0
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
@@ -62,103 +58,18 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
     def check_config(cls, _cfg: Any, _log: Any) -> None:
         """Nothing of gunicorn's own limits is used."""
 
-    def run(self) -> None:
-        self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
-        self.set_accept_enabled(True)
-        while self.alive and self.is_parent_alive():
-            self._turn()
-        self.set_accept_enabled(False)
-        for listener in self.sockets:
-            listener.close()
-        self._finish()
+    def _is_busy(self) -> bool:
+        return bool(self.requests or self.ahead)
 
-    def _turn(self) -> None:
-        self.notify()
-        self.wait_for_and_dispatch_events(timeout=_TICK_SECONDS)
-        now = time.monotonic()
-        if now < self.next_look:
-            return
-        self.next_look = now + _TICK_SECONDS
-        for connection in [one for one in self.waiting if one.deadline <= now]:
-            self._late(connection)
+    def _take_turn(self, now: float) -> None:
+        """Who is ahead has one request begun when no other is served, or from time to time."""
+        if self.ahead and (now >= self.next_ahead or self.requests <= self.turns.lent):
+            self.next_ahead = now + _AHEAD_SECONDS
+            self._begin(self.ahead.popleft())
 
     def _finish(self) -> None:
-        """Requests are answered; a connection without one stays a moment, for one that may be on its way."""
-        last, idle = time.monotonic() + self.cfg.graceful_timeout, time.monotonic() + _STOP_IDLE_SECONDS
-        for connection in self.waiting:
-            connection.deadline = min(connection.deadline, idle)
-        while (self.requests or self.waiting) and time.monotonic() < last:
-            self._turn()
-        for connection in list(self.waiting):
-            self._close(connection)
-        for pool in (self.tpool, self.handshakes):
-            pool.shutdown(wait=False, cancel_futures=True)
-        self.poller.close()
-        self.method_queue.close()
-
-    # Connections that nobody works for
-
-    def accept(self, listener: Any) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
-            try:
-                accepted, address = listener.accept()
-            except OSError as problem:
-                if problem.errno in _NO_DESCRIPTOR:
-                    self._make_room()
-                return
-            self._welcome(accepted, address[0] if isinstance(address, tuple) else "", listener.getsockname())
-
-    def _welcome(self, accepted: socket.socket, address: str, server: object) -> None:
-        limits = self.front.limits
-        accepted.setblocking(False)
-        connection = Connection(
-            sock=accepted,
-            address=address,
-            server=server,
-            phase=Phase.HEAD,
-            deadline=time.monotonic() + limits.head_seconds,
-            is_health=self.front.is_health(server),
-        )
-        if address and self.held[address] >= limits.connections_per_client and not connection.is_health:
-            accepted.close()
-            return
-        self.held[address] += 1
-        connection.bound_unsent()
-        if self.front.tls is not None and not connection.is_health:
-            connection.phase = Phase.HANDSHAKE
-            connection.deadline = time.monotonic() + limits.handshake_seconds
-        self._watch(connection)
-        if len(self.waiting) > limits.connections:
-            self._make_room()
-
-    def _make_room(self) -> None:
-        """Close the connection nearest to its deadline; without it the loop would be woken again at once."""
-        if self.waiting:
-            self._close(min(self.waiting, key=lambda one: one.deadline))
-
-    def _watch(self, connection: Connection, event: int = selectors.EVENT_READ) -> None:
-        try:
-            self.poller.register(connection.sock, event, partial(self._ready, connection))
-            self.waiting.add(connection)
-        except (OSError, ValueError, KeyError):
-            self._forget(connection)
-
-    def _leave(self, connection: Connection) -> None:
-        self.waiting.discard(connection)
-        with suppress(OSError, ValueError, KeyError):  # closed by its client meanwhile
-            self.poller.unregister(connection.sock)
-
-    def _close(self, connection: Connection) -> None:
-        self._leave(connection)
-        self._forget(connection)
-
-    def _forget(self, connection: Connection) -> None:
-        for key in (connection.address, connection.certificate):
-            if key is not None:
-                self.held[key] -= 1
-                if self.held[key] <= 0:
-                    del self.held[key]
-        connection.sock.close()
+        super()._finish()
+        self.handshakes.shutdown(wait=False, cancel_futures=True)
 
     def _late(self, connection: Connection) -> None:
         """A client that began a request is told; one that only is there is not."""
@@ -185,19 +96,10 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         elif connection.phase is Phase.UNTAKEN:
             connection.bound_unsent()
             self._admit(connection)
+        elif connection.phase is Phase.DROPPING:
+            self._hand_over(self.handshakes, Connection.drop, connection, self._dropped)
         else:
             self._read_head(connection)
-
-    def _hand_over(
-        self,
-        pool: ThreadPoolExecutor,
-        work: Callable[[Connection], Any],
-        connection: Connection,
-        then: Callable[[Connection, "Future[Any]"], None],
-    ) -> None:
-        """The loop takes the connection back when the work is done."""
-        done = pool.submit(work, connection)
-        done.add_done_callback(lambda future: self.method_queue.defer(then, connection, future))
 
     # Handshakes
 
@@ -247,7 +149,8 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
     def _admit(self, connection: Connection) -> None:
         """A thread for the request, or 503 at once: too many wait for their turn or for their clients, or too long.
 
-        Who sends requests one behind the other and takes no answer is not worked for until the answers have left.
+        Who sends requests one behind the other and takes no answer is not worked for until the answers have left, and
+        then behind all others: neither is waiting work that somebody else could be refused for.
         """
         if connection.owes_answers():
             connection.phase = Phase.UNTAKEN
@@ -255,14 +158,37 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
             connection.bound_unsent(1)
             self._watch(connection, selectors.EVENT_WRITE)
             return
-        if not connection.is_health and self._has_too_much_to_do():
-            self.app.traffic.refused("busy")
-            connection.refuse(HTTPStatus.SERVICE_UNAVAILABLE)
-            self._watch(connection)
-            return
+        if connection.is_ahead:
+            self.ahead.append(connection)
+        elif not connection.is_health and self._has_too_much_to_do():
+            self._turn_away(connection)
+        else:
+            self._begin(connection)
+
+    def _begin(self, connection: Connection) -> None:
         self.requests += 1
         connection.phase = Phase.REQUEST
         self._hand_over(self.tpool, self._serve, connection, self._served)
+
+    def _turn_away(self, connection: Connection) -> None:
+        self.app.traffic.refused("busy")
+        connection.turn_away()
+        if connection.phase is Phase.CLOSING:
+            self._watch(connection)
+            return
+        if not connection.dropping:
+            self._rest(connection)
+            return
+        connection.deadline = time.monotonic() + self.front.limits.head_seconds
+        self._hand_over(self.handshakes, Connection.drop, connection, self._dropped)
+
+    def _dropped(self, connection: Connection, done: "Future[Head]") -> None:
+        if done.cancelled() or done.result() is Head.GONE:
+            self._forget(connection)
+        elif done.result() is Head.PARTIAL:
+            self._watch(connection)
+        else:
+            self._rest(connection)
 
     def _has_too_much_to_do(self) -> bool:
         limits, lent = self.front.limits, self.turns.lent
@@ -300,10 +226,14 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         response, environ = wsgi.create(request, stream, (connection.address, 0), connection.server, self.cfg)
         environ |= {"wsgi.multithread": True, CERTIFICATE: connection.certificate, HEALTH: connection.is_health}
         environ[CLOSE_AFTERWARDS] = response.force_close
-        self._write(response, self.wsgi(environ, response.start_response))
+        answer = self.wsgi(environ, response.start_response)
+        has_body = environ.get("CONTENT_LENGTH") or environ.get("HTTP_TRANSFER_ENCODING")
+        connection.is_ahead = not has_body and stream.holds_octets()
+        self._write(response, answer)
         if response.should_close() or not parser.finish_body(max_bytes=_LONGEST_REST):
             return False
         connection.head += parser.unreader.take_buffered()
+        connection.is_ahead = connection.is_ahead or bool(connection.head)
         return True
 
     def _write(self, response: Any, answer: Any) -> None:
@@ -324,8 +254,12 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
                 connection.begin_closing()
             self._watch(connection)
             return
+        self._rest(connection)
+
+    def _rest(self, connection: Connection) -> None:
+        """Between two requests."""
         connection.phase = Phase.IDLE
-        idle = self.front.limits.idle_seconds if self.alive else _STOP_IDLE_SECONDS
+        idle = self.front.limits.idle_seconds if self.alive else STOP_IDLE_SECONDS
         connection.deadline = time.monotonic() + idle
         if connection.head or _holds_octets(connection.sock):
             self._read_head(connection)

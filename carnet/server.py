@@ -21,6 +21,7 @@ from carnet.address import check_address
 from carnet.application import application
 from carnet.audit_wiring import RunningAudit, open_transports, started_audit
 from carnet.clients import client_certificate, known_clients
+from carnet.connection_shares import Shares
 from carnet.dated_work import Scheduler, started_scheduler
 from carnet.disk_failure import DiskFailure
 from carnet.front import Front, open_front
@@ -62,7 +63,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         self, settings: Settings, front: Front, on_ready: Callable[[str], None], *, feed: MllpPort | None = None
     ) -> None:
         """`on_ready` is told the URLs once the server listens."""
-        self.disk_failure = DiskFailure()
+        self.disk_failure, self.shares = DiskFailure(), Shares()
         self._settings, self.front, self._on_ready, self._feed = settings, front, on_ready, feed
         super().__init__()
 
@@ -91,6 +92,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
             "proc_name": "carnet",
             "when_ready": self._announce,
             "worker_exit": _close,
+            "child_exit": self._ended,
         }.items():
             self.cfg.set(name, value)
 
@@ -133,6 +135,9 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         _Processes(self).run()
+
+    def _ended(self, _arbiter: Any, worker: Any) -> None:
+        self.shares.ended(worker.age)
 
     def _announce(self, _arbiter: Any) -> None:
         address = self._settings.address

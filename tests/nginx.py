@@ -42,7 +42,7 @@ def _running(pki: Pki, folder: Path, path: Path, port: int) -> Iterator[None]:
     text = _EXAMPLE.read_text(encoding="utf-8")
     for example, own in {
         "unix:/run/carnet/carnet.sock;": f"unix:{path};",
-        "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+        "listen 443 ssl sndbuf": f"listen 127.0.0.1:{port} ssl sndbuf",
         "/etc/carnet/server.pem": str(pki.server),
         "/etc/carnet/server.key": str(pki.server.with_suffix(".key")),
         "/etc/carnet/": f"{folder}/",

@@ -107,7 +107,12 @@ class Connection:
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
             return
         self._received += octets
-        self.phase, self.wants = Phase.RECEIVING, _READ
+        if not octets or self._is_to_be_closed():
+            self.phase, self.wants = Phase.RECEIVING, _READ
+
+    def _is_to_be_closed(self) -> bool:
+        """Whether the server says already that it will not read the rest; else it does, and all has to be sent."""
+        return whole_length(self._received) >= 0 and Answer(bytes(self._received)).closes
 
     def _receive(self) -> Answer | None:
         while True:

@@ -26,7 +26,7 @@ class Counted:
 
     `times` are by step of the profile, transaction and outcome, from the intended start to the last octet of the
     answer; `served` are from the moment a connection was free for it. `seconds`: second of the run → outcome → how
-    many ended then, and the longest they had taken.
+    many ended then, and the longest they had taken. `late`: of the requests of the warm-up, what ended after it.
     """
 
     times: dict[Key, Histogram] = field(default_factory=lambda: defaultdict(Histogram))
@@ -34,6 +34,7 @@ class Counted:
     seconds: dict[int, dict[Outcome, list[float]]] = field(default_factory=dict)
     problems: Counter[str] = field(default_factory=Counter)
     warm: int = 0
+    late: Counter[Outcome] = field(default_factory=Counter)
     acknowledged: list[int] = field(default_factory=list)
     sent: int = 0
     longest_queue: int = 0
@@ -58,6 +59,7 @@ class Counted:
                 found[0] += many
                 found[1] = max(found[1], longest)
         self.problems.update(other.problems)
+        self.late.update(other.late)
         self.acknowledged += other.acknowledged
         self.warm, self.sent = self.warm + other.warm, self.sent + other.sent
         self.longest_queue = max(self.longest_queue, other.longest_queue)
@@ -70,6 +72,14 @@ class Counted:
             if its_outcome is outcome and key in ("", its_key) and step in (None, its_step):
                 found.merge(histogram)
         return found
+
+    def ended(self, outcome: Outcome) -> int:
+        """How many ended so after the warm-up, whenever they began: while processor time was looked at."""
+        return self.over(outcome).total + self.late[outcome]
+
+    def ended_until(self, outcome: Outcome, second: float) -> int:
+        """How many of the measured time had ended so before this second of the run."""
+        return sum(int(ends.get(outcome, [0])[0]) for at, ends in self.seconds.items() if at < second)
 
     def transactions(self) -> list[str]:
         """The transactions that were counted."""

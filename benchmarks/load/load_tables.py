@@ -56,13 +56,15 @@ def _rows(plain: Mapping[str, Any]) -> Iterator[str]:
 def _cost(plain: Mapping[str, Any]) -> Iterator[str]:
     spent = plain["processor_ms"]
     database = "" if spent["database"] is None else f", database {spent['database']:.2f} ms"
+    refusals = f", {spent['refused']:,} refusals for {spent['accepted']:,} included" if spent["refused"] else ""
     if plain["counted"]["problems"]:
         said = ", ".join(f"{problem} ({many})" for problem, many in plain["counted"]["problems"].items())
         yield f"What failed: {said}."
         yield ""
     yield (
-        f"Processor time of one accepted request: server {spent['server']:.2f} ms{database}; of the generator, apart, "
-        f"{spent['generator']:.2f} ms. Memory of the server at most {plain['memory_MB']} MB."
+        f"{plain['accepted_in_time_per_second']:,.1f} a second were accepted while arrivals came. "
+        f"Processor time for each accepted request: server {spent['server']:.2f} ms{database}{refusals}; of the "
+        f"generator, apart, {spent['generator']:.2f} ms. Memory of the server at most {plain['memory_MB']} MB."
     )
     if plain["recovery_seconds"] is not None:
         yield f"Recovered {plain['recovery_seconds']} s after the overload."

@@ -204,6 +204,7 @@ class OpenLoop:
             self.counted.problems[problem] += 1
         if arrival.at < self.warm_up and outcome is not Outcome.FAILED:
             self.counted.warm += 1
+            self.counted.late[outcome] += ended >= self.warm_up
             return
         key = (self.step_of(arrival.at), arrival.key, outcome)
         self.counted.record(key, at=ended, taken=ended - arrival.at, served=ended - busy.since)

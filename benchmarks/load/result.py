@@ -53,11 +53,17 @@ class Result:
             yield from self._overloaded()
             return
         intended = self.plan.arrivals_a_second * sum(step.share * step.factor for step in self.plan.profile.steps)
-        if accepted.total / self.plan.seconds < _KEPT_UP * intended:
-            yield f"{accepted.total / self.plan.seconds:.1f} a second accepted of {intended:.1f} intended"
+        if self.kept_up < _KEPT_UP * intended:
+            yield f"{self.kept_up:.1f} a second accepted in time of {intended:.1f} intended"
         p99, bound = accepted.quantile(0.99) * 1000, self.plan.goal.p99
         if bound and p99 > bound:
             yield f"p99 {p99:.0f} ms, goal {bound:.0f} ms"
+
+    @property
+    def kept_up(self) -> float:
+        """Accepted a second while arrivals came: what was answered after the last of them is no part of it."""
+        in_time = self.counted.ended_until(Outcome.ACCEPTED, self.plan.warm_up + self.plan.seconds)
+        return (in_time + self.counted.late[Outcome.ACCEPTED]) / self.plan.seconds
 
     def _easier(self) -> Iterator[str]:
         """What was asked for is less than the goal."""
@@ -106,7 +112,7 @@ class Result:
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         plan = self.plan
-        whole = self.counted.over(Outcome.ACCEPTED).total or 1
+        accepted, refused = (self.counted.ended(one) for one in (Outcome.ACCEPTED, Outcome.REFUSED))
         return {
             "made": self.made,
             "commit": machine.commit(),
@@ -133,13 +139,16 @@ class Result:
             "goal": {"rate": plan.goal.rate, "p99": plan.goal.p99, "misses": list(self.misses())},
             "rows": list(self._rows()),
             "processor_ms": {
-                "server": _each(self.use.server, whole),
-                "database": _each(self.use.database, whole) if self.use.database else None,
+                "server": _each(self.use.server, accepted),
+                "database": _each(self.use.database, accepted) if self.use.database else None,
+                "accepted": accepted,
+                "refused": refused,
                 "generator": _each(self.counted.processor_seconds, self.counted.sent or 1),
                 "others_share_of_machine": self._others(),
             },
             "memory_MB": round(self.memory / 1e6),
             "recovery_seconds": self.recovery if self.is_overload else None,
+            "accepted_in_time_per_second": round(self.kept_up, 1),
             "acknowledged": self.acknowledged,
             "in_the_index": self.documents,
             "read_back": self.read_back,
@@ -176,4 +185,4 @@ class Result:
 
 
 def _each(seconds: float, requests: int) -> float:
-    return round(seconds * 1000 / requests, 2)
+    return round(seconds * 1000 / (requests or 1), 2)

@@ -1,5 +1,6 @@
 """What a client sees of a connection when a request is refused, sent in pieces, or given up."""
 
+import contextlib
 import http.client
 import os
 import socket
@@ -11,6 +12,7 @@ import pytest
 
 from tests import messages, servers
 from tests.builders import REPOSITORY, a_submission, an_entry
+from tests.mutual_tls import eventually
 from tests.servers import Server
 
 
@@ -136,3 +138,22 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.postgresql
+def test_two_processes_share_the_connections(shared_postgresql_url: str, tmp_path: Path) -> None:
+    """One that woke first took all that came at once, and was asked alone as long as they were kept alive."""
+    settings = servers.settings_for(tmp_path, shared_postgresql_url, workers=2)
+    with contextlib.ExitStack() as held, servers.started(settings) as running:
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        for _ in range(40):
+            held.enter_context(socket.create_connection((settings.host, settings.port), timeout=30))
+        eventually(lambda: sum(connections_of(child, settings.port) for child in children) == 40)
+        assert min(connections_of(child, settings.port) for child in children) >= 10
+
+
+def connections_of(process: str, port: int) -> int:
+    """Connections to a port of loopback that a process has taken. proc(5)"""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    taken = {f"socket:[{fields[9]}]" for fields in lines if (fields[1][-4:], fields[3]) == (f"{port:04X}", "01")}
+    return sum(str(one.readlink()) in taken for one in Path(f"/proc/{process}/fd").iterdir())

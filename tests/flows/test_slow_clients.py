@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.load.answers import whole_length
 from tests import messages, mutual_tls, slow_clients
 from tests.mutual_tls import Pki
 from tests.servers import Server
@@ -188,6 +189,89 @@ def test_too_many_requests_are_answered_503_at_once(pki: Pki, context: ssl.SSLCo
             assert (status, headers["Retry-After"], time.monotonic() - began < 2) == (503, "1", True)
             assert b'"resourceType":"OperationOutcome"' in body
         mutual_tls.eventually(lambda: status_of(small, context, "/health/live")[0] == 200)
+
+
+@contextlib.contextmanager
+def too_busy(pki: Pki, context: ssl.SSLContext, data: Path) -> Iterator[Server]:
+    """A server that refuses whatever comes: more bodies are on their way than may be."""
+    with contextlib.ExitStack() as held:
+        small = held.enter_context(mutual_tls.started(pki, data, threads=1, queue=1, uploads=1, head_seconds=30))
+        held.enter_context(contextlib.closing(slow_clients.stalled_body(connect(small, context))))
+        mutual_tls.eventually(lambda: status_of(small, context, "/health/live")[0] == 503)
+        yield small
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """One answer, as far as its Content-Length says."""
+    octets = b""
+    while whole_length(octets) < 0 or len(octets) < whole_length(octets):
+        more = connection.recv(65536)
+        assert more, octets
+        octets += more
+    return octets
+
+
+def test_a_refusal_comes_before_the_body_and_keeps_the_connection(
+    pki: Pki, context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """A handshake costs the server more than the request did: a refusal that closed would not relieve it."""
+    body = b"<" * 300_000
+    head = b"POST /xds/registry HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with too_busy(pki, context, tmp_path) as small, contextlib.closing(connect(small, context)(True)) as client:
+        for octets in (head, LIVE, head):
+            client.sendall(octets)
+            answer = read_answer(client)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"Retry-After: 1\r\n" in answer
+            assert b"close" not in answer
+            if octets is head:
+                client.sendall(body)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /xds/registry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /xds/registry HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+        b"POST /xds/registry HTTP/1.1\r\nHost: x\r\nContent-Length: 500000000\r\n\r\n",
+        b"GET /health/live HTTP/1.0\r\nHost: x\r\n\r\n",
+        LIVE + LIVE,
+    ],
+)
+def test_a_refusal_ends_the_connection_whose_next_request_nobody_can_tell(
+    pki: Pki, context: ssl.SSLContext, tmp_path: Path, head: bytes
+) -> None:
+    with too_busy(pki, context, tmp_path) as small, contextlib.closing(connect(small, context)(True)) as client:
+        client.sendall(head)
+        answer = mutual_tls.read_all(client)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert answer.count(b"HTTP/1.1 503 ") == 1
+        assert b"Connection: close\r\n" in answer
+
+
+def test_who_sends_before_it_has_answers_waits_for_the_others(
+    pki: Pki, context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """Ten clients that are ahead are no waiting work, with one turn and a queue of two; each gets its answers."""
+    request, each = b"GET /xds/registry?wsdl HTTP/1.1\r\nHost: localhost\r\n\r\n", 20
+    with contextlib.ExitStack() as held:
+        small = held.enter_context(mutual_tls.started(pki, tmp_path, threads=1, queue=2, queue_milliseconds=0))
+        ahead = [held.enter_context(contextlib.closing(connect(small, context)(True))) for _ in range(10)]
+        for one in ahead:
+            one.sendall(request)
+            read_answer(one)
+            one.sendall(request * each)
+        kept = http.client.HTTPSConnection("localhost", small.settings.port, timeout=30, context=context)
+        held.enter_context(contextlib.closing(kept))
+        for _ in range(40):
+            kept.request("GET", "/fhir/metadata")
+            answer = kept.getresponse()
+            assert (answer.status, bool(answer.read())) == (200, True)
+        for one in ahead:
+            octets = b""
+            while octets.count(b"HTTP/1.1 200 ") < each or not octets.endswith(b"definitions>"):
+                octets += one.recv(1 << 20)
+            assert octets.count(b"HTTP/1.1 ") == each
 
 
 def test_a_caller_that_asks_too_often_is_told_429(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:

@@ -84,11 +84,23 @@ def test_an_overload_is_missed_in_words() -> None:
     assert "1 documents acknowledged, 0 in the index" in missed
 
 
+def test_what_is_answered_after_the_last_arrival_was_not_kept_up() -> None:
+    """A backlog of a minute is answered in the minute after: half as many a second as there were arrivals."""
+    counted = Counted()
+    for second in range(480):
+        for _ in range(25):
+            counted.record(("", "iti41", Outcome.ACCEPTED), at=second, taken=second / 2, served=0.1)
+    result = a_result(counted, "feed")
+    assert result.kept_up == 25
+    assert "25.0 a second accepted in time of 50.0 intended" in list(result.misses())
+    assert result.plain()["processor_ms"]["accepted"] == 12_000
+
+
 def test_a_steady_load_that_is_not_kept_up_is_missed() -> None:
     counted = Counted()
     for _ in range(100):
         counted.record(("", "iti41", Outcome.ACCEPTED), at=1, taken=0.3, served=0.3)
     missed = list(a_result(counted, "feed").misses())
     assert missed[0] == "asked for 240 seconds, goal 600"
-    assert missed[1].startswith("0.4 a second accepted of 50.0 intended")
+    assert missed[1].startswith("0.4 a second accepted in time of 50.0 intended")
     assert missed[2].startswith("p99 300 ms, goal 250 ms")

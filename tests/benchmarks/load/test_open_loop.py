@@ -100,6 +100,20 @@ def test_the_warm_up_counts_for_nothing() -> None:
     assert counted.over(Outcome.ACCEPTED).total == 20
 
 
+def test_what_the_warm_up_left_behind_is_counted_apart() -> None:
+    """Processor time is looked at from the end of the warm-up on, whoever it was spent for."""
+
+    def stalled(number: int) -> bytes:
+        if number == 10:
+            time.sleep(0.4)
+        return RIGHT
+
+    with answering(stalled) as place:
+        counted = run(place, every(0.01, 40), connections=1, warm_up=0.2)
+    assert counted.late[Outcome.ACCEPTED] == 10
+    assert counted.ended(Outcome.ACCEPTED) == 30
+
+
 def test_what_a_closed_port_is_asked_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.load.open_loop._SILENCE_SECONDS", 0.2)
     with socket.socket() as bound:
