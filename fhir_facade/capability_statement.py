@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_facade.fhir_json import write_json
+from fhir_facade.iti78_mobile_patient_demographics_query import NARROWING, SCOPES, PatientParameter
 from fhir_facade.iti78_mobile_patient_demographics_query import PARAMETERS as PATIENT_PARAMETERS
-from fhir_facade.iti78_mobile_patient_demographics_query import PatientParameter
 from fhir_facade.iti81_retrieve_atna_audit_event import PARAMETERS as AUDIT_PARAMETERS
 from fhir_facade.iti81_retrieve_atna_audit_event import AuditParameter
 from fhir_facade.iti111_resource_subscription import PROFILE as SUBSCRIPTION_PROFILE
@@ -22,6 +22,7 @@ _ACTOR = f"{_MHD}/CapabilityStatement/IHE.MHD."
 
 
 PIX_QUERY = "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"
+COMBINATION = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-search-parameter-combination"
 VALIDATE = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
 PATCHED = "status, securityLabel and isArchived, by id or identifier [ITI-57]"
 
@@ -157,6 +158,12 @@ def _binary() -> dict[str, Any]:
     }
 
 
+def _combination(required: str, optional: Iterable[str]) -> dict[str, Any]:
+    """A search that has the one parameter, and the others beside it: by themselves these are not served. FHIR R4 5.2"""
+    parts = [("required", required), *(("optional", one) for one in optional)]
+    return {"url": COMBINATION, "extension": [{"url": url, "valueString": name} for url, name in parts]}
+
+
 def _patient(served: Served) -> dict[str, Any]:
     fed = [{"code": "create"}, {"code": "update", "documentation": "Patient Identity Feed FHIR [ITI-104]"}]
     patient: dict[str, Any] = {
@@ -164,7 +171,8 @@ def _patient(served: Served) -> dict[str, Any]:
         "interaction": [{"code": "read"}, {"code": "search-type"}, *(fed if served.takes_patients else ())],
         "versioning": "no-version",
         "readHistory": False,
-        "searchParam": [_parameter(one) for one in PATIENT_PARAMETERS],
+        "searchParam": [_parameter(one) for one in PATIENT_PARAMETERS if one.name in SCOPES],
+        "extension": [_combination(one, NARROWING) for one in SCOPES],
     }
     patient["operation"] = [{"name": "ihe-pix", "definition": PIX_QUERY}]
     if served.takes_patients:

@@ -18,15 +18,15 @@ from registry.sql.patient_resources import PatientRow
 
 MOST_VALUES = 20
 Resource = Mapping[str, Any]
-_SCOPES = ("identifier", "_id")
+SCOPES = ("identifier", "_id")
 _RESULT = ("_count", "_format", "_pretty", "_total", "_summary", "_elements")
 
 
 def handle(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict: bool = False) -> bytes:
     """The Patients with an identifier, as a searchset. Raises FhirProblem."""
-    asked = [(name, value) for name, value in parameters if name in (*_SCOPES, *NARROWING)]
-    unknown = [name for name, _ in parameters if name not in (*_SCOPES, *NARROWING, *_RESULT)]
-    if not any(name in _SCOPES for name, _ in asked) or any(len(split(value)) > MOST_VALUES for _, value in asked):
+    asked = [(name, value) for name, value in parameters if name in (*SCOPES, *NARROWING)]
+    unknown = [name for name, _ in parameters if name not in (*SCOPES, *NARROWING, *_RESULT)]
+    if not any(name in SCOPES for name, _ in asked) or any(len(split(value)) > MOST_VALUES for _, value in asked):
         raise bad_request("expected identifier or _id", code="required", expression="identifier")
     if unknown and (strict or any(":" in name for name in unknown)):
         raise bad_request(f"{unknown[0]}: unknown search parameter", code="not-supported", expression=unknown[0])
@@ -47,7 +47,7 @@ def handle(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict:
 
 def _found(patients: Patients, asked: Sequence[tuple[str, str]]) -> Iterator[Resource]:
     """The resources that fit everything asked for."""
-    several = [_rows(patients, name, value) for name, value in asked if name in _SCOPES]
+    several = [_rows(patients, name, value) for name, value in asked if name in SCOPES]
     for key, row in several[0].items():
         resource = read_own_json(write_json(to_patient(row)).decode())
         narrowed = ((NARROWING[name], split(value)) for name, value in asked if name in NARROWING)

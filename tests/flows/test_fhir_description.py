@@ -93,7 +93,6 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
             "DocumentReference": {"patient": patient},
             "List": {"patient": patient, "code": "folder"},
             "AuditEvent": {"patient": patient},
-            "Patient": {"identifier": "x"},
         }.get(kind, {})
         asked = [{one["name"]: _a_value(one, base, patient)} for one in resource.get("searchParam", ())]
         asked += [{"_sort": f"-{one}"} for one in SORTS.get(kind, ())]
@@ -108,7 +107,7 @@ def test_every_search_parameter_and_include_that_is_declared_is_served(server: S
 
 def _a_value(parameter: dict[str, Any], base: dict[str, str], patient: str) -> str:
     name, kind = parameter["name"], parameter["type"]
-    special = {"isArchived": "false", "birthdate": "1979-03"} | base
+    special = {"isArchived": "false"} | base
     return special.get(name, patient if kind == "reference" else VALUES[kind])
 
 
@@ -126,6 +125,24 @@ def test_every_path_of_the_description_is_served(server: Server, known: dict[str
             expected = by_method[method]
             assert answer.status in expected, (method, path, answer.status, answer.body)
             assert str(answer.status) in operations[method]["responses"]
+
+
+def test_filters_of_patients_are_declared_beside_what_names_one(server: Server, known: dict[str, str]) -> None:
+    """Nobody is shown a list of patients: a filter by itself is refused, and no search parameter of its own."""
+    [patient] = [one for one in statement(server)["rest"][0]["resource"] if one["type"] == "Patient"]
+    combinations = [
+        [(part["url"], part["valueString"]) for part in one["extension"]]
+        for one in patient["extension"]
+        if one["url"].endswith("capabilitystatement-search-parameter-combination")
+    ]
+    assert [one[0] for one in combinations] == [("required", "identifier"), ("required", "_id")]
+    for _, *optional in combinations:
+        assert {url for url, _ in optional} == {"optional"}
+        assert {name for _, name in optional} == {"family", "given", "birthdate", "gender", "active"}
+    for name, value in (("family", "d"), ("given", "a"), ("birthdate", "1979"), ("gender", "female")):
+        assert server.request("GET", f"/fhir/Patient?{name}={value}").status == 400
+        found = server.request("GET", f"/fhir/Patient?_id={known['Patient']}&{name}={value}")
+        assert json.loads(found.body)["total"] == 1
 
 
 def test_both_descriptions_name_the_same_parameters(server: Server) -> None:
