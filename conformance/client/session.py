@@ -65,10 +65,10 @@ class Seen:
     problems: list[Finding] = field(default_factory=list)
 
 
-def message_rules() -> tuple[Rule, ...]:
-    """Every rule about one message."""
+def message_rules(check: DocumentCheck | None = None) -> tuple[Rule, ...]:
+    """Every rule about one message; `check`: another one of documents than by the command."""
     modules = (transport, soap, vihf, metadata, signatures, queries, administration, fhir)
-    return (*(rule for one in modules for rule in one.RULES), *document_rules(DocumentCheck()))
+    return (*(rule for one in modules for rule in one.RULES), *document_rules(check or DocumentCheck()))
 
 
 class Session:

@@ -1,7 +1,7 @@
 """A certification that the own tools have played, for every test of a module that looks at it or starts from it."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from conformance.client import preparation
 from conformance.client.certification import Certification, open_certification
 from conformance.client.command_line import steps_of
 from conformance.client.preparation import Prepared, prepare
+from conformance.client.rules.documents import DocumentCheck, by_command
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, read_people
 from conformance.client.session import message_rules
@@ -76,8 +77,17 @@ class Played:
 
 @pytest.fixture(scope="module")
 def rules() -> tuple[Rule, ...]:
-    """Those of all sessions: a document is checked once."""
-    return message_rules()
+    """Those of all sessions: a document is checked once, the first by the command as it is started."""
+    begun = list[bool]()
+
+    def carnet(arguments: Sequence[str]) -> tuple[str, str]:
+        if not begun:
+            begun.append(True)
+            return by_command(arguments)
+        done = forked.run(arguments)
+        return done.stdout, done.stderr
+
+    return message_rules(DocumentCheck(carnet))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ Chromium. What is seen is invented.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,8 +36,8 @@ _WIDE, _PHONE = 900, 360
 def main() -> None:
     """Two of the page of a run that goes on, three of its report."""
     PICTURES.mkdir(exist_ok=True)
-    with TemporaryDirectory() as place:
-        folder = Path(place)
+    with TemporaryDirectory() as place, chdir(place):
+        folder = Path("runs") / "mine"  # as in the guide: what is seen names no place of this machine
         with _certified(folder) as (opened, software):
             _mistaken(software)
             software.tests_existence()
@@ -45,13 +45,13 @@ def main() -> None:
             opened.session.confirm()
             software.search()
             opened.session.settle()
-        write_page(RunFolder(path=folder / "run").load(), folder / REPORT)
-        _report(folder / REPORT)
+        write_page(RunFolder(path=folder).load(), folder / REPORT)
+        _report((folder / REPORT).absolute())
 
 
 @contextmanager
 def _certified(folder: Path) -> Iterator[tuple[Certification, Software]]:
-    people, kept = read_people(), RunFolder(path=folder / "run")
+    people, kept = read_people(), RunFolder(path=folder)
     prepared = prepare(folder / "laboratory", people, ("localhost", "127.0.0.1"))
     heading = Heading(
         actor=Actor.CLIENT, subject="Logiciel d'essai 3.2", profiles=("consultation",), started=datetime.now(UTC)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
@@ -19,7 +20,9 @@ from access_policy.vihf import VihfRules
 from access_policy.vihf_attributes import Expected
 from carnet.cda_checks import RulesChoice, check_files
 from conformance.failures import KitError
+from conformance.population.chance import Chance
 from conformance.population.documents import kinds
+from conformance.population.keys import rsa_key
 from conformance.population.people import STATES, key_of, patients, professionals
 from conformance.population.pki import read_credential
 from conformance.population.structured import MODELS
@@ -182,3 +185,21 @@ def test_the_command_says_what_it_made_and_refuses_what_it_cannot(tmp_path: Path
     assert "0 is not in the range" in refused.stderr
     help_text = run("--help").stdout
     assert "python -m conformance data --patients 20 --seed 1 --out data" in help_text
+
+
+def test_a_key_with_a_factor_that_is_no_prime_is_not_taken() -> None:
+    """Primes are drawn by a test that lets some numbers through; the library refuses the key they would give."""
+    small = [rsa.generate_private_key(65537, 1024).private_numbers().p for _ in range(2)]
+    composite, prime = small[0] * small[1], rsa_key(Chance(1, "prime")).private_numbers().p
+    private = pow(65537, -1, (composite - 1) * (prime - 1))
+    numbers = rsa.RSAPrivateNumbers(
+        p=composite,
+        q=prime,
+        d=private,
+        dmp1=rsa.rsa_crt_dmp1(private, composite),
+        dmq1=rsa.rsa_crt_dmq1(private, prime),
+        iqmp=rsa.rsa_crt_iqmp(composite, prime),
+        public_numbers=rsa.RSAPublicNumbers(65537, composite * prime),
+    )
+    with pytest.raises(ValueError, match="key"):
+        numbers.private_key()

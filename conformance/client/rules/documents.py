@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,10 +33,18 @@ _ACTIVE = re.compile(rb"<[^>]*script[\s>/]|javascript:|<[^>]*iframe", re.IGNOREC
 V3 = "urn:hl7-org:v3"
 
 
+def by_command(arguments: Sequence[str]) -> tuple[str, str]:
+    """Output and errors of a command of Carnet."""
+    command = [sys.executable, "-m", "carnet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    return done.stdout, done.stderr
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentCheck:
     """Findings of `carnet cda check` by the SHA-256 of a document, each document once, those of a message together."""
 
+    carnet: Callable[[Sequence[str]], tuple[str, str]] = by_command
     known: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
 
     def findings(self, content: bytes, together: Iterable[bytes] = ()) -> tuple[dict[str, Any], ...]:
@@ -44,28 +52,26 @@ class DocumentCheck:
         key = _key(content)
         if key not in self.known:
             new = {_key(one): one for one in (content, *together) if _key(one) not in self.known}
-            self.known.update(_checked(new))
+            self.known.update(self._checked(new))
         return self.known[key]
+
+    def _checked(self, contents: Mapping[str, bytes]) -> dict[str, tuple[dict[str, Any], ...]]:
+        with tempfile.TemporaryDirectory() as folder:
+            for key, content in contents.items():
+                (Path(folder) / f"{key}.xml").write_bytes(content)
+            output, errors = self.carnet(("cda", "check", folder, "--json", "--jobs", "1"))
+        try:
+            reports = {Path(one["file"]).stem: one["findings"] for one in json.loads(output)}
+        except ValueError:
+            reports = {}
+        unread = {"layer": "XSD", "location": "/", "found": errors[-500:], "expected": _A_CDA}
+        unread |= {"severity": "error"}
+        found = {key: reports.get(key, [unread]) for key in contents}
+        return {key: tuple(one for one in told if one["severity"] == "error") for key, told in found.items()}
 
 
 def _key(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _checked(contents: Mapping[str, bytes]) -> dict[str, tuple[dict[str, Any], ...]]:
-    with tempfile.TemporaryDirectory() as folder:
-        for key, content in contents.items():
-            (Path(folder) / f"{key}.xml").write_bytes(content)
-        command = [sys.executable, "-m", "carnet", "cda", "check", folder, "--json", "--jobs", "1"]
-        done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)
-    try:
-        reports = {Path(one["file"]).stem: one["findings"] for one in json.loads(done.stdout)}
-    except ValueError:
-        reports = {}
-    unread = {"layer": "XSD", "location": "/", "found": done.stderr.decode()[-500:], "expected": _A_CDA}
-    unread |= {"severity": "error"}
-    found = {key: reports.get(key, [unread]) for key in contents}
-    return {key: tuple(one for one in told if one["severity"] == "error") for key, told in found.items()}
 
 
 _A_CDA = {"fr": "un document CDA lisible", "en": "a readable CDA document"}
