@@ -19,6 +19,7 @@ from carnet.elsewhere_settings import elsewhere_rules
 from carnet.notice_settings import notice_rules
 from carnet.record_settings import record_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
+from carnet.storage_settings import storage_rules
 from carnet.traces import trace_rules
 from xds.failure import WrongSettings
 from xds.identifiers import is_oid, is_oid_urn
@@ -455,14 +456,6 @@ def _check(settings: Settings) -> None:
         choices, value = one.metadata["choices"], getattr(settings, one.name)
         if choices and value != "" and str(value) not in choices:
             raise SettingsError(f"setting {one.name}: found {value!r}, expected {' or '.join(choices)}")
-    for name in ("documents", "documents_former"):
-        value = getattr(settings, name)
-        if value and not value.startswith(("file:///", "s3://")):
-            raise SettingsError(f"setting {name}: found {value!r}, expected file:///FOLDER or s3://BUCKET/PREFIX")
-    if settings.replica and settings.uses_sqlite:
-        raise SettingsError("setting replica: found one beside SQLite, expected it beside a PostgreSQL database")
-    if settings.uses_sqlite and settings.workers != 1:
-        raise SettingsError(f"setting workers: found {settings.workers}, SQLite has one writing process, expected 1")
     for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingsError(f"setting {name}: found {getattr(settings, name)}, expected at least 1")
@@ -480,6 +473,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"setting codes: the domain {settings.domain} has its own codes, expected --domain ihe")
     _check_roles(settings)
     for sentence in (
+        *storage_rules(settings),
         *audit_rules(settings),
         *record_rules(settings),
         *notice_rules(settings),
