@@ -344,3 +344,9 @@ def test_td0_5_a_name_without_letters_is_refused_and_shows_nobody(data: str, fam
     result = run(data, "search", family)
     assert isinstance(result.exception, RecordRefused)
     assert (result.exception.code, result.output) == (Refusal.WRONG_FIELD, "")
+
+
+def test_every_command_on_notices_takes_the_clock_of_the_others(data: str) -> None:
+    for words in (("list",), ("retry",)):
+        result = CliRunner().invoke(commands, ["notices", *words, "--data", data, "--clock", "20260310"])
+        assert result.exit_code == 0, result.output
