@@ -10,11 +10,12 @@ from enum import StrEnum
 from itertools import islice
 
 from cda.agreement import disagreements
-from cda.document import Document, UnreadableDocument, read_document
+from cda.document import Document, read_document
 from cda.document_entry import document_entry
 from cda.findings import Finding, Severity
 from cda.header import Header, read_header
 from cda.rule_packs import own_rules_of_layers
+from cda.unreadable import UnreadableDocument
 from cda.validate import check
 from repository.document_rules import DocumentRules, DocumentVersion, Examined
 from xds.errors import ErrorCode, RegistryError

@@ -16,10 +16,11 @@ from carnet.cda_oracle import Oracle, OracleNotInstalled
 from carnet.cda_report import html_page, json_value, text_lines
 from carnet.options import json_option
 from cda.clinical_content import read_clinical_content
-from cda.document import Document, UnreadableDocument, read_document
+from cda.document import Document, read_document
 from cda.document_entry import document_entry
 from cda.header import read_header
 from cda.render import render_html
+from cda.unreadable import UnreadableDocument
 from xds.failure import Failure
 from xds.metadata_json import to_json
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from carnet.reports import Report, read_report, submission_of
-from cda.document import UnreadableDocument
+from cda.unreadable import UnreadableDocument
 from portable_media.importer import Receiver
 from portable_media.medium import Medium, UnreadableFile, whole
 from portable_media.subsets import MediumDocument, Subset

@@ -17,13 +17,14 @@ from typing import Any
 from lxml import etree
 
 from carnet.rule_folder import OfficialPack
-from cda.document import UnreadableDocument, read_document
+from cda.document import read_document
 from cda.findings import Finding, Layer, Report, Severity, Text, line, location
 from cda.models import model_of
 from cda.schematron import Nodes
 from cda.schematron.load import Check, SchemaSource
 from cda.schematron.nodes import Element
 from cda.schematron.xslt import style_sheet
+from cda.unreadable import UnreadableDocument
 from cda.validate import own_tree, severity_of, unreadable
 
 

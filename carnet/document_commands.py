@@ -19,7 +19,7 @@ from carnet.proof import Proof, proof_options
 from carnet.reports import Report, read_report
 from carnet.signing import signed_submission
 from carnet.xds_client import Answer, XdsClient
-from cda.document import UnreadableDocument
+from cda.unreadable import UnreadableDocument
 from xds.datatypes import Code
 from xds.errors import Rejected
 from xds.failure import Failure

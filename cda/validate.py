@@ -11,7 +11,7 @@ from dataclasses import replace
 from lxml import etree
 
 from cda import datatype_rules, wording
-from cda.document import Document, UnreadableDocument, read_document
+from cda.document import Document, read_document
 from cda.findings import Finding, Layer, Model, Report, Severity, Text, line, location
 from cda.models import model_of
 from cda.own_rules import own_findings
@@ -22,6 +22,7 @@ from cda.schematron.expressions import Call, Literal
 from cda.schematron.lookups import Vocabulary
 from cda.schematron.nodes import Element
 from cda.self_presentable import style_sheet_findings
+from cda.unreadable import UnreadableDocument
 
 _LATER_RULES = frozenset({Layer.HEADER, Layer.IHE, Layer.FRENCH, Layer.NATIONAL})
 _RULES_BY_VERSION = frozenset({Layer.MODEL})

@@ -15,8 +15,8 @@ from access_policy.submission_signature import (
     read_submission_signature,
 )
 from access_policy.trust import Trust
-from cda.document import UnreadableDocument, read_whole
-from cda.unreadable import too_large
+from cda.document import read_whole
+from cda.unreadable import UnreadableDocument, too_large
 from repository.blob_store import Digest
 from xds.errors import ErrorCode, RegistryError
 from xds.metadata import DocumentEntry, Submission
