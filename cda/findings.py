@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lxml import etree
-
 from cda.schematron.nodes import Element
 from cda.schematron.schema import NotRun
 
@@ -103,7 +101,7 @@ def location(element: Element) -> str:
 def _steps(element: Element) -> Iterator[str]:
     current: Element | None = element
     while current is not None:
-        name = etree.QName(current).localname
+        name = str(current.tag).rpartition("}")[2]
         position = 1 + sum(1 for _ in current.itersiblings(current.tag, preceding=True))
         yield f"{name}[{position}]" if position > 1 else name
         current = current.getparent()

@@ -66,11 +66,11 @@ def model_of(document: Element) -> Model:
     Of an extension nobody knows the latest version stands in, and `is_recognised` is False. Documents from before
     versions had numbers have no extension and are earlier than all.
     """
-    if document.find(f"{_V3}component/{_V3}nonXMLBody") is not None:
+    bodies = document.iterchildren(f"{_V3}component")
+    if any(True for body in bodies for _ in body.iterchildren(f"{_V3}nonXMLBody")):
         return _level_1(document)
-    templates = [
-        (each.get("root") or "", each.get("extension") or "") for each in document.iterfind(f"{_V3}templateId")
-    ]
+    identifiers = document.iterchildren(f"{_V3}templateId")
+    templates = [(each.get("root") or "", each.get("extension") or "") for each in identifiers]
     for root, extension in sorted(templates, key=lambda pair: -_is_specific(pair[0])):
         versions = _by_template().get(root, ())
         if root not in _GENERIC and root != LEVEL_1 and versions:

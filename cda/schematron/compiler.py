@@ -279,15 +279,15 @@ def _only_place(rules: Sequence[CompiledRule]) -> Place | None:
     return rules[0].selectors[0].place
 
 
-def _below(placed: Iterable[Place]) -> Mapping[Place | None, Sequence[Place]]:
-    """Places by the place above them, down from the root."""
-    found: dict[Place | None, dict[Place, None]] = {}
+def _below(placed: Iterable[Place]) -> Mapping[Place | None, Mapping[str, Sequence[Place]]]:
+    """Places by the place above them and by tag, down from the root."""
+    found: dict[Place | None, dict[str, dict[Place, None]]] = {None: {}}
     for place in placed:
         step: Place | None = place
         while step is not None:
-            found.setdefault(step.parent, {})[step] = None
+            found.setdefault(step.parent, {}).setdefault(step.tag, {})[step] = None
             step = step.parent
-    return {above: tuple(places) for above, places in found.items()}
+    return {above: {tag: tuple(places) for tag, places in by_tag.items()} for above, by_tag in found.items()}
 
 
 def _index(

@@ -84,13 +84,13 @@ class ValueSets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """Compiled rules. `placed`: those of one place below the root, and `below` the tree of such places.
+    """Compiled rules. `placed`: those of one place below the root, and `below` the tree of such places, by tag.
 
     The others are kept by pattern; `indexed`: templateId to the patterns that need it, `always`: those that need none.
     """
 
     name: str
-    below: Mapping[Place | None, Sequence[Place]]
+    below: Mapping[Place | None, Mapping[str, Sequence[Place]]]
     placed: Mapping[Place, Sequence[CompiledRule]]
     patterns: tuple[tuple[CompiledRule, ...], ...]
     indexed: Mapping[str, Sequence[int]]
@@ -110,23 +110,27 @@ class Schema:
         """Every failed check, by rule. One thread at a time: libxml2 compiles one expression for one user."""
         with self._lock:
             run = _Run(nodes, _evaluate(self.lets, nodes.root.element, {}))
-            self._at_places(None, run)
+            self._below(None, {nodes.root.tag: (nodes.root,)}, run)
             for at in self._asked(nodes):
                 run.pattern(self.patterns[at])
             return run.failed
 
-    def _at_places(self, above: Place | None, run: "_Run") -> None:
-        """The rules below a place that the document has, on one walk down."""
-        nodes, placed, below = run.nodes, self.placed, self.below
-        for place in below.get(above, ()):
-            found = nodes.at(place)
-            if not found:
+    def _below(self, above: Place | None, children: Mapping[str, Sequence[Node]], run: "_Run") -> None:
+        """The rules of the places below one, on a walk down those that the document has."""
+        for tag, places in self.below[above].items():
+            same = children.get(tag)
+            if same is None:
                 continue
-            if place in placed:
-                for rule in placed[place]:
-                    run.rule(rule, found)
-            if place in below:
-                self._at_places(place, run)
+            for place in places:
+                found = same if place.kept is None else place.kept(same, run.nodes)
+                if found:
+                    self._at(place, found, run)
+
+    def _at(self, place: Place, found: Sequence[Node], run: "_Run") -> None:
+        for rule in self.placed.get(place, ()):
+            run.rule(rule, found)
+        if place in self.below:
+            self._below(place, found[0].children if len(found) == 1 else _children(found), run)
 
     def _asked(self, nodes: Nodes) -> Sequence[int]:
         """The patterns that the templateIds of a document ask for."""
@@ -134,6 +138,15 @@ class Schema:
         for template in self.indexed.keys() & nodes.templates.keys():
             chosen.update(self.indexed[template])
         return sorted(chosen)
+
+
+def _children(found: Sequence[Node]) -> Mapping[str, Sequence[Node]]:
+    """The children of several elements by tag."""
+    together: dict[str, list[Node]] = {}
+    for node in found:
+        for tag, same in node.children.items():
+            together.setdefault(tag, []).extend(same)
+    return together
 
 
 class _Run:
