@@ -1,9 +1,11 @@
 """Pages of documents in a real browser: nothing runs, no request leaves, every kind can be read and printed."""
 
+import base64
 import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
@@ -11,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from cda.document import UnreadableDocument, read_document
 from cda.render import render_html
@@ -109,3 +112,49 @@ def test_a_document_is_printed_with_its_header(tmp_path: Path, name: str) -> Non
         assert "Patient" in text
         assert "Auteur" in text
         assert name != "cr-consultation.xml" or "s’imprime à part" in text
+
+
+_RED = """async data => {
+  const image = new Image(); image.src = 'data:image/png;base64,' + data; await image.decode();
+  const canvas = document.createElement('canvas'); canvas.width = image.width; canvas.height = image.height;
+  const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);
+  const seen = context.getImageData(0, 0, canvas.width, canvas.height).data; let red = 0;
+  for (let at = 0; at < seen.length; at += 4) red += seen[at] > 180 && seen[at + 1] < 30 && seen[at + 2] < 30;
+  return red; }"""
+
+
+def a_red_pdf() -> bytes:
+    """One page, all red."""
+    drawn = b"0.8 0 0 rg 0 0 595 842 re f"
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(drawn), drawn),
+    )
+    written, places = b"%PDF-1.4\n", []
+    for number, each in enumerate(objects, start=1):
+        places.append(len(written))
+        written += b"%d 0 obj%s endobj\n" % (number, each)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    trailer = b"trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % len(written)
+    return written + b"xref\n0 5\n0000000000 65535 f \n" + table + trailer
+
+
+@pytest.mark.browser
+def test_the_pdf_of_a_level_1_body_is_painted_on_the_page(tmp_path: Path) -> None:
+    """By the viewer of the browser itself, under the policy of the page."""
+    body = base64.b64encode(a_red_pdf()).decode()
+    text = (EXAMPLES / "cr-consultation.xml").read_text(encoding="utf-8")
+    text = re.sub(r"(<text mediaType=[^>]*>).*?(</text>)", rf"\g<1>{body}\g<2>", text, flags=re.DOTALL)
+    file = tmp_path / "page.html"
+    file.write_text(render_html(read_document(text.encode())), encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox", "--headless=new"])
+        page, counting = browser.new_page(viewport={"width": 900, "height": 1500}), browser.new_page()
+        page.goto(file.as_uri())
+        red, end = 0, time.monotonic() + 120
+        while red < 100_000 and time.monotonic() < end:  # the viewer paints when it has started
+            red = counting.evaluate(_RED, base64.b64encode(page.screenshot()).decode())
+        browser.close()
+    assert red >= 100_000
