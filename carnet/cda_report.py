@@ -55,7 +55,8 @@ def _line(finding: Finding, language: str) -> str:
     words = ("expected", "found") if language == "en" else ("attendu", "trouvé")
     found = f" ; {words[1]} : {finding.found}" if finding.found else ""
     text = finding.expected.in_language(language)
-    place = f"{severity} [{finding.layer}] {finding.rule}, l. {finding.line}, {finding.location}"
+    line = f"l. {finding.line}, " if finding.line else ""
+    place = f"{severity} [{finding.layer}] {finding.rule}, {line}{finding.location}"
     return f"{place}\n    {words[0]} : {text}{found}"
 
 
@@ -116,6 +117,6 @@ def _rows(findings: Iterable[Finding], language: str) -> Iterator[str]:
         place = f"<code>{escape(each.location)}</code>"
         yield (
             f'<tr><td><span class="{each.severity.value}">{severity}</span> {each.layer} {escape(each.rule)}</td>'
-            f"<td>{each.line}</td><td>{escape(each.expected.in_language(language))}<br>{place}</td>"
+            f"<td>{each.line or ''}</td><td>{escape(each.expected.in_language(language))}<br>{place}</td>"
             f"<td>{escape(each.found)}</td></tr>"
         )

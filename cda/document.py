@@ -15,7 +15,6 @@ from cda import unreadable
 from cda.unreadable import UnreadableDocument
 from xds.xml import forget_names
 
-__all__ = ["CDA", "MAX_BYTES", "MAX_DEPTH", "Document", "UnreadableDocument", "read_document", "read_whole"]
 CDA = "urn:hl7-org:v3"
 MAX_BYTES = 100 * 1024 * 1024
 MAX_DEPTH = 256

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cda.document import CDA, UnreadableDocument, read_document
+from cda.document import CDA, read_document
+from cda.unreadable import UnreadableDocument
 from tests.cda.documents import COMPLETE, CORPUS, SELF_PRESENTABLE, a_document
 
 BILLION_LAUGHS = b"""<!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree, html
 
-from cda.document import UnreadableDocument, read_document
+from cda.document import read_document
 from cda.render import render_html
+from cda.unreadable import UnreadableDocument
 from tests.cda.mutations import EXAMPLES, Element, example, mutated
 
 _ACTIVE = {"script", "iframe", "embed", "form", "input", "link", "base", "svg", "applet", "frame"}

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from cda.document import UnreadableDocument, read_document
+from cda.document import read_document
 from cda.render import render_html
+from cda.unreadable import UnreadableDocument
 from tests.cda.mutations import EXAMPLES
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from cda.document import UnreadableDocument, read_document
+from cda.document import read_document
 from cda.rule_packs import own_rules_of_layers
+from cda.unreadable import UnreadableDocument
 from cda.validate import check_bytes
 from tests.cda.documents import SELF_PRESENTABLE, a_document
 
