@@ -16,6 +16,7 @@ from typing import Any
 from conformance.failures import KitError
 from conformance.judgement import Finding, Heading, Message, Run, Verdict
 from conformance.requirements import Actor
+from conformance.sentence import Sentence, french
 
 HEADING, MESSAGES, FINDINGS, OCTETS = "run.json", "messages.jsonl", "findings.jsonl", "messages"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -81,13 +82,13 @@ class RunFolder:
         new.write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         new.replace(self.path / HEADING)
 
-    def _message(self, line: Mapping[str, Any]) -> Message:
+    def _message(self, line: dict[str, Any]) -> Message:
         try:
             octets = [(self.path / OCTETS / f"{line['id']}.{kind}").read_bytes() for kind in ("request", "answer")]
-            return Message(
-                **{**line, "time": datetime.fromisoformat(line["time"]), "request": octets[0], "answer": octets[1]}
-            )
-        except (OSError, ValueError, TypeError) as problem:
+            told = Sentence(line.pop("problem_fr", line["problem"]), line["problem"])
+            time = datetime.fromisoformat(line["time"])
+            return Message(**{**line, "problem": told, "time": time, "request": octets[0], "answer": octets[1]})
+        except (OSError, ValueError, TypeError, KeyError) as problem:
             raise KitError(f"{self.path / MESSAGES}: message {line.get('id')} cannot be read: {problem}") from None
 
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
@@ -120,6 +121,7 @@ def _written_message(message: Message) -> dict[str, Any]:
         "peer": message.peer,
         "step": message.step,
         "problem": message.problem,
+        "problem_fr": french(message.problem),
     }
 
 

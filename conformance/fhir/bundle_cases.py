@@ -12,6 +12,7 @@ from urllib.parse import quote
 from conformance.failures import KitError
 from conformance.fhir.client import Answer, Client
 from conformance.fhir.outcomes import CaseOutcome
+from conformance.sentence import Sentence, expected
 
 Resource = dict[str, Any]
 _PATIENT, _ORIGINAL, _RANDOM = "${patientResourceId}", "${original}", "@{RandomUUID}"
@@ -71,9 +72,8 @@ def make_patient(client: Client, kit: Path) -> KnownPatient:
     answer = client.send("POST", "Patient", patient)
     location = answer.headers.get("location", "")
     if answer.status != 201 or not location:
-        raise KitError(
-            f"POST Patient: found {answer.status} {answer.told}, expected 201 with a Location; see --patient"
-        )
+        wanted = Sentence("201 avec Location ; voir --patient", "201 with a Location; see --patient")
+        raise KitError(expected(f"{answer.status} {answer.told}", wanted, about="POST Patient"))
     url = location.partition("/_history/")[0]
     url = url if "://" in url else f"{client.base}/{url.lstrip('/')}"
     first = patient["identifier"][0]
@@ -101,14 +101,14 @@ class _Run:
         self.client, self.kit, self.case, self.patient = client, kit, case, patient
         self.original, self.newest = "", ""
         self.list_id, self.document_ids = "", list[str]()
-        self.remarks: list[str] = []
+        self.remarks: list[Sentence] = []
 
-    def failures(self) -> Iterator[str]:
+    def failures(self) -> Iterator[Sentence]:
         for file in self.case.requests:
             bundle = self._request(file)
             answer = self.client.send("POST", "", bundle)
             if answer.status != self.case.status:
-                yield f"{file}: found HTTP {answer.status} {answer.told}, expected {self.case.status}"
+                yield expected(f"HTTP {answer.status} {answer.told}", str(self.case.status), about=file)
                 return
             yield from self._accepted(file, bundle, answer) if self.case.accepted else self._refused(file, answer)
         yield from self._totals()
@@ -134,55 +134,60 @@ class _Run:
             if identifier.get("use") == "usual" and identifier.get("value"):
                 self.list_id = identifier["value"] = f"urn:oid:2.25.{uuid.uuid4().int}"
 
-    def _accepted(self, file: str, bundle: Resource, answer: Answer) -> Iterator[str]:
+    def _accepted(self, file: str, bundle: Resource, answer: Answer) -> Iterator[Sentence]:
         """MHD 2:3.65.4.2"""
         found = answer.resource
         if found.get("resourceType") != "Bundle" or found.get("type") != "transaction-response":
-            yield f"{file}: found no Bundle of type transaction-response"
+            yield expected(found.get("type", ""), "Bundle, transaction-response", about=file)
             return
         responses = [one.get("response", {}) for one in found.get("entry", ())]
         if len(responses) != len(bundle["entry"]):
-            yield f"{file}: found {len(responses)} entries, expected {len(bundle['entry'])}"
+            yield expected(f"{len(responses)} entry", f"{len(bundle['entry'])}", about=file)
         for number, response in enumerate(responses):
             yield from self._response(f"{file}: entry[{number}].response", response)
         self.newest = self._whole(responses[0].get("location", "")) if responses else ""
         self.original = self.original or self.newest
         yield from self._read_back(file, bundle["entry"][0]["resource"])
 
-    def _response(self, at: str, response: Resource) -> Iterator[str]:
+    def _response(self, at: str, response: Resource) -> Iterator[Sentence]:
         if not str(response.get("status", "")).startswith("201"):
-            yield f"{at}.status: found {response.get('status')}, expected 201"
+            yield expected(response.get("status", ""), "201", about=f"{at}.status")
         if not response.get("location"):
-            yield f"{at}.location: found none"
+            yield _missing(f"{at}.location")
         elif "/_history/" in response["location"]:
-            yield f"{at}.location: found one with a version"
+            yield Sentence("avec une version", "with a version").about(f"{at}.location")
         if "outcome" in response:
-            yield f"{at}.outcome: found one, expected none without a warning"
+            yield Sentence("là sans avertissement à donner", "found one, expected none without a warning").about(
+                f"{at}.outcome"
+            )
         for name in ("etag", "lastModified"):
             if name not in response:
-                self.remarks.append(f"{at}.{name}: found none")
+                self.remarks.append(_missing(f"{at}.{name}"))
 
-    def _read_back(self, file: str, sent: Resource) -> Iterator[str]:
+    def _read_back(self, file: str, sent: Resource) -> Iterator[Sentence]:
         """What was sent is there: the same subject, and no element lost."""
         answer = self.client.get(self.newest)
         if answer.status != 200 or answer.resource.get("resourceType") != "DocumentReference":
-            yield f"{file}: GET {self.newest}: found HTTP {answer.status}, expected a DocumentReference"
+            yield expected(f"HTTP {answer.status}", "DocumentReference", about=f"{file}: GET {self.newest}")
             return
         subject = answer.resource.get("subject", {}).get("reference")
         if subject != sent.get("subject", {}).get("reference"):
-            yield f"{file}: subject.reference: found {subject}, expected the one that was sent"
+            sent_one = Sentence("celui qui a été envoyé", "the one that was sent")
+            yield expected(subject, sent_one, about=f"{file}: subject.reference")
         for path in sorted(set(_paths(sent)) - set(_paths(answer.resource))):
-            yield f"{file}: {path}: sent, and not in what is read back"
+            yield Sentence("envoyé, et absent de ce qui est relu", "sent, and not in what is read back").about(
+                f"{file}: {path}"
+            )
 
-    def _refused(self, file: str, answer: Answer) -> Iterator[str]:
+    def _refused(self, file: str, answer: Answer) -> Iterator[Sentence]:
         if answer.resource.get("resourceType") != "OperationOutcome":
-            yield f"{file}: found no OperationOutcome"
+            yield expected(answer.resource.get("resourceType", ""), "OperationOutcome", about=file)
         elif not any(one.get("severity") in ("error", "fatal") for one in answer.resource.get("issue", ())):
-            yield f"{file}: found no issue that is an error"
+            yield Sentence("aucun issue qui soit une erreur", "found no issue that is an error").about(file)
         elif not any(one.get("expression") for one in answer.resource["issue"]):
-            self.remarks.append(f"{file}: no issue says where")
+            self.remarks.append(Sentence("aucun issue ne dit où", "no issue says where").about(file))
 
-    def _totals(self) -> Iterator[str]:
+    def _totals(self) -> Iterator[Sentence]:
         """What both searches find afterwards; an identifier is asked for without its system. MHD 2:3.66, 2:3.67"""
         document = self.document_ids[0] if self.document_ids else ""
         asked = (
@@ -196,28 +201,34 @@ class _Run:
             answer = self.client.get(url)
             if answer.status != 200 or answer.resource.get("total") != total:
                 found = f"HTTP {answer.status}, total {answer.resource.get('total')}"
-                yield f"GET {url}: found {found}, expected total {total}"
+                yield expected(found, f"total {total}", about=f"GET {url}")
                 continue
             yield from self._matches(url, kind, answer.resource.get("entry", ()))
 
-    def _matches(self, url: str, kind: str, entries: Sequence[Resource]) -> Iterator[str]:
+    def _matches(self, url: str, kind: str, entries: Sequence[Resource]) -> Iterator[Sentence]:
         for entry in entries:
             resource, full_url = entry.get("resource", {}), str(entry.get("fullUrl", ""))
             if resource.get("resourceType") != kind:
-                yield f"GET {url}: found a {resource.get('resourceType')}, expected {kind} alone"
+                alone = Sentence(f"{kind} seulement", f"{kind} alone")
+                yield expected(resource.get("resourceType"), alone, about=f"GET {url}")
             if not full_url.endswith(f"/{resource.get('id')}") or "/_history/" in full_url:
-                yield f"GET {url}: fullUrl: found {full_url}, expected one that ends with the id"
+                ended = Sentence("un qui finisse par l'id", "one that ends with the id")
+                yield expected(full_url, ended, about=f"GET {url}: fullUrl")
 
-    def _statuses(self) -> Iterator[str]:
+    def _statuses(self) -> Iterator[Sentence]:
         """The original, where it was from the beginning, and the new document. MHD 2:3.65.4.1.3"""
-        for name, expected in self.case.status_after.items():
+        for name, wanted in self.case.status_after.items():
             url = self.original if name == "original" else self.newest
             found = self.client.get(url).resource.get("status")
-            if found != expected:
-                yield f"GET {url}: status of the {name} document: found {found}, expected {expected}"
+            if found != wanted:
+                yield expected(found, wanted, about=f"GET {url}: {name}: status")
 
     def _whole(self, location: str) -> str:
         return location if "://" in location or not location else f"{self.client.base}/{location.lstrip('/')}"
+
+
+def _missing(what: str) -> Sentence:
+    return Sentence("absent", "found none").about(what)
 
 
 def _paths(value: Any, path: str = "") -> Iterator[str]:

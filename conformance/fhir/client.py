@@ -12,6 +12,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from lxml import etree
 
 from conformance.failures import UnreachableServer
+from conformance.sentence import Sentence
 
 JSON, XML = "application/fhir+json", "application/fhir+xml"
 _SECONDS = 60
@@ -75,7 +76,9 @@ class Client:
             octets = response.read()
             got = {name.lower(): value for name, value in response.getheaders()}
         except (OSError, http.client.HTTPException) as problem:
-            raise UnreachableServer(f"{method} {whole}: no answer: {problem}") from problem
+            raise UnreachableServer(
+                Sentence(f"aucune réponse : {problem}", f"no answer: {problem}").about(f"{method} {whole}")
+            ) from problem
         finally:
             connection.close()
         found = _read(octets, got.get("content-type", ""))
@@ -94,7 +97,12 @@ class Client:
         try:
             model = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
         except ValueError as problem:
-            raise NotWritten("a body that is no FHIR on purpose, which has no form in XML") from problem
+            raise NotWritten(
+                Sentence(
+                    "un corps qui exprès n'est pas du FHIR, sans forme en XML",
+                    "a body that is no FHIR on purpose, which has no form in XML",
+                )
+            ) from problem
         written: str | bytes = model.model_dump_xml()
         return written if isinstance(written, bytes) else written.encode()
 

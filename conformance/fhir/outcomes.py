@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from conformance.sentence import NOTHING_SAID, Sentence
+
 
 class Status(Enum):
     """`SKIPPED`: not run, and the reason is told."""
@@ -21,9 +23,9 @@ class CaseOutcome:
     suite: str
     name: str
     title: str
-    failures: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    skipped: str = ""
+    failures: tuple[Sentence, ...] = ()
+    remarks: tuple[Sentence, ...] = ()
+    skipped: Sentence = NOTHING_SAID
     seconds: float = 0.0
 
     @property

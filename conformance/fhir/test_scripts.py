@@ -14,6 +14,7 @@ from conformance.failures import KitError
 from conformance.fhir.client import Answer, Client, NotWritten
 from conformance.fhir.outcomes import CaseOutcome
 from conformance.fhir.path_expressions import Unsupported, evaluate, is_true
+from conformance.sentence import NOTHING_SAID, Sentence, expected, french, sentence_of
 
 Resource = Mapping[str, Any]
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
@@ -90,21 +91,24 @@ def _is_wanted(script: Script, test: Resource, patterns: Sequence[str]) -> bool:
 
 
 def _tested(
-    play: "_Play", script: Script, test: Resource, capabilities: Resource, obstacle: str, failures: list[str]
+    play: "_Play", script: Script, test: Resource, capabilities: Resource, obstacle: Sentence, failures: list[Sentence]
 ) -> CaseOutcome:
     began = time.perf_counter()
     skipped = obstacle or _obstacle(test, _operations(test), capabilities)
     if failures and not skipped:
-        skipped = f"its setup failed: {failures[0]}"
-    found: tuple[str, ...] = ()
+        skipped = Sentence(f"sa préparation a échoué : {failures[0].fr}", f"its setup failed: {failures[0]}")
+    found: tuple[Sentence, ...] = ()
     play.remarks = []
     if not skipped:
         try:
             found = tuple(play.actions(test))
         except Unsupported as problem:
-            skipped = f"FHIRPath that this runner does not know: {problem}"
+            skipped = Sentence(
+                f"FHIRPath que ce lanceur ne connaît pas : {problem}",
+                f"FHIRPath that this runner does not know: {problem}",
+            )
         except NotWritten as problem:
-            skipped = str(problem)
+            skipped = sentence_of(problem)
     return CaseOutcome(
         suite=f"TestScript {script.name}",
         name=f"{script.name}/{test.get('name', '')}",
@@ -123,15 +127,15 @@ def _operations(part: Resource) -> list[Resource]:
     return [one["operation"] for one in part.get("action", ()) if "operation" in one]
 
 
-def _obstacle(part: Resource, operations: Sequence[Resource], capabilities: Resource) -> str:
+def _obstacle(part: Resource, operations: Sequence[Resource], capabilities: Resource) -> Sentence:
     """Why a part cannot be tried on this server; empty when it can."""
     for extension in part.get("extension", ()):
         value = str(extension.get("valueString", ""))
         if extension.get("url") == _VERSIONS and "4.0" not in value.split(","):
-            return f"it is about FHIR {value}"
+            return Sentence(f"il porte sur FHIR {value}", f"it is about FHIR {value}")
         if extension.get("url") == _CAPABILITY and not _declares(value, capabilities):
-            return f"the server does not declare {value}"
-    return next((text for one in operations if (text := _undeclared(one, capabilities))), "")
+            return _not_declared(value)
+    return next((text for one in operations if (text := _undeclared(one, capabilities))), NOTHING_SAID)
 
 
 def _declares(expression: str, capabilities: Resource) -> bool:
@@ -141,31 +145,40 @@ def _declares(expression: str, capabilities: Resource) -> bool:
         return False
 
 
-def _undeclared(operation: Resource, capabilities: Resource) -> str:
+def _not_declared(what: str) -> Sentence:
+    return Sentence(f"le serveur n'annonce pas {french(what)}", f"the server does not declare {what}")
+
+
+def _of(what: Sentence, kind: str) -> Sentence:
+    return Sentence(f"{what.fr} de {kind}", f"{what} of {kind}")
+
+
+def _undeclared(operation: Resource, capabilities: Resource) -> Sentence:
     """The interaction, or the search parameter, that an operation uses and the CapabilityStatement does not name."""
     code = _code(operation)
     rest: Resource = next(iter(capabilities.get("rest", ())), {})
     if code in _OF_SYSTEM:
         known = {one.get("code") for one in rest.get("interaction", ())} | {"capabilities"}
-        return "" if code in known else f"the server does not declare {code}"
+        return NOTHING_SAID if code in known else _not_declared(code)
     if code.startswith("$"):
-        return f"the server does not declare the operation {code}"
+        return _not_declared(Sentence(f"l'opération {code}", f"the operation {code}"))
     url = str(operation.get("url", ""))
     kind = str(operation.get("resource") or urlsplit(url).path.strip("/").partition("/")[0])
     if not _TYPE.match(kind):
-        return ""
+        return NOTHING_SAID
     declared = next((one for one in rest.get("resource", ()) if one.get("type") == kind), None)
     if declared is None:
-        return f"the server does not declare {kind}"
+        return _not_declared(kind)
     wanted = _INTERACTIONS.get(code, code)
     if wanted not in {one.get("code") for one in declared.get("interaction", ())}:
-        return f"the server does not declare {wanted} of {kind}"
+        return _of(_not_declared(wanted), kind)
     if code == "update" and "targetId" not in operation and not declared.get("updateCreate"):
-        return f"the server does not declare updateCreate of {kind}"
+        return _of(_not_declared("updateCreate"), kind)
     asked = re.findall(r"[?&](_id|[A-Za-z][\w-]*)", f"{url}{operation.get('params', '')}") if code == "search" else []
     names = {one.get("name") for one in declared.get("searchParam", ())}
     unknown = next((one for one in asked if one not in names), "")
-    return f"the server does not declare the search parameter {unknown} of {kind}" if unknown else ""
+    told = Sentence(f"le paramètre de recherche {unknown}", f"the search parameter {unknown}")
+    return _of(_not_declared(told), kind) if unknown else NOTHING_SAID
 
 
 def _code(operation: Resource) -> str:
@@ -185,9 +198,9 @@ class _Play:
     answers: dict[str, Answer] = field(default_factory=dict)
     last: Answer | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    remarks: list[str] = field(default_factory=list)
+    remarks: list[Sentence] = field(default_factory=list)
 
-    def actions(self, part: Resource) -> Iterator[str]:
+    def actions(self, part: Resource) -> Iterator[Sentence]:
         """Play a setup, test or teardown; yields what is not as it was asserted."""
         for number, action in enumerate(part.get("action", ())):
             if not action.keys() & set(_PLAYED):
@@ -198,9 +211,9 @@ class _Play:
             asserted = action["assert"]
             problem = self._problem(asserted)
             if problem and asserted.get("warningOnly"):
-                self.remarks.append(f"action {number + 1}: {problem}")
+                self.remarks.append(problem.about(f"action {number + 1}"))
             elif problem:
-                yield f"action {number + 1}, {asserted.get('description', 'assert')}: {problem}"
+                yield problem.about(f"action {number + 1}, {asserted.get('description', 'assert')}")
 
     def _operate(self, operation: Resource) -> None:
         code = _code(operation)
@@ -245,28 +258,28 @@ class _Play:
         found = evaluate(variable.get("expression") or variable.get("path", ""), answer.resource)
         return str(found[0]) if found else str(variable.get("defaultValue", ""))
 
-    def _problem(self, asserted: Resource) -> str:
+    def _problem(self, asserted: Resource) -> Sentence:
         """What of an assertion does not hold; empty when all does."""
         answer = self.answers.get(str(asserted.get("sourceId", "")), self.last)
         if answer is None:
-            return "found no answer to look at"
+            return Sentence("aucune réponse à examiner", "found no answer to look at")
         told = f"{answer.request}: HTTP {answer.status} {answer.told}".strip()
         if "response" in asserted and answer.status not in _RESPONSES.get(asserted["response"], ()):
-            return f"found {told}, expected {asserted['response']}"
+            return expected(told, asserted["response"])
         if "responseCode" in asserted and str(answer.status) not in asserted["responseCode"].split(","):
-            return f"found {told}, expected {asserted['responseCode']}"
+            return expected(told, asserted["responseCode"])
         if "resource" in asserted and answer.resource.get("resourceType") != asserted["resource"]:
-            return f"found {answer.resource.get('resourceType')}, expected {asserted['resource']}"
+            return expected(answer.resource.get("resourceType"), asserted["resource"])
         if "headerField" in asserted:
             return self._compared([answer.headers.get(asserted["headerField"].lower(), "")], asserted)
         if "expression" in asserted:
             return self._compared(evaluate(self._filled(asserted["expression"]), answer.resource), asserted)
-        return ""
+        return NOTHING_SAID
 
-    def _compared(self, found: list[Any], asserted: Resource) -> str:
+    def _compared(self, found: list[Any], asserted: Resource) -> Sentence:
         told = [str(one).lower() if isinstance(one, bool) else str(one) for one in found]
         if "value" not in asserted:
-            return "" if is_true(found) else f"{asserted.get('expression')}: found {told}, expected true"
+            return NOTHING_SAID if is_true(found) else expected(told, "true", about=asserted.get("expression", ""))
         value, operator = self._filled(asserted["value"]), asserted.get("operator", "equals")
         holds = {
             "equals": value in told,
@@ -279,4 +292,4 @@ class _Play:
         }
         if operator not in holds:
             raise Unsupported(f"operator {operator}")
-        return "" if holds[operator] else f"found {told}, expected {operator} {value}"
+        return NOTHING_SAID if holds[operator] else expected(told, f"{operator} {value}")

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from conformance.judgement import Finding, Heading, Message, Run, Verdict
+from conformance.nist.findings import Finding as KitFinding
 from conformance.nist.message_files import octets_of_message
 from conformance.nist.outcomes import RunOutcome, Status, StepOutcome, TestOutcome
 from conformance.requirements import Actor, Way, requirement_about
+from conformance.sentence import Sentence, joined
 
 
 def to_run(outcome: RunOutcome) -> Run:
@@ -54,29 +56,34 @@ def message_of(step: StepOutcome, number: int) -> Message | None:
 
 
 def findings_of_test(test: TestOutcome, sent: Mapping[str, str]) -> Iterator[Finding]:
-    """One for a test that passed or was not run, else one for each failed step. `sent`: place of a step → message."""
+    """One for a test that passed or was not run, else one for each thing wrong. `sent`: place of a step → message."""
     requirement = requirement_about(Way.NIST, test.id)
     failed = [step for step in test.steps if step.status is Status.FAILED]
     for step in failed:
-        yield Finding(
-            requirement=requirement,
-            verdict=Verdict.FAILED,
-            text_fr=f"Essai {test.id}, étape {step.section}/{step.step} : {step.transaction}",
-            text_en=f"Test {test.id}, step {step.section}/{step.step}: {step.transaction}",
-            message=sent.get(step.place, ""),
-            evidence="\n".join(f"{one.check}: {one}" for one in step.failures),
-            step=f"nist/{test.id}",
-        )
+        for one in step.failures:
+            yield Finding(
+                requirement=requirement,
+                verdict=Verdict.FAILED,
+                text_fr=f"Essai {test.id}, étape {step.section}/{step.step} : {_told(step, one).fr}",
+                text_en=f"Test {test.id}, step {step.section}/{step.step}: {_told(step, one)}",
+                message=sent.get(step.place, ""),
+                step=f"nist/{test.id}",
+            )
     if failed:
         return
-    why = test.skipped or "; ".join(one.note for one in test.steps if one.note)
+    why = test.skipped or joined((one.note for one in test.steps if one.note), " ; ")
+    title = joined(one for one in (test.title, why) if one)
     verdict = Verdict.NOT_TESTED if test.status is Status.NOT_RUN else Verdict.PASSED
     yield Finding(
         requirement=requirement,
         verdict=verdict,
-        text_fr=f"Essai {test.id} : {test.title}",
-        text_en=f"Test {test.id}: {test.title}",
+        text_fr=f"Essai {test.id} : {title.fr}",
+        text_en=f"Test {test.id}: {title}",
         message=next((sent[step.place] for step in test.steps if step.place in sent), ""),
-        evidence=why,
         step=f"nist/{test.id}",
     )
+
+
+def _told(step: StepOutcome, one: KitFinding) -> Sentence:
+    """Transaction, and what was wrong."""
+    return one.told.about(step.transaction)

@@ -13,6 +13,7 @@ from conformance.nist.log_tree import SectionLog
 from conformance.nist.replacement import replaced
 from conformance.nist.testplan import THIS, Assertion
 from conformance.nist.xml import BadXml, as_root, parse
+from conformance.sentence import Sentence
 
 _IGNORE_CASE = re.compile(r"\bequalsIgnoreCase\b")
 _CHECK = "Assertions"
@@ -31,7 +32,7 @@ def _read(path: Path) -> etree._Element:
     try:
         return as_root(parse(path.read_bytes()))
     except (OSError, BadXml) as problem:
-        raise StepFailed(f"DataRef {path}: {problem}") from None
+        raise StepFailed(Sentence(f"DataRef {path} : {problem}", f"DataRef {path}: {problem}")) from None
 
 
 def check_assertions(
@@ -43,11 +44,16 @@ def check_assertions(
         try:
             value = string_value(data, xpath)
         except etree.XPathError as problem:
-            reason = f"assertion {assertion.id}: the XPath cannot be evaluated ({problem})"
+            reason = Sentence(
+                f"assertion {assertion.id} : XPath impossible à évaluer ({problem})",
+                f"assertion {assertion.id}: the XPath cannot be evaluated ({problem})",
+            )
             yield Finding(check=_CHECK, reason=reason, found=xpath)
             continue
         if value.lower() != "true":
-            reason = f"assertion {assertion.id} is {value or 'empty'}"
+            reason = Sentence(
+                f"assertion {assertion.id} : {value or 'vide'}", f"assertion {assertion.id} is {value or 'empty'}"
+            )
             yield Finding(check=_CHECK, reason=reason, expected=" ".join(xpath.split()))
 
 

@@ -12,6 +12,7 @@ from conformance.nist.identifiers import new_uuid
 from conformance.nist.testplan import Instructions
 from conformance.nist.vocabulary import PATIENT_ID_SCHEMES, SOURCE_ID_SCHEME, UNIQUE_ID_SCHEMES, UUID_PREFIX
 from conformance.nist.xml import local_name
+from conformance.sentence import NOTHING, Sentence
 
 Assigned = tuple[tuple[str, str], ...]
 _OBJECTS = frozenset(("ExtrinsicObject", "RegistryPackage"))
@@ -58,7 +59,13 @@ def _follow(element: etree._Element, name: str, uuids: dict[str, str]) -> None:
     if reference is None or reference.startswith(UUID_PREFIX):
         return
     if reference not in uuids:
-        raise StepFailed(f"{local_name(element)}/@{name} refers to {reference or 'nothing'}, which the file lacks")
+        where, named = f"{local_name(element)}/@{name}", reference or NOTHING
+        raise StepFailed(
+            Sentence(
+                f"{where} renvoie à {named}, qui n'est pas dans le fichier",
+                f"{where} refers to {named}, which the file lacks",
+            )
+        )
     element.set(name, uuids[reference])
 
 

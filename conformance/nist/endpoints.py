@@ -16,6 +16,7 @@ from conformance.nist.transactions import (
 )
 from conformance.nist.vocabulary import LIMITED_METADATA_NODES, XDS_B
 from conformance.nist.xml import BadXml, parse, text_of
+from conformance.sentence import NOTHING_SAID, Sentence
 
 _OPTIONS = {
     **dict.fromkeys(REGISTRY_ENDPOINTS, "--registry URL"),
@@ -41,10 +42,10 @@ class Endpoints:
                 return found
         return self.addresses[endpoint_name(step, transaction, payload)]
 
-    def missing(self, step: Step) -> str:
+    def missing(self, step: Step) -> Sentence:
         """Why the step cannot be sent; empty when it can."""
         if step.instructions is None or step.instructions.transaction.kind in (Kind.EVALUATION, Kind.FEED):
-            return ""
+            return NOTHING_SAID
         path = step.instructions.metadata_file
         try:
             payload = None if path is None else parse(path.read_bytes())
@@ -52,8 +53,11 @@ class Endpoints:
             payload = None
         name = endpoint_name(step, step.instructions.transaction, payload)
         if name in self.addresses:
-            return ""
-        return f"no address for {step.instructions.transaction.name}: give {_OPTIONS.get(name, name)}"
+            return NOTHING_SAID
+        transaction, option = step.instructions.transaction.name, _OPTIONS.get(name, name)
+        return Sentence(
+            f"aucune adresse pour {transaction} : donner {option}", f"no address for {transaction}: give {option}"
+        )
 
 
 def endpoint_name(step: Step, transaction: Transaction, payload: etree._Element | None) -> str:

@@ -9,6 +9,7 @@ from conformance.nist.registry_objects import read_registry_objects
 from conformance.nist.registry_response import ReturnedError
 from conformance.nist.vocabulary import PATIENT_ID_SCHEMES, RIM, UUID_PREFIX, XDS_B
 from conformance.nist.xml import text_of
+from conformance.sentence import NOTHING, Sentence, joined
 
 Values = Iterator[str]
 
@@ -58,8 +59,11 @@ def check_context(request: etree._Element, errors: tuple[ReturnedError, ...]) ->
         if values and not any(value in text for value in values):
             yield Finding(
                 check="context",
-                reason=f"codeContext of {error.code} does not name the value",
-                expected=" or ".join(dict.fromkeys(values[:4])),
-                found=error.context or "nothing",
+                reason=Sentence(
+                    f"le codeContext de {error.code} ne nomme pas la valeur",
+                    f"codeContext of {error.code} does not name the value",
+                ),
+                expected=joined(dict.fromkeys(values[:4]), Sentence(" ou ", " or ")),
+                found=error.context or NOTHING,
                 is_remark=True,
             )

@@ -15,6 +15,7 @@ from conformance.nist.metadata_attributes import ROWS
 from conformance.nist.registry_objects import ASSOCIATION, RegistryObject, read_registry_objects, slot_values
 from conformance.nist.vocabulary import RIM, UUID_PREFIX
 from conformance.nist.xml import text_of
+from conformance.sentence import Sentence
 
 _ATTRIBUTES = ("mimeType", "objectType", "associationType")
 _ENDS = ("sourceObject", "targetObject")
@@ -60,16 +61,18 @@ def check_fidelity(payload: etree._Element, submitted: dict[str, Submitted | Non
     for one in read_registry_objects(payload).objects:
         sent = submitted.get(one.id) or submitted.get(one.unique_id)
         if sent is not None:
-            yield from (Finding(check="fidelity", reason=f"{one}: {problem}") for problem in _differences(one, sent))
+            yield from (Finding(check="fidelity", reason=told.about(str(one))) for told in _differences(one, sent))
 
 
-def _differences(returned: RegistryObject, sent: Submitted) -> Iterator[str]:
+def _differences(returned: RegistryObject, sent: Submitted) -> Iterator[Sentence]:
     found = _facts(returned, sent.owned, keeps_extra=sent.keeps_extra)
     for fact in sorted(sent.facts - found):
-        yield f"{' '.join(fact)} was submitted and is not returned"
+        told = " ".join(fact)
+        yield Sentence(f"{told} : déposé et non rendu", f"{told} was submitted and is not returned")
     for fact in sorted(found - sent.facts):
         if not _is_extra(fact):
-            yield f"{' '.join(fact)} is returned and was not submitted"
+            told = " ".join(fact)
+            yield Sentence(f"{told} : rendu sans avoir été déposé", f"{told} is returned and was not submitted")
 
 
 def _is_extra(fact: tuple[str, ...]) -> bool:

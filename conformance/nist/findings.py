@@ -2,20 +2,28 @@
 
 from dataclasses import dataclass
 
+from conformance.sentence import Sentence, french, joined
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """`check` is the name of the check, as `--skip-check` knows it."""
 
     check: str
-    reason: str
+    reason: Sentence
     expected: str = ""
     found: str = ""
     is_remark: bool = False
 
+    @property
+    def told(self) -> Sentence:
+        """All of it; the words of an answer stay as they came."""
+        details = [Sentence(f"attendu {french(self.expected)}", f"expected {self.expected}")] if self.expected else []
+        details += [Sentence(f"trouvé {french(self.found)}", f"got {self.found}")] if self.found else []
+        return joined((self.reason, joined(details)), Sentence(" : ", ": ")) if details else self.reason
+
     def __str__(self) -> str:
-        details = [f"expected {self.expected}" if self.expected else "", f"got {self.found}" if self.found else ""]
-        return f"{self.reason}{': ' if any(details) else ''}{', '.join(one for one in details if one)}"
+        return self.told.en
 
 
 # Checks beside the expectations of the plan; each can be left out.

@@ -13,6 +13,7 @@ from conformance.nist.soap_client import Answer, Exchange
 from conformance.nist.transactions import Kind, Transaction
 from conformance.nist.vocabulary import ERROR_SEVERITY, WARNING_SEVERITY, WSA
 from conformance.nist.xml import text_of
+from conformance.sentence import NOTHING, Sentence, joined
 
 
 def check_addressing(exchange: Exchange, answer: Answer, transaction: Transaction) -> Iterator[Finding]:
@@ -22,14 +23,16 @@ def check_addressing(exchange: Exchange, answer: Answer, transaction: Transactio
     if found != [transaction.response_action] and not answer.is_fault:
         yield Finding(
             check="action",
-            reason="wrong wsa:Action of the answer",
+            reason=Sentence("wsa:Action de la réponse inattendue", "wrong wsa:Action of the answer"),
             expected=transaction.response_action,
-            found=", ".join(found) or "none",
+            found=", ".join(found) or NOTHING,
         )
     if answer.relates_to != exchange.message_id:
         yield Finding(
             check="action",
-            reason="wrong wsa:RelatesTo" if answer.relates_to else "no wsa:RelatesTo",
+            reason=Sentence("wsa:RelatesTo inattendu", "wrong wsa:RelatesTo")
+            if answer.relates_to
+            else Sentence("wsa:RelatesTo absent", "no wsa:RelatesTo"),
             expected=exchange.message_id,
             found=answer.relates_to,
             is_remark=not answer.relates_to or answer.is_fault,
@@ -41,20 +44,36 @@ def check_http(exchange: Exchange, answer: Answer) -> Iterator[Finding]:
     if answer.is_fault or exchange.response is None:
         return
     if not exchange.response.start_line.startswith("HTTP 200"):
-        yield Finding(check="http", reason="wrong HTTP status", expected="HTTP 200", found=exchange.response.start_line)
+        yield Finding(
+            check="http",
+            reason=Sentence("statut HTTP inattendu", "wrong HTTP status"),
+            expected="HTTP 200",
+            found=exchange.response.start_line,
+        )
     kind, parameters = media_type(exchange.response.header("Content-Type"))
     found = parameters.get("type", "") if answer.is_mtom else kind
     expected = "application/xop+xml" if answer.is_mtom else "application/soap+xml"
     if found.lower() != expected:
-        yield Finding(check="http", reason="wrong media type of the answer", expected=expected, found=found or "none")
+        yield Finding(
+            check="http",
+            reason=Sentence("type de média inattendu de la réponse", "wrong media type of the answer"),
+            expected=expected,
+            found=found or NOTHING,
+        )
 
 
 def check_packaging(answer: Answer, *, is_mtom: bool) -> Iterator[Finding]:
     """An MTOM request is answered in MTOM, a plain one plainly; a fault may be either."""
     if answer.is_mtom != is_mtom and not answer.is_fault:
-        expected, found = ("MTOM", "plain SOAP") if is_mtom else ("plain SOAP", "MTOM")
+        plain = Sentence("SOAP sans MTOM", "plain SOAP")
+        expected, found = ("MTOM", plain) if is_mtom else (plain, "MTOM")
         yield Finding(
-            check="mtom", reason="the answer is packaged otherwise than the request", expected=expected, found=found
+            check="mtom",
+            reason=Sentence(
+                "la réponse n'est pas emballée comme la demande", "the answer is packaged otherwise than the request"
+            ),
+            expected=expected,
+            found=found,
         )
 
 
@@ -62,7 +81,8 @@ def check_schema(answer: Answer, schemas: SchemaCheck | None) -> Iterator[Findin
     if schemas is None or answer.is_fault:
         return
     for problem in schemas.problems(answer.payload):
-        yield Finding(check="schema", reason=f"the answer is not valid: {problem}")
+        valid = Sentence("la réponse n'est pas valide", "the answer is not valid")
+        yield Finding(check="schema", reason=joined((valid, problem), Sentence(" : ", ": ")))
 
 
 def check_errors(answer: Answer) -> Iterator[Finding]:
@@ -78,20 +98,25 @@ def check_errors(answer: Answer) -> Iterator[Finding]:
 def _status_agrees(response: RegistryResponse) -> Iterator[Finding]:
     if response.status_word == "Success" and response.failures:
         found = "; ".join(str(error) for error in response.failures)
-        yield Finding(check="errors", reason="Success with an error that is no warning", found=found)
-    if response.status_word == "Failure" and not response.failures:
-        yield Finding(check="errors", reason="Failure without an error of severity Error")
-    if response.status_word == "PartialSuccess" and not response.failures:
-        yield Finding(check="errors", reason="PartialSuccess without an error of severity Error")
+        reason = Sentence(
+            "Success avec une erreur qui n'est pas un avertissement", "Success with an error that is no warning"
+        )
+        yield Finding(check="errors", reason=reason, found=found)
+    word = response.status_word
+    if word in ("Failure", "PartialSuccess") and not response.failures:
+        reason = Sentence(f"{word} sans erreur de gravité Error", f"{word} without an error of severity Error")
+        yield Finding(check="errors", reason=reason)
 
 
-def _error_problems(error: ReturnedError) -> Iterator[str]:
+def _error_problems(error: ReturnedError) -> Iterator[Sentence]:
     if not (error.code or "").strip():
-        yield "a RegistryError has no errorCode"
+        yield Sentence("une RegistryError sans errorCode", "a RegistryError has no errorCode")
     if not (error.context or "").strip():
-        yield "a RegistryError has no codeContext"
+        yield Sentence("une RegistryError sans codeContext", "a RegistryError has no codeContext")
     if error.severity not in (ERROR_SEVERITY, WARNING_SEVERITY):
-        yield f"a RegistryError has the severity {error.severity!r}"
+        yield Sentence(
+            f"une RegistryError de gravité {error.severity!r}", f"a RegistryError has the severity {error.severity!r}"
+        )
 
 
 def check_metadata(answer: Answer, transaction: Transaction, codes: CodeTable) -> Iterator[Finding]:

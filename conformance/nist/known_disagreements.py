@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.failures import KitError
 from conformance.nist.testplan import Instructions
+from conformance.sentence import Sentence
 
 SHIPPED = Path(__file__).parent / "known_disagreements.toml"
 
@@ -20,6 +21,7 @@ class Disagreement:
     section: str
     step: str
     reason: str
+    reason_fr: str = ""
     clause: str = ""
     contents: Mapping[str, int] = field(default_factory=dict)
     assertions: Mapping[str, str] = field(default_factory=dict)
@@ -27,6 +29,11 @@ class Disagreement:
     @property
     def place(self) -> tuple[str, str, str]:
         return self.test, self.section, self.step
+
+    @property
+    def told(self) -> Sentence:
+        """Reason and clause; a list without French is told as it is."""
+        return Sentence(f"{self.reason_fr or self.reason} ({self.clause})", f"{self.reason} ({self.clause})")
 
     def by_the_standard(self, instructions: Instructions) -> Instructions:
         """The instructions of the step with the kit's demands replaced by the standard's."""

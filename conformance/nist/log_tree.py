@@ -15,6 +15,7 @@ from conformance.failures import StepFailed
 from conformance.nist.kit import NAMELESS, Section
 from conformance.nist.testplan import Step, UseId
 from conformance.nist.xml import as_root
+from conformance.sentence import Sentence
 
 Assigned = Mapping[str, tuple[tuple[str, str], ...]]
 
@@ -98,7 +99,12 @@ class Logs:
         """Raises StepFailed when it was not run."""
         found = self.sections.get((test, section))
         if found is None or step not in found.steps:
-            raise StepFailed(f"there is no result of test {test}, section {section}, step {step} to refer to")
+            raise StepFailed(
+                Sentence(
+                    f"aucun résultat de l'essai {test}, section {section}, étape {step}, auquel renvoyer",
+                    f"there is no result of test {test}, section {section}, step {step} to refer to",
+                )
+            )
         return found.steps[step]
 
     def step_of(self, section: Section, testdir: str, step: str) -> StepLog:
@@ -110,7 +116,12 @@ class Logs:
         """The value assigned earlier that a UseId names. Raises StepFailed."""
         value = self.step_of(section, use.testdir, use.step).assigned(use.section, use.id)
         if value is None:
-            raise StepFailed(f"step {use.step} of {use.testdir or 'this section'} has no {use.section} for {use.id}")
+            raise StepFailed(
+                Sentence(
+                    f"l'étape {use.step} de {use.testdir or 'cette section'} n'a pas de {use.section} pour {use.id}",
+                    f"step {use.step} of {use.testdir or 'this section'} has no {use.section} for {use.id}",
+                )
+            )
         return value
 
 

@@ -19,6 +19,7 @@ from conformance.nist.testplan import Instructions
 from conformance.nist.transactions import Kind
 from conformance.nist.vocabulary import LCM, RIM, RS_21, XDS_B
 from conformance.nist.xml import BadXml, parse, text_of
+from conformance.sentence import Sentence
 
 _SUBMISSIONS = (f"{{{RS_21}}}SubmitObjectsRequest", f"{{{LCM}}}SubmitObjectsRequest")
 _PROVIDE, _DOCUMENT = f"{{{XDS_B}}}ProvideAndRegisterDocumentSetRequest", f"{{{XDS_B}}}Document"
@@ -69,13 +70,25 @@ def log_uuids(log: StepLog) -> list[tuple[str, str]]:
 
 def _load(path: Path | None) -> etree._Element:
     if path is None:
-        raise KitError("a step that sends a message names no MetadataFile")
+        raise KitError(
+            Sentence(
+                "une étape qui envoie un message ne nomme pas de MetadataFile",
+                "a step that sends a message names no MetadataFile",
+            )
+        )
     try:
         return parse(path.read_bytes())
     except OSError as problem:
-        raise KitError(f"{path} cannot be read: {problem.strerror}") from None
+        raise KitError(
+            Sentence(f"{path} illisible : {problem.strerror}", f"{path} cannot be read: {problem.strerror}")
+        ) from None
     except BadXml as problem:
-        raise KitError(f"{path} is no XML that can be sent: {problem}") from None
+        raise KitError(
+            Sentence(
+                f"{path} n'est pas du XML qui puisse être envoyé : {problem}",
+                f"{path} is no XML that can be sent: {problem}",
+            )
+        ) from None
 
 
 def _assign(
@@ -138,4 +151,10 @@ def _inner(payload: etree._Element, instructions: Instructions) -> etree._Elemen
         found = payload.find(f".//{name}")
         if found is not None:
             return found
-    raise KitError(f"{instructions.metadata_file}: found element {payload.tag}, expected a SubmitObjectsRequest")
+    file = instructions.metadata_file
+    raise KitError(
+        Sentence(
+            f"{file} : trouvé l'élément {payload.tag}, attendu SubmitObjectsRequest",
+            f"{file}: found element {payload.tag}, expected a SubmitObjectsRequest",
+        )
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from conformance.failures import ExchangeFailed, KitError, UnreachableServer
+from conformance.sentence import Sentence
 
 _START, _END = b"\x0b", b"\x1c\x0d"
 _MOST_OCTETS = 1_000_000
@@ -35,14 +36,21 @@ class MllpClient:
                 connection.sendall(_START + message + _END)
                 return _read_frame(connection)
             except OSError as problem:
-                raise ExchangeFailed(f"no acknowledgement from {self.url}: {problem}") from None
+                raise ExchangeFailed(
+                    Sentence(
+                        f"aucun acquittement de {self.url} : {problem}",
+                        f"no acknowledgement from {self.url}: {problem}",
+                    )
+                ) from None
 
     def _open(self) -> socket.socket:
         try:
             plain = socket.create_connection((self.host, self.port), timeout=self.timeout_seconds)
             return plain if self.tls is None else self.tls.wrap_socket(plain, server_hostname=self.host)
         except OSError as problem:
-            raise UnreachableServer(f"{self.url} cannot be reached: {problem}") from None
+            raise UnreachableServer(
+                Sentence(f"{self.url} injoignable : {problem}", f"{self.url} cannot be reached: {problem}")
+            ) from None
 
 
 def _read_frame(connection: socket.socket) -> bytes:
@@ -50,7 +58,12 @@ def _read_frame(connection: socket.socket) -> bytes:
     while _END not in received:
         octets = connection.recv(65536)
         if not octets or len(received) > _MOST_OCTETS:
-            raise ExchangeFailed(f"the acknowledgement has no end: {received[:80]!r}")
+            raise ExchangeFailed(
+                Sentence(
+                    f"l'acquittement n'a pas de fin : {received[:80]!r}",
+                    f"the acknowledgement has no end: {received[:80]!r}",
+                )
+            )
         received += octets
     return received.partition(_END)[0].lstrip(_START)
 

@@ -14,6 +14,7 @@ from lxml import etree
 
 from conformance.failures import ExchangeFailed
 from conformance.nist.vocabulary import XDS_B, XOP
+from conformance.sentence import Sentence
 
 ROOT_ID = "root@conformance"
 
@@ -85,29 +86,51 @@ def read_multipart(parameters: Mapping[str, str], body: bytes) -> tuple[bytes, l
     """The root part and the others. Raises ExchangeFailed."""
     parts = list(split_parts(parameters.get("boundary", ""), body))
     if not parts:
-        raise ExchangeFailed("the multipart answer holds no part")
+        raise ExchangeFailed(
+            Sentence("la réponse multipart ne contient aucune partie", "the multipart answer holds no part")
+        )
     start = parameters.get("start", "").strip("<>")
     root = parts[0] if not start else next((part for part in parts if part.content_id == start), None)
     if root is None:
-        raise ExchangeFailed(f"the multipart answer has no part {start}, which its start parameter names")
+        raise ExchangeFailed(
+            Sentence(
+                f"la réponse multipart n'a pas la partie {start} que nomme son paramètre start",
+                f"the multipart answer has no part {start}, which its start parameter names",
+            )
+        )
     return root.content, [part for part in parts if part is not root]
 
 
 def split_parts(boundary: str, body: bytes) -> list[Part]:
     """All parts in their order, the root too. Raises ExchangeFailed."""
     if not boundary:
-        raise ExchangeFailed("the Content-Type of the multipart answer names no boundary")
+        raise ExchangeFailed(
+            Sentence(
+                "le Content-Type de la réponse multipart ne nomme pas de boundary",
+                "the Content-Type of the multipart answer names no boundary",
+            )
+        )
     marker = b"\r\n--" + boundary.encode()
     pieces = (b"\r\n" + body).split(marker)
     if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
-        raise ExchangeFailed("the multipart answer does not end with its closing boundary")
+        raise ExchangeFailed(
+            Sentence(
+                "la réponse multipart ne finit pas par son délimiteur de fin",
+                "the multipart answer does not end with its closing boundary",
+            )
+        )
     return [_part(piece) for piece in pieces[1:-1]]
 
 
 def _part(piece: bytes) -> Part:
     head, separator, content = piece.partition(b"\r\n\r\n")
     if not separator:
-        raise ExchangeFailed("a part of the multipart answer has no end of its header")
+        raise ExchangeFailed(
+            Sentence(
+                "l'en-tête d'une partie de la réponse multipart n'a pas de fin",
+                "a part of the multipart answer has no end of its header",
+            )
+        )
     headers = email.message_from_bytes(head.lstrip(b" \t\r\n") + b"\r\n\r\n")
     encoding = headers.get("Content-Transfer-Encoding", "binary").strip().lower()
     return Part(
@@ -129,7 +152,12 @@ def resolve_includes(envelope: etree._Element, parts: Sequence[Part]) -> None:
         href, holder = include.get("href", ""), include.getparent()
         part = next((one for one in parts if _matches(href, one.content_id)), None)
         if part is None or holder is None:
-            raise ExchangeFailed(f"the answer includes {href}, but no part has this Content-ID")
+            raise ExchangeFailed(
+                Sentence(
+                    f"la réponse inclut {href}, mais aucune partie n'a ce Content-ID",
+                    f"the answer includes {href}, but no part has this Content-ID",
+                )
+            )
         holder.remove(include)
         holder.text = base64.b64encode(part.content).decode("ascii")
 

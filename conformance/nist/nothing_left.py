@@ -23,6 +23,7 @@ from conformance.nist.vocabulary import (
     RIM,
     UUID_PREFIX,
 )
+from conformance.sentence import NOTHING, Sentence
 
 _CHECK = "nothing-left"
 Ask = Callable[[etree._Element], etree._Element | None]
@@ -32,7 +33,7 @@ Ask = Callable[[etree._Element], etree._Element | None]
 class Probe:
     """One question: a stored query with one parameter; `name` says in words what is asked for."""
 
-    name: str
+    name: Sentence
     query: str
     parameter: str
     values: tuple[str, ...]
@@ -63,7 +64,7 @@ def _submission_probes(transaction: Transaction, payload: etree._Element) -> Ite
         if one.kind in queries and one.unique_id:
             query, parameter, form = queries[one.kind]
             yield Probe(
-                name=f"{one.kind} with uniqueId {one.unique_id}",
+                name=Sentence(f"{one.kind} d'uniqueId {one.unique_id}", f"{one.kind} with uniqueId {one.unique_id}"),
                 query=query,
                 parameter=parameter,
                 values=(form.format(_doubled(one.unique_id)),),
@@ -83,7 +84,7 @@ def _reference_probes(reference: str, *, is_update: bool) -> Iterator[Probe]:
     )
     for name, query, parameter in questions:
         yield Probe(
-            name=f"{name} {reference}",
+            name=Sentence(f"{name} {reference}", f"{name} {reference}"),
             query=query,
             parameter=parameter,
             values=(f"('{reference}')",),
@@ -102,7 +103,7 @@ def _removal_probes(payload: etree._Element) -> Iterator[Probe]:
     )
     for name, query, parameter in questions if listed else ():
         yield Probe(
-            name=f"{name} named in the removal",
+            name=Sentence(f"{name} nommés dans la suppression", f"{name} named in the removal"),
             query=query,
             parameter=parameter,
             values=listed,
@@ -140,10 +141,10 @@ def _add_slot(query: etree._Element, name: str, *values: str) -> None:
 
 def _answer(payload: etree._Element | None) -> frozenset[str] | str:
     if payload is None:
-        return "no answer"
+        return Sentence("pas de réponse", "no answer")
     response = read_registry_response(payload)
     if response.status_word != "Success":
-        return "; ".join(str(error) for error in response.errors) or response.status or "no status"
+        return "; ".join(str(error) for error in response.errors) or response.status or NOTHING
     objects = read_registry_objects(payload)
     return frozenset((*objects.object_refs, *(f"{one.id} {one.element.get('status')}" for one in objects.objects)))
 
@@ -155,14 +156,20 @@ def compare(before: Snapshot, after: Snapshot) -> Iterator[Finding]:
         if isinstance(old, str) or isinstance(new, str):
             yield Finding(
                 check=_CHECK,
-                reason=f"it could not be checked that nothing changed ({probe.name})",
-                found=old if isinstance(old, str) else str(new),
+                reason=Sentence(
+                    f"il n'a pas pu être vérifié que rien n'a changé ({probe.name.fr})",
+                    f"it could not be checked that nothing changed ({probe.name})",
+                ),
+                found=old if isinstance(old, str) else new if isinstance(new, str) else "",
                 is_remark=True,
             )
         elif old != new:
             yield Finding(
                 check=_CHECK,
-                reason=f"the refused message changed something: {probe.name}",
-                expected=", ".join(sorted(old)) or "nothing",
-                found=", ".join(sorted(new)) or "nothing",
+                reason=Sentence(
+                    f"le message refusé a changé quelque chose : {probe.name.fr}",
+                    f"the refused message changed something: {probe.name}",
+                ),
+                expected=", ".join(sorted(old)) or NOTHING,
+                found=", ".join(sorted(new)) or NOTHING,
             )

@@ -9,6 +9,7 @@ from enum import Enum
 from conformance.nist.findings import Finding
 from conformance.nist.patient_feed import FeedExchange
 from conformance.nist.soap_client import Exchange
+from conformance.sentence import NOTHING_SAID, Sentence
 
 
 class Status(Enum):
@@ -34,7 +35,7 @@ class StepOutcome:
     exchange: Exchange | None = None
     feed: FeedExchange | None = None
     seconds: float = 0.0
-    note: str = ""
+    note: Sentence = NOTHING_SAID
     goals: tuple[str, ...] = ()
 
     @property
@@ -65,7 +66,7 @@ class TestOutcome:
     id: str
     title: str
     sections: tuple[SectionOutcome, ...] = ()
-    skipped: str = ""
+    skipped: Sentence = NOTHING_SAID
 
     @property
     def steps(self) -> Iterator[StepOutcome]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from conformance.failures import ExchangeFailed
 from conformance.nist.mllp_client import MllpClient
+from conformance.sentence import NOTHING_SAID, Sentence, sentence_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +22,8 @@ class FeedExchange:
     address: str
     request: str = ""
     response: str = ""
-    problem: str = ""
-    note: str = ""
+    problem: Sentence = NOTHING_SAID
+    note: Sentence = NOTHING_SAID
 
 
 Feed = Callable[[str], FeedExchange]
@@ -38,7 +39,7 @@ def feed_by_mllp(client: MllpClient) -> Feed:
         try:
             answer = client.send(message.encode("utf-8")).decode("utf-8", "replace")
         except ExchangeFailed as problem:
-            return FeedExchange(address=client.url, request=sent, problem=str(problem))
+            return FeedExchange(address=client.url, request=sent, problem=sentence_of(problem))
         return FeedExchange(
             address=client.url,
             request=sent,
@@ -59,12 +60,21 @@ def feed_by_command(template: str, *, timeout_seconds: float = 60.0) -> Feed:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_seconds, check=False)
         except (OSError, subprocess.TimeoutExpired) as problem:
-            return FeedExchange(address=template, request=shlex.join(command), problem=f"the command failed: {problem}")
+            return FeedExchange(
+                address=template,
+                request=shlex.join(command),
+                problem=Sentence(f"la commande a échoué : {problem}", f"the command failed: {problem}"),
+            )
         return FeedExchange(
             address=template,
             request=shlex.join(command),
             response=done.stdout + done.stderr,
-            problem=f"the command ended with exit code {done.returncode}" if done.returncode else "",
+            problem=Sentence(
+                f"la commande a fini avec le code {done.returncode}",
+                f"the command ended with exit code {done.returncode}",
+            )
+            if done.returncode
+            else NOTHING_SAID,
         )
 
     return feed
@@ -78,7 +88,10 @@ def _filled(word: str, values: dict[str, str]) -> str:
 
 def no_feed(patient_id: str) -> FeedExchange:
     """The patients are known already, or made known by other means; nothing is sent."""
-    return FeedExchange(address="none", note=f"not sent: {patient_id} is taken to be known")
+    return FeedExchange(
+        address="none",
+        note=Sentence(f"non envoyé : {patient_id} est tenu pour connu", f"not sent: {patient_id} is taken to be known"),
+    )
 
 
 def admission(patient_id: str, *, control_id: str, at: datetime) -> str:
@@ -93,14 +106,22 @@ def admission(patient_id: str, *, control_id: str, at: datetime) -> str:
     return "".join(f"{segment}\r" for segment in segments)
 
 
-def acknowledgement_problem(answer: str, control_id: str) -> str:
+def acknowledgement_problem(answer: str, control_id: str) -> Sentence:
     """Why the acknowledgement is no acceptance of this message; empty when it is one."""
     segments = [line.split("|") for line in answer.replace("\n", "\r").split("\r") if line]
     found = next((fields for fields in segments if fields[0] == "MSA"), None)
     if found is None or len(found) < 2:
-        return f"the answer has no MSA segment: {answer[:80]!r}"
+        return Sentence(
+            f"la réponse n'a pas de segment MSA : {answer[:80]!r}", f"the answer has no MSA segment: {answer[:80]!r}"
+        )
     if found[1] not in ("AA", "CA"):
         details = "; ".join("|".join(fields) for fields in segments if fields[0] in ("MSA", "ERR"))
-        return f"acknowledged with {found[1]}, expected AA: {details}"
+        return Sentence(
+            f"acquitté par {found[1]}, attendu AA : {details}", f"acknowledged with {found[1]}, expected AA: {details}"
+        )
     acknowledged = found[2] if len(found) > 2 else ""
-    return "" if acknowledged == control_id else f"MSA-2 is {acknowledged!r}, expected {control_id!r}"
+    if acknowledged == control_id:
+        return NOTHING_SAID
+    return Sentence(
+        f"MSA-2 vaut {acknowledged!r}, attendu {control_id!r}", f"MSA-2 is {acknowledged!r}, expected {control_id!r}"
+    )

@@ -9,6 +9,7 @@ from lxml import etree
 
 from conformance.failures import KitError
 from conformance.nist.xml import elements, text_of
+from conformance.sentence import NOTHING, Sentence
 
 Draft = dict[str, Any]
 
@@ -20,19 +21,27 @@ class Place:
     path: Path
     step: str = ""
 
-    def problem(self, element: etree._Element, sentence: str) -> KitError:
-        return KitError(f"{self.path}, line {element.sourceline}, step {self.step or '-'}: {sentence}")
+    def problem(self, element: etree._Element, fr: str, en: str) -> KitError:
+        line, step = element.sourceline, self.step or "-"
+        return KitError(
+            Sentence(f"{self.path}, ligne {line}, étape {step} : {fr}", f"{self.path}, line {line}, step {step}: {en}")
+        )
 
     def file(self, element: etree._Element) -> Path:
         found = self.path.parent / text_of(element)
         if not found.is_file():
-            raise self.problem(element, f"{element.tag} names {text_of(element) or 'nothing'}, which does not exist")
+            tag, named = element.tag, text_of(element) or NOTHING
+            raise self.problem(
+                element, f"{tag} nomme {named}, qui n'existe pas", f"{tag} names {named}, which does not exist"
+            )
         return found
 
     def needed(self, element: etree._Element, name: str) -> str:
         value = element.get(name)
         if not value:
-            raise self.problem(element, f"{element.tag} lacks the attribute {name}")
+            raise self.problem(
+                element, f"{element.tag} n'a pas l'attribut {name}", f"{element.tag} lacks the attribute {name}"
+            )
         return value
 
 
@@ -41,7 +50,12 @@ def known_children(parent: etree._Element, place: Place, names: frozenset[str]) 
     children = list(elements(parent))
     for child in children:
         if child.tag not in names:
-            raise place.problem(child, f"found element {child.tag}, expected one of {', '.join(sorted(names))}")
+            known = ", ".join(sorted(names))
+            raise place.problem(
+                child,
+                f"trouvé l'élément {child.tag}, attendu un de {known}",
+                f"found element {child.tag}, expected one of {known}",
+            )
     return children
 
 

@@ -10,6 +10,7 @@ from conformance.nist.plan_place import Draft, Place, Reader, append, flag, igno
 from conformance.nist.testplan import Assertion, EntryExpectation, Expectation, Instructions, Report, UseId, UseReport
 from conformance.nist.transactions import TRANSACTIONS
 from conformance.nist.xml import elements, text_of
+from conformance.sentence import sentence_of
 
 COUNTED = frozenset(("Documents", "Folders", "SubmissionSets", "Associations", "ObjectRefs"))
 PATTERNS = frozenset(
@@ -27,11 +28,17 @@ def read_instructions(element: etree._Element, place: Place) -> Instructions:
     draft: Draft = {"transaction": TRANSACTIONS[element.tag], "element": element}
     for child in elements(element):
         if child.tag not in _INSTRUCTIONS:
-            raise place.problem(child, f"found element {child.tag}, which no {element.tag} may have")
+            raise place.problem(
+                child,
+                f"trouvé l'élément {child.tag}, qu'aucun {element.tag} ne peut avoir",
+                f"found element {child.tag}, which no {element.tag} may have",
+            )
         _INSTRUCTIONS[child.tag](draft, child, place)
     instructions = Instructions(**draft)
     if instructions.transaction.sends_file and instructions.metadata_file is None:
-        raise place.problem(element, f"{element.tag} names no MetadataFile")
+        raise place.problem(
+            element, f"{element.tag} ne nomme pas de MetadataFile", f"{element.tag} names no MetadataFile"
+        )
     return instructions
 
 
@@ -81,7 +88,12 @@ def _read_parse_metadata(draft: Draft, element: etree._Element, place: Place) ->
 
 def _read_wait(draft: Draft, element: etree._Element, place: Place) -> None:
     if not text_of(element).isdigit():
-        raise place.problem(element, f"WaitBefore: found {text_of(element)!r}, expected milliseconds")
+        found = text_of(element)
+        raise place.problem(
+            element,
+            f"WaitBefore : trouvé {found!r}, attendu des millisecondes",
+            f"WaitBefore: found {found!r}, expected milliseconds",
+        )
     draft["wait_milliseconds"] = int(text_of(element))
 
 
@@ -95,7 +107,8 @@ def _read_assertions(draft: Draft, element: etree._Element, place: Place) -> Non
             found = (place.needed(child, "file"), place.needed(child, "as"))
             draft["data_references"] = (*draft.get("data_references", ()), found)
         elif child.get("process") or len(child):
-            raise UnsupportedPlan(str(place.problem(child, "an Assert with processing is not supported")))
+            told = "un Assert avec traitement n'est pas pris en charge", "an Assert with processing is not supported"
+            raise UnsupportedPlan(sentence_of(place.problem(child, *told)))
         else:
             assertion = Assertion(id=child.get("id", ""), xpath=text_of(child))
             draft["assertions"] = (*draft.get("assertions", ()), assertion)
@@ -113,12 +126,20 @@ def _read_expectation(element: etree._Element, place: Place) -> Expectation:
     if element.tag in COUNTED:
         count = place.needed(element, "count")
         if not count.isdigit():
-            raise place.problem(element, f"{element.tag}/@count: found {count!r}, expected a number")
+            raise place.problem(
+                element,
+                f"{element.tag}/@count : trouvé {count!r}, attendu un nombre",
+                f"{element.tag}/@count: found {count!r}, expected a number",
+            )
         return Expectation(name=element.tag, count=int(count))
     if element.tag == "DocumentEntries":
         return Expectation(name=element.tag, entries=tuple(_read_entries(element, place)))
     if element.tag not in PATTERNS:
-        raise place.problem(element, f"found element {element.tag}, which ExpectedContents may not have")
+        raise place.problem(
+            element,
+            f"trouvé l'élément {element.tag}, qu'ExpectedContents ne peut avoir",
+            f"found element {element.tag}, which ExpectedContents may not have",
+        )
     return Expectation(name=element.tag)
 
 
@@ -138,12 +159,20 @@ def _read_entries(element: etree._Element, place: Place) -> list[EntryExpectatio
 def _only(parent: etree._Element, name: str, place: Place) -> etree._Element:
     found = parent.findall(name)
     if len(found) != 1:
-        raise place.problem(parent, f"{parent.tag}: found {len(found)} {name}, expected one")
+        raise place.problem(
+            parent,
+            f"{parent.tag} : trouvé {len(found)} {name}, attendu un seul",
+            f"{parent.tag}: found {len(found)} {name}, expected one",
+        )
     return found[0]
 
 
 def _unsupported(draft: Draft, element: etree._Element, place: Place) -> None:
-    raise UnsupportedPlan(str(place.problem(element, f"the instruction {element.tag} is not supported")))
+    told = (
+        f"l'instruction {element.tag} n'est pas prise en charge",
+        f"the instruction {element.tag} is not supported",
+    )
+    raise UnsupportedPlan(sentence_of(place.problem(element, *told)))
 
 
 _INSTRUCTIONS: Mapping[str, Reader] = {

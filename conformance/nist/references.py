@@ -6,6 +6,7 @@ from conformance.failures import StepFailed
 from conformance.nist.kit import NAMELESS, Section
 from conformance.nist.log_tree import Logs
 from conformance.nist.testplan import THIS, UseId, UseReport
+from conformance.sentence import Sentence
 
 
 def resolve_use_ids(logs: Logs, section: Section, uses: Iterable[UseId]) -> dict[str, str]:
@@ -24,5 +25,10 @@ def _report(logs: Logs, section: Section, use: UseReport) -> str:
     name = section.name if use.section == THIS else use.section or NAMELESS
     reports = logs.step(test, name, use.step).reports
     if use.report_name not in reports:
-        raise StepFailed(f"step {use.step} of test {test}, section {name}, has no report {use.report_name}")
+        raise StepFailed(
+            Sentence(
+                f"l'étape {use.step} de l'essai {test}, section {name}, n'a pas de rapport {use.report_name}",
+                f"step {use.step} of test {test}, section {name}, has no report {use.report_name}",
+            )
+        )
     return reports[use.report_name]

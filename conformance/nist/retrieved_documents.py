@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -12,6 +12,7 @@ from conformance.nist.registry_objects import RegistryObject
 from conformance.nist.soap_client import Answer
 from conformance.nist.vocabulary import XDS_B
 from conformance.nist.xml import text_of
+from conformance.sentence import Sentence, joined
 
 _CHECK = "retrieve"
 
@@ -53,16 +54,24 @@ def check_retrieved(
     ]
     found = read_retrieved(answer.payload)
     if expects_success and len(found) != len(asked):
-        yield Finding(check=_CHECK, reason="wrong number of documents", expected=str(len(asked)), found=str(len(found)))
+        reason = Sentence("nombre de documents inattendu", "wrong number of documents")
+        yield Finding(check=_CHECK, reason=reason, expected=str(len(asked)), found=str(len(found)))
     for one in found:
         if (one.repository, one.unique_id) not in asked:
-            yield Finding(check=_CHECK, reason=f"document {one.unique_id} of {one.repository} was not asked for")
+            yield _about(one, f"({one.repository}) n'a pas été demandé", f"of {one.repository} was not asked for")
         if one.content is None:
-            yield Finding(check=_CHECK, reason=f"document {one.unique_id} has no content")
+            yield _about(one, "n'a pas de contenu", "has no content")
         if not one.mime_type or (mime_type and one.mime_type != mime_type):
-            yield Finding(
-                check=_CHECK, reason=f"document {one.unique_id}: mimeType", expected=mime_type, found=one.mime_type
-            )
+            yield _differs(one, "mimeType", mime_type, one.mime_type)
+
+
+def _about(one: Retrieved, fr: str, en: str) -> Finding:
+    return Finding(check=_CHECK, reason=Sentence(f"document {one.unique_id} {fr}", f"document {one.unique_id} {en}"))
+
+
+def _differs(one: Retrieved, name: str, expected: str, found: str) -> Finding:
+    reason = Sentence(name, name).about(f"document {one.unique_id}")
+    return Finding(check=_CHECK, reason=reason, expected=expected, found=found)
 
 
 def check_against_metadata(answer: Answer, entries: Sequence[RegistryObject]) -> Iterator[Finding]:
@@ -71,7 +80,7 @@ def check_against_metadata(answer: Answer, entries: Sequence[RegistryObject]) ->
     for one in read_retrieved(answer.payload):
         entry = by_id.get(one.unique_id)
         if entry is None:
-            yield Finding(check=_CHECK, reason=f"document {one.unique_id} is not in the referred metadata")
+            yield _about(one, "n'est pas dans les métadonnées de référence", "is not in the referred metadata")
             continue
         content = one.content or b""
         compared = (
@@ -81,7 +90,7 @@ def check_against_metadata(answer: Answer, entries: Sequence[RegistryObject]) ->
         )
         for name, expected, found in compared:
             if expected != found:
-                yield Finding(check=_CHECK, reason=f"document {one.unique_id}: {name}", expected=expected, found=found)
+                yield _differs(one, name, expected, found)
 
 
 def check_octets(answer: Answer, documents: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -89,11 +98,14 @@ def check_octets(answer: Answer, documents: Mapping[str, bytes]) -> Iterator[Fin
     for one in read_retrieved(answer.payload):
         submitted = documents.get(one.unique_id)
         if submitted is not None and one.content is not None and one.content != submitted:
-            yield Finding(
+            place = _first_difference(submitted, one.content)
+            where = Sentence(f"première différence à l'octet {place}", f"first difference at octet {place}")
+            reason = Sentence("n'est pas celui qui a été déposé", "is not what was submitted")
+            yield replace(
+                _about(one, reason.fr, reason.en),
                 check="octets",
-                reason=f"document {one.unique_id} is not what was submitted",
                 expected=_shown(submitted),
-                found=f"{_shown(one.content)}, first difference at octet {_first_difference(submitted, one.content)}",
+                found=joined((_shown(one.content), where)),
             )
 
 

@@ -10,8 +10,9 @@ from conformance.nist.outcomes import RunOutcome, SectionOutcome, Status, StepOu
 from conformance.nist.read_testplan import read_plan
 from conformance.nist.run_order import PlannedTest
 from conformance.nist.session import Session
-from conformance.nist.step_run import SystemUnderTest, run_step
+from conformance.nist.step_run import NEW_PATIENT_ID, SystemUnderTest, run_step
 from conformance.nist.testplan import Step
+from conformance.sentence import NOTHING_SAID, Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,9 @@ def _run_test(planned: PlannedTest, system: SystemUnderTest, session: Session, o
     return TestOutcome(id=test.id, title=test.title, sections=tuple(sections))
 
 
-def _missing_address(planned: PlannedTest, system: SystemUnderTest) -> str:
+def _missing_address(planned: PlannedTest, system: SystemUnderTest) -> Sentence:
     steps = (step for plan in planned.plans.values() for step in plan.steps)
-    return next((missing for step in steps if (missing := system.endpoints.missing(step))), "")
+    return next((missing for step in steps if (missing := system.endpoints.missing(step))), NOTHING_SAID)
 
 
 def _run_section(section: Section, system: SystemUnderTest, session: Session, observer: Observer) -> SectionOutcome:
@@ -77,9 +78,9 @@ def _not_run(section: Section, step: Step) -> StepOutcome:
         test=section.test,
         section=section.name,
         step=step.id,
-        transaction=step.instructions.transaction.name if step.instructions else "new patient id",
+        transaction=step.instructions.transaction.name if step.instructions else NEW_PATIENT_ID,
         expected=", ".join(step.expected_statuses),
         status=Status.NOT_RUN,
-        note="an earlier step of this section failed",
+        note=Sentence("une étape précédente de cette section a échoué", "an earlier step of this section failed"),
         goals=step.goals,
     )

@@ -9,6 +9,7 @@ from conformance.nist.kit import Kit, KitTest
 from conformance.nist.log_tree import place_of
 from conformance.nist.read_testplan import read_plan
 from conformance.nist.testplan import Plan
+from conformance.sentence import NOTHING_SAID, Sentence, sentence_of
 
 REGISTER = "register"
 
@@ -44,7 +45,7 @@ class PlannedTest:
     plans: Mapping[str, Plan]
     patient: str
     parameters: Mapping[str, str]
-    unsupported: str = ""
+    unsupported: Sentence = NOTHING_SAID
 
 
 def select(kit: Kit, patterns: Sequence[str], *, left_out: Sequence[str] = (), tags: Sequence[str] = ()) -> list[str]:
@@ -75,11 +76,11 @@ def plan_run(kit: Kit, ids: Iterable[str]) -> list[PlannedTest]:
 
 def _planned(test: KitTest) -> PlannedTest:
     parameters = _SET_UP.get(test.id, _DEFAULT_PARAMETERS)
-    unsupported, plans = "", {}
+    unsupported, plans = NOTHING_SAID, {}
     try:
         plans = {section.name: read_plan(section.plan) for section in test.sections}
     except UnsupportedPlan as problem:
-        unsupported = str(problem)
+        unsupported = sentence_of(problem)
     return PlannedTest(
         test=test,
         plans=plans,

@@ -14,6 +14,7 @@ from lxml import etree
 from conformance.failures import KitError
 from conformance.nist.vocabulary import LCM, QUERY, RIM, RMD, RS, XDS_B
 from conformance.nist.xml import as_root
+from conformance.sentence import Sentence
 
 BESIDE_THIS_PACKAGE = Path(__file__).resolve().parents[2] / "schemas" / "xsd"
 _NAMESPACES = (RIM, RS, LCM, QUERY, XDS_B, RMD)
@@ -28,14 +29,15 @@ class SchemaCheck:
     schema: etree.XMLSchema
     namespaces: frozenset[str]
 
-    def problems(self, payload: etree._Element) -> Iterator[str]:
+    def problems(self, payload: etree._Element) -> Iterator[Sentence]:
         """Each violation, with its line in the payload as it was sent."""
         if etree.QName(payload).namespace not in self.namespaces:
             return
         copied = as_root(payload)
         if not self.schema.validate(copied):
             entries: Any = self.schema.error_log
-            yield from (f"line {entry.line}: {entry.message}" for entry in itertools.islice(entries, _MOST_PROBLEMS))
+            for entry in itertools.islice(entries, _MOST_PROBLEMS):
+                yield Sentence(f"ligne {entry.line} : {entry.message}", f"line {entry.line}: {entry.message}")
 
 
 def open_schemas(folder: Path | None) -> SchemaCheck:

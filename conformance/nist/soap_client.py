@@ -15,6 +15,7 @@ from conformance.nist.mtom import Part, attach_documents, media_type, read_multi
 from conformance.nist.transactions import Transaction
 from conformance.nist.vocabulary import ANONYMOUS, SOAP12, WSA
 from conformance.nist.xml import BadXml, as_root, elements, octets_of, parse, text_of
+from conformance.sentence import NOTHING, NOTHING_SAID, Sentence, sentence_of
 
 _ENVELOPE, _HEADER, _BODY = (f"{{{SOAP12}}}{name}" for name in ("Envelope", "Header", "Body"))
 
@@ -58,7 +59,7 @@ class Exchange:
     request_header: etree._Element
     response: HttpMessage | None = None
     answer: Answer | None = None
-    problem: str = ""
+    problem: Sentence = NOTHING_SAID
     seconds: float = 0.0
 
 
@@ -134,7 +135,9 @@ def check_reachable(url: str, *, timeout_seconds: float, tls: ssl.SSLContext | N
     try:
         connection.connect()
     except (OSError, http.client.HTTPException) as problem:
-        raise UnreachableServer(f"{url} cannot be reached: {problem}") from None
+        raise UnreachableServer(
+            Sentence(f"{url} injoignable : {problem}", f"{url} cannot be reached: {problem}")
+        ) from None
     finally:
         connection.close()
 
@@ -144,13 +147,14 @@ def _complete(sent: Exchange, post: Callable[[str, HttpMessage], HttpMessage]) -
     try:
         response = post(sent.url, sent.request)
     except (OSError, http.client.HTTPException) as problem:
-        seconds = time.monotonic() - began
-        return replace(sent, problem=f"no answer from {sent.url}: {problem or type(problem).__name__}", seconds=seconds)
+        shown, seconds = problem or type(problem).__name__, time.monotonic() - began
+        told = Sentence(f"aucune réponse de {sent.url} : {shown}", f"no answer from {sent.url}: {shown}")
+        return replace(sent, problem=told, seconds=seconds)
     answered = replace(sent, response=response, seconds=time.monotonic() - began)
     try:
         return replace(answered, answer=read_answer(response))
     except ExchangeFailed as problem:
-        return replace(answered, problem=f"{response.start_line}: {problem}")
+        return replace(answered, problem=sentence_of(problem).about(response.start_line))
 
 
 def _envelope(action: str, to: str, message_id: str, body: etree._Element, headers: Sequence[bytes]) -> etree._Element:
@@ -183,14 +187,22 @@ def read_answer(response: HttpMessage) -> Answer:
     try:
         envelope = parse(octets)
     except BadXml as problem:
-        raise ExchangeFailed(f"the answer ({kind or 'without Content-Type'}) is no XML: {problem}") from None
+        shown = kind or NOTHING
+        raise ExchangeFailed(
+            Sentence(f"la réponse ({shown}) n'est pas du XML : {problem}", f"the answer ({shown}) is no XML: {problem}")
+        ) from None
     if envelope.tag != _ENVELOPE:
-        raise ExchangeFailed(f"the answer is {envelope.tag}, not a SOAP 1.2 envelope")
+        raise ExchangeFailed(
+            Sentence(
+                f"la réponse est {envelope.tag}, et non une enveloppe SOAP 1.2",
+                f"the answer is {envelope.tag}, not a SOAP 1.2 envelope",
+            )
+        )
     resolve_includes(envelope, parts)
     header, body = envelope.find(_HEADER), envelope.find(_BODY)
     payload = None if body is None else next(elements(body), None)
     if payload is None:
-        raise ExchangeFailed("the SOAP answer has an empty body")
+        raise ExchangeFailed(Sentence("le corps de la réponse SOAP est vide", "the SOAP answer has an empty body"))
     return Answer(
         action=_header_text(header, "Action"),
         relates_to=_header_text(header, "RelatesTo"),

@@ -24,6 +24,7 @@ from conformance.nist.soap_client import Answer, Exchange
 from conformance.nist.testplan import Instructions, Step
 from conformance.nist.transactions import Kind
 from conformance.nist.verdict import judge
+from conformance.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,11 @@ def check_answer(checks: Checks, situation: Situation, exchange: Exchange) -> It
 def check_request(checks: Checks, payload: etree._Element, answer: Answer | None) -> Iterator[Finding]:
     """Remarks on the request: not valid against the schema; errors that do not name their value."""
     for problem in () if checks.schemas is None else checks.schemas.problems(payload):
-        yield Finding(check="request-schema", reason=f"the request is not valid: {problem}", is_remark=True)
+        yield Finding(
+            check="request-schema",
+            reason=Sentence(f"la demande n'est pas valide : {problem.fr}", f"the request is not valid: {problem}"),
+            is_remark=True,
+        )
     if answer is not None and not answer.is_fault:
         yield from check_context(payload, read_registry_response(answer.payload).errors)
 

@@ -12,6 +12,7 @@ from conformance.nist.mtom import octets_of_base64
 from conformance.nist.testplan import Report
 from conformance.nist.vocabulary import XDS_B
 from conformance.nist.xml import local_name, text_of
+from conformance.sentence import Sentence
 
 
 def planned_reports(log: StepLog, reports: tuple[Report, ...]) -> dict[str, str]:
@@ -25,11 +26,21 @@ def planned_reports(log: StepLog, reports: tuple[Report, ...]) -> dict[str, str]
 def _value(log: StepLog, report: Report) -> str:
     context = next((one for one in log.transaction.iter("*") if local_name(one) == report.section), None)
     if context is None:
-        raise StepFailed(f"report {report.name}: the log of the step has no {report.section}")
+        raise StepFailed(
+            Sentence(
+                f"rapport {report.name} : le journal de l'étape n'a pas de {report.section}",
+                f"report {report.name}: the log of the step has no {report.section}",
+            )
+        )
     try:
         return string_value(context, report.xpath)
     except etree.XPathError as problem:
-        raise StepFailed(f"report {report.name}: the XPath cannot be evaluated ({problem}): {report.xpath}") from None
+        raise StepFailed(
+            Sentence(
+                f"rapport {report.name} : XPath impossible à évaluer ({problem}) : {report.xpath}",
+                f"report {report.name}: the XPath cannot be evaluated ({problem}): {report.xpath}",
+            )
+        ) from None
 
 
 def automatic_reports(log: StepLog, external: Mapping[str, str]) -> dict[str, str]:

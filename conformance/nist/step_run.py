@@ -26,6 +26,9 @@ from conformance.nist.step_checks import Checks, Situation, check_answer, check_
 from conformance.nist.step_reports import automatic_reports, planned_reports
 from conformance.nist.testplan import Instructions, Step
 from conformance.nist.transactions import ITI18, XDR, Kind
+from conformance.sentence import NOTHING_SAID, Sentence, sentence_of
+
+NEW_PATIENT_ID = Sentence("nouvel identifiant de patient", "new patient id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,7 @@ def run_step(system: SystemUnderTest, session: Session, section: Section, log: S
         test=section.test,
         section=section.name,
         step=step.id,
-        transaction=step.instructions.transaction.name if step.instructions else "new patient id",
+        transaction=step.instructions.transaction.name if step.instructions else NEW_PATIENT_ID,
         expected=_expected(step),
         status=run.status,
         findings=tuple(run.findings),
@@ -81,7 +84,7 @@ class _StepRun:
     findings: list[Finding] = field(default_factory=list)
     exchange: Exchange | None = None
     feed: FeedExchange | None = None
-    note: str = ""
+    note: Sentence = NOTHING_SAID
     is_disagreement: bool = False
 
     @property
@@ -102,9 +105,9 @@ class _StepRun:
         try:
             self._attempt()
         except (StepFailed, UnreachableServer) as problem:
-            self._add(Finding(check="references", reason=str(problem)))
+            self._add(Finding(check="references", reason=sentence_of(problem)))
         except KitError as problem:
-            self._add(Finding(check="kit", reason=str(problem)))
+            self._add(Finding(check="kit", reason=sentence_of(problem)))
 
     def _add(self, *findings: Finding) -> None:
         self.findings += self.system.checks.kept(findings)
@@ -134,7 +137,8 @@ class _StepRun:
         self.feed = self.system.feed(patient_id)
         self.note = self.feed.note
         if self.feed.problem:
-            self._add(Finding(check="feed", reason=self.feed.problem, expected="the patient is accepted"))
+            accepted = Sentence("que le patient soit accepté", "the patient is accepted")
+            self._add(Finding(check="feed", reason=self.feed.problem, expected=accepted))
 
     def _send(self, instructions: Instructions, reports: Mapping[str, str]) -> None:
         alternative = self.session.allocator.patient_id() if self.step.alternative_patient_id else ""
@@ -232,7 +236,7 @@ class _StepRun:
             and not any(self._expectations(disagreement.by_the_standard(instructions), symbols))
         ):
             self.is_disagreement = True
-            self.note = f"{disagreement.reason} ({disagreement.clause})"
+            self.note = disagreement.told
 
     def _expectations(self, instructions: Instructions, symbols: Mapping[str, str]) -> Iterator[Finding]:
         return check_expectations(self.session, self.section, instructions, self.answer, self.log, symbols=symbols)
@@ -249,4 +253,4 @@ class _StepRun:
         try:
             self.step_log.add_reports(planned_reports(self.step_log, instructions.reports))
         except StepFailed as problem:
-            self._add(Finding(check="reports", reason=str(problem)))
+            self._add(Finding(check="reports", reason=sentence_of(problem)))

@@ -27,6 +27,7 @@ from conformance.report.words import (
     text,
 )
 from conformance.requirements import Requirement, Way
+from conformance.sentence import french
 
 # What is kept in the page; all of it is in the folder of the run.
 MESSAGES_IN_FULL, EVIDENCE_OCTETS = 500, 256 * 1024
@@ -199,7 +200,7 @@ def _message(message: Message, findings: tuple[Finding, ...]) -> Iterator[str]:
     if message.answer:
         yield from _octets(message, "answer", message.answer, ("Réponse", "Answer"))
     if message.problem:
-        yield f"<p>{text(message.problem)}</p>"
+        yield f"<p>{both((french(message.problem), message.problem))}</p>"
     yield f"</div><div>{_listed(findings)}</div></div></details>"
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from conformance.fhir.as_run import finding_of_case
+from conformance.fhir.as_run import findings_of_case
 from conformance.fhir.bundle_cases import read_cases
 from conformance.fhir.client import Answer, Client
 from conformance.fhir.command_line import known_patient, run_cases
@@ -27,7 +27,7 @@ _SUITE = "Provide Document Bundle"
 
 
 def run_nist(configuration: ServerConfiguration, xds: Xds, keep: Keep, told: Told) -> Iterator[Finding]:
-    """Run the NIST kit: a finding for each test that passed or was not run, one for each step that failed."""
+    """Run the NIST kit: a finding for each test that passed or was not run, one for each thing wrong in the others."""
     kit = read_kit(xds.kit, codes=xds.codes)
     planned = plan_run(kit, select(kit, xds.tests, left_out=xds.skip_tests, tags=xds.actors))
     given = _nist_configuration(configuration, xds)
@@ -77,7 +77,7 @@ def _key_beside(certificate: Path) -> Path | None:
 
 
 def run_fhir(configuration: ServerConfiguration, mhd: Mhd, keep: Keep, told: Told) -> Iterator[Finding]:
-    """Run the FHIR kit: a finding for each case."""
+    """Run the FHIR kit: a finding for each thing wrong, or one for the case."""
     if mhd.kit is None:
         return
     numbers, sent = itertools.count(1), list[str]()
@@ -96,7 +96,7 @@ def run_fhir(configuration: ServerConfiguration, mhd: Mhd, keep: Keep, told: Tol
     count = len(read_cases(mhd.kit))
     for case in run_cases(client, mhd.kit, mhd.tests, known_patient(mhd.patient) if mhd.patient else None):
         told(f"FHIR {case.name}", count)
-        yield finding_of_case(case, sent)
+        yield from findings_of_case(case, sent)
         sent.clear()
 
 

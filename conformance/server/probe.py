@@ -4,26 +4,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conformance import sentence
+from conformance.sentence import Sentence
+
 if TYPE_CHECKING:
     from conformance.server.target import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """What is wrong, in the two languages of the kit."""
-
-    fr: str
-    en: str
+Failures = Iterator[Sentence]
 
 
-Failures = Iterator[Wrong]
-
-
-def expected(found: object, fr: str, en: str = "", *, about: tuple[str, str] = ("", "")) -> Wrong:
+def expected(found: object, fr: str, en: str = "", *, about: tuple[str, str] = ("", "")) -> Sentence:
     """`found …, expected …`; `en` is left out where both languages have the same word, `about` says of what."""
-    shown = str(found) or "–"
-    of = (f"{about[0]} : " if about[0] else "", f"{about[1]}: " if about[1] else "")
-    return Wrong(f"{of[0]}trouvé {shown}, attendu {fr}", f"{of[1]}found {shown}, expected {en or fr}")
+    return sentence.expected(found, Sentence(fr, en or fr), about=Sentence(*about))
 
 
 class NotTestable(Exception):
@@ -41,4 +34,4 @@ class Probe:
     name: str
     title_fr: str
     title_en: str
-    failures: Callable[["Target"], Iterable[Wrong]]
+    failures: Callable[["Target"], Iterable[Sentence]]

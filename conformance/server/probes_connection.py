@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from conformance.population.pki import Use
+from conformance.sentence import Sentence
 from conformance.server.exchange import Reply
-from conformance.server.probe import Failures, NotTestable, Probe, Wrong, expected
+from conformance.server.probe import Failures, NotTestable, Probe, expected
 from conformance.server.target import QUERY, Target, find_documents
 
 SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -52,7 +53,7 @@ def _old_protocol(target: Target) -> Failures:
         return
     except OSError:
         return
-    yield Wrong(f"{version} a été accepté", f"{version} was accepted")
+    yield Sentence(f"{version} a été accepté", f"{version} was accepted")
 
 
 def _protocol(target: Target) -> Failures:
@@ -61,7 +62,7 @@ def _protocol(target: Target) -> Failures:
     try:
         version, suite = _handshake(target, context)
     except (ssl.SSLError, OSError) as problem:
-        yield Wrong(f"TLS 1.2 a été refusé : {problem}", f"TLS 1.2 was refused: {problem}")
+        yield Sentence(f"TLS 1.2 a été refusé : {problem}", f"TLS 1.2 was refused: {problem}")
         return
     if not suite.startswith("ECDHE"):
         yield expected(f"{version} {suite}", "une suite ECDHE", "an ECDHE suite")
@@ -100,7 +101,7 @@ def _nothing_said(target: Target, context: ssl.SSLContext, who: tuple[str, str])
     kind = {"Content-Type": "application/soap+xml; charset=UTF-8"}
     reply = target.wire.send("POST", target.registry, message, kind, transaction="ITI-18", tls=context)
     if not reply.problem and reply.status not in (400, 401, 403):
-        yield Wrong(f"{who[0]} a reçu une réponse : {reply}", f"{who[1]} was answered: {reply}")
+        yield Sentence(f"{who[0]} a reçu une réponse : {reply}", f"{who[1]} was answered: {reply}")
 
 
 def _sent(target: Target, message: bytes, kind: str = "application/soap+xml; charset=UTF-8") -> Reply:
@@ -125,7 +126,7 @@ def _fault(reply: Reply, wanted: str) -> Failures:
     if not reply.fault.startswith(wanted):
         yield expected(reply, f"l'erreur SOAP {wanted}", f"the fault {wanted}")
     if b"Traceback (most recent call last)" in reply.body or b"\tat java." in reply.body:
-        yield Wrong("la réponse montre une trace de pile", "the answer shows a stack trace")
+        yield Sentence("la réponse montre une trace de pile", "the answer shows a stack trace")
 
 
 def _soap11(target: Target) -> Failures:

@@ -6,7 +6,8 @@ from functools import partial
 
 from conformance.population.bodies import forms
 from conformance.population.documents import Document
-from conformance.server.probe import Failures, Probe, Wrong, expected
+from conformance.sentence import Sentence
+from conformance.server.probe import Failures, Probe, expected
 from conformance.server.target import Target
 
 _HEADER = re.compile(rb"<legalAuthenticator>.*?</legalAuthenticator>", re.S)
@@ -40,7 +41,7 @@ def _same_id(target: Target) -> Failures:
     document = target.new_document(target.patient())
     first = target.feed(target.doctor, document)
     if first.registry_status != "Success":
-        yield Wrong(
+        yield Sentence(
             f"le document n'a pas été pris la première fois : {first}",
             f"the document was not taken in the first place: {first}",
         )

@@ -8,8 +8,9 @@ from typing import Any
 from conformance.population.bundles import provide_bundle
 from conformance.population.chance import Chance
 from conformance.population.people import TEST_NIR
+from conformance.sentence import Sentence
 from conformance.server.exchange import Reply
-from conformance.server.probe import Failures, NotTestable, Probe, Wrong, expected
+from conformance.server.probe import Failures, NotTestable, Probe, expected
 from conformance.server.target import Target
 
 _JSON = "application/fhir+json"
@@ -44,7 +45,7 @@ def _metadata(target: Target) -> Failures:
     if not str(statement.get("fhirVersion", "")).startswith("4."):
         yield expected(statement.get("fhirVersion", ""), "4.0.1", about=("fhirVersion", "fhirVersion"))
     if not statement.get("rest"):
-        yield Wrong("elle n'annonce aucune interaction : rest est vide", "it declares no interaction: rest is empty")
+        yield Sentence("elle n'annonce aucune interaction : rest est vide", "it declares no interaction: rest is empty")
 
 
 def _outcome(reply: Reply, *statuses: int) -> Failures:
@@ -79,11 +80,11 @@ def _find_and_read(target: Target) -> Failures:
     found = _resource(_sent(target, "GET", query, transaction="ITI-67"))
     entries = [one["resource"] for one in found.get("entry", ()) if document.unique_id in json.dumps(one)]
     if not entries:
-        yield Wrong("le document ne se trouve pas par son patient", "the document is not found by its patient")
+        yield Sentence("le document ne se trouve pas par son patient", "the document is not found by its patient")
         return
     read = _sent(target, "GET", entries[0]["content"][0]["attachment"]["url"], transaction="ITI-68")
     if document.content != read.body and _resource(read).get("resourceType") != "Binary":
-        yield Wrong(
+        yield Sentence(
             f"le document ne se lit pas à son adresse : {read}", f"the document cannot be read from its address: {read}"
         )
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from conformance.population.people import patients
 from conformance.population.value_sets import code
-from conformance.server.probe import Failures, Probe, Wrong, expected
+from conformance.sentence import Sentence
+from conformance.server.probe import Failures, Probe, expected
 from conformance.server.probes_record import ask_record, attribute_of
 from conformance.server.record_requests import request_record
 from conformance.server.target import Target
@@ -41,7 +42,7 @@ def _status(target: Target) -> Failures:
     fed = target.feed(target.doctor, document)
     before = target.search(target.doctor, document.patient)
     if document.unique_id.encode() not in before.body:
-        yield Wrong(
+        yield Sentence(
             f"le document déposé ({fed}) est introuvable : {before}",
             f"the document that was fed ({fed}) is not found: {before}",
         )
@@ -60,7 +61,7 @@ def _status(target: Target) -> Failures:
             yield expected(reply, "Success", about=(f"vers {word}", f"to {word}"))
             return
         if (document.unique_id.encode() in target.search(target.doctor, document.patient).body) is not is_found:
-            yield Wrong(
+            yield Sentence(
                 f"un document {word} {'ne se trouve pas' if is_found else 'se trouve'} parmi les approuvés",
                 f"a document that is {word} is {'not ' if is_found else ''}found among those that are approved",
             )
@@ -74,12 +75,12 @@ def _fed_by_employee(target: Target) -> Failures:
         yield expected(fed, "Success")
         return
     if document.unique_id.encode() not in target.search(target.doctor, document.patient).body:
-        yield Wrong(
+        yield Sentence(
             "un médecin autorisé ne trouve pas le document", "a doctor who is authorised does not find the document"
         )
     read = target.retrieve(target.employee, document)
     if read.envelope is not None and next(read.envelope.iter("{*}DocumentResponse"), None) is not None:
-        yield Wrong(
+        yield Sentence(
             "l'employé a reçu le document, ce que TD3.2 ne lui ouvre pas",
             "the employee was given the document, which TD3.2 is not open to",
         )
@@ -93,7 +94,7 @@ def _show(target: Target) -> Failures:
     fed = target.feed(target.doctor, document)
     before = target.search(target.doctor, document.patient)
     if code_of.code not in codes_of(before, document):
-        yield Wrong(
+        yield Sentence(
             f"le document invisible déposé ({fed}) ne se trouve pas avec son code : {before}",
             f"the invisible document that was fed ({fed}) is not found with its code: {before}",
         )

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from conformance.population.people import Patient, patients
+from conformance.sentence import Sentence
 from conformance.server.exchange import Reply
-from conformance.server.probe import Failures, NotTestable, Probe, Wrong, expected
+from conformance.server.probe import Failures, NotTestable, Probe, expected
 from conformance.server.probes_record import PATIENTS, V3, ask_record, attribute_of, hl7_message, text_of
 from conformance.server.record_requests import Wishes, request_record
 from conformance.server.target import Target
@@ -41,7 +42,7 @@ def _found_without_ins(target: Target) -> Failures:
     subject = _candidate(reply, person)
     if subject is None:
         told = attribute_of(reply, "queryResponseCode") or reply
-        yield Wrong(
+        yield Sentence(
             f"un régulateur ne trouve pas la personne parmi les candidats : {told}",
             f"a regulator does not find the person among the candidates: {told}",
         )
@@ -50,7 +51,7 @@ def _found_without_ins(target: Target) -> Failures:
     if not any(one.isdigit() and 0 < int(one) <= 100 for one in values):
         yield expected(" ".join(values), "un pourcentage (POURCENTAGE)", "a percentage (POURCENTAGE)")
     if _candidate(_look_for(target, person, "normal"), person) is not None:
-        yield Wrong(
+        yield Sentence(
             "un médecin, en usage normal, a trouvé la personne sans INS",
             "a doctor in normal use found the person without INS",
         )
@@ -101,12 +102,12 @@ def _changed(target: Target) -> Failures:
         return
     reply = ask_record(target, "CNSLT_DATA", person, "TD1.3a")
     if address.encode() not in reply.body:
-        yield Wrong(
+        yield Sentence(
             "l'adresse donnée n'est pas dans les données administratives",
             "the address that was told is not in the administrative data",
         )
     if _observed(reply, "OPPOSITION_BRIS_DE_GLACE") != "true":
-        yield Wrong(
+        yield Sentence(
             "l'opposition au bris de glace n'est pas dans les données administratives",
             "the opposition to break-glass that was told is not in the administrative data",
         )
@@ -163,12 +164,12 @@ def _account(target: Target) -> Failures:
         if one.name != "patientOTPUpdate" and status == "DMPOk":
             told.append((text_of(reply, "login"), text_of(reply, "password")))
     if not all(login and password for login, password in told):
-        yield Wrong(
+        yield Sentence(
             "identifiant ou mot de passe absent d'une réponse qui les donne",
             "login or password is missing in an answer that gives them",
         )
     elif len(set(told)) < len(told):
-        yield Wrong(
+        yield Sentence(
             "updatePatientAccess a rendu l'identifiant et le mot de passe d'avant",
             "updatePatientAccess gave the login and password there were already",
         )

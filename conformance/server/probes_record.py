@@ -5,8 +5,9 @@ import uuid
 
 from conformance.population.people import TEST_NIR, Patient, Professional
 from conformance.population.value_sets import code
+from conformance.sentence import Sentence
 from conformance.server.exchange import Reply
-from conformance.server.probe import Failures, Probe, Wrong, expected
+from conformance.server.probe import Failures, Probe, expected
 from conformance.server.target import Target
 from conformance.server.update import UPDATE, masked
 
@@ -102,7 +103,7 @@ def _records(target: Target) -> Failures:
         caller=target.doctor,
     )
     if patient.ins.encode() not in reply.body:
-        yield Wrong(
+        yield Sentence(
             f"{reply} sans le patient qui a autorisé l'appelant",
             f"{reply} without the patient who authorised the caller",
         )
@@ -114,7 +115,7 @@ def _administrative(target: Target) -> Failures:
     if attribute_of(reply, "queryResponseCode") != "OK":
         yield expected(attribute_of(reply, "queryResponseCode") or reply, "OK")
     elif patient.ins.encode() not in reply.body:
-        yield Wrong("la réponse n'a pas l'INS du patient", "the answer does not have the INS of the patient")
+        yield Sentence("la réponse n'a pas l'INS du patient", "the answer does not have the INS of the patient")
 
 
 def _authorisations(target: Target) -> Failures:
@@ -129,7 +130,7 @@ def _authorisations(target: Target) -> Failures:
         caller=target.doctor,
     )
     if target.doctor.identifier.encode() not in reply.body:
-        yield Wrong(f"{reply} sans l'appelant, qui est autorisé", f"{reply} without the caller, who is authorised")
+        yield Sentence(f"{reply} sans l'appelant, qui est autorisé", f"{reply} without the caller, who is authorised")
 
 
 def _feed(target: Target) -> Failures:
@@ -143,7 +144,7 @@ def _search(target: Target) -> Failures:
     fed = target.feed(target.doctor, document)
     reply = target.search(target.doctor, document.patient)
     if document.unique_id.encode() not in reply.body:
-        yield Wrong(
+        yield Sentence(
             f"le document déposé ({fed}) est introuvable : {reply}",
             f"the document that was fed ({fed}) is not found: {reply}",
         )
@@ -155,12 +156,12 @@ def _retrieve(target: Target) -> Failures:
     reply = target.retrieve(target.doctor, document)
     found = None if reply.envelope is None else reply.envelope.findtext(".//{*}DocumentResponse/{*}Document")
     if found is None:
-        yield Wrong(
+        yield Sentence(
             f"le document déposé ({fed}) n'est pas rendu : {reply}",
             f"the document that was fed ({fed}) is not returned: {reply}",
         )
     elif base64.b64decode(found) != document.content:
-        yield Wrong("les octets ne sont pas ceux qui ont été déposés", "the octets are not those that were fed")
+        yield Sentence("les octets ne sont pas ceux qui ont été déposés", "the octets are not those that were fed")
 
 
 def _mask(target: Target) -> Failures:
@@ -170,7 +171,7 @@ def _mask(target: Target) -> Failures:
     target.feed(target.doctor, document)
     _set_authorisation(target, "AJOUT", other, patient)
     if document.unique_id.encode() not in target.search(other, patient).body:
-        yield Wrong(
+        yield Sentence(
             "un autre professionnel autorisé ne trouve pas le document avant le masquage",
             "another professional who is authorised does not find the document before it is masked",
         )
@@ -181,7 +182,7 @@ def _mask(target: Target) -> Failures:
     if reply.registry_status != "Success":
         yield expected(reply, "Success", about=("masquage", "masking"))
     elif document.unique_id.encode() in target.search(other, patient).body:
-        yield Wrong(
+        yield Sentence(
             "un autre professionnel trouve encore le document après le masquage",
             "another professional still finds the document after it was masked",
         )

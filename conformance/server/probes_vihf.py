@@ -15,8 +15,9 @@ from itertools import islice, product
 from lxml import etree
 
 from conformance.population.pki import Use
+from conformance.sentence import Sentence
 from conformance.server.exchange import Reply
-from conformance.server.probe import Failures, Probe, Wrong, expected
+from conformance.server.probe import Failures, Probe, expected
 from conformance.server.target import QUERY, Target, find_documents
 from conformance.vihf import DS, PATIENT, PURPOSE, ROLE, Claim, security_header
 
@@ -47,7 +48,7 @@ def _refused(header: Made, target: Target) -> Failures:
     if not reply.is_refused:
         yield expected(reply, "une erreur SOAP", "a fault")
     elif reply.envelope is None and not reply.problem and reply.status not in (401, 403):
-        yield Wrong(f"{reply} sans erreur SOAP", f"{reply} without a SOAP fault in it")
+        yield Sentence(f"{reply} sans erreur SOAP", f"{reply} without a SOAP fault in it")
 
 
 def _claim(target: Target, **changes: str | None) -> Claim:
@@ -116,11 +117,11 @@ def _silent(target: Target) -> Failures:
     reasons = {reply.reason for reply in replies.values()}
     if len(reasons) > 1:
         told = "; ".join(sorted(reasons))
-        yield Wrong(f"les motifs diffèrent : {told}", f"the reasons differ: {told}")
+        yield Sentence(f"les motifs diffèrent : {told}", f"the reasons differ: {told}")
     ins = target.patient().ins.encode()
     for name, reply in replies.items():
         if ins in reply.body:
-            yield Wrong(f"le refus nomme le patient ({name})", f"the refusal of {name} names the patient")
+            yield Sentence(f"le refus nomme le patient ({name})", f"the refusal of {name} names the patient")
 
 
 # --- wrapping: A is the signed assertion, DS its signature, O a copy without it, F the forgery -------------
@@ -180,7 +181,9 @@ def _wrapped(shape: str, same_id: bool, forged_first: bool, target: Target) -> F
     message = target.envelope(QUERY, body, security_header(*ordered))
     reply = target.post(target.registry, QUERY, message, transaction="TD3.1", caller=target.doctor)
     if not reply.is_refused:
-        yield Wrong(f"une assertion enveloppée a été acceptée : {reply}", f"a wrapped assertion was accepted: {reply}")
+        yield Sentence(
+            f"une assertion enveloppée a été acceptée : {reply}", f"a wrapped assertion was accepted: {reply}"
+        )
 
 
 _REFUSED: tuple[tuple[str, str, str, Made], ...] = (

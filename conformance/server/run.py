@@ -8,6 +8,7 @@ from conformance.failures import KitError, StepFailed
 from conformance.judgement import Finding, Heading, Run, Verdict
 from conformance.requirements import Actor, Way, requirement_about
 from conformance.run_folder import RunFolder
+from conformance.sentence import NOTHING_SAID, Sentence, sentence_of
 from conformance.server import (
     probes_connection,
     probes_documents,
@@ -20,7 +21,7 @@ from conformance.server import (
 from conformance.server.configuration import ServerConfiguration
 from conformance.server.exchange import Wire
 from conformance.server.kits import run_fhir, run_nist
-from conformance.server.probe import NotTestable, Probe, Wrong
+from conformance.server.probe import NotTestable, Probe
 from conformance.server.target import Target, client_context
 
 
@@ -98,11 +99,11 @@ def _findings(probe: Probe, target: Target) -> Iterator[Finding]:
         wrong = list(probe.failures(target))
         verdict = Verdict.FAILED if wrong else Verdict.PASSED
     except NotTestable as reason:
-        wrong, verdict = [Wrong(reason.fr, reason.en)], Verdict.NOT_TESTED
+        wrong, verdict = [Sentence(reason.fr, reason.en)], Verdict.NOT_TESTED
     except (StepFailed, KitError) as problem:
-        wrong, verdict = [Wrong(str(problem), str(problem))], Verdict.FAILED
+        wrong, verdict = [sentence_of(problem)], Verdict.FAILED
     message = target.wire.last if target.wire.last != before else ""
-    for one in wrong or [Wrong("", "")]:
+    for one in wrong or [NOTHING_SAID]:
         yield Finding(
             requirement=requirement_about(Way.PROBE, probe.name),
             verdict=verdict,

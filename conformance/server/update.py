@@ -17,6 +17,7 @@ from conformance.population.submissions import (
     write_slot,
     write_submission_set,
 )
+from conformance.sentence import Sentence
 from conformance.server.exchange import Reply
 from conformance.vihf import Coded
 
@@ -97,7 +98,12 @@ def with_status(found: Reply, document: Document, old: str, new: str) -> bytes:
 def _entry_of(found: Reply, document: Document) -> etree._Element:
     entry = None if found.envelope is None else _entry(found.envelope, document.unique_id)
     if entry is None:
-        raise StepFailed(f"the entry of {document.unique_id} is not in the answer to the search: {found}")
+        raise StepFailed(
+            Sentence(
+                f"la fiche de {document.unique_id} n'est pas dans la réponse à la recherche : {found}",
+                f"the entry of {document.unique_id} is not in the answer to the search: {found}",
+            )
+        )
     return entry
 
 

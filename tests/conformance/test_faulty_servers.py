@@ -105,7 +105,7 @@ def failed_by(carnet: Behind, faults: Iterable[Fault], judging: Fault, corpus: P
     failed: dict[str, list[str]] = {}
     for one in found:
         if one.verdict is Verdict.FAILED:
-            failed.setdefault(one.requirement, []).append(f"{one.step}: {one.evidence}")
+            failed.setdefault(one.requirement, []).append(f"{one.step}: {one.text_en}")
     return failed
 
 

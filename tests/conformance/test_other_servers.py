@@ -36,7 +36,7 @@ def verdicts(run: Run, verdict: Verdict) -> set[str]:
 
 
 def evidence(run: Run, requirement: str) -> Sequence[str]:
-    return [one.evidence for one in run.findings_of(requirement) if one.verdict is Verdict.FAILED]
+    return [one.text_en for one in run.findings_of(requirement) if one.verdict is Verdict.FAILED]
 
 
 @pytest.mark.corpus

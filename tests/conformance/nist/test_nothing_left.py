@@ -6,6 +6,7 @@ from conformance.nist.ebrim21 import to_ebrim3
 from conformance.nist.nothing_left import Probe, compare, probes_for, take_snapshot, to_query
 from conformance.nist.schema_check import open_schemas
 from conformance.nist.transactions import ITI18, ITI42, ITI57, ITI62, ITI86
+from conformance.sentence import Sentence
 from tests.conformance.kits import a_member, a_query_response, a_submission, an_error, element
 
 REFERENCE = "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d870001"
@@ -48,7 +49,7 @@ def found(*ids: str) -> etree._Element:
     return element(a_query_response(*(f'<r:ObjectRef id="{id}"/>' for id in ids)))
 
 
-PROBE = Probe(name="p", query="q", parameter="$p", values=("'1'",))
+PROBE = Probe(name=Sentence("p", "p"), query="q", parameter="$p", values=("'1'",))
 
 
 def compared(before: etree._Element | None, after: etree._Element | None) -> list[tuple[str, bool]]:

@@ -1,0 +1,52 @@
+"""What the kit tells people, in its two languages."""
+
+from collections.abc import Iterable
+from typing import Self
+
+NOTHING = "–"
+
+
+class Sentence(str):
+    """English as a string, wherever one is wanted; `fr` says the same in French."""
+
+    __slots__ = ("fr",)
+    fr: str
+
+    def __new__(cls, fr: str, en: str) -> Self:
+        made = super().__new__(cls, en)
+        made.fr = fr
+        return made
+
+    @property
+    def en(self) -> str:
+        return str(self)
+
+    def about(self, what: str) -> "Sentence":
+        """`what: …`."""
+        return Sentence(f"{french(what)} : {self.fr}", f"{what}: {self.en}")
+
+
+NOTHING_SAID = Sentence("", "")
+
+
+def french(text: str) -> str:
+    """Names, codes and words of others are the same in both languages."""
+    return text.fr if isinstance(text, Sentence) else text
+
+
+def joined(parts: Iterable[str], separator: str = ", ") -> Sentence:
+    kept = tuple(parts)
+    return Sentence(french(separator).join(map(french, kept)), separator.join(kept))
+
+
+def sentence_of(problem: Exception) -> Sentence:
+    """What an error says: in both languages where it was raised so, as it stands where another library says it."""
+    said = problem.args[0] if problem.args and isinstance(problem.args[0], Sentence) else str(problem)
+    return said if isinstance(said, Sentence) else Sentence(said, said)
+
+
+def expected(found: object, wanted: str, *, about: str = "") -> Sentence:
+    """`about: found …, expected …`."""
+    shown = str(found if found is not None else "").strip() or NOTHING
+    told = Sentence(f"trouvé {shown}, attendu {french(wanted)}", f"found {shown}, expected {wanted}")
+    return told.about(about) if about else told
