@@ -116,6 +116,15 @@ class DmpClient:
         inside = f"<type>{escape(kind)}</type><canal>{escape(channel)}</canal>"
         return self._service(PATIENTS, "createPatientAccess", inside)
 
+    def change_channel(self, *, channel: str, kind: str, action: str = "AJOUT") -> Said:
+        """Where one-time passwords go too [TD1.5b]; `action`: AJOUT, MODIFICATION or SUPPRESSION."""
+        inside = f"<type>{escape(kind)}</type><canal>{escape(channel)}</canal><action>{escape(action)}</action>"
+        return self._service(PATIENTS, "patientOTPUpdate", inside)
+
+    def renew_access(self) -> Said:
+        """Another login and password of the web account [TD1.5d]."""
+        return self._service(PATIENTS, "updatePatientAccess", "")
+
     def look_for(self, person: Person) -> Said:
         """Find a person without INS, by traits, as a regulator of emergency calls [TD0.5]."""
         traits = (

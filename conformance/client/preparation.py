@@ -78,9 +78,10 @@ def prepare(folder: Path, people: People, hosts: tuple[str, ...]) -> Prepared:
     for pki in (prepared.pki, folder / "unknown-pki"):
         _carnet("pki", "init", "--pki", str(pki))
         _carnet("pki", "issue", "server", "server", *hosts, "--pki", str(pki))
-    doctor, structure = people.doctor, people.structure
-    names = ("--family", doctor.family, "--given", doctor.given)
-    _carnet("pki", "issue", "card", doctor.id, *names, "--pki", str(prepared.pki))
+    structure = people.structure
+    for holder in (people.doctor, people.employee):
+        names = ("--family", holder.family, "--given", holder.given)
+        _carnet("pki", "issue", "card", holder.id, *names, "--pki", str(prepared.pki))
     _carnet("pki", "issue", "structure", structure.id, "--name", structure.name, "--pki", str(prepared.pki))
     _carnet("db", "upgrade", "--data", str(prepared.data))
     _open_records(prepared, people)

@@ -103,14 +103,19 @@ class Patient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doctor:
+class Holder:
     """Whom the software acts for: PS_IdNat, names, profession and speciality as `code^^system`."""
 
     id: str
     family: str
     given: str
     profession: str
-    speciality: str
+    speciality: str = ""
+
+    @property
+    def name(self) -> str:
+        """As files of certificates are named: the identifier of an employee has a stroke."""
+        return self.id.replace("/", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +130,8 @@ class Structure:
 class People:
     """Who takes part."""
 
-    doctor: Doctor
+    doctor: Holder
+    employee: Holder
     structure: Structure
     patients: tuple[Patient, ...]
 
@@ -137,7 +143,8 @@ def read_people(folder: Path = SHIPPED) -> People:
     """Raises KitError."""
     found = _toml(folder / PEOPLE)
     return People(
-        doctor=_made(Doctor, found["doctor"], folder / PEOPLE),
+        doctor=_made(Holder, found["doctor"], folder / PEOPLE),
+        employee=_made(Holder, found["employee"], folder / PEOPLE),
         structure=_made(Structure, found["structure"], folder / PEOPLE),
         patients=tuple(_made(Patient, one, folder / PEOPLE) for one in found["patients"]),
     )

@@ -25,6 +25,7 @@ from conformance.client.rules import (
     queries,
     signatures,
     soap,
+    tokens,
     transport,
     vihf,
 )
@@ -67,7 +68,7 @@ class Seen:
 
 def message_rules(check: DocumentCheck | None = None) -> tuple[Rule, ...]:
     """Every rule about one message; `check`: another one of documents than by the command."""
-    modules = (transport, soap, vihf, metadata, signatures, queries, administration, fhir)
+    modules = (transport, soap, vihf, metadata, signatures, queries, administration, fhir, tokens)
     return (*(rule for one in modules for rule in one.RULES), *document_rules(check or DocumentCheck()))
 
 

@@ -414,6 +414,12 @@ METADATA_FAULTS: tuple[Fault, ...] = (
         "gives a telephone number for an address",
         sending("TD1.5a", "anatole@example.org", "0639981234"),
     ),
+    fault(
+        "ADM-13",
+        "administration/channel",
+        "asks for an action of its own on a channel",
+        sending("TD1.5b", ">AJOUT<", ">CREATION<"),
+    ),
 )
 ORDER_FAULTS: tuple[Fault, ...] = (
     fault("ORDER-01", FEED, "feeds before it tests existence", Bench.push, has_history=False),

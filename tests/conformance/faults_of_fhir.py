@@ -2,10 +2,15 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from access_policy.make_token import Told, token_claims
 from tests.conformance.faulty_clients import Act, Fault, fault, sub
+from tests.conformance.vendor_software import TEST_INS
+from xds.datatypes import CX
 
 FED, REPLACED, SEARCHED, READ = (f"fhir/{name}" for name in ("one-document", "replacement", "search", "document"))
 Resource = dict[str, Any]
@@ -25,6 +30,26 @@ def feeding(change: OnBundle) -> Act:
 
 def searching(pattern: str, new: str = "") -> Act:
     return lambda bench: bench.send_fhir("ITI-67", head=sub(pattern, new))
+
+
+def jwt(host: str, *, patient: str = "258063523804186", **said: Any) -> str:
+    """A token as IUA has it for a server at `host`, of the doctor of the scenarios; nobody knows its issuer."""
+    given = {"subject": "899900010036", "structure": "1350999033", "audience": f"https://{host}/fhir", **said}
+    about = CX.of(id=patient, authority=TEST_INS, type_code="NH")
+    told = Told(issuer="https://issuer.example.org", patient_id=about, **given)
+    claims = json.dumps(token_claims(told, now=datetime.now(UTC))).encode()
+    return f"e30.{base64.urlsafe_b64encode(claims).rstrip(b'=').decode()}.c2ln"
+
+
+def showing(patient: str) -> Act:
+    """The search of the step with a JWT."""
+
+    def head(octets: bytes) -> bytes:
+        [host] = re.findall(rb"(?i)\r\nHost: ([^\r]+)", octets)
+        token = jwt(host.decode(), patient=patient)
+        return sub("Authorization: Bearer [^\r]*", f"Authorization: Bearer {token}")(octets)
+
+    return lambda bench: bench.send_fhir("ITI-67", head=head)
 
 
 def document(bundle: Resource) -> Resource:
@@ -110,5 +135,6 @@ FHIR_FAULTS: tuple[Fault, ...] = (
         "makes the address of a document itself",
         lambda bench: bench.send_fhir("ITI-68", head=sub("/fhir/Binary/[^ ?]+", "/fhir/Binary/mine")),
     ),
+    fault("FHIR-16", SEARCHED, "shows a token (JWT) about another patient", showing(patient="179046912305541")),
     fault("FHIR-15", FED, "sends a category of its own", feeding(_with_a_code_of_its_own)),
 )

@@ -25,9 +25,9 @@ from conformance.client.preparation import Prepared
 from conformance.client.scenarios import SHIPPED, Patient, People
 from hl7v3.person import Person
 from tests.servers import ROOT
-from xds.datatypes import CX, Code
+from xds.datatypes import CX, XCN, Code
 from xds.identifiers import new_oid
-from xds.metadata import DocumentEntry
+from xds.metadata import DocumentEntry, Submission
 
 V3 = "urn:hl7-org:v3"
 REPORTS = ROOT / "examples" / "reports"
@@ -69,16 +69,18 @@ class Software:
     def cx(self, patient: Patient) -> CX:
         return CX.of(id=patient.ins, authority=TEST_INS, type_code="NH")
 
-    def context(self) -> ssl.SSLContext:
-        return client_context(self.prepared.issued(self.doctor, "authentication"), None, self.prepared.trust)
+    def context(self, holder: str = "") -> ssl.SSLContext:
+        card = self.prepared.issued(holder or self.doctor, "authentication")
+        return client_context(card, None, self.prepared.trust)
 
     def proof(self, patient: str, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> Proof:
         return self.proof_of(self.claim(self.people.patient(patient), purpose))
 
-    def proof_of(self, claim: Vihf) -> Proof:
-        signer = credential(self.prepared.issued(self.doctor, "signature"))
+    def proof_of(self, claim: Vihf, holder: str = "") -> Proof:
+        """`holder`: whose card is used, as its files are named."""
+        signer = credential(self.prepared.issued(holder or self.doctor, "signature"))
         now = datetime.now(UTC).replace(microsecond=0)
-        return Proof(context=self.context(), assertion=make_vihf(claim, signer.certificate, signer.key, now=now))
+        return Proof(context=self.context(holder), assertion=make_vihf(claim, signer.certificate, signer.key, now=now))
 
     def dmp(self, patient: str, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> DmpClient:
         return DmpClient(self.url, proof=self.proof(patient, purpose))
@@ -108,6 +110,26 @@ class Software:
 
     def replacement(self) -> None:
         assert self.push(next_version(self.fed[0])).is_success
+
+    def employee(self) -> None:
+        """As a medical secretary with the card of an employee of the structure [TD2.2]."""
+        holder, patient = self.people.employee, self.people.patient("followed")
+        claim = replace(self.claim(patient), subject=holder.id, roles=(code(holder.profession),))
+        existence = DmpClient(self.url, proof=self.proof_of(claim, holder.name)).existence(self.cx(patient))
+        assert existence.code == "OK"
+        report, signer = a_report(), credential(self.prepared.issued(holder.name, "signature"))
+        person = XCN(f"{holder.id}^{holder.family}^{holder.given}^^^^^^&1.2.250.1.71.4.2.1&ISO^D^^^EI")
+        by = replace(report.entry.author[0], author_person=person, author_specialty=())
+
+        def sign(submission: Submission, contents: Mapping[str, bytes]) -> tuple[Submission, bytes]:
+            """Who feeds is the author of the submission; the document stays the doctor's."""
+            assert submission.submission_set is not None
+            own = replace(submission, submission_set=replace(submission.submission_set, author=(by,)))
+            return signed_submission(own, contents, signer)
+
+        client = XdsClient(self.url, proof=self.proof_of(claim, holder.name))
+        answer = client.push((report,), sign=sign)
+        assert answer.is_success, answer.errors
 
     def refusal(self) -> None:
         assert [str(one.code) for one in self.push(self.another).errors] == ["XDSPatientIdDoesNotMatch"]
@@ -212,6 +234,12 @@ class Software:
     def account(self) -> None:
         assert self.dmp("new").create_access(channel="anatole@example.org").is_success
 
+    def channel(self) -> None:
+        assert self.dmp("new").change_channel(channel="0639981234", kind="SMS").is_success
+
+    def new_password(self) -> None:
+        assert self.dmp("new").renew_access().is_success
+
     def without_ins(self) -> None:
         claim = replace(self.claim(self.people.patient("new"), PurposeOfUse.REGULATION), patient_id=None)
         assert DmpClient(self.url, proof=self.proof_of(claim)).look_for(self.person()[1]).code == "OK"
@@ -254,6 +282,7 @@ PLAYS: Mapping[str, Callable[[Software], Any]] = {
     "alimentation/one-document": Software.one_document,
     "alimentation/several-documents": Software.several_documents,
     "alimentation/replacement": Software.replacement,
+    "alimentation/employee": Software.employee,
     "alimentation/refusal": Software.refusal,
     "alimentation/lost-answer": Software.lost_answer,
     "alimentation/already-there": Software.already_there,
@@ -272,6 +301,8 @@ PLAYS: Mapping[str, Callable[[Software], Any]] = {
     "administration/data": Software.data,
     "administration/change": Software.change,
     "administration/account": Software.account,
+    "administration/channel": Software.channel,
+    "administration/new-password": Software.new_password,
     "administration/without-ins": Software.without_ins,
     "administration/showing": Software.showing,
     "administration/reactivation": Software.reactivation,

@@ -126,10 +126,20 @@ def _looks_by_traits(exchange: Exchange, _: Laboratory) -> Problems:
 def _names_a_channel(exchange: Exchange, _: Laboratory) -> Problems:
     payload = exchange.received.payload
     kind, channel = child_text(payload, "type"), child_text(payload, "canal")
-    yield from among(kind, tuple(_CHANNELS), "createPatientAccess/type")
+    yield from among(kind, tuple(_CHANNELS), "type")
     form = _CHANNELS.get(kind)
     if form is not None and not form[0].fullmatch(channel):
-        yield expected(channel, form[1], form[2], "createPatientAccess/canal")
+        yield expected(channel, form[1], form[2], "canal")
+
+
+def _changes_a_channel(exchange: Exchange, laboratory: Laboratory) -> Problems:
+    """What is removed needs no address."""
+    action = child_text(exchange.received.payload, "action")
+    yield from among(action, ("AJOUT", "MODIFICATION", "SUPPRESSION"), "patientOTPUpdate/action")
+    if action == "SUPPRESSION":
+        yield from among(child_text(exchange.received.payload, "type"), tuple(_CHANNELS), "type")
+    else:
+        yield from _names_a_channel(exchange, laboratory)
 
 
 def _is_existence(exchange: Exchange) -> bool:
@@ -155,4 +165,5 @@ RULES = (
     Rule(requirement="CLIENT-ADM-10", applies=on("TD1.2"), check=_reactivates_with_consent),
     Rule(requirement="CLIENT-ADM-11", applies=on("TD1.3b"), check=_states_oppositions),
     Rule(requirement="CLIENT-ADM-12", applies=on("TD1.5a"), check=_names_a_channel),
+    Rule(requirement="CLIENT-ADM-13", applies=on("TD1.5b"), check=_changes_a_channel),
 )

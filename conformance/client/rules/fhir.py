@@ -208,7 +208,7 @@ def _on_fhir(exchange: Exchange) -> bool:
 
 
 def rules() -> Iterator[Rule]:
-    """CLIENT-FHIR-10 and CLIENT-FHIR-14 are about several messages."""
+    """CLIENT-FHIR-10 and CLIENT-FHIR-14 are about several messages, CLIENT-FHIR-16 is in `tokens`."""
     yield Rule(requirement="CLIENT-FHIR-01", applies=_on_fhir, check=_has_token)
     for number, check in (
         (2, _is_readable),
