@@ -7,7 +7,7 @@ visibility codes, matrix, status. The first step that fails decides.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from access_policy.caller import Caller, Standing
+from access_policy.caller import AuthenticationMode, Caller, Standing
 from access_policy.capacity import Capacity, capacity_of
 from access_policy.document_facts import DocumentFacts, Trait
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
@@ -99,7 +99,12 @@ def granted(
 
 
 def entry_steps(action: Action, caller: Caller, facts: RecordFacts) -> Iterator[Step]:
-    """A record that is open, to somebody who is not blocked. A blocked professional gets nothing in any mode."""
+    """A record that is open, to somebody who is not blocked. A blocked professional gets nothing in any mode.
+
+    Nor does anybody by AIR whose structure it is not enabled for. DMP 1 (S44)
+    """
+    if caller.mode is AuthenticationMode.AIR:
+        yield Step(rule="caller.air", passed=facts.may_use_air)
     if action not in _OF_NO_RECORD:
         yield Step(rule="caller.patient", passed=caller.patient_id is not None)
         if caller.standing is Standing.REPRESENTATIVE:
@@ -108,6 +113,11 @@ def entry_steps(action: Action, caller: Caller, facts: RecordFacts) -> Iterator[
         return
     yield Step(rule=f"record.{facts.state}", passed=facts.state is RecordState.OPEN)
     yield Step(rule="caller.blocked", passed=facts.authorisation is not Authorisation.BLOCKED)
+
+
+def enters(action: Action, caller: Caller, facts: RecordFacts) -> bool:
+    """Whether the record is open to the caller at all."""
+    return all(one.passed for one in entry_steps(action, caller, facts))
 
 
 def right_of(

@@ -14,6 +14,7 @@ class Reason:
 
 _REASONS = {
     "caller.open": ("serveur ouvert : personne n'est interrogé", "open server: nobody is asked"),
+    "caller.air": ("l'AIR est ouverte à la structure", "AIR is enabled for the structure"),
     "caller.patient": ("l'assertion désigne un patient", "the assertion names a patient"),
     "caller.blocked": ("le professionnel n'est pas bloqué", "the professional is not blocked"),
     "caller.actor": ("la qualité du demandeur est connue des matrices", "the tables know the quality of the caller"),

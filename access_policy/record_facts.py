@@ -32,7 +32,8 @@ class RecordFacts:
     of the caller's structure. The oppositions and permissions are the holder's: against break-glass, against access of
     an emergency regulator, and letting either read masked documents. `occupational_consent`: the holder lets an
     occupational doctor read. `is_representative`: the caller represents the holder, now. `activities`: the kinds of
-    activity (TRE_R22) that the directory gives the caller, where the roles of the caller say none.
+    activity (TRE_R22) that the directory gives the caller, where the roles of the caller say none. `may_use_air`: AIR
+    is enabled for the structure of a caller who comes by it.
     """
 
     patient: str
@@ -47,3 +48,4 @@ class RecordFacts:
     holder_is_minor: bool = False
     is_representative: bool = False
     activities: tuple[str, ...] = ()
+    may_use_air: bool = True

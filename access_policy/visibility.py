@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from access_policy.caller import Caller, Kind
 from access_policy.capacity import PROFESSIONALS, STRUCTURES, Capacity, capacity_of
-from access_policy.decide import access_step, allows, entry_steps, right_of
+from access_policy.decide import access_step, allows, enters, right_of
 from access_policy.document_facts import DocumentFacts, Trait
 from access_policy.record_facts import RecordFacts
 from access_policy.rights import Action, Grade
@@ -123,7 +123,7 @@ def visibility(tables: Tables, caller: Caller, facts: RecordFacts, purpose: Purp
     """What the caller may see of this record, by the tables. Default deny."""
     if caller.is_open:
         return EVERYTHING
-    if not all(one.passed for one in entry_steps(Action.SEARCH, caller, facts)):
+    if not enters(Action.SEARCH, caller, facts):
         return Visibility(everything=False, patient=facts.patient, grants=(), now=facts.now)
     grants, references_only = _opened(tables, _without_names(caller), replace(facts, patient="", now=""), purpose)
     return Visibility(

@@ -31,6 +31,12 @@ def directory_load(settings: Settings, file: Path, add: bool, as_json: bool) -> 
     professional,899700218896,VILLARD Elise,10,SM26,,10B0000000,
     structure,10B0000000,Clinique des Tilleuls,,,SA01,,
     software,LPS-4711,Cabinet,,,,,2.1
+
+    \b
+    AIR, where the setting air_structures is "directory", is for structures with yes in a last column:
+    carnet directory load --add vague-2.csv
+    kind,id,name,profession,speciality,activity,structure,version,air
+    structure,10B0000000,Clinique des Tilleuls,,,SA01,,,yes
     """
     lines = _lines_of(file)
     with existing_units(settings) as units:

@@ -107,7 +107,7 @@ def authorised(settings: Settings, professional: str, structure: bool, now: str,
     with existing_units(settings) as units, units.read() as connection:
         found = rows.records_of(connection, kind, professional)
     at = moment(settings, now)
-    shown = [_shown(patient, right, at) for patient, right in found]
+    shown = [_shown(patient, right, at) for patient, right, _ in found]
     if as_json:
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
         return

@@ -53,7 +53,7 @@ def policy() -> None:
 
 
 @policy.command("explain")
-@settings_options(*STORE, "clock", "vihf_versions", *_TABLES)
+@settings_options(*STORE, "clock", "vihf_versions", "air_structures", *_TABLES)
 @click.option("--caller", "file", type=_existing, help="VIHF, message with one, or a caller as JSON.")
 @click.option("--role", "roles", multiple=True, help="Profession, then speciality: code^^system, repeated.")
 @click.option("--name", default="", help="PS_IdNat of the caller; INS of a representative.")

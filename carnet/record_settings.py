@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from dmp.rules import NoticeTarget, Regime, Rules
+from dmp.rules import AirStructures, NoticeTarget, Regime, Rules
 
 _SETTING_OF = {"regime": "record_regime"}
-_KINDS: dict[str, Any] = {"regime": Regime, "announcement_target": NoticeTarget}
+_KINDS: dict[str, Any] = {"regime": Regime, "announcement_target": NoticeTarget, "air_structures": AirStructures}
 _MAY_BE_NONE = ("visible_after_days", "visible_after_months", "announcement_days", "information_weeks")
 _MOST = 1000  # of any unit: what is longer overflows the calendar
 

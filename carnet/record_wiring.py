@@ -103,13 +103,14 @@ class RecordWatcher:
 class Accesses:
     """What an answered request leaves in the record it read; called before the answer goes. Raises StorageFailed.
 
-    A reader is counted once for each month and record: this process remembers whom it has counted.
+    A reader is counted once for each month and record, and the hour of the last reading is kept: this process remembers
+    whom it has noted in an hour.
     """
 
     dmp: Records
     units: Units
     now: Clock
-    _counted: set[tuple[str, str, str, str]] = field(default_factory=set)
+    _noted: set[tuple[str, str, str, str]] = field(default_factory=set)
 
     def served(self, transaction: str, caller: Caller) -> None:
         if caller.patient_id is None or caller.is_open or caller.is_patient_side:
@@ -117,17 +118,17 @@ class Accesses:
         patient, now = caller.patient_id.key, self.now()
         is_emergency = caller.purpose in accesses.EMERGENCIES
         if transaction in _RETRIEVALS:
-            reading = (now[:6], caller.name, caller.structure, patient)
-            if is_emergency or reading not in self._counted:
+            reading = (now[:10], caller.name, caller.structure, patient)
+            if is_emergency or reading not in self._noted:
                 self.units.write(lambda unit: accesses.note_reading(self.dmp, unit, patient, caller, now=now))
                 self._remember(reading)
         elif transaction in _SEARCHES and is_emergency:
             self.units.write(lambda unit: accesses.note_search(self.dmp, unit, patient, caller, now=now))
 
     def _remember(self, reading: tuple[str, str, str, str]) -> None:
-        if len(self._counted) >= _REMEMBERED:
-            self._counted.clear()
-        self._counted.add(reading)
+        if len(self._noted) >= _REMEMBERED:
+            self._noted.clear()
+        self._noted.add(reading)
 
 
 def log_seen_by(settings: Settings) -> SeenBy:

@@ -204,6 +204,11 @@ class Settings:
     policy_pharmacy_reading: bool = _setting(
         False, "holders of a CPE in a pharmacy read what its pharmacist may, in their own name"
     )
+    air_structures: str = _setting(
+        "any",
+        "structures that enhanced indirect authentication (AIR) is for; directory: those enabled in it",
+        ("any", "directory"),
+    )
     other_patient_error: str = _setting(
         "XDSRegistryError",
         "code for a query or submission about another patient than its assertion: ITI TF-2: 3.40 has the first, "

@@ -3,17 +3,19 @@
 CSP L.1111-17 I; DMP 1 (S34 to S37, S51)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from access_policy.caller import Caller, PurposeOfUse
-from access_policy.record_facts import Authorisation
+from access_policy.decide import enters
+from access_policy.rights import Action
 from dmp import notices
 from dmp.actor import actor_of
 from dmp.facts import professional_of, record_facts
 from dmp.notices import Notice
-from dmp.record import Act, Record
+from dmp.record import Act, HolderKind, Record
 from dmp.records import Records
-from dmp.sql import events, records, usage
+from dmp.sql import events, readers, records, usage
+from dmp.sql.rights import holder_text
 from storage.unit_of_work import UnitOfWork
 
 PROFESSIONAL, PATIENT, INSURER = "professional", "patient", "insurer"
@@ -45,16 +47,27 @@ def _shows(dmp: Records, unit: UnitOfWork, record: Record, caller: Caller, now: 
     met = record_facts(unit.connection, patient=record.patient, caller=caller, now=now, rules=dmp.rules)
     is_glass = caller.purpose is PurposeOfUse.BREAK_GLASS
     is_opposed = met.opposes_break_glass if is_glass else met.opposes_regulation
-    return record.is_open and not is_opposed and met.authorisation is not Authorisation.BLOCKED
+    return not is_opposed and enters(Action.SEARCH, caller, met)
 
 
 def note_reading(dmp: Records, unit: UnitOfWork, patient: str, caller: Caller, *, now: str) -> None:
-    """Count a reader, and note an access in an emergency. Nothing where the person has no record."""
+    """Count a reader, keep the hour, and note an access in an emergency. Nothing where the person has no record."""
     record = records.find(unit.connection, patient)
     if record is None:
         return
     note_emergency(dmp, unit, record, caller, now=now)
     usage.add_read(unit.connection, _who(caller) | {"month": now[:6], "record_key": record.key})
+    readers.note(unit.connection, record.key, _readers(caller), f"{now[:10]}0000")
+
+
+def _readers(caller: Caller) -> Iterator[str]:
+    """The professional, and the structure that they act for."""
+    for kind, name in (
+        (HolderKind.PROFESSIONAL, professional_of(caller)),
+        (HolderKind.STRUCTURE, "" if caller.is_patient_side else caller.structure),
+    ):
+        if name:
+            yield holder_text(kind, name)
 
 
 def note_search(dmp: Records, unit: UnitOfWork, patient: str, caller: Caller, *, now: str) -> None:

@@ -2,7 +2,7 @@
 
 A file is CSV with a header: `kind,id,name,profession,speciality,activity,structure,version`. `kind` is `professional`
 (a line for each situation of one PS_IdNat), `structure` (`activity` is its kind) or `software` (`id` is its
-homologation number).
+homologation number). A last column `air` may say `yes` of structures that AIR is enabled for.
 """
 
 import csv
@@ -18,6 +18,7 @@ from storage.unit_of_work import UnitOfWork
 from xds.failure import Failure
 
 COLUMNS = ("kind", "id", "name", "profession", "speciality", "activity", "structure", "version")
+_AIR, _ENABLED = "air", ("yes", "no", "")
 
 
 class Kind(StrEnum):
@@ -44,10 +45,10 @@ class Loaded:
 def load(unit: UnitOfWork, lines: Iterable[str], *, keeps_others: bool = False) -> Loaded:
     """Take a file in place of what is there, or beside it. Raises DirectoryRefused, nothing changed."""
     reader = csv.DictReader(lines)
-    if reader.fieldnames is None or tuple(reader.fieldnames) != COLUMNS:
+    if tuple(reader.fieldnames or ()) not in (COLUMNS, (*COLUMNS, _AIR)):
         found = ",".join(reader.fieldnames or ())
-        raise DirectoryRefused(f"line 1: found {found or 'nothing'}, expected {','.join(COLUMNS)}")
-    rows = list(reader)
+        raise DirectoryRefused(f"line 1: found {found or 'nothing'}, expected {','.join(COLUMNS)}[,{_AIR}]")
+    rows = [{_AIR: ""} | row for row in reader]
     problems = [f"line {number}: {problem}" for number, row in enumerate(rows, 2) for problem in _problems(row)]
     if problems:
         raise DirectoryRefused("; ".join(problems[:20]))
@@ -72,7 +73,9 @@ def _problems(row: Mapping[str, str | None]) -> Iterator[str]:
     if row["kind"] == Kind.PROFESSIONAL and not row["profession"]:
         yield "profession: found nothing, expected a code of the profession"
     if any(value is None for value in row.values()) or None in row:
-        yield f"found another number of fields, expected {len(COLUMNS)}"
+        yield "found another number of fields than in line 1, expected as many"
+    elif row[_AIR] not in (_ENABLED if row["kind"] == Kind.STRUCTURE else ("",)):
+        yield f"{_AIR}: found {row[_AIR]!r}, expected yes or no, of structures alone"
 
 
 def findings(unit: UnitOfWork, caller: Caller) -> Iterator[str]:

@@ -1,13 +1,15 @@
 """What a decision needs of a record, in one look: the row of the person and the rights of the caller. DMP 12.3"""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection
 
 from access_policy.caller import AuthenticationMode, Caller, Standing
 from access_policy.matrix import ACTIVITIES, BY_ROLE
 from access_policy.record_facts import Authorisation, RecordFacts, RecordState
-from dmp.rules import Rules
+from dmp.rules import AirStructures, Rules
 from dmp.sql import directory, facts, records, rights
 
 _LAW = Rules()
@@ -22,20 +24,25 @@ def record_facts(connection: Connection, *, patient: str, caller: Caller, now: s
     professional = professional_of(caller)
     structure = "" if caller.is_patient_side else caller.structure  # a portal is nobody whom a holder blocks
     found, held = facts.find(connection, patient=patient, professional=professional, structure=structure)
-    activities = _activities(connection, caller)
-    if not found:
-        return RecordFacts(patient=patient, now=now, activities=activities)
-    is_treating_doctor = professional != "" and found["treating_doctor"] == professional
-    return RecordFacts(
-        patient=found["patient"],
+    nothing = RecordFacts(
+        patient=patient,
         now=now,
+        activities=_activities(connection, caller),
+        may_use_air=_may_use_air(connection, caller, rules),
+    )
+    if not found:
+        return nothing
+    is_treating_doctor = professional != "" and found["treating_doctor"] == professional
+    wishes: dict[str, Any] = {name: bool(found[name]) for name in facts.WISHES}
+    return replace(
+        nothing,
+        patient=found["patient"],
         state=RecordState(found["state"]),
         authorisation=_authorisation(held, is_treating_doctor, now),
         is_treating_doctor=is_treating_doctor,
         holder_is_minor=rules.is_minor(found["birth_date"], now),
         is_representative=_represents(connection, caller, found["patient"], now, rules.majority(found["birth_date"])),
-        activities=activities,
-        **{name: bool(found[name]) for name in facts.WISHES},
+        **wishes,
     )
 
 
@@ -50,6 +57,13 @@ def _activities(connection: Connection, caller: Caller) -> tuple[str, ...]:
     if any(one.coding_scheme == ACTIVITIES for one in caller.roles):
         return ()
     return directory.activities(connection, professional, caller.structure, profession.code)
+
+
+def _may_use_air(connection: Connection, caller: Caller, rules: Rules) -> bool:
+    """Asked anew each time: what the directory withdraws ends at once. DMP 1 (S44)"""
+    if rules.air_structures is AirStructures.ANY or caller.mode is not AuthenticationMode.AIR:
+        return True
+    return directory.enables_air(connection, caller.structure)
 
 
 def _represents(connection: Connection, caller: Caller, patient: str, now: str, majority: str) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from access_policy.caller import Caller, Standing
-from access_policy.record_facts import Authorisation, RecordState
+from access_policy.decide import enters
+from access_policy.rights import Action
 from audit import outbox
 from audit.dicom import read_message
 from audit.outbox import Extract, Question
@@ -82,7 +83,7 @@ def log_seen_by(
     if caller.standing is not Standing.PROFESSIONAL:
         is_holder = caller.standing is Standing.PATIENT and caller.name in known
         return (all_of_it, since) if is_holder or met.is_representative else None
-    if met.state is not RecordState.OPEN or met.authorisation is Authorisation.BLOCKED:
+    if not enters(Action.SEARCH, caller, met):
         return None
     if met.is_treating_doctor:
         return all_of_it, since

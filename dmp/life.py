@@ -15,7 +15,7 @@ from dmp.record import Act, Channel, Consent, Record, Representative, Wishes
 from dmp.records import Records
 from dmp.refusal import RecordRefused, Refusal
 from dmp.rules import Regime, age_at, later
-from dmp.sql import accounts, events, persons, records, rights
+from dmp.sql import accounts, events, persons, readers, records, rights
 from storage.unit_of_work import UnitOfWork
 from xds.datatypes import DTM
 
@@ -230,6 +230,7 @@ def erase(dmp: Records, unit: UnitOfWork, patient: str, *, by: Actor, now: str) 
     if record.state is RecordState.CLOSED and now < record.due:
         raise RecordRefused(Refusal.TOO_EARLY, f"{patient}: found {now}, expected {record.due} or later")
     rights.remove_all(unit.connection, record.key)
+    readers.remove_all(unit.connection, record.key)
     persons.remove(unit.connection, record.key)
     accounts.remove_all(unit.connection, record.key)
     forgotten = Record(

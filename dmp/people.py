@@ -11,7 +11,7 @@ from dmp.life import day_of_birth
 from dmp.record import Act, Record, Representative, Right
 from dmp.records import Records, check_ins
 from dmp.refusal import RecordRefused, Refusal
-from dmp.sql import accounts, events, persons, records, rights
+from dmp.sql import accounts, events, persons, readers, records, rights
 from hl7v3.person import UNKNOWN, Person
 from storage.unit_of_work import UnitOfWork
 
@@ -102,6 +102,7 @@ def _change_identity(dmp: Records, unit: UnitOfWork, record: Record, patient: st
 def _join(dmp: Records, unit: UnitOfWork, old: Record, new: Record, by: Actor, now: str) -> None:
     _join_lists(unit, old, new)
     events.hand_over(unit.connection, old.key, new.key)
+    readers.hand_over(unit.connection, old.key, new.key)
     persons.hand_over(unit.connection, old.key, new.key)
     accounts.remove_all(unit.connection, old.key)
     records.lead_elsewhere(unit.connection, old.key, new.key, now)

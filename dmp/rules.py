@@ -26,6 +26,13 @@ class NoticeTarget(StrEnum):
     TREATING_DOCTOR = "treating_doctor"
 
 
+class AirStructures(StrEnum):
+    """Which structures may come by AIR: any, or those that the directory enables. DMP 1 (S44)"""
+
+    ANY = "any"
+    DIRECTORY = "directory"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """The rules of one server; the defaults are the law's. CSP R.1111-28 to R.1111-53
@@ -46,6 +53,7 @@ class Rules:
     journal_days: int = 365
     journal_lines: int = 100
     majority_age: int = 18
+    air_structures: AirStructures = AirStructures.ANY
 
     def visible_from(self, deposited: str) -> str:
         """When a document hidden from its patient opens by itself. CSP R.1111-53"""

@@ -53,10 +53,10 @@ def handle(service: RecordDesk, caller: Caller, wanted: Wanted) -> list[Fields]:
         grade = service.permitted(Action.LIST_AUTHORIZED, caller, service.facts(connection, caller, "")).grade
         listed: dict[str, Listed] = {}
         for kind, holder in _holders(connection, caller, grade, wanted.owner):
-            for patient, right in rights.records_of(connection, kind, holder):
+            for patient, right, read in rights.records_of(connection, kind, holder):
                 found = _listed(service, connection, caller, patient, right, holder)
                 if found is not None and found.is_since(wanted):
-                    listed.setdefault(patient, found)
+                    listed.setdefault(patient, replace(found, read=read))
         return [list(_fields(connection, one)) for _, one in sorted(listed.items())]
 
 
@@ -80,13 +80,18 @@ def _holders(connection: Connection, caller: Caller, grade: Grade, owner: str) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One record of a list. `right` None: of the médecin traitant, who needs none."""
+    """One record of a list. `right` None: of the médecin traitant, who needs none.
+
+    `read`: when whoever it was opened to last read it; `added`, `changed`: documents that the caller finds. DTM, empty
+    for never.
+    """
 
     patient: str
     right: Right | None
     is_treating_doctor: bool
     added: str
     changed: str
+    read: str = ""
 
     def is_since(self, wanted: Wanted) -> bool:
         if wanted.by_document:
@@ -121,6 +126,7 @@ def _fields(connection: Connection, listed: Listed) -> Iterator[tuple[str, str]]
     yield "dateOfBirth", person.birth_time
     yield "MT", "true" if listed.is_treating_doctor else "false"
     yield "message", "false"
+    yield "lastAccessDate", listed.read
     yield "lastUpdateDate", listed.changed
     yield "lastAddDate", listed.added
     yield "startOfAuthorization", "" if listed.right is None else listed.right.since

@@ -54,7 +54,7 @@ SPREAD = (
     *_by(
         Place.BY_RECORD,
         "record_key",
-        *("record_right", "record_representative", "record_person", "record_channel", "record_read"),
+        *("record_right", "record_representative", "record_person", "record_channel", "record_read", "record_reader"),
     ),
     Spread(
         table="dmp_record",

@@ -42,7 +42,10 @@ def put_professionals(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def put_structures(connection: Connection, rows: Sequence[Row]) -> None:
-    values = {row["id"]: {"structure": row["id"], "name": row["name"], "kind": row["activity"]} for row in rows}
+    values = {
+        row["id"]: {"structure": row["id"], "name": row["name"], "kind": row["activity"], "air": row["air"] == "yes"}
+        for row in rows
+    }
     for one in values:
         connection.execute(delete(directory_structure).where(_s.structure == one))
     _insert(connection, directory_structure, list(values.values()))
@@ -90,6 +93,10 @@ def activities(connection: Connection, professional: str, structure: str, profes
         _p.activity != "",
     )
     return tuple(connection.execute(held.order_by(_p.activity)).scalars())
+
+
+def enables_air(connection: Connection, structure: str) -> bool:
+    return bool(connection.execute(select(exists().where(_s.structure == structure, _s.air.is_(True)))).scalar_one())
 
 
 def kinds(connection: Connection) -> dict[str, str]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from access_policy.record_facts import RecordState
 from dmp.record import HolderKind, Representative, Right
-from dmp.sql.tables import dmp_record, record_representative, record_right
+from dmp.sql.tables import dmp_record, record_reader, record_representative, record_right
 
 _r, _p = record_right.c, record_representative.c
 _NO_DOCTOR = "-"  # no identifier
@@ -48,16 +48,21 @@ def remove_all(connection: Connection, key: int) -> None:
     connection.execute(delete(record_representative).where(_p.record_key == key))
 
 
-def records_of(connection: Connection, kind: HolderKind, holder: str) -> list[tuple[str, Right | None]]:
-    """(CX key, right) of open records on which somebody was authorised, or which have that treating doctor."""
+def records_of(connection: Connection, kind: HolderKind, holder: str) -> list[tuple[str, Right | None, str]]:
+    """CX key, right and last reading of open records that somebody was authorised on, or is the treating doctor of.
+
+    The reading (DTM) is the last one of their own, empty for none.
+    """
     active = dmp_record.c.state == str(RecordState.OPEN)
     text = holder_text(kind, holder)
     joined = dmp_record.outerjoin(record_right, (_r.record_key == dmp_record.c.record_key) & (_r.holder == text))
+    own = (record_reader.c.record_key == dmp_record.c.record_key) & (record_reader.c.reader == text)
     doctor = dmp_record.c.treating_doctor.in_((holder,) if kind is HolderKind.PROFESSIONAL else ())
-    statement = select(dmp_record.c.patient, record_right).select_from(joined)
+    columns = (dmp_record.c.patient, record_reader.c.last_read, record_right)
+    statement = select(*columns).select_from(joined.outerjoin(record_reader, own))
     statement = statement.where(active, or_(_r.is_block.is_(False), doctor))
     rows = connection.execute(statement.order_by(dmp_record.c.patient)).mappings()
-    return [(row["patient"], None if row["holder"] is None else right_of(row)) for row in rows]
+    return [(row["patient"], None if row["holder"] is None else right_of(row), row["last_read"] or "") for row in rows]
 
 
 def right_of(row: Any) -> Right:

@@ -149,6 +149,15 @@ record_read = Table(
     comment="Who read which record in which month, for the counters. DMP 1 (S34, S36)",
 )
 
+record_reader = Table(
+    "record_reader",
+    metadata,
+    Column("record_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("reader", String, primary_key=True),
+    Column("last_read", String(14), nullable=False),
+    comment="When each last read; reader is professional:PS_IdNat or structure:Struct_IdNat. DMP 3 (TD0.4)",
+)
+
 job_done = Table(
     "job_done",
     metadata,
@@ -173,7 +182,8 @@ directory_structure = Table(
     metadata,
     Column("structure", String, primary_key=True),
     *(Column(name, String, nullable=False) for name in ("name", "kind")),
-    comment="Structures that may act: Struct_IdNat and kind",
+    Column("air", Boolean),
+    comment="Structures that may act: Struct_IdNat and kind; whether AIR is enabled for them. DMP 1 (S44)",
 )
 
 notice_delivery = Table(

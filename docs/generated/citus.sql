@@ -19,6 +19,7 @@ SELECT create_distributed_table('record_representative', 'record_key', colocate_
 SELECT create_distributed_table('record_person', 'record_key', colocate_with => 'record_right');
 SELECT create_distributed_table('record_channel', 'record_key', colocate_with => 'record_right');
 SELECT create_distributed_table('record_read', 'record_key', colocate_with => 'record_right');
+SELECT create_distributed_table('record_reader', 'record_key', colocate_with => 'record_right');
 SELECT create_reference_table('dmp_record');
 SELECT create_reference_table('record_identifier');
 SELECT create_reference_table('record_access');

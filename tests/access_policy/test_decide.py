@@ -195,6 +195,15 @@ def test_air_reads_as_the_person_and_never_feeds() -> None:
     assert not rule(a_caller(mode=AuthenticationMode.AIR, roles=SECRETARY))[0]
 
 
+@pytest.mark.parametrize("action", list(Action))
+def test_s44_by_air_a_structure_that_it_is_not_enabled_for_may_do_nothing(action: Action) -> None:
+    assert rule(a_caller(mode=AuthenticationMode.AIR), action, may_use_air=False) == (False, "caller.air")
+
+
+def test_s44_whoever_comes_by_card_is_not_asked_for_air() -> None:
+    assert rule(a_caller(), may_use_air=False)[0]
+
+
 @pytest.mark.parametrize(
     "caller", [a_caller(mode=AuthenticationMode.INDIRECT), a_caller(roles=SECRETARY, name="3690000014/9")]
 )

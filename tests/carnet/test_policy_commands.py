@@ -95,6 +95,16 @@ def test_a_vihf_is_a_caller_and_the_answer_is_json(data: Path, tmp_path: Path) -
     assert told["steps"][-1]["passed"]
 
 
+def test_s44_a_structure_without_air_is_named_as_the_rule(data: Path) -> None:
+    words = (*NURSE, "--name", "899700218896", "--structure", "10B0000000", "--mode", "air")
+    assert explained(data, *words).exit_code == 0
+    result = explained(data, *words, "--air-structures", "directory", "--lang", "en")
+    assert result.exit_code == 1
+    first, last = result.output.splitlines()
+    assert (first[:15], last) == ("no   caller.air", "REFUSED  caller.air  (deny)")
+    assert first.endswith("AIR is enabled for the structure")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from access_policy.caller import Caller, PurposeOfUse
+from access_policy.caller import AuthenticationMode, Caller, PurposeOfUse
 from dmp import accesses, life, people, rights
 from dmp.actor import OPERATOR
 from dmp.record import Act, Representative
+from dmp.records import Records
+from dmp.rules import AirStructures, Rules
 from dmp.sql import events, records, usage
 from storage.unit_of_work import Units
 from tests.dmp.people import (
@@ -99,15 +101,19 @@ def test_a_search_in_an_emergency_is_told_too(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("purpose", [PurposeOfUse.BREAK_GLASS, PurposeOfUse.REGULATION])
-@pytest.mark.parametrize("case", ["opposed", "blocked", "closed"])
+@pytest.mark.parametrize("case", ["opposed", "blocked", "closed", "without air"])
 def test_an_attempt_that_shows_nothing_is_no_access(desk: Desk, purpose: PurposeOfUse, case: str) -> None:
     if case == "opposed":
         desk.act(rights.set_wishes, PATIENT, {"opposes_break_glass": True, "opposes_regulation": True})
     elif case == "blocked":
         desk.act(rights.block, PATIENT, whom())
-    else:
+    elif case == "closed":
         desk.act(life.close, PATIENT)
-    desk.units.write(lambda unit: accesses.note_search(desk.dmp, unit, PATIENT, in_emergency(purpose=purpose), now=NOW))
+    dmp, caller = desk.dmp, in_emergency(purpose=purpose)
+    if case == "without air":
+        dmp = Records(rules=Rules(air_structures=AirStructures.DIRECTORY))
+        caller = replace(caller, mode=AuthenticationMode.AIR)
+    desk.units.write(lambda unit: accesses.note_search(dmp, unit, PATIENT, caller, now=NOW))
     assert notices(desk.units) == []
     assert Act.BREAK_GLASS not in acts(desk)
 

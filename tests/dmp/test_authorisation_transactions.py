@@ -7,6 +7,7 @@ from lxml import etree
 
 from access_policy.caller import Caller, PurposeOfUse
 from dmp import (
+    accesses,
     directory,
     td0_3_set_authorization,
     td0_4_list_records,
@@ -115,6 +116,36 @@ def test_td0_4_by_the_last_document(desk: Desk) -> None:
     assert _listed(desk, dateType="LASTDOC", startDate="20260310") == []
     assert len(_listed(desk, dateType="LASTAUTORIZATION", startDate="20260310")) == 1
     assert {one and one.key for one in asked} == {PATIENT.key}
+
+
+def test_td0_4_tells_when_the_reader_read_last_and_never_when_others_did(desk: Desk) -> None:
+    """To the hour; of the structure in its own list. The treating doctor needs no authorisation for that."""
+    desk.opened()
+    desk.authorise("AJOUT", role="MEDECIN_TRAITANT")
+    desk.authorise("AJOUT", NURSE)
+    elsewhere = replace(NURSE, organisations=("1750000018",))
+
+    def last_read(caller: Caller = DOCTOR, **fields: str) -> str:
+        [one] = _listed(desk, caller, **fields)
+        return one["lastAccessDate"]
+
+    assert (last_read(), last_read(NURSE)) == ("", "")
+    _read(desk, DOCTOR, "20260310093012")
+    _read(desk, DOCTOR, "20260311104512")
+    _read(desk, DOCTOR, "20260310120000")  # that an earlier one is noted later changes nothing
+    assert (last_read(), last_read(NURSE)) == ("20260311100000", "")
+    _read(desk, elsewhere, "20260312080000")
+    assert (last_read(), last_read(NURSE)) == ("20260311100000", "20260312080000")
+    desk.authorise("SUPPRESSION", NURSE)
+    desk.authorise("AJOUT", NURSE)
+    assert last_read(NURSE) == "20260312080000"
+    desk.authorise("AJOUT", SECRETARY)
+    assert last_read(SECRETARY) == "20260311100000"
+
+
+def _read(desk: Desk, caller: Caller, now: str) -> None:
+    dmp, units = desk.service.records, desk.service.units
+    units.write(lambda unit: accesses.note_reading(dmp, unit, PATIENT.key, caller, now=now))
 
 
 def test_td0_4_an_employee_lists_what_is_open_to_the_professionals_of_the_structure(desk: Desk) -> None:

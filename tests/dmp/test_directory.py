@@ -5,6 +5,7 @@ import pytest
 from access_policy.caller import AuthenticationMode, Caller, Software
 from dmp import directory
 from dmp.directory import DirectoryRefused, Loaded
+from dmp.sql import directory as rows
 from storage.unit_of_work import UnitOfWork, Units
 from tests.dmp.people import CLINIC, DOCTOR, NURSE, a_professional
 from xds.datatypes import Code
@@ -76,6 +77,20 @@ def test_a_file_takes_the_place_of_the_one_before_unless_it_adds(units: Units) -
     assert findings(units, known()) == ["professional"]
 
 
+def test_a_file_may_enable_air_for_structures_and_one_that_does_not_say_so_enables_none(units: Units) -> None:
+    def enabled() -> list[bool]:
+        with units.read() as connection:
+            return [rows.enables_air(connection, one) for one in (CLINIC, "elsewhere", "unknown", "")]
+
+    with_air = (f"{HEAD},air", f"structure,{CLINIC},Clinique,,,SA01,,,yes", "structure,elsewhere,EHPAD,,,SA17,,,no")
+    load(units, *with_air, f"professional,{DOCTOR},VILLARD Elise,10,SM26,,{CLINIC},,")
+    assert enabled() == [True, False, False, False]
+    load(units, f"{HEAD},air", "structure,elsewhere,EHPAD,,,SA17,,,yes", keeps_others=True)
+    assert enabled() == [True, True, False, False]
+    load(units, *LINES)
+    assert enabled() == [False] * 4
+
+
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
@@ -86,6 +101,10 @@ def test_a_file_takes_the_place_of_the_one_before_unless_it_adds(units: Units) -
         ((HEAD, f"professional,{DOCTOR},,,,,,"), "line 2: profession"),
         ((HEAD, "structure,1"), "line 2: found another number of fields"),
         ((HEAD, "structure,1,,,,,,,,"), "line 2: found another number of fields"),
+        ((f"{HEAD},air", "structure,1,,,,,,"), "line 2: found another number of fields"),
+        ((f"{HEAD},air", "structure,1,,,,,,,oui"), "line 2: air: found 'oui', expected yes or no"),
+        ((f"{HEAD},air", f"professional,{DOCTOR},,10,,,,,yes"), "line 2: air: found 'yes', .* of structures alone"),
+        ((f"{HEAD},air,x",), "line 1: found .*,air,x, expected"),
     ],
 )
 def test_a_wrong_file_is_refused_whole_and_says_where(units: Units, lines: tuple[str, ...], expected: str) -> None:

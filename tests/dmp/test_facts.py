@@ -12,7 +12,9 @@ from access_policy.rights import Actor
 from access_policy.tables import published
 from dmp import directory, life, rights
 from dmp.facts import record_facts
-from dmp.record import HolderKind
+from dmp.record import HolderKind, Right
+from dmp.rules import AirStructures, Rules
+from dmp.sql import rights as rows
 from storage.unit_of_work import Units
 from tests.dmp.people import CLINIC, DOCTOR, HOLDER, NOW, NURSE, OTHER, PATIENT, Desk, a_professional, opened, whom
 from xds.datatypes import Code
@@ -53,6 +55,24 @@ def test_the_kind_of_activity_of_an_actor_by_role_comes_from_the_directory(desk:
     assert facts(desk, replace(caller, mode=AuthenticationMode.INDIRECT)).activities == ()
 
 
+def test_s44_air_is_for_structures_that_the_directory_enables_where_a_setting_says_so(desk: Desk) -> None:
+    """With a record and without one; what the directory withdraws ends at once."""
+    lines = (f"{HEAD},air", f"structure,{CLINIC},Clinique,,,SA01,,,yes", "structure,elsewhere,EHPAD,,,SA17,,,no")
+    rules = Rules(air_structures=AirStructures.DIRECTORY)
+    desk.units.write(lambda unit: directory.load(unit, lines))
+    opened(desk)
+
+    def may(patient: str = PATIENT, rules: Rules = rules, **changes: str) -> bool:
+        caller = a_professional(mode=AuthenticationMode.AIR, **changes)
+        with desk.units.read() as connection:
+            return record_facts(connection, patient=patient, caller=caller, now=NOW, rules=rules).may_use_air
+
+    assert [may(), may(OTHER), may(structure="elsewhere"), may(structure="unknown")] == [True, True, False, False]
+    assert may(structure="elsewhere", rules=Rules())
+    desk.units.write(lambda unit: directory.load(unit, (lines[0], lines[2])))
+    assert not may()
+
+
 def test_nobody_has_a_record_before_it_is_opened(desk: Desk) -> None:
     assert facts(desk) == RecordFacts(patient=PATIENT, now=NOW)
 
@@ -91,10 +111,11 @@ def test_a_block_of_either_wins_over_every_authorisation(desk: Desk) -> None:
 
 
 def test_a_professional_is_never_taken_for_a_structure_of_the_same_identifier(desk: Desk) -> None:
+    practice = "0751234560"  # an ADELI number identifies either
     opened(desk)
-    desk.act(rights.authorise, PATIENT, whom(CLINIC))
-    assert facts(desk).authorisation is Authorisation.NONE
-    assert facts(desk, a_professional(CLINIC, structure="")).authorisation is Authorisation.VALID
+    desk.act(rights.authorise, PATIENT, whom(practice))
+    assert facts(desk, a_professional(structure=practice)).authorisation is Authorisation.NONE
+    assert facts(desk, a_professional(practice, structure="")).authorisation is Authorisation.VALID
 
 
 def test_in_indirect_mode_the_name_is_of_the_structure_and_stands_for_nobody(desk: Desk) -> None:
@@ -123,8 +144,9 @@ def test_a_blocked_treating_doctor_is_none_any_more(desk: Desk) -> None:
 
 
 def test_the_caller_of_an_open_server_is_nobody_in_particular(desk: Desk) -> None:
-    opened(desk)
-    desk.act(rights.authorise, PATIENT, whom("open"))
+    record = opened(desk)
+    named_alike = Right(kind=HolderKind.PROFESSIONAL, holder=OPEN_CALLER.name, is_block=False, since=NOW)
+    desk.units.write(lambda unit: rows.put(unit.connection, record.key, named_alike))
     assert facts(desk, OPEN_CALLER) == RecordFacts(patient=PATIENT, now=NOW, state=RecordState.OPEN)
 
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from access_policy.caller import PurposeOfUse
 from access_policy.record_facts import RecordState
-from dmp import life, people
+from dmp import accesses, life, people
 from dmp.actor import OPERATOR, SERVER, Actor, ActorKind
 from dmp.life import Opening
 from dmp.record import Act, Channel, Consent, Event, Record, Representative
@@ -13,8 +15,23 @@ from dmp.records import Records
 from dmp.refusal import RecordRefused, Refusal
 from dmp.rules import Regime, Rules
 from dmp.sql import events, records
+from dmp.sql.tables import record_reader
 from storage.unit_of_work import Units
-from tests.dmp.people import CHILD, DESK, HOLDER, NOW, OTHER, PATIENT, Desk, an_opening, notices, opened
+from tests.dmp.people import (
+    CHILD,
+    CLINIC,
+    DESK,
+    DOCTOR,
+    HOLDER,
+    NOW,
+    OTHER,
+    PATIENT,
+    Desk,
+    a_professional,
+    an_opening,
+    notices,
+    opened,
+)
 
 SIX_WEEKS_LATER = "20260421100000"
 AUTOMATIC = Opening(channel="auto", consent=Consent.NO_OPPOSITION)
@@ -225,6 +242,22 @@ def test_s12_an_erased_record_opens_by_itself_after_another_information_alone(de
     desk.act(life.close, PATIENT)
     desk.act(life.erase, PATIENT, now="20400101000000")
     assert refused(desk, life.open_record, PATIENT, AUTOMATIC, now="20400301000000") is Refusal.TOO_EARLY
+
+
+def test_who_read_an_erased_record_is_forgotten(desk: Desk) -> None:
+    opened(desk)
+    caller = a_professional(purpose=PurposeOfUse.NORMAL)
+    desk.units.write(lambda unit: accesses.note_reading(desk.dmp, unit, PATIENT, caller, now=NOW))
+
+    def readers() -> list[str]:
+        with desk.units.read() as connection:
+            return list(connection.execute(select(record_reader.c.reader).order_by("reader")).scalars())
+
+    assert readers() == [f"professional:{DOCTOR}", f"structure:{CLINIC}"]
+    desk.act(life.close, PATIENT)
+    assert len(readers()) == 2
+    desk.act(life.erase, PATIENT, now="20360310100000")
+    assert readers() == []
 
 
 def test_a_person_whose_record_was_erased_may_have_a_new_one(desk: Desk) -> None:

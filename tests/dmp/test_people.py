@@ -5,16 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from access_policy.caller import Standing
+from access_policy.caller import PurposeOfUse, Standing
 from access_policy.record_facts import Authorisation, RecordState
-from dmp import life, people, rights
+from dmp import accesses, life, people, rights
 from dmp.actor import OPERATOR
 from dmp.facts import record_facts
-from dmp.record import Act, Record, Representative
+from dmp.record import Act, HolderKind, Record, Representative
 from dmp.refusal import RecordRefused, Refusal
 from dmp.sql import events, records
 from dmp.sql import rights as rows
+from dmp.sql.tables import record_reader
 from storage.unit_of_work import Units
 from tests.dmp.people import CHILD, DOCTOR, NOW, NURSE, OTHER, PATIENT, Desk, a_professional, an_ins, opened, whom
 
@@ -140,6 +142,28 @@ def test_two_records_become_one_and_its_journal_is_whole(desk: Desk) -> None:
     with desk.units.read() as connection:
         told = [(one.act, one.patient) for one in events.all_of(connection, record.key)]
     assert told == [(Act.OPEN, OLD), (Act.OPEN, NEW), (Act.AUTHORISE, OLD), (Act.MERGE, NEW)]
+
+
+def test_of_two_records_that_become_one_the_later_reading_is_the_last(desk: Desk) -> None:
+    for patient, name, read in ((OLD, DOCTOR, "2026031108"), (NEW, DOCTOR, "2026031007"), (OLD, NURSE, "2026031006")):
+        if found(desk, patient) is None:
+            opened(desk, patient)
+        caller = a_professional(name, structure="", purpose=PurposeOfUse.NORMAL)
+        desk.units.write(
+            lambda unit, args=(patient, caller), now=f"{read}1500": accesses.note_reading(
+                desk.dmp, unit, *args, now=now
+            )
+        )
+    desk.act(rights.authorise, NEW, whom(DOCTOR))
+    desk.act(rights.authorise, NEW, whom(NURSE))
+    merge(desk)
+    with desk.units.read() as connection:
+        read_by = [rows.records_of(connection, HolderKind.PROFESSIONAL, one) for one in (DOCTOR, NURSE)]
+        assert [(patient, read) for [(patient, _, read)] in read_by] == [
+            (NEW, "20260311080000"),
+            (NEW, "20260310060000"),
+        ]
+        assert len(connection.execute(select(record_reader)).all()) == 2
 
 
 def test_a_second_merge_of_the_same_two_changes_nothing(desk: Desk) -> None:

@@ -175,7 +175,7 @@ def test_the_records_of_a_professional_are_those_authorised_and_those_of_the_tre
 
     def listed(kind: HolderKind, name: str) -> list[str]:
         with desk.units.read() as connection:
-            return [patient for patient, _ in rows.records_of(connection, kind, name)]
+            return [patient for patient, _, _ in rows.records_of(connection, kind, name)]
 
     assert listed(HolderKind.PROFESSIONAL, DOCTOR) == [PATIENT, OTHER]
     assert listed(HolderKind.STRUCTURE, DOCTOR) == listed(HolderKind.PROFESSIONAL, NURSE) == []

@@ -6,22 +6,26 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from access_policy.caller import AuthenticationMode, PurposeOfUse
 from access_policy.make_vihf import security_header
 from carnet.clock import true_time
+from carnet.command_line import commands
 from carnet.record_opening import open_known
 from carnet.record_wiring import open_records
 from carnet.registry_wiring import open_registry
+from carnet.settings import Settings
 from dmp import life, rights
 from dmp.actor import OPERATOR
 from dmp.life import Opening
 from dmp.record import Channel
 from dmp.rights import Whom
-from tests import messages, sts
+from tests import messages, servers, sts
 from tests.access_policy.callers import NURSE as NURSING
 from tests.access_policy.callers import OCCUPATIONAL, PODIATRIST, SECRETARY
 from tests.builders import (
@@ -355,6 +359,31 @@ def test_air_reads_and_does_not_feed(server: Server) -> None:
     assert world.feed(air, an_entry(content=CONTENT, patient_id=world.patient)).contexts == [
         "the caller may not do this"
     ]
+
+
+def test_s44_air_is_opened_to_structures_by_waves_and_withdrawn_at_once(database: str, tmp_path: Path) -> None:
+    """At every door of a running server, by a file that the command loads beside it."""
+    settings = servers.settings_for(tmp_path, database, air_structures="directory")
+    with servers.in_process(settings) as running:
+        servers.know_patients(settings)
+        world = World(running, STRANGER)
+        entry, air = world.fed(), world.vihf(STRANGER, mode=AuthenticationMode.AIR, display_name="ÉLISE VILLARD")
+        sees_nothing_of(world, air, entry)
+        sees_everywhere(world, world.vihf(STRANGER), entry)  # by card
+        for said, sees in (("yes", sees_everywhere), ("no", sees_nothing_of), ("yes", sees_everywhere)):
+            enable_air(settings, tmp_path, sts.CLINIC.identifier, said)
+            sees(world, air, entry)
+        enable_air(settings, tmp_path, "1750000018", "yes")
+        sees_nothing_of(world, air, entry)
+
+
+def enable_air(settings: Settings, folder: Path, structure: str, said: str) -> None:
+    """A directory of this structure alone."""
+    file = folder / "wave.csv"
+    heads = "kind,id,name,profession,speciality,activity,structure,version,air"
+    file.write_text(f"{heads}\nstructure,{structure},Clinique,,,SA01,,,{said}\n")
+    words = ["directory", "load", str(file), "--data", settings.data, "--database", settings.database_url]
+    assert CliRunner().invoke(commands, words).exit_code == 0
 
 
 ARCHIVED = "urn:asip:ci-sis:2010:StatusType:Archived"

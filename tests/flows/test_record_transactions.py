@@ -12,14 +12,17 @@ from lxml import etree
 from access_policy.caller import PurposeOfUse
 from access_policy.make_vihf import Vihf, make_vihf, security_header
 from audit.record import Record
+from carnet.clock import true_time
 from carnet.pki import Use
 from tests import messages, servers, sts
 from tests.audit_store import Trail
-from tests.builders import PATIENT, a_submission, a_submission_set, an_entry
+from tests.builders import PATIENT, REPOSITORY, a_submission, a_submission_set, an_entry
 from tests.hl7v3 import record_messages as written
 from tests.messages import Answered
 from tests.servers import Server
 from xds.datatypes import Code
+from xds.ebrim.read import read_document_entries
+from xds.metadata import DocumentEntry
 
 DMP = "/si-dmp-server/v2/services"
 V3, HABILITATIONS, PATIENTS = "urn:hl7-org:v3", "urn:si-dmp-habilitations", "urn:si-dmp-patients"
@@ -71,19 +74,22 @@ class Software:
         answer = self.post("/xds/patients", body, f"{PATIENTS}:PatientSpecificEndPoint:patientList").body
         return [str(one.findtext("{*}ins")) for one in answer.iter("{*}patientlistData")]
 
-    def last_added(self) -> str | None:
-        """Of the one record that is listed."""
+    def told(self, name: str) -> str | None:
+        """A field of the one record that is listed."""
         body, action = f'<patientList xmlns="{PATIENTS}"/>'.encode(), f"{PATIENTS}:PatientSpecificEndPoint:patientList"
         [one] = self.post("/xds/patients", body, action).body.iter("{*}patientlistData")
-        return one.findtext("{*}lastAddDate")
+        return one.findtext(f"{{*}}{name}")
 
     def found(self) -> int:
+        return len(self.entries())
+
+    def entries(self) -> tuple[DocumentEntry, ...]:
         slots = {
             "$XDSDocumentEntryPatientId": f"'{PATIENT.key}'",
             "$XDSDocumentEntryStatus": "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')",
         }
         body = messages.query_body("urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d", slots)
-        return len(list(self.post("/xds/registry", body, messages.QUERY_ACTION).body.iter("{*}ExtrinsicObject")))
+        return read_document_entries(self.post("/xds/registry", body, messages.QUERY_ACTION).envelope)
 
     def feed(self, *restrictions: Code) -> str:
         codes = (*an_entry().confidentiality_code, *restrictions)
@@ -133,10 +139,26 @@ def test_a_list_tells_when_a_document_was_added_that_its_reader_finds(server: Se
     doctor.record("PRPA_IN201311UV02", "CREA_RD", observations=CONSENT)
     for one in (doctor, nurse):
         one.authorise("AJOUT")
-    assert nurse.last_added() == ""
+    assert nurse.told("lastAddDate") == ""
     assert doctor.feed(MASKED) == "Success"
     submitted = str(a_submission_set().submission_time)
-    assert (doctor.last_added(), nurse.last_added()) == (submitted.ljust(14, "0"), "")
+    assert (doctor.told("lastAddDate"), nurse.told("lastAddDate")) == (submitted.ljust(14, "0"), "")
+
+
+def test_a_list_tells_when_its_reader_retrieved_a_document_last(server: Server) -> None:
+    """DMP 3 (TD0.4); what was only found was not read."""
+    doctor, nurse = Software(server), Software(server, NURSE)
+    doctor.record("PRPA_IN201311UV02", "CREA_RD", observations=CONSENT)
+    for one in (doctor, nurse):
+        one.authorise("AJOUT")
+    doctor.feed()
+    [entry] = nurse.entries()
+    assert nurse.told("lastAccessDate") == ""
+    body = messages.retrieve_body((REPOSITORY, str(entry.unique_id)))
+    before = true_time()
+    assert nurse.post("/xds/repository", body, messages.RETRIEVE).codes == []
+    assert nurse.told("lastAccessDate") in {f"{one[:10]}0000" for one in (before, true_time())}
+    assert doctor.told("lastAccessDate") == ""
 
 
 def test_every_step_is_on_record_with_its_person(server: Server) -> None:

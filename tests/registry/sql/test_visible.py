@@ -87,6 +87,7 @@ def a_random_record(draw: random.Random) -> RecordFacts:
     return a_record(
         state=draw.choice([RecordState.OPEN] * 8 + list(RecordState)),
         authorisation=draw.choice([Authorisation.VALID] * 4 + list(Authorisation)),
+        may_use_air=draw.random() < 0.8,
         **{name: draw.random() < 0.4 for name in flags},
     )
 
