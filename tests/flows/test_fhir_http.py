@@ -82,7 +82,9 @@ def test_a_path_tells_its_methods_and_refuses_others_by_405(
     assert told(refused)["resourceType"] == "OperationOutcome"
 
 
-@pytest.mark.parametrize("path", ["Observation", "DocumentReference/x/y", "DocumentReference/$validate", "$all", "no/"])
+@pytest.mark.parametrize(
+    "path", ["Observation", "DocumentReference/x/y", "DocumentReference/$everything", "$all", "no/"]
+)
 def test_what_is_not_there_has_no_methods(server: Server, path: str) -> None:
     for method in ("GET", "POST", "OPTIONS"):
         assert get(server, path, method).status == 404
