@@ -19,10 +19,13 @@ from conformance.nist.xml import BadXml, local_name, parse
 Resource = Mapping[str, Any]
 BASE = "/fhir"
 JSON, XML = "application/fhir+json", "application/fhir+xml"
+FORM = "application/x-www-form-urlencoded"
 SEARCHES = ("ITI-66", "ITI-67")
-# Method and path -> transaction. MHD 2:3.65 to 2:3.68
+# Method and path -> transaction; a change is none of IHE's. MHD 2:3.65 to 2:3.68, 2:3.105; PDSm 3.1, flows 3 and 4
 _TRANSACTIONS = (
     (r"POST /fhir/?", "ITI-65"),
+    (r"POST /fhir/DocumentReference", "ITI-105"),
+    (r"PATCH /fhir/DocumentReference(/[^/]+)?", "PATCH"),
     (r"(GET /fhir/List|POST /fhir/List/_search)", "ITI-66"),
     (r"(GET /fhir/DocumentReference|POST /fhir/DocumentReference/_search)", "ITI-67"),
     (r"GET /fhir/Binary/[^/]+", "ITI-68"),
@@ -30,9 +33,10 @@ _TRANSACTIONS = (
 TRANSACTIONS = tuple(name for _, name in _TRANSACTIONS)
 
 
-def transaction_of(method: str, target: str) -> str:
-    """`ITI-65` to `ITI-68`; empty for what is none of them."""
-    asked = f"{method} {urlsplit(target).path}"
+def transaction_of(method: str, target: str, media: str = "") -> str:
+    """`ITI-65` to `ITI-68`, `ITI-105`, `PATCH`; empty for what is none of them. A form sent to a type is a search."""
+    is_search = method == "POST" and media == FORM and not target.endswith("_search")
+    asked = f"{method} {urlsplit(target).path}{'/_search' if is_search else ''}"
     return next((name for pattern, name in _TRANSACTIONS if re.fullmatch(pattern, asked)), "")
 
 
@@ -106,7 +110,10 @@ class Provided:
 
 
 def provided(bundle: Resource) -> list[Provided]:
-    """The entries of a Bundle."""
+    """The entries of a Bundle; a DocumentReference that is sent alone [ITI-105] is one."""
+    if first(bundle, "resourceType") == "DocumentReference":
+        alone = "DocumentReference"
+        return [Provided(at=alone, full_url="", method="POST", url=alone, resource=bundle)]
     return [
         Provided(
             at=f"Bundle.entry[{number}]",
@@ -131,12 +138,13 @@ class Fed:
 
 
 def fed_documents(bundle: Resource) -> Iterator[tuple[Provided, Fed]]:
-    """DocumentReferences with the octets of the Binary that their attachment names, None without one."""
+    """DocumentReferences with the octets in their attachment, or of the Binary that it names; None without."""
     entries = provided(bundle)
     binaries = {one.full_url: one.resource for one in entries if one.kind == "Binary"}
     for one in entries:
         if one.kind == "DocumentReference":
-            binary = binaries.get(first(one.resource, "content.attachment.url"))
+            inside = first(one.resource, "content.attachment.data")
+            binary = {"data": inside} if inside else binaries.get(first(one.resource, "content.attachment.url"))
             yield (
                 one,
                 Fed(

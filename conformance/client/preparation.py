@@ -22,6 +22,8 @@ from conformance.failures import KitError
 
 START_SECONDS = 90
 _DOCUMENT = "prepared.xml"
+# Of the SubmissionSet that a document published alone [ITI-105] is in. DMP, JDV_J59
+_CONTENT_TYPE = "07^^1.2.250.1.213.2.2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ def server_behind(prepared: Prepared, url: str, socket: Path) -> Iterator[None]:
     """Carnet behind the recorder, stopped at the end. Raises KitError."""
     command = [sys.executable, "-m", "carnet", "serve", "--host", f"unix:{socket}", "--base-url", url]
     command += ["--data", str(prepared.data), "--trust", str(prepared.trust)]
+    command += ["--derived-content-type", _CONTENT_TYPE]
     with prepared.log.open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(), start_new_session=True)
     try:

@@ -185,7 +185,7 @@ class Received:
     def transaction(self) -> str:
         """`ITI-41`, `TD0.2`…; empty when it is none that a client of the DMP sends."""
         if self.is_fhir:
-            return fhir_messages.transaction_of(self.lines[0].split(" ")[0], self.path)
+            return fhir_messages.transaction_of(self.lines[0].split(" ")[0], self.path, self.media[0])
         if self.payload is None:
             return ""
         name = local_name(self.payload)

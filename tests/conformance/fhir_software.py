@@ -20,6 +20,7 @@ from tests.conformance.vendor_software import PREPARED_DOCUMENT, Software, a_rep
 from xds.datatypes import DTM
 
 PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle"
+MASKED_SYSTEM = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatusVisibiliteDocument/FHIR/TRE-A07-StatusVisibiliteDocument"
 Resource = dict[str, Any]
 
 
@@ -61,19 +62,23 @@ class FhirSoftware:
     software: Software
     fed: list[tuple[Report, str]] = field(default_factory=list)
     found: dict[str, str] = field(default_factory=dict)
+    address: str = ""
 
     @property
     def client(self) -> FhirClient:
         return FhirClient(self.software.url, proof=self.software.proof("followed"))
 
-    def post(self, bundle: Resource) -> tuple[int, Resource]:
-        """Status and resource of the answer; status 0 when there is none."""
+    def post(
+        self, resource: Resource | list[Resource], path: str = "/fhir", method: str = "POST"
+    ) -> tuple[int, Resource]:
+        """Status and resource of the answer; status 0 when there is none. A list is a JSON Patch."""
         proof = self.software.proof("followed")
         url = base_url(self.software.url, proof.context)
         connection = connection_to(url, timeout=60, context=proof.context)
         try:
-            headers = {"Content-Type": "application/fhir+json", **proof.authorization}
-            connection.request("POST", "/fhir", json.dumps(bundle).encode(), headers)
+            kind = "application/json-patch+json" if isinstance(resource, list) else "application/fhir+json"
+            headers = {"Content-Type": kind, **proof.authorization}
+            connection.request(method, path, json.dumps(resource).encode(), headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         except (OSError, http.client.HTTPException):
@@ -91,6 +96,22 @@ class FhirSoftware:
     def replacement(self) -> None:
         report, address = self.fed[0]
         status, answer = self.post(bundle_of(next_version(report), replaces=address))
+        assert status == 200, answer
+
+    def publication(self) -> None:
+        whole = bundle_of(a_report())
+        reference, binary = (whole["entry"][number]["resource"] for number in (1, 2))
+        attachment = reference["content"][0]["attachment"]
+        del attachment["url"]
+        attachment["data"] = binary["data"]
+        status, answer = self.post(reference, "/fhir/DocumentReference")
+        assert status == 201, answer
+        self.address = f"DocumentReference/{answer['id']}"
+
+    def masking(self) -> None:
+        masked = {"coding": [{"system": MASKED_SYSTEM, "code": "MASQUE_PS"}]}
+        change = [{"op": "add", "path": "/securityLabel/-", "value": masked}]
+        status, answer = self.post(change, f"/fhir/{self.address}", "PATCH")
         assert status == 200, answer
 
     def refusal(self) -> None:
@@ -135,6 +156,8 @@ def fhir_plays(software: Software) -> Mapping[str, Callable[[Software], Any]]:
         "search": client.search,
         "document": client.document,
         "damaged": client.damaged,
+        "publication": client.publication,
+        "masking": client.masking,
         "refused-token": client.refused_token,
     }
     return {f"fhir/{name}": (lambda _software, act=act: act()) for name, act in names.items()}

@@ -61,7 +61,7 @@ def test_a_run_without_a_failure_ends_with_0(tmp_path: Path) -> None:
     folder = kept(tmp_path / "run", with_findings(a_finding("CLIENT-SOAP-02", Verdict.PASSED)))
     done = command("report", folder)
     assert done.returncode == 0
-    assert "1 conforme, 0 non conforme, 120 non testé ; couverture : 1 exigences sur 121, 2 messages" in done.stdout
+    assert "1 conforme, 0 non conforme, 122 non testé ; couverture : 1 exigences sur 123, 2 messages" in done.stdout
 
 
 def test_what_changed_between_two_runs_is_told(tmp_path: Path) -> None:

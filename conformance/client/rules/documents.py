@@ -27,7 +27,7 @@ from conformance.client.rules.metadata_reading import Metadata, entries
 from conformance.client.rules.rule import Rule, among, child_text, child_value, expected, on
 
 _SECONDS = 120
-_ON_FEEDING = on("ITI-41", "ITI-65")
+_ON_FEEDING = on("ITI-41", "ITI-65", "ITI-105")
 _MEDIA = ("image/jpeg", "image/tiff", "text/rtf", "text/plain", "application/pdf")
 _ACTIVE = re.compile(rb"<[^>]*script[\s>/]|javascript:|<[^>]*iframe", re.IGNORECASE)
 V3 = "urn:hl7-org:v3"
@@ -103,7 +103,7 @@ def _checked_rule(identifier: str, check: DocumentCheck) -> Rule:
 
 def _fed(exchange: Exchange) -> Iterator[tuple[Fed, dict[str, str]]]:
     """Documents with what their entries state of them."""
-    if exchange.transaction == "ITI-65":
+    if exchange.received.is_fhir:
         yield from ((fed, _stated_in_fhir(one)) for one, fed in fed_documents(exchange.received.resource))
     for entry in entries(exchange):
         content, unique_id = exchange.documents.get(entry.object.id), entry.identifier("uniqueId")

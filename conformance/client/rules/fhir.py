@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.client.exchanges import Exchange, Laboratory, Problems
 from conformance.client.fhir_messages import (
+    FORM,
     JSON,
     SEARCHES,
     XML,
@@ -25,7 +26,7 @@ from conformance.client.rules.patients import INS_OIDS
 from conformance.client.rules.rule import Rule, among, expected, on
 from conformance.client.rules.vihf_reading import vihf_of
 
-_FEEDING = on("ITI-65")
+_FEEDING, _DOCUMENTS = on("ITI-65"), on("ITI-65", "ITI-105")
 _PROFILE = re.compile(r"ProvideBundle|provide-document-bundle")
 _URN = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _METHODS: Mapping[str, tuple[str, ...]] = {"Parameters": ("PATCH",), "Patient": ("POST", "PUT", "GET")}
@@ -179,7 +180,7 @@ def _codes_are_french(exchange: Exchange, laboratory: Laboratory) -> Problems:
 
 def _asked(exchange: Exchange) -> dict[str, str]:
     """Parameters of a search, modifiers left out."""
-    is_form = exchange.received.media[0] == "application/x-www-form-urlencoded"
+    is_form = exchange.received.media[0] == FORM
     body = exchange.received.body if is_form else b""
     return {name.partition(":")[0]: value for name, value in parameters_of(exchange.received.path, body)}
 
@@ -212,15 +213,18 @@ def rules() -> Iterator[Rule]:
     yield Rule(requirement="CLIENT-FHIR-01", applies=_on_fhir, check=_has_token)
     for number, check in (
         (2, _is_readable),
+        (7, _tells_its_octets),
+        (8, _documents_are_complete),
+        (11, _is_about_an_ins),
+        (15, _codes_are_french),
+    ):
+        yield Rule(requirement=f"CLIENT-FHIR-{number:02}", applies=_DOCUMENTS, check=check)
+    for number, check in (
         (3, _is_transaction),
         (4, _has_one_list_with_its_members),
         (5, _entries_are_requests),
         (6, _has_its_binary),
-        (7, _tells_its_octets),
-        (8, _documents_are_complete),
         (9, _submission_is_complete),
-        (11, _is_about_an_ins),
-        (15, _codes_are_french),
     ):
         yield Rule(requirement=f"CLIENT-FHIR-{number:02}", applies=_FEEDING, check=check)
     yield Rule(requirement="CLIENT-FHIR-12", applies=on(*SEARCHES), check=_asks_by_patient_and_status)

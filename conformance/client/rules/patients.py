@@ -10,13 +10,14 @@ from conformance.nist.vocabulary import RIM
 INS_OIDS = tuple(f"1.2.250.1.213.1.4.{arc}" for arc in (8, 9, 10, 11))
 INS_CX = re.compile(r"[0-9][0-9AB]{14}\^\^\^&(" + "|".join(re.escape(one) for one in INS_OIDS) + r")&ISO\^NH")
 SUBMISSION_PATIENT = "urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446"
+_OF_A_PATIENT = ("List", "DocumentReference")
 
 
 def patient_of(exchange: Exchange) -> str:
     """The INS that the Body names, without its authority; empty when it names none."""
-    if exchange.transaction == "ITI-65":
-        lists = [one.resource for one in provided(exchange.received.resource) if one.kind == "List"]
-        return ins_of(next(iter(each(lists, "subject")), {}))[1]
+    if exchange.received.is_fhir:
+        named = [one.resource for one in provided(exchange.received.resource) if one.kind in _OF_A_PATIENT]
+        return ins_of(next(iter(each(named, "subject")), {}))[1]
     payload = exchange.received.payload
     if payload is None:
         return ""
