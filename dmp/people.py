@@ -141,8 +141,12 @@ def _joined(old: Record, new: Record) -> Record:
 def _decided_last(old: Record, new: Record) -> Record:
     """Whose state stands: that of the later decision, an undecided one never, in doubt the surviving one's.
 
-    An opposition is a decision; against a record that is already open it is a request to close it.
+    An opposition is a decision; against a record that is already open it is a request to close it. That one was erased
+    says nothing about the documents that the other still has.
     """
+    kept = [one for one in (new, old) if one.state not in (*_UNDECIDED, RecordState.ERASED)]
+    if len(kept) == 1 and RecordState.ERASED in (old.state, new.state):
+        return kept[0]
     decided = [one for one in (new, old) if one.state not in _UNDECIDED or one.opposed]
     if len(decided) < 2:
         return decided[0] if decided else _furthest(old, new)

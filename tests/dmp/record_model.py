@@ -183,7 +183,10 @@ def joined(old: Person, new: Person) -> Person:
     if not new.has_row or not old.has_row:
         return old if old.has_row else new
     decided = [one for one in (new, old) if one.opposed or one.state not in ("none", "informed")]
-    if len(decided) == 2 and old.since is not None and new.since is not None:
+    kept = [one for one in (new, old) if one.state not in ("none", "informed", "erased")]
+    if len(kept) == 1 and "erased" in (old.state, new.state):
+        stands = kept[0]
+    elif len(decided) == 2 and old.since is not None and new.since is not None:
         stands = old if old.since > new.since else new
     elif decided:
         stands = decided[0]

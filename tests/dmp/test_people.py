@@ -166,6 +166,17 @@ def test_of_two_records_that_become_one_the_later_reading_is_the_last(desk: Desk
         assert len(connection.execute(select(record_reader)).all()) == 2
 
 
+@pytest.mark.parametrize("erased", [OLD, NEW])
+def test_an_open_record_goes_on_beside_one_that_was_erased(desk: Desk, erased: str) -> None:
+    """Whenever that was: its documents are there, and nobody asked for their end."""
+    opened(desk, OLD if erased == NEW else NEW)
+    opened(desk, erased)
+    desk.act(life.close, erased)
+    desk.act(life.erase, erased, now="20360311000000")
+    record = merge(desk, now="20360312000000")
+    assert (record.state, record.patient) == (RecordState.OPEN, NEW)
+
+
 def test_a_second_merge_of_the_same_two_changes_nothing(desk: Desk) -> None:
     opened(desk, OLD)
     opened(desk, NEW)

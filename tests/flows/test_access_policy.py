@@ -55,7 +55,7 @@ MASKED, HIDDEN, SECRET = (
     for one in ("MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX")
 )
 APPROVED = "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')"
-UNKNOWN = "2.25.98765432123456789"
+UNKNOWN, NO_UUID = "2.25.98765432123456789", "urn:uuid:00000000-0000-4000-8000-000000000000"
 BREAK_GLASS = PurposeOfUse.BREAK_GLASS
 _persons = itertools.count(1)
 
@@ -457,6 +457,42 @@ def test_a_document_that_may_not_be_seen_is_replaced_as_little_as_one_that_is_no
     new = an_entry(content=CONTENT, patient_id=world.patient)
     replaced = world.feed(world.vihf(), new, associations=(a_replacement(new, entry.entry_uuid, AssociationType.RPLC),))
     assert replaced.status == "Success"
+
+
+def test_an_update_of_a_document_that_may_not_be_seen_is_answered_as_of_one_that_is_not_there(server: Server) -> None:
+    """ITI-57: an Update and a new version, of a masked document and of none."""
+    world = World(server, STRANGER)
+    entry, caller = world.fed(MASKED), world.vihf(STRANGER)
+    for name in ("status", "version"):
+        answers = []
+        for uuid, logical in ((entry.entry_uuid, entry.logical_id), (NO_UUID, NO_UUID)):
+            target = replace(entry, entry_uuid=uuid, logical_id=logical)
+            asked = deleted(target) if name == "status" else an_update(target, confidentiality_code=(NORMAL,))
+            answered = world.update(caller, asked)
+            answers.append((answered.status, answered.codes, [one.replace(uuid, "") for one in answered.contexts]))
+        assert answers[0] == answers[1]
+        assert answers[0][0] == "Failure"
+    assert MASKED.code in {one.code for one in world.stored(entry.unique_id or "").confidentiality_code}
+
+
+def test_what_may_not_be_seen_is_included_and_referred_to_by_nothing(server: Server) -> None:
+    """Of a masked document and one that is appended to it, a reader of the second is told nothing of the first."""
+    world = World(server, STRANGER)
+    masked = world.fed(MASKED)
+    shown = an_entry(content=CONTENT, patient_id=world.patient)
+    appended = a_replacement(shown, masked.entry_uuid, AssociationType.APND)
+    assert world.feed(world.vihf(), shown, associations=(appended,)).status == "Success"
+    included = "_include=DocumentReference:relatesto&_revinclude=DocumentReference:relatesto&_revinclude=List:item"
+    person = f"patient.identifier=urn:oid:{TEST_INS}|{world.patient.id}"
+    searches = (f"/DocumentReference?{person}&{included}", f"/List?{person}&code=submissionset&_include=List:item")
+    secrets = [
+        one.removeprefix("urn:uuid:") for one in (masked.entry_uuid, masked.logical_id or "", masked.unique_id or "")
+    ]
+    for search in searches:
+        told, known = (json.dumps(world.fhir(one, search)) for one in (world.vihf(STRANGER), world.vihf()))
+        assert [one for one in secrets if one in told] == []
+        assert secrets[1] in known
+        assert str(shown.unique_id) in told
 
 
 def test_a_recipient_leaves_out_what_may_not_be_seen_as_it_does_what_is_not_there(server: Server) -> None:
