@@ -24,7 +24,9 @@ from carnet.subscribers import Believed, still_believed
 from carnet.subscription_door import address_of
 from carnet.wiring import Actors
 from fhir_facade.iti112_resource_notify import notification_bundle
-from registry.criteria import Criteria, Form, Page
+from fhir_facade.rendered import find_rendered
+from registry.criteria import Criteria, Page
+from registry.snapshot import Snapshot
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from subscriptions.broker import Broker
@@ -128,7 +130,7 @@ def _message(
         return notification_bundle(subscription, told, base_url=f"{url}/fhir")
     criteria = Criteria(kind=told.event.kind, entry_uuids=(told.entry_uuid,), on_demand=True, all_versions=True)
     with registry.seen_by(caller, Purpose.METADATA) as snapshot:
-        found = snapshot.find(criteria, Page(size=1), Form.FHIR if is_fhir else Form.EBRIM)
+        found = (find_rendered if is_fhir else Snapshot.find)(snapshot, criteria, Page(size=1))
     if not found:
         return None
     one = found[0]

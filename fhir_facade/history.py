@@ -11,11 +11,12 @@ from access_policy.visibility import Purpose
 from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.newest import current
 from fhir_facade.operation_outcome import FhirProblem, bad_request, not_found
+from fhir_facade.rendered import find_rendered
 from fhir_facade.searching import DEFAULT_COUNT, MAX_COUNT, number
 from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.times import search_range, to_date_time
 from fhir_facade.version_tags import version_tag
-from registry.criteria import ALL, Criteria, Form
+from registry.criteria import Criteria
 from registry.snapshot import Snapshot
 from registry.store import Registry
 from xds.datatypes import DTM
@@ -92,7 +93,7 @@ def _stored(snapshot: Snapshot, kinds: Sequence[type[RegistryObject]], uuid: str
         newest = current(snapshot, kind, uuid)
         if newest is not None:
             criteria = Criteria(kind=kind, logical_ids=(newest.logical_id,), on_demand=True, all_versions=True)
-            return [one.rendering for one in snapshot.find(criteria, ALL, Form.FHIR)]
+            return [one.rendering for one in find_rendered(snapshot, criteria)]
     return []
 
 

@@ -7,6 +7,7 @@ from access_policy.permission import permits
 from fhir_facade.fhir_json import write_json
 from fhir_facade.patient import to_patient
 from fhir_facade.patients import Patients
+from fhir_facade.rendered import find_rendered
 from fhir_facade.search_shape import Shape
 from fhir_facade.shared_elements import fhir_id
 from registry.criteria import Criteria, Form, Found
@@ -106,7 +107,7 @@ def _objects(
 ) -> Iterator[Included]:
     wanted = tuple(sorted(set(entry_uuids)))
     for kind in kinds if wanted else ():
-        for one in snapshot.find(Criteria(kind=kind, entry_uuids=wanted, on_demand=True), form=Form.FHIR):
+        for one in find_rendered(snapshot, Criteria(kind=kind, entry_uuids=wanted, on_demand=True)):
             if one.object_key not in told:
                 told.add(one.object_key)
                 name = "DocumentReference" if kind is DocumentEntry else "List"

@@ -10,12 +10,13 @@ from fhir_facade.included import included
 from fhir_facade.newest import current
 from fhir_facade.operation_outcome import bad_request, not_found
 from fhir_facade.patients import Patients
+from fhir_facade.rendered import find_rendered, refers
 from fhir_facade.search import ReadSearch
 from fhir_facade.search_set import entries_of, frame, included_entries, search_set
 from fhir_facade.search_shape import SHAPING, Shape, read_shape
 from fhir_facade.shared_elements import BASE_URL
 from fhir_facade.sorting import place_of, read_page, read_sort
-from registry.criteria import Criteria, Form, Found, Page
+from registry.criteria import Criteria, Found, Page
 from registry.snapshot import Snapshot
 from registry.store import Registry
 from xds.identifiers import UUID_PREFIX, is_uuid_urn
@@ -71,12 +72,15 @@ _NOTHING = _Result(b"", 0, "")
 def _first_page(
     snapshot: Snapshot, resource: str, criteria: Criteria, page: Page, shape: Shape, patients: Patients
 ) -> _Result | None:
-    """Whole resources, newest first, and nothing beside them: joined by the database. None for any other page."""
+    """Whole resources, newest first, nothing beside or hidden in them: joined by the database. None for others."""
     if page.after is not None or page.sort or page.size == 1 or not shape.is_plain:
+        return None
+    hides = snapshot.visibility.grants is not None
+    if hides and resource == "List":
         return None
     size = (page.size or 0) - 1
     found = snapshot.joined(criteria, size=size, frame=frame(resource, patients.base_url))
-    if found is None:
+    if found is None or (hides and refers(found.octets)):
         return None
     return _Result(found.octets, found.total, place_of(found.last, ()) if found.total > size else "")
 
@@ -86,7 +90,7 @@ def _page(
 ) -> _Result:
     """Any page, resource by resource: parts of them, in any order, with others beside them."""
     size, place = (page.size or 0) - 1, ""
-    found = snapshot.find(criteria, page, Form.FHIR) if size else ()
+    found = find_rendered(snapshot, criteria, page) if size else ()
     total = _total(snapshot, criteria, found, size=size, is_first=page.after is None)
     if len(found) > size > 0:
         place = place_of(found[size - 1].object_key, snapshot.sorted_by(page.sort, found[size - 1]))
