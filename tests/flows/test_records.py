@@ -212,13 +212,20 @@ def test_metrics_name_no_person(tmp_path: Path) -> None:
     assert sts.DOCTOR.identifier not in text
 
 
-@pytest.mark.parametrize(("setting", "expected"), [("refuse", 400), ("warn", 200)])
-def test_a_caller_whom_the_directory_does_not_know(tmp_path: Path, setting: str, expected: int) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("structure,10B0000000,Clinique des Tilleuls,,,SA01,,", id="structure"),
+        pytest.param("professional,899700218896,VILLARD Elise,10,SM26,,,", id="professional"),
+    ],
+)
+@pytest.mark.parametrize(("setting", "expected"), [("refuse", 400), ("warn", 200), ("ignore", 200)])
+def test_a_caller_whom_the_directory_does_not_know(tmp_path: Path, setting: str, expected: int, line: str) -> None:
     with a_world(tmp_path, directory=setting) as made:
         answered = made.find(made.vihf(), made.card[Use.AUTHENTICATION])
         assert answered.response.status == 200
         file = tmp_path / "directory.csv"
-        file.write_text(f"{HEAD}\nstructure,10B0000000,Clinique des Tilleuls,,,SA01,,\n")
+        file.write_text(f"{HEAD}\n{line}\n")
         carnet(made.server, "directory", "load", str(file))
         assert made.find(made.vihf(), made.card[Use.AUTHENTICATION]).response.status == expected
 

@@ -144,6 +144,30 @@ def test_a_suspended_record_closes_without_objection(actors: Actors) -> None:
     act(actors, life.resume, an_ins(2))
     assert done(actors, SIX_WEEKS_LATER) == {"closing after suspension": 1}
     assert (state(actors), state(actors, an_ins(2))) == (RecordState.CLOSED, RecordState.OPEN)
+    assert done(actors, SIX_WEEKS_LATER) == {}
+
+
+def test_what_a_stopped_run_has_not_done_is_done_by_the_next(actors: Actors, monkeypatch: pytest.MonkeyPatch) -> None:
+    patients = [an_ins(number) for number in range(2, 5)]
+    for patient in patients:
+        open_one(actors, patient)
+        act(actors, life.suspend, patient)
+    close, closed = life.close, list[str]()
+
+    def ends_the_process(dmp: Any, unit: Any, patient: str, **given: Any) -> Record:
+        if closed:
+            raise RuntimeError("power cut")
+        closed.append(patient)
+        return close(dmp, unit, patient, **given)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(life, "close", ends_the_process)
+        with pytest.raises(RuntimeError):
+            run(actors, SIX_WEEKS_LATER)
+    states = [state(actors, patient) for patient in patients]
+    assert sorted(states) == [RecordState.CLOSED, RecordState.SUSPENDED, RecordState.SUSPENDED]
+    assert done(actors, SIX_WEEKS_LATER) == {"closing after suspension": 2}
+    assert {state(actors, patient) for patient in patients} == {RecordState.CLOSED}
 
 
 def test_s19_a_closed_record_is_erased_with_its_documents_after_ten_years(actors: Actors) -> None:
