@@ -232,6 +232,9 @@ INVALID: Mapping[str, Callable[[], bytes]] = {
     "no principal act": lambda: fault("/h:documentationOf", "delete"),
     "an act of nobody": lambda: fault(f"{_ACT}/h:performer", "delete"),
     "an act of no time": lambda: fault(f"{_ACT}/h:effectiveTime", "delete"),
+    "a time of a performer that says nothing": lambda: letter(
+        ('<performer typeCode="PRF">', '<performer typeCode="PRF"><time/>')
+    ),
     "no facility code": lambda: fault("//h:healthCareFacility/h:code", "set_attribute", "code", "XX99"),
     "a day that is none": lambda: fault("//h:birthTime", "set_attribute", "value", "19580230"),
     "a null that has a value": lambda: fault("//h:birthTime", "set_attribute", "nullFlavor", "UNK"),
