@@ -29,7 +29,7 @@ from repository.blob_store import (
 
 T = TypeVar("T")
 KEPT_IN_MEMORY = 256 * 1024
-PART = 8 * 1024 * 1024
+PART = 5 * 1024 * 1024  # the least that S3 takes: each upload holds three of them
 _PARTS_AT_ONCE = 2
 _INCOMING, _OWNER = "incoming", "carnet-repository"
 _NO_BUCKET = "NoSuchBucket"

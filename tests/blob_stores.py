@@ -1,6 +1,7 @@
 """Blob stores under test: a folder, and buckets of an object store that runs on loopback."""
 
 import os
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,12 +19,14 @@ def object_store() -> Iterator[str]:
     os.environ.update(CREDENTIALS)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
     try:
-        host, port = server.get_host_and_port()
-        endpoint = f"http://{host}:{port}"
         client(endpoint).create_bucket(Bucket=BUCKET)
         yield endpoint
     finally:
+        # What it holds is kept by the process, not by the server: the next one would have it too.
+        urllib.request.urlopen(f"{endpoint}/moto-api/reset", b"", timeout=30).close()
         server.stop()
 
 
