@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from sqlalchemy import Connection, text
@@ -12,7 +13,7 @@ from audit.dicom import write_message
 from audit.occurrence import record_of
 from audit.recorder import columns_of, utc_now
 from audit.sealer import Sealer
-from storage.unit_of_work import Units
+from storage.unit_of_work import UnitOfWork, Units
 from tests.audit.happenings import NODE, PROFESSIONAL, a_trail, asked
 
 COUNT = 20
@@ -162,3 +163,24 @@ def test_what_has_not_committed_is_not_sealed_and_what_commits_late_is_sealed_la
     trail.keep([asked(2)], PROFESSIONAL)
     sealer.step()
     assert verified(units).last == 1
+
+
+def test_a_step_ends_while_records_keep_coming(units: Units) -> None:
+    """Otherwise it seals one by one what comes meanwhile, and takes a sixth of a loaded server's time for it."""
+    trail = a_trail(units)
+    trail.keep([asked(1)], PROFESSIONAL)
+    written: list[int] = []
+
+    class Busy:
+        """The same store, where another record has come whenever something was committed."""
+
+        read = units.read
+
+        def write(self, work: Callable[[UnitOfWork], int]) -> int:
+            assert len(written) < COUNT, "the step has no end"
+            written.append(units.write(work))
+            trail.keep([asked(len(written) + 1)], PROFESSIONAL)
+            return written[-1]
+
+    Sealer(cast(Units, Busy()), trail.spool, [], on_anchor=lambda _: None).step()
+    assert (written, verified(units).last) == ([1], 1)
