@@ -71,7 +71,7 @@ class _OneState:
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         raise NotImplementedError("a backup changes nothing")
 
-    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
+    def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
         raise NotImplementedError("a backup changes nothing")
 
     def turn(self, name: str) -> AbstractContextManager[bool]:

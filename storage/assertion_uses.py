@@ -40,14 +40,11 @@ class StoredAssertionUses:
     ) -> str | None:
         """Note a use; None when it is the first. Raises StorageFailed: a use that cannot be noted is none."""
         key = sha256(f"{len(issuer)}:{issuer}{assertion_id}".encode()).hexdigest()
-        end, sweep = int(until.timestamp()) + 1, self._must_sweep()
-
-        def note(unit: UnitOfWork) -> str | None:
-            if sweep:
-                unit.connection.execute(delete(assertion_use).where(assertion_use.c.until < int(now.timestamp())))
-            return _note(unit, {"assertion": key, "client": client, "until": end})
-
-        return self._units.write(note)
+        if self._must_sweep():
+            ended = delete(assertion_use).where(assertion_use.c.until < int(now.timestamp()))
+            self._units.write(lambda unit: unit.connection.execute(ended))
+        row: dict[str, str | int] = {"assertion": key, "client": client, "until": int(until.timestamp()) + 1}
+        return self._units.append(lambda unit: _note(unit, row))
 
     def _must_sweep(self) -> bool:
         """Once a minute and process, by whoever comes first."""

@@ -36,10 +36,10 @@ class PostgresqlUnits:
         with as_storage_failed():
             return _Attempt(work).run(self._engine)
 
-    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
+    def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
         """One round trip: BEGIN and COMMIT would each be another one."""
         with as_storage_failed(), self._appending.connect() as connection:
-            insertion(UnitOfWork(connection=connection))
+            return insertion(UnitOfWork(connection=connection))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -44,8 +44,8 @@ class ReadingFromReplica:
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         return self._units.write(work)
 
-    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
-        self._units.append(insertion)
+    def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
+        return self._units.append(insertion)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -56,8 +56,8 @@ class SqliteUnits:
         result: T = unit.future.result()
         return result
 
-    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
-        self.write(insertion)
+    def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
+        return self.write(insertion)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

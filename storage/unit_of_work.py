@@ -52,8 +52,11 @@ class Units(Protocol):
         """
         ...
 
-    def append(self, insertion: Callable[[UnitOfWork], None]) -> None:
-        """The same for a single insertion of new rows, which needs no transaction around it; it is never run again."""
+    def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
+        """The same for a single insertion of new rows, which needs no transaction around it; it is never run again.
+
+        What it reads afterwards is of another state.
+        """
         ...
 
     def read(self) -> AbstractContextManager[Connection]:
