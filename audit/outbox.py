@@ -134,8 +134,13 @@ def seal(connection: Connection) -> int:
         sequence, octets = last.sequence + 1, last.octets + len(message)
         last = Head(sequence=sequence, seal=seal_of(last.seal, sequence, recorded, message), octets=octets)
         places.append({"key": key, "sequence": sequence, "seal": last.seal, "octets": octets})
-    connection.execute(_PLACE, places)
+    _placing(connection.dialect).write(connection, places)
     return len(places)
+
+
+@lru_cache(maxsize=4)
+def _placing(dialect: Dialect) -> Prepared:
+    return prepare(_PLACE, dialect, columns=("sequence", "seal", "octets"))
 
 
 def _may_seal(connection: Connection) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     Connection,
@@ -22,7 +23,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
+    any_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -132,8 +136,15 @@ def lock(connection: Connection, unique_ids: Collection[str], *, for_removal: bo
     SQLite has one writer, which is the lock.
     """
     if connection.dialect.name == "postgresql":
-        chosen = select(document.c.unique_id).where(document.c.unique_id.in_(sorted(unique_ids)))
-        connection.execute(chosen.order_by(document.c.unique_id).with_for_update(read=not for_removal)).all()
+        _locking(connection.dialect, for_removal=for_removal).rows(connection, unique_ids=sorted(unique_ids))
+
+
+@lru_cache(maxsize=16)
+def _locking(dialect: Dialect, *, for_removal: bool) -> Prepared:
+    chosen = select(document.c.unique_id).where(
+        document.c.unique_id == any_(cast(bindparam("unique_ids"), ARRAY(Text)))
+    )
+    return prepare(chosen.order_by(document.c.unique_id).with_for_update(read=not for_removal), dialect)
 
 
 def page(connection: Connection, *, after: str, size: int) -> list[StoredDocument]:

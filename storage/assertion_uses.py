@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 
-from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, select
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 
@@ -58,9 +58,8 @@ class StoredAssertionUses:
 def _note(unit: UnitOfWork, row: dict[str, str | int]) -> str | None:
     if _first_use(unit.connection.dialect).rows(unit.connection, **row):
         return None
-    known = select(assertion_use.c.client).where(assertion_use.c.assertion == row["assertion"])
-    first: str = unit.connection.execute(known).scalar_one()
-    return first
+    ((first,),) = _known(unit.connection.dialect).rows(unit.connection, assertion=row["assertion"])
+    return str(first)
 
 
 @lru_cache(maxsize=4)
@@ -69,3 +68,10 @@ def _first_use(dialect: Dialect) -> Prepared:
     of_dialect = postgresql if dialect.name == "postgresql" else sqlite
     use = of_dialect.insert(assertion_use).on_conflict_do_nothing().returning(assertion_use.c.client)
     return prepare(use, dialect, columns=tuple(assertion_use.c.keys()))
+
+
+@lru_cache(maxsize=4)
+def _known(dialect: Dialect) -> Prepared:
+    return prepare(
+        select(assertion_use.c.client).where(assertion_use.c.assertion == bindparam("assertion", "")), dialect
+    )
