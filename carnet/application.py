@@ -9,11 +9,13 @@ import structlog
 from werkzeug.exceptions import HTTPException
 
 from access_policy.trust import Trust
+from carnet.auditing import Auditor
 from carnet.authentication import (
     CallerOfMessage,
     CallerOfRequest,
     LiveAuthenticator,
     PeerCertificate,
+    peer_of,
     proved_caller,
 )
 from carnet.carried_caller import IsTrusted, or_carried
@@ -66,7 +68,7 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     of_message, of_request = _callers(actors, peer_certificate)
     reader = _reader(actors, of_request)
     app.register_blueprint(_fhir(actors, reader))
-    is_trusted = _is_trusted(actors, peer_certificate)
+    is_trusted = _on_record(_is_trusted(actors, peer_certificate), actors.auditor, peer_certificate)
     if actors.registry is not None:
         app.register_blueprint(_internal(actors.registry, actors, is_trusted))
     if actors.repository is not None:
@@ -118,6 +120,18 @@ def _is_trusted(actors: Actors, peer_certificate: PeerCertificate | None) -> IsT
     if peer_certificate is None:
         return shows(actors.internal_secret)
     return is_one_of(ListedClients(actors.settings.internal_clients), peer_certificate)
+
+
+def _on_record(is_trusted: IsTrusted, auditor: Auditor, peer_certificate: PeerCertificate | None) -> IsTrusted:
+    """The same; whoever asks at the door of these processes and is none of them is on record."""
+
+    def is_one(environ: WSGIEnvironment) -> bool:
+        trusted = is_trusted(environ)
+        if not trusted:
+            auditor.stranger(peer_of(environ, None if peer_certificate is None else peer_certificate(environ)))
+        return trusted
+
+    return is_one
 
 
 def _internal(registry: Registry, actors: Actors, is_trusted: IsTrusted) -> flask.Blueprint:

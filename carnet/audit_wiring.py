@@ -23,6 +23,7 @@ from audit.syslog_transport import SyslogTarget, SyslogTransport, client_context
 from carnet.audit_settings import fhir_bases, is_audited, syslog_addresses
 from carnet.audit_signing import open_signer, written_anchor
 from carnet.settings import Settings, SettingsError
+from storage.durable_folders import make_folder
 from storage.unit_of_work import StorageFailed, Units
 
 _MEGABYTE = 10**6
@@ -131,7 +132,7 @@ class _Anchors:
     def __call__(self, end: Head) -> None:
         line = written_anchor(sequence=end.sequence, seal=end.seal, time=written_time(utc_now()), signer=self.signer)
         structlog.get_logger().info("audit anchor", **json.loads(line))
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with (self.folder / ANCHORS).open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 

@@ -134,6 +134,15 @@ class Auditor:
         )
         self.told(refusal, Caller(name="", peer=peer))
 
+    def stranger(self, peer: Peer) -> None:
+        """Who asked what registry and repository ask each other, and is neither. ITI TF-2: 3.19.6.3"""
+        description = "the internal door: neither the shared secret nor a listed certificate"
+        try:
+            refusal = Occurrence(event="node refused", outcome=Outcome.SERIOUS, description=description)
+            self.told(refusal, Caller(name="", peer=peer))
+        except StorageFailed:  # the refusal stands all the same
+            structlog.get_logger().error("audit record not kept", event_name="node refused")
+
     def told(self, occurrence: Occurrence, caller: Caller) -> None:
         """Keep one occurrence. Raises StorageFailed."""
         if self.trail is not None:

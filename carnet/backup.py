@@ -94,7 +94,7 @@ def back_up(settings: Settings, folder: Path, *, link: bool = False, on_progress
     check_database_is_there(settings)
     if folder.exists() and any(folder.iterdir()):
         raise BackupRefused(f"{folder} is not empty: expected an empty or a new folder")
-    make_folder(folder, mode=0o700)
+    make_folder(folder)
     if Role.REGISTRY not in settings.played:
         _settle(settings)
     store, target = open_documents(settings), FilesystemStore(folder / DOCUMENTS)

@@ -5,6 +5,7 @@ header means nothing.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
@@ -20,6 +21,7 @@ from carnet.http_limits import RequestRates
 CERTIFICATE, HEALTH = "carnet.client_certificate", "carnet.health_only"
 # What nginx sends as $ssl_client_escaped_cert; empty without a client certificate.
 _HEADER = "HTTP_X_CLIENT_CERTIFICATE"
+_TOLD = re.compile(rb"\r\nx-client-certificate:([^\r\n]+)", re.IGNORECASE)
 _FOR_MONITORS = ("/health/", "/metrics")
 _LONGEST_CERTIFICATE = 16 * 1024
 
@@ -28,6 +30,12 @@ def client_certificate(environ: WSGIEnvironment) -> bytes | None:
     """The certificate (DER) that the client of a request has proved to hold its key of."""
     found: bytes | None = environ.get(CERTIFICATE)
     return found
+
+
+def certificate_told(head: bytes) -> bytes | None:
+    """What tells clients of a proxy apart, from the head of a request: the header as it stands, unread."""
+    found = _TOLD.search(head)
+    return found and hashlib.sha256(found[1].strip()).digest()
 
 
 def known_clients(application: WSGIApplication, rates: RequestRates, *, behind_proxy: bool) -> WSGIApplication:

@@ -13,12 +13,16 @@ from carnet.tls import ServerTls, watched_tls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """Made before worker processes are forked; `tls` is None on a plain port. `health`: HOST and port, or None."""
+    """Made before worker processes are forked; `tls` is None on a plain port. `health`: HOST and port, or None.
+
+    `is_behind_proxy`: clients come by a proxy on this machine, which tells their certificates.
+    """
 
     limits: HttpLimits
     tls: Reloading[ServerTls] | None
     scheme: str
     health: tuple[str, int] | None
+    is_behind_proxy: bool = False
     refused_handshakes: RefusedHandshakes = field(default_factory=RefusedHandshakes)
 
     def is_health(self, server: object) -> bool:
@@ -33,6 +37,7 @@ def open_front(settings: Settings) -> Front:
         tls=watched_tls(settings) if settings.has_tls else None,
         scheme=settings.public_url.partition(":")[0],
         health=_health(settings),
+        is_behind_proxy=settings.is_behind_proxy,
     )
 
 

@@ -53,7 +53,8 @@ class Connection:
     """`deadline` is when its client must have done what the phase waits for; `certificate` what TLS has proved (DER).
 
     `dropping`: octets of the body of a refused request that are still to come. `is_ahead`: its client sent a request
-    before it had the answer to the one before. One thread at a time has it: the loop, a handshake, or a request.
+    before it had the answer to the one before. `client`: who sent the request that is worked for. One thread at a time
+    has it: the loop, a handshake, or a request.
     """
 
     sock: socket.socket
@@ -69,6 +70,7 @@ class Connection:
     drained: int = 0
     dropping: int = 0
     is_ahead: bool = False
+    client: object = None
 
     @property
     def has_begun(self) -> bool:

@@ -11,7 +11,7 @@ import selectors
 import socket
 import ssl
 import time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +22,7 @@ from gunicorn.http.parser import RequestParser
 
 from access_policy.refusals import Refused
 from carnet.client_stream import ClientStream
-from carnet.clients import CERTIFICATE, HEALTH
+from carnet.clients import CERTIFICATE, HEALTH, certificate_told
 from carnet.connection_loop import STOP_IDLE_SECONDS, ConnectionLoop
 from carnet.failures import log_unexpected
 from carnet.handshake import shake
@@ -40,13 +40,15 @@ _LONGEST_REST = 64 * 1024
 class HttpWorker(ConnectionLoop):
     """Serves the application of `app`, a server with a `front`, until told to stop.
 
-    `ahead`: connections whose clients have sent more requests before they had an answer.
+    `ahead`: connections whose clients have sent more requests before they had an answer. `in_hand`: how many requests
+    of each client are worked on or wait.
     """
 
     def init_process(self) -> None:
         self.turns = Turns(self.app.front.limits.threads)
         self.handshakes = ThreadPoolExecutor(_HANDSHAKES, thread_name_prefix="handshake")
         self.ahead: deque[Connection] = deque()
+        self.in_hand: Counter[object] = Counter()
         self.requests, self.next_ahead = 0, 0.0
         super().init_process()
 
@@ -147,7 +149,7 @@ class HttpWorker(ConnectionLoop):
             self._watch(connection)
 
     def _admit(self, connection: Connection) -> None:
-        """A thread for the request, or 503 at once: too many wait for their turn or for their clients, or too long.
+        """A thread for the request, or 503 at once.
 
         Who sends requests one behind the other and takes no answer is not worked for until the answers have left, and
         then behind all others: neither is waiting work that somebody else could be refused for.
@@ -158,15 +160,22 @@ class HttpWorker(ConnectionLoop):
             connection.bound_unsent(1)
             self._watch(connection, selectors.EVENT_WRITE)
             return
+        connection.client = self._client_of(connection)
         if connection.is_ahead:
             self.ahead.append(connection)
-        elif not connection.is_health and self._has_too_much_to_do():
+        elif not connection.is_health and self._has_too_much_to_do(connection.client):
             self._turn_away(connection)
         else:
             self._begin(connection)
 
+    def _client_of(self, connection: Connection) -> object:
+        """Whoever asks: the certificate that TLS has proved or the proxy tells, else the address."""
+        told = certificate_told(bytes(connection.head)) if self.front.is_behind_proxy else None
+        return connection.certificate or told or connection.address
+
     def _begin(self, connection: Connection) -> None:
         self.requests += 1
+        self.in_hand[connection.client] += 1
         connection.phase = Phase.REQUEST
         self._hand_over(self.tpool, self._serve, connection, self._served)
 
@@ -190,11 +199,20 @@ class HttpWorker(ConnectionLoop):
         else:
             self._rest(connection)
 
-    def _has_too_much_to_do(self) -> bool:
+    def _has_too_much_to_do(self, client: object) -> bool:
+        """Too many wait for their turn or for their clients, or too long.
+
+        Where most of what is in hand is of one client, the others are not refused for it.
+        """
         limits, lent = self.front.limits, self.turns.lent
-        if self.requests - lent >= limits.threads + limits.queue or lent >= limits.uploads:
+        room, taken = limits.threads + limits.queue, self.requests - lent
+        if lent >= limits.uploads or taken >= 2 * room:
             return True
-        return bool(limits.queue_milliseconds) and self.turns.longest_wait * 1000 > limits.queue_milliseconds
+        is_late = bool(limits.queue_milliseconds) and self.turns.longest_wait * 1000 > limits.queue_milliseconds
+        if not is_late and taken < room:
+            return False
+        busiest = max(self.in_hand.values(), default=0)
+        return self.in_hand[client] + 1 >= busiest or 2 * busiest <= self.requests
 
     def _serve(self, connection: Connection) -> bool:
         """Answer one request, in a thread of its own; whether the connection is good for another one."""
@@ -249,6 +267,9 @@ class HttpWorker(ConnectionLoop):
 
     def _served(self, connection: Connection, done: "Future[bool]") -> None:
         self.requests -= 1
+        self.in_hand[connection.client] -= 1
+        if not self.in_hand[connection.client]:
+            del self.in_hand[connection.client]
         if done.cancelled() or done.exception() is not None or not done.result():
             if connection.phase is not Phase.CLOSING:
                 connection.begin_closing()

@@ -24,7 +24,8 @@ _EMPTY_DIV = f'<div xmlns="{XHTML}"/>'
 def read_xml(octets: bytes) -> dict[str, Any]:
     """The resource of a request body. Raises FhirProblem 400 for what is no FHIR XML.
 
-    Elements that FHIR R4 does not have stay in the dict, where the structural rules find them.
+    What FHIR R4 does not have stays in the dict, where the structural rules find it: elements, those of other
+    namespaces by their whole name, and text beside elements and values as `#text`.
     """
     try:
         root = parse(octets, limits=_LIMITS)
@@ -36,23 +37,32 @@ def read_xml(octets: bytes) -> dict[str, Any]:
 
 
 def _read_resource(element: etree._Element) -> dict[str, Any]:
-    name = etree.QName(element).localname
+    name = _name_of(element)
     return {"resourceType": name, **_read_children(element, name)}
+
+
+def _name_of(element: etree._Element) -> str:
+    return str(element.tag).removeprefix(f"{{{FHIR}}}")
 
 
 def _read_children(element: etree._Element, type_path: str) -> dict[str, Any]:
     known = elements(type_path)
     read: dict[str, Any] = {str(name): str(value) for name, value in element.attrib.items() if name in ("id", "url")}
     found: dict[str, list[tuple[Any, Any]]] = {}
-    if element.text and element.text.strip():
-        read["#text"] = element.text.strip()[:20]
+    if _has_text(element):
+        read["#text"] = True
     for child in element.iterchildren(tag=etree.Element):
-        name = etree.QName(child).localname
+        name = "div" if child.tag == f"{{{XHTML}}}div" else _name_of(child)
         row = known.get(name)
         found.setdefault(name, []).append((True, None) if row is None else _read_value(child, row))
     for name, pairs in found.items():
         read |= _in_json(name, known.get(name), pairs)
     return read
+
+
+def _has_text(element: etree._Element) -> bool:
+    """Whether there is text beside its elements, of which FHIR has none."""
+    return any(one and one.strip() for one in (element.text, *(child.tail for child in element)))
 
 
 def _in_json(name: str, row: Element | None, pairs: list[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
@@ -70,11 +80,12 @@ def _read_value(element: etree._Element, row: Element) -> tuple[Any, Any]:
     if row.type == "xhtml":
         return _read_xhtml(element), None
     if row.type == "Resource":
-        inner = next(element.iterchildren(tag=etree.Element), None)
-        return ({} if inner is None else _read_resource(inner)), None
+        inner = list(element.iterchildren(tag=etree.Element))
+        return (_read_resource(inner[0]) if len(inner) == 1 else {}), None
     if not row.is_primitive:
         return _read_children(element, row.type), None
-    companion = _read_children(element, "Extension") if len(element) or element.get("id") else {}
+    has_more = len(element) or element.get("id") or _has_text(element)
+    companion = _read_children(element, "Extension") if has_more else {}
     return _primitive(element.get("value"), row.type), companion or None
 
 

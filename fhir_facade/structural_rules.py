@@ -9,8 +9,8 @@ from typing import Any
 
 from fhir_facade.base64_text import OctetsApart, octets_of
 from fhir_facade.issues import Issue
+from fhir_facade.narrative_rules import narrative_rules
 from schemas.fhir_structures import Element, elements, is_resource, required_elements
-from xds.xml import BadXml, parse
 
 _ZONE = r"(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00))"
 _DATE = r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
@@ -38,9 +38,6 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
 _WHOLE = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
 _DEEPEST = 60
 _NOT_IN_FHIR = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_ACTIVE = re.compile(
-    r"<\s*(script|iframe|object|embed|form|link|base|svg|input|button)\b|\son\w+\s*=|javascript:", re.IGNORECASE
-)
 
 
 def structural_rules(resource: Any, path: str = "") -> Iterator[Issue]:
@@ -153,7 +150,7 @@ def _value(element: Element, value: Any, path: str, depth: int) -> Iterator[Issu
         if problem:
             yield _of_value(value, problem, path)
     elif element.type == "xhtml":
-        yield from _narrative(value, path)
+        yield from narrative_rules(value, path)
     elif not isinstance(value, dict):
         yield Issue("structure", f"found {_kind(value)}, expected an object", path)
     elif element.type == "Resource":
@@ -214,20 +211,6 @@ def _is_base64(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _narrative(value: Any, path: str) -> Iterator[Issue]:
-    if not isinstance(value, str) or not _is_div(value):
-        yield Issue("structure", "expected well-formed XHTML in a div", path)
-    elif _ACTIVE.search(value):
-        yield Issue("security", "found active content in a narrative, which FHIR does not allow", path)
-
-
-def _is_div(text: str) -> bool:
-    try:
-        return parse(text.encode()).tag == "{http://www.w3.org/1999/xhtml}div"
-    except (BadXml, UnicodeEncodeError):
-        return False
 
 
 def _kind(value: Any) -> str:

@@ -13,9 +13,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path, *, mode: int = 0o777) -> None:
-    """Make a folder and the missing ones above it, each durable before anything is written into it. Raises OSError."""
+def make_folder(folder: Path) -> None:
+    """Make a folder and the missing ones above it, each durable before anything is written into it. Raises OSError.
+
+    They are this account's alone: what lies in them are records of patients. One that is there stays as it is.
+    """
     missing = [one for one in (folder, *folder.absolute().parents) if not one.is_dir()]
     for one in reversed(missing):
-        one.mkdir(mode=mode, exist_ok=True)
+        one.mkdir(mode=0o700, exist_ok=True)
         sync_folder(one.parent)

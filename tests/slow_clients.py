@@ -1,6 +1,7 @@
-"""Clients that begin and do not go on: the kinds that a server must outlive. Row M15 of the attack matrix."""
+"""Clients that begin and do not go on, and one that wants too much. Row M15 of the attack matrix."""
 
 import contextlib
+import http.client
 import select
 import socket
 import ssl
@@ -149,3 +150,28 @@ def connect_to(host: str, port: int, context: ssl.SSLContext | None) -> Connect:
             raise
 
     return connect
+
+
+@contextmanager
+def wanting_much(port: int, context: ssl.SSLContext, connections: int) -> Iterator[list[int]]:
+    """A client that asks at once, on so many connections, whatever it is answered; yields the statuses as they come."""
+    stop, found = threading.Event(), list[int]()
+
+    def ask() -> None:
+        kept = http.client.HTTPSConnection("localhost", port, timeout=60, context=context)
+        with contextlib.closing(kept):
+            while not stop.is_set():
+                kept.request("GET", "/fhir/metadata")
+                answer = kept.getresponse()
+                answer.read()
+                found.append(answer.status)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(connections)]
+    for one in threads:
+        one.start()
+    try:
+        yield found
+    finally:
+        stop.set()
+        for one in threads:
+            one.join()

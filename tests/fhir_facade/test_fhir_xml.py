@@ -47,6 +47,23 @@ def test_children_are_read_in_any_order() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("inside", "place"),
+    [
+        ('<id value="1">text</id>', "List.id"),
+        ('<id value="1"/>text', "List"),
+        ('<x:id xmlns:x="http://hl7.org/fhir1" value="1"/>', "List"),
+        ('<h:status xmlns:h="http://www.w3.org/1999/xhtml" value="current"/>', "List"),
+        ("<contained><Patient/><Patient/></contained>", "List.contained[0]"),
+        ('<contained><Patient xmlns="urn:x"><active value="true"/></Patient></contained>', "List.contained[0]"),
+    ],
+)
+def test_what_is_not_fhir_within_a_resource_is_found(inside: str, place: str) -> None:
+    """Not passed over: another reader might take it for something."""
+    text = f'<List xmlns="{FHIR}">{inside}<status value="current"/><mode value="working"/></List>'
+    assert [one.expression for one in structural_rules(read_xml(text.encode()))] == [place]
+
+
 def test_extensions_of_primitives_keep_their_place() -> None:
     url = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
     absent = {"extension": [{"url": url, "valueCode": "unknown"}]}

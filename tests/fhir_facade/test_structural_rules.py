@@ -90,6 +90,24 @@ def test_active_content_in_a_narrative_is_refused() -> None:
         assert found(resource) == [("security", "Patient.text.div")]
 
 
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        ('<p style="x" class="y" xml:lang="fr">A <b>report</b><!-- c --></p>', []),
+        ('<img src="#a" alt=""/>', []),
+        ("<video>x</video>", ["invariant"]),
+        ('<p ping="http://192.0.2.1/">x</p>', ["invariant"]),
+        ('<x:p xmlns:x="http://www.w3.org/1999/xhtmlx">x</x:p>', ["invariant"]),
+        ("<p> </p>", ["invariant"]),
+        ('<img alt="x"/>', ["invariant"]),
+    ],
+)
+def test_a_narrative_holds_text_and_its_formatting(inside: str, expected: list[str]) -> None:
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'
+    resource = {"resourceType": "Patient", "text": {"status": "generated", "div": div}}
+    assert found(resource) == [(code, "Patient.text.div") for code in expected]
+
+
 def test_a_required_primitive_may_be_there_by_its_extension() -> None:
     extension = [{"url": "urn:x", "valueString": "why it is not there"}]
     resource = {"resourceType": "Binary", "_contentType": {"extension": extension}}

@@ -224,6 +224,7 @@ def test_a_repository_asks_for_no_other_transaction_by_its_certificate(pair: Pai
 
 
 def test_the_internal_door_is_shut_to_other_certificates(pair: Pair) -> None:
+    trail = Trail(pair.registry, with_node=True)
     statuses = [
         mutual_tls.request(
             pair.registry, pair.pki.context(client), "POST", "/internal/registry/ready", b"{}", {}
@@ -231,6 +232,9 @@ def test_the_internal_door_is_shut_to_other_certificates(pair: Pair) -> None:
         for client in (pair.doctor, pair.clinic)
     ]
     assert statuses == [401, 200]
+    [refused] = [one for one in trail.records() if "internal door" in one.description]
+    assert (int(refused.outcome), refused.type_codes[0].code) == (8, "110126")
+    assert sts.DOCTOR.identifier in str(refused.participants)
 
 
 def test_the_registry_is_ready_for_the_certificates_it_lists_alone(pair: Pair) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from carnet.pki import Credential, Use, issue_card, make_igc
-from tests import messages, mutual_tls, nginx, servers, sts
+from tests import messages, mutual_tls, nginx, servers, slow_clients, sts
+from tests.flows.test_slow_clients import served, statuses_of
 from tests.mutual_tls import LIVE, NOW, Pki, a_query, answer_to, request
 from tests.servers import Server
 
@@ -137,3 +139,32 @@ def test_connections_to_the_server_are_kept(front: Front) -> None:
         answer = kept.getresponse()
         assert (answer.status, answer.read() != b"") == (200, True)
     kept.close()
+
+
+def test_who_takes_no_answers_is_not_worked_for(front: Front) -> None:
+    """Requests that come before their answers are taken: ten a second of one certificate."""
+    context, before = front.pki.context(front.pki.client), served(front.server)
+    connect = slow_clients.connect_to("127.0.0.1", front.server.settings.port, context)
+    with slow_clients.stalling(connect, 3, ["answers never read"]):
+        time.sleep(2)
+        assert 0 < served(front.server) - before < 60
+
+
+def test_clients_that_take_no_answers_cost_the_others_no_answer(front: Front) -> None:
+    """Of the same certificate too, for a hospital may have but one."""
+    context = front.pki.context(front.pki.client)
+    connect = slow_clients.connect_to("127.0.0.1", front.server.settings.port, context)
+    with slow_clients.stalling(connect, 250, ["answers never read", "stalled body"]):
+        assert statuses_of(front.server, context, 100) == {200}
+
+
+def test_who_wants_too_much_is_refused_before_the_others(front: Front, tmp_path: Path) -> None:
+    """nginx brings the requests of all over the same connections: Carnet tells them apart by their certificates."""
+    given = {"threads": 1, "queue": 40, "requests_per_second": 0}
+    context, other = front.pki.context(front.pki.client), front.pki.context(front.pki.written(nurse(front)))
+    with (
+        nginx.in_front(front.pki, tmp_path / "small", **given) as (small, _),
+        slow_clients.wanting_much(small.settings.port, context, 60) as statuses,
+    ):
+        mutual_tls.eventually(lambda: 503 in statuses)
+        assert statuses_of(small, other, 30) == {200}

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 
 import pytest
 
@@ -22,7 +20,6 @@ from tests.builders import OTHER_PATIENT, PATIENT, REPOSITORY, an_entry
 from tests.dmp.askers import PROFESSIONALS
 from tests.dmp.doors import STATUSES, Doors, over_network
 from tests.dmp.people import Desk
-from tests.flows.test_access_policy import World
 from tests.flows.test_record_transactions import CONSENT, DOCTOR, NURSE, V3, Software
 from tests.hl7v3 import record_messages as written
 from tests.servers import Server
@@ -140,22 +137,6 @@ def test_a_representative_of_nobody_is_told_nothing_and_changes_nothing(office: 
     assert closing == "not-a-representative"
     assert office.records() == (record, [*acts, ("close", "not-a-representative")])
     assert ("TD1.4", 8, "not-a-representative") in office.told()
-
-
-def test_a_hidden_document_takes_as_long_as_one_that_is_not_there(office: Office) -> None:
-    """Medians over calls in turn; the tolerance is what the calls for nothing differ by among themselves."""
-    world = World(office.server)
-    entry, stranger = world.fed(), world.vihf("810000000001")
-    names = {"hidden": entry.unique_id or "", "absent": "2.25.98765432123456789", "other": "2.25.98765432123456780"}
-    taken: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(60):
-        for name, unique_id in names.items():
-            began = perf_counter()
-            assert world.retrieve(stranger, unique_id).codes == ["XDSDocumentUniqueIdError"]
-            taken[name].append(perf_counter() - began)
-    middle = {name: median(times) for name, times in taken.items()}
-    noise = abs(middle["absent"] - middle["other"])
-    assert abs(middle["hidden"] - middle["absent"]) < max(3 * noise, 0.25 * middle["absent"])
 
 
 @pytest.mark.parametrize("code", ["XDSRegistryError", "XDSPatientIdDoesNotMatch"])

@@ -282,6 +282,29 @@ def _read_heads(sock: ssl.SSLSocket, octets: bytes, number: int) -> bytes:
     return octets
 
 
+def test_who_wants_too_much_is_refused_before_the_others(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
+    """One turn, and sixty requests of one certificate at any moment, more than the queue takes: another has its turn."""
+    other = pki.context(pki.written(pki.clinic[mutual_tls.Use.AUTHENTICATION]))
+    given = {"threads": 1, "queue": 40, "requests_per_second": 0}
+    with mutual_tls.started(pki, tmp_path, **given) as small:
+        with slow_clients.wanting_much(small.settings.port, context, 60) as statuses:
+            mutual_tls.eventually(lambda: 503 in statuses)
+            assert statuses_of(small, other, 30) == {200}
+        assert set(statuses) == {200, 503}
+
+
+def statuses_of(server: Server, context: ssl.SSLContext, count: int) -> set[int]:
+    """Of so many requests, one after the other on one connection."""
+    kept, found = http.client.HTTPSConnection("localhost", server.settings.port, timeout=60, context=context), set()
+    with contextlib.closing(kept):
+        for _ in range(count):
+            kept.request("GET", "/fhir/metadata")
+            answer = kept.getresponse()
+            answer.read()
+            found.add(answer.status)
+    return found
+
+
 def test_a_caller_that_asks_too_often_is_told_429(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
     with mutual_tls.started(pki, tmp_path, requests_per_second=5) as small:
         found = [status_of(small, context, "/fhir/metadata") for _ in range(30)]
