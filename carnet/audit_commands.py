@@ -40,7 +40,13 @@ _OPERATOR = Caller(name="operator")
 
 @click.group()
 def audit() -> None:
-    """Who did what: the audit trail of this server."""
+    """Who did what: the audit trail of this server.
+
+    \b
+    carnet audit verify
+    carnet audit export --professional 899700218896 --from 2026-01-01 --to 2026-03-31
+    carnet audit status
+    """
 
 
 for _command in COMMANDS:

@@ -13,7 +13,7 @@ from fhir_facade.patients import Patients, aliases, given_identifier
 from fhir_facade.search_values import read_token, split
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.version_tags import check_tags
-from fhir_facade.xds_issues import rejected
+from fhir_facade.xds_issues import issues_of
 from registry import patient_resources
 from registry.patients import Source
 from registry.sql.patient_resources import PatientRow
@@ -165,8 +165,9 @@ def feed(patients: Patients, feedings: Sequence[Feeding]) -> list[FedPatient]:
 
     try:
         rows = registry.units.write(lambda unit: [fed(unit, one) for one in feedings])
-    except Rejected as problem:
-        raise rejected(problem.errors, {}) from None
+    except Rejected as problem:  # for what was fed, which no other try makes better
+        issues = issues_of(problem.errors, {})
+        raise refusal([one._replace(code="value", expression="Patient.identifier") for one in issues]) from None
     return [FedPatient(resource=write_json(to_patient(row)), row=row, is_new=row.version == _FIRST) for row in rows]
 
 

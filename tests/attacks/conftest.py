@@ -39,7 +39,9 @@ def target() -> Iterator[Target]:
             yield made
             after = memory()
         canary.close()
-        assert after - before < MOST_MEMORY, f"{(after - before) / 2**20:.0f} MB more than before"
+        more = f"{(after - before) / 2**20:.0f} MB more than before"
+        print(more)
+        assert after - before < MOST_MEMORY, more
 
 
 @pytest.fixture(autouse=True)

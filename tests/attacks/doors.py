@@ -6,6 +6,7 @@ The applications are called as the HTTP server calls them, without its sockets; 
 import base64
 import io
 import json
+import mimetypes
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
@@ -95,10 +96,11 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Doors:
-    """`open_app` asks nobody, `proved_app` wants an assertion; `feed` is the port of the identity feed."""
+    """`open_app` asks nobody, nor does `fed_app`, which takes patients by FHIR, `proved_app` wants an assertion; `feed` is the port of the identity feed."""
 
     actors: Actors
     open_app: WSGIApplication
+    fed_app: WSGIApplication
     proved_app: WSGIApplication
     feed: int
     rules: RuleSet
@@ -139,6 +141,10 @@ class Doors:
         kind = headers.pop("content_type", "application/fhir+json")
         query = re.sub(r"[^!-~]", lambda found: quote(found[0], encoding="latin-1"), query)
         return fhir(call(self.open_app, method, path, octets, content_type=kind, query=query, headers=headers))
+
+    def patient(self, method: str, path: str, octets: bytes) -> Answer:
+        """The octets are a Patient, where they are fed by FHIR."""
+        return fhir(call(self.fed_app, method, path, octets, content_type="application/fhir+json"))
 
     def token(self, octets: bytes) -> Answer:
         """The octets are an assertion in the token of a FHIR request; nobody has to be believed with the open one."""
@@ -296,9 +302,9 @@ def acknowledged(received: bytes) -> Answer:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Doors]:
-    """The doors of two applications on data below the folder, both with audit; the patients of the tests are known.
+    """The doors of three applications on data below the folder, all with audit; the patients of the tests are known.
 
-    The one that asks nobody reads by the letter, the one that wants assertions as the DMP does.
+    Those that ask nobody read by the letter, the one that wants assertions as the DMP does.
     """
     pki = mutual_tls.a_pki(folder / "pki")
     client = pki.card[Use.AUTHENTICATION].der
@@ -310,6 +316,7 @@ def opened(folder: Path) -> Iterator[Doors]:
         "notification_targets": TOLD,
     }
     plain = servers.settings_for(folder / "open", mllp="127.0.0.1:0", wire="strict", **given)
+    fed = servers.settings_for(folder / "fed", domain="ihe", audit="on")
     proved = servers.settings_for(folder / "proved", security="mtls", trust=str(pki.trust))
     with ExitStack() as stack:
         actors = stack.enter_context(_audited(plain))
@@ -318,6 +325,7 @@ def opened(folder: Path) -> Iterator[Doors]:
         yield Doors(
             actors=actors,
             open_app=application(actors),
+            fed_app=application(stack.enter_context(_audited(fed))),
             proved_app=application(asking, lambda _: client),
             feed=stack.enter_context(_feeding(plain, actors)),
             rules=own_rules_of_layers(),
@@ -325,7 +333,8 @@ def opened(folder: Path) -> Iterator[Doors]:
 
 
 def warm(doors: Doors) -> None:
-    """One question at every door: what a server loads once is no leak."""
+    """One question at every door: what a server loads once is no leak, nor is what a library of its reads of the system."""
+    mimetypes.init()
     for path in SOAP_PATHS:
         doors.simple(path, b"<x/>")
     for transaction in TRANSACTIONS:
@@ -338,6 +347,7 @@ def warm(doors: Doors) -> None:
         doors.message(octets)
         doors.check(octets)
         doors.fhir("POST", "/fhir", octets)
+        doors.patient("POST", "/fhir/Patient", octets)
         doors.fhir("GET", "/fhir/DocumentReference", query="type=x")
 
 

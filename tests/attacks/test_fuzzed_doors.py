@@ -7,6 +7,7 @@ HTTP in tests/flows/test_raw_http.py.
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,10 +114,20 @@ def _documents() -> tuple[bytes, ...]:
 
 @cache
 def _bundles() -> tuple[bytes, ...]:
-    """ITI-65 in two levels of metadata."""
-    subject = "http://127.0.0.1/fhir/Patient/1"
-    bundles = (fhir_bundles.a_provide_bundle(subject, level=level) for level in ("Comprehensive", "Minimal"))
-    return tuple(json.dumps(one).encode() for one in bundles)
+    """ITI-65 in two levels of metadata, about a patient that is known."""
+    bundles = (fhir_bundles.a_provide_bundle("PATIENT", level=level) for level in ("Comprehensive", "Minimal"))
+    identifier = {"identifier": {"system": f"urn:oid:{PATIENT.authority}", "value": PATIENT.id}}
+    said = ('{"reference": "PATIENT"}', json.dumps(identifier))
+    return tuple(_numbered(json.dumps(one).replace(*said), 1000 * n).encode() for n, one in enumerate(bundles))
+
+
+def _numbered(text: str, first: int) -> str:
+    """With identifiers that are the same in every run."""
+    found = dict.fromkeys(re.findall(r"urn:uuid:[0-9a-f-]{36}|urn:oid:2\.25\.\d{9,}", text))
+    for number, one in enumerate(found, first):
+        kept = f"urn:uuid:00000000-0000-4000-8000-{number:012}" if "uuid" in one else f"urn:oid:2.25.{10**9 + number}"
+        text = text.replace(one, kept)
+    return text
 
 
 def _records() -> tuple[bytes, ...]:
@@ -212,7 +223,7 @@ DOORS = {
         seeds=lambda: (
             b'{"resourceType":"Patient","identifier":[{"system":"urn:oid:1.2.3","value":"1"}],"active":true}',
         ),
-        send=lambda doors, octets: doors.fhir("POST", "/fhir/Patient", octets),
+        send=lambda doors, octets: doors.patient("POST", "/fhir/Patient", octets),
     ),
     "FHIR path": Fuzzed(
         seeds=lambda: (b"/fhir/Binary/1a2b3c", b"/fhir/DocumentReference/1a2b3c", b"/fhir/metadata"),

@@ -229,6 +229,14 @@ def test_an_update_is_of_the_version_that_is_named(server: Server) -> None:
     assert told(outcome)["resourceType"] == "OperationOutcome"
 
 
+@pytest.mark.parametrize("value", ["1" * 300, "a\u2028b"])
+def test_an_identifier_that_no_registry_holds_is_the_fault_of_its_sender(server: Server, value: str) -> None:
+    body = json.dumps(fhir.a_patient(value)).encode()
+    answer = get(server, "Patient", "POST", body, Content_Type="application/fhir+json")
+    [issue] = told(answer)["issue"]
+    assert (answer.status, issue["code"], issue["expression"]) == (400, "value", ["Patient.identifier"])
+
+
 def a_published(patient: str, **changes: Any) -> dict[str, Any]:
     resource = fhir.a_document_reference(patient, "")
     attachment = resource["content"][0]["attachment"]
