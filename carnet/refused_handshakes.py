@@ -2,9 +2,10 @@
 
 Whoever can reach the port can fail as many handshakes as he likes, and a full spool stops the service: the same reason
 from the same address is on record once a minute, with how often it happened, and what comes faster than it can be
-written is counted by the log alone.
+written is counted by the log alone. Of IPv6 a network of 64 bits is one address: whoever has one has all of it.
 """
 
+import ipaddress
 import queue
 import threading
 import time
@@ -26,9 +27,10 @@ Refusal = tuple[str, str]
 
 @dataclass(slots=True)
 class _Seen:
-    """When a refusal was last on record, and how often it has happened since."""
+    """When a refusal was last on record, from which address, and how often it has happened since."""
 
     recorded: float
+    address: str
     since: int = 0
 
 
@@ -78,9 +80,11 @@ class RefusedHandshakes:
             self._tell_late(auditor, everything=is_stopping)
 
     def _count(self, auditor: Auditor, refusal: Refusal) -> None:
-        known = self._seen.get(refusal)
+        reason, address = refusal
+        counted = reason, network_of(address)
+        known = self._seen.get(counted)
         if known is None:
-            self._seen[refusal] = _Seen(time.monotonic())
+            self._seen[counted] = _Seen(time.monotonic(), address)
             _record(auditor, refusal)
         else:
             known.since += 1
@@ -89,10 +93,21 @@ class RefusedHandshakes:
         """What was counted for a minute is on record; what did not happen again is forgotten."""
         last = time.monotonic() - self.quiet_seconds
         for refusal in [key for key, one in self._seen.items() if everything or one.recorded <= last]:
-            since = self._seen.pop(refusal).since
-            if since:
-                _record(auditor, refusal, since)
-                self._seen[refusal] = _Seen(time.monotonic())
+            told = self._seen.pop(refusal)
+            if told.since:
+                _record(auditor, (refusal[0], told.address), told.since)
+                self._seen[refusal] = _Seen(time.monotonic(), told.address)
+
+
+def network_of(address: str) -> str:
+    """What one who knocks has at will: the address, of IPv6 its network of 64 bits."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:  # a unix socket has none
+        return address
+    if isinstance(found, ipaddress.IPv4Address) or found.ipv4_mapped is not None:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False))
 
 
 def _record(auditor: Auditor, refusal: Refusal, more: int = 0) -> None:
