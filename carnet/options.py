@@ -70,9 +70,11 @@ def code_of(text: str) -> Code:
     return Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.display_name or code.code)
 
 
-def patient_id_of(identifier: str, authority: str) -> CX:
+def patient_id_of(identifier: str, authority: str, *, type_code: str = "") -> CX:
     try:
-        return CX.parse(identifier) if "^" in identifier else CX.of(id=identifier, authority=authority)
+        if "^" in identifier:
+            return CX.parse(identifier)
+        return CX.of(id=identifier, authority=authority, type_code=type_code)
     except ValueError as problem:
         raise click.UsageError(f"{identifier}: {problem}") from None
 

@@ -23,10 +23,10 @@ from access_policy.trust import Holder, Trust, holder_of
 from access_policy.vihf import VihfRules
 from access_policy.vihf_attributes import ATTRIBUTES, VERSIONS, Expected
 from carnet.domains import INS_AUTHORITIES
-from carnet.options import authority_option, code_of, json_option
+from carnet.options import authority_option, code_of, json_option, patient_id_of
 from carnet.pki_folder import read_credential
 from carnet.trust_folder import read_certificates, read_trust
-from xds.datatypes import CX, Code
+from xds.datatypes import Code
 from xds.xml import BadXml, parse
 
 _ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
@@ -114,7 +114,7 @@ def _claim(holder: Holder, given: dict[str, Any]) -> Vihf:
         purpose=PURPOSES[given["purpose"]],
         roles=tuple(role_of(one) for one in given["roles"]),
         sector=Code(code=sector.code, coding_scheme=sector.coding_scheme),
-        patient_id=CX.of(id=patient, authority=given["authority"], type_code="NH") if patient else None,
+        patient_id=patient_id_of(patient, given["authority"], type_code="NH") if patient else None,
         reason=given["reason"],
         is_secret_connection=given["secret"],
         audience=given["audience"],

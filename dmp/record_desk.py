@@ -1,6 +1,7 @@
 """What the record transactions share: the store, the rules, the policy, and how a refusal is told. DMP 3, 4."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -85,12 +86,19 @@ def patient_asked_for(caller: Caller, named: Sequence[InstanceIdentifier]) -> st
 
     DMP 6.5: INS of resource-id = INS of the request
     """
-    ids = [CX.of(id=one.extension, authority=one.root).key for one in named if one.extension]
+    ids = list(_keys(named))
     if not ids:
         raise RecordRefused(Refusal.WRONG_INS, "patient: found no identifier, expected an INS")
     if caller.is_open or (caller.patient_id is not None and caller.patient_id.key in ids):
         return ids[0] if caller.patient_id is None else caller.patient_id.key
     raise RecordRefused(Refusal.OTHER_PATIENT, "patient: found another person than the assertion names")
+
+
+def _keys(named: Sequence[InstanceIdentifier]) -> Iterator[str]:
+    """CX keys; what has no extension, or a root that is no OID, identifies nobody."""
+    for one in named:
+        with suppress(ValueError):
+            yield CX.of(id=one.extension, authority=one.root).key
 
 
 def patient_of_assertion(caller: Caller) -> str:

@@ -54,7 +54,7 @@ def narrative_rules(value: object, path: str) -> Iterator[Issue]:
         yield Issue("security", "found active content in a narrative, which FHIR does not allow", path)
     elif any(one.tag not in _ELEMENTS or not _ATTRIBUTES.issuperset(one.attrib) for one in div.iter(etree.Element)):
         yield Issue("invariant", "found more than the text and formatting of XHTML (txt-1)", path)
-    elif not "".join(div.itertext(etree.Element)).strip() and div.find(f".//{_XHTML}img[@src]") is None:
+    elif not "".join(map(str, div.itertext(etree.Element))).strip() and div.find(f".//{_XHTML}img[@src]") is None:
         yield Issue("invariant", "found neither text nor image in a narrative (txt-2)", path)
 
 

@@ -34,7 +34,7 @@ from cda.validate import check_bytes
 from subscriptions.dsub import SUBSCRIBE, WSNT
 from tests import messages, mutual_tls, servers
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
-from xds.vocabulary import QUERY, RS, XDS_B
+from xds.vocabulary import LCM, QUERY, RS, XDS_B
 
 PLAIN = frozenset({404, 405, 408, 411, 413, 415, 429, 431})
 FAULTS = {
@@ -339,6 +339,7 @@ def warm(doors: Doors) -> None:
         doors.simple(path, b"<x/>")
     for transaction in TRANSACTIONS:
         doors.inside(transaction, b"<x/>")
+    doors.inside("ITI-42", f'<SubmitObjectsRequest xmlns="{LCM}"><x/></SubmitObjectsRequest>'.encode())
     doors.documents([b"<ClinicalDocument xmlns='urn:hl7-org:v3'/>"] * 50)
     doors.inside("ITI-18", messages.query_body(messages.FIND_DOCUMENTS, {"$XDSDocumentEntryPatientId": f"'{PATIENT}'"}))
     for octets in (b"<x/>", b"{}"):

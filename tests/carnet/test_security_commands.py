@@ -161,6 +161,7 @@ def test_a_header_and_a_message_are_explained_as_well(folder: Path) -> None:
     [
         ((SIGNATURE, *ROLES), "give --structure"),
         ((SEAL, *ROLES), "give --name"),
+        ((SIGNATURE, "--structure", "1690000014", *ROLES, "--patient", INS, "--authority", "mine"), "expected CX"),
         ((issued("localhost-server.pem"), *ROLES), "of no card and no structure"),
     ],
 )

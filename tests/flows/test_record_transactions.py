@@ -215,6 +215,15 @@ def test_the_paths_and_the_wrong_actions_of_the_dmp_are_taken(server: Server) ->
     assert [one.get("extension") for one in search.body.iterfind(".//{*}patient/{*}id")] == [PATIENT.id]
 
 
+@pytest.mark.parametrize("root", ["!.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.", " ", "urn:oid:1.2.3"])
+def test_a_root_that_is_no_oid_identifies_nobody(server: Server, root: str) -> None:
+    """And is no failure of the service. HL7 v3: II"""
+    query = written.record_query(ins=PATIENT.id, root=root)
+    answer = Software(server).post(f"{DMP}/patients", query, f"{V3}:PRPA_IN201307UV02")
+    assert answer.fault == []
+    assert answer.body.find(".//{*}acknowledgementDetail/{*}code").get("code") == "ins-malformed"
+
+
 def test_a_client_made_from_the_descriptions_talks_to_the_server(server: Server) -> None:
     """zeep, with nothing but the two WSDLs; without assertion it is the open caller."""
     base = f"http://{server.settings.address}/xds"
