@@ -16,7 +16,7 @@ import pytest
 from tests import messages, servers
 from tests.flows.test_access_policy import World
 
-_ROUNDS, _MOST_ROUNDS = 150, 600
+_ROUNDS, _MOST_ROUNDS = 150, 300
 _MOST_DIFFERENCE = 0.001
 ABSENT = ("2.25.98765432123456789", "11111111-1111-4111-8111-111111111111")
 Ask = Callable[[str], object]
