@@ -35,7 +35,8 @@ from benchmarks.profiles import profile
 from benchmarks.progress import Progress
 from benchmarks.servers import ServerFailed
 from benchmarks.tables import markdown
-from benchmarks.transactions import BY_KEY, TRANSACTIONS, Transaction
+from benchmarks.transaction import Transaction
+from benchmarks.transactions import BY_KEY, TRANSACTIONS
 from carnet.settings import Settings
 
 RESULTS = machine.ROOT / "benchmarks" / "results"
@@ -66,7 +67,7 @@ def measure_database(
                 way = partial(measure, registry, canned, transaction, method)
             else:
                 way = partial(measure_growth, registry, small, transaction, method)
-            one = with_footprint(registry, way)
+            one = with_footprint(registry, way, brings=transaction.brings)
             measured.append(one)
             console.print(_said(database, one))
     return DatabaseOutcome(name=database.name, version=database.version, measured=tuple(measured))

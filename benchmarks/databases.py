@@ -48,6 +48,7 @@ def opened(name: str, folder: Path, *, threads: int, workers: int) -> Iterator[D
 
 def _settings(data: Path, database: str, *, threads: int, workers: int) -> Settings:
     given = {"data": str(data), "database": database, "security": "open", "port": free_port()}
+    given["mllp"] = f"127.0.0.1:{free_port()}"
     return load({**given, "threads": threads, "workers": workers})
 
 

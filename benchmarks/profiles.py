@@ -19,7 +19,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from benchmarks.machine import ROOT
 from benchmarks.plan import Sizes
 from benchmarks.requests import Request, Workload
-from benchmarks.transactions import BY_KEY
+from benchmarks.transactions import BY_KEY, TRANSACTIONS
 from carnet.application import application
 from carnet.server import configure_log
 from carnet.settings import Settings, load
@@ -113,7 +113,7 @@ def _place(where: tuple[str, int, str]) -> str:
 
 
 @click.command()
-@click.argument("transaction", type=click.Choice(list(BY_KEY)))
+@click.argument("transaction", type=click.Choice([one.key for one in TRANSACTIONS if not one.is_fed]))
 @click.option("--entries", default=Sizes().entries, show_default=True)
 @click.option("--patients", default=0)
 @click.option("--seed", default=1, show_default=True)
