@@ -19,7 +19,7 @@ _REMOVE_METADATA = "urn:ihe:iti:2010:DeleteDocumentSet"
 _REMOVE_DOCUMENTS = "urn:ihe:iti:2017:RemoveDocuments"
 _FHIR_JSON = "application/fhir+json"
 # Documents that ITI-57 and ITI-92 give one version after the other: in submissions of so many entries.
-_UPDATED_SUBMISSIONS, _UPDATED_ENTRIES = 20, 10
+_UPDATED_SUBMISSIONS, _UPDATED_ENTRIES = 10, 10
 # Where the numbers begin of what each of them updates, or what is there to be removed.
 _OF_ITI57, _OF_ITI92, _OF_ITI86 = 10**9, 3 * 10**9, 4 * 10**9
 # So many are brought, then the same ones removed.
@@ -96,7 +96,7 @@ def _before_updates(workload: Workload, *, first: int) -> Sequence[Request]:
 
 
 def updated_document(number: int) -> int:
-    """The document whose turn it is: the same one comes back after 200 requests."""
+    """The document whose turn it is: the same one comes back after 100 requests."""
     return number % (_UPDATED_SUBMISSIONS * _UPDATED_ENTRIES)
 
 

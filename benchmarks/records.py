@@ -26,8 +26,9 @@ from xds.vocabulary import AssociationType, AvailabilityStatus
 _V3, _HABILITATIONS, _PATIENTS = "urn:hl7-org:v3", "urn:si-dmp-habilitations", "urn:si-dmp-patients"
 _LIFE = timedelta(hours=4)
 _SIGNED_AHEAD = 200
-# Records that are closed and opened again, documents that are archived and shown again: each waits for its turn.
-_IN_TURN = 50
+# Records that are closed and opened again, documents that are archived and shown again, holders who get another
+# password, which takes long to make: each waits for its turn.
+_IN_TURN, _HOLDERS = 50, 20
 _FAMILY = "EXEMPLE"  # of the person in messages
 _ASKED, _LISTED, _NAMED, _OTHER_DOCTOR = 100, 20, 20, "899700218896"
 _OTHERS, _WITH_ACCOUNT, _ARCHIVED = 10**6, 2 * 10**6, 2 * 10**9
@@ -182,15 +183,20 @@ def close_or_reactivate(_workload: Workload, number: int) -> Request:
 
 def accounts_in_turn(workload: Workload) -> Sequence[Request]:
     """Fresh records whose holders have a web account [TD1.5a]."""
-    numbers = range(_WITH_ACCOUNT, _WITH_ACCOUNT + _IN_TURN)
+    numbers = range(_WITH_ACCOUNT, _WITH_ACCOUNT + _HOLDERS)
     channel = "<type>EMAIL</type><canal>anne@example.org</canal>"
     accounts = [_on_access("createPatientAccess", new_person(number), channel) for number in numbers]
     return [*(create(workload, number) for number in numbers), *accounts]
 
 
+def holder_in_turn(number: int) -> int:
+    """Whose account a request is about."""
+    return number % _HOLDERS
+
+
 def renew_access(_workload: Workload, number: int) -> Request:
     """Another login and password of an account [TD1.5d]."""
-    return _on_access("updatePatientAccess", new_person(_WITH_ACCOUNT + in_turn(number)))
+    return _on_access("updatePatientAccess", new_person(_WITH_ACCOUNT + holder_in_turn(number)))
 
 
 def _on_access(name: str, patient: CX, inside: str = "") -> Request:

@@ -23,7 +23,7 @@ from carnet.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALLEST = ["--entries", "60", "--patients", "4", "--rounds", "1", "--seconds", "0.1", "--connections", "2"]
-SMALLEST += ["--profiled", "20"]
+SMALLEST += ["--profiled", "3"]
 
 
 def test_every_transaction_is_measured_beside_its_floor(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, func, select, text
 
 from access_policy.caller import OPEN_CALLER
 from benchmarks import dataset
-from benchmarks.client import asking
+from benchmarks.client import _Client, asking
+from benchmarks.databases import DERIVED
 from benchmarks.dataset import CannotLoad, is_loaded, load_dataset
 from benchmarks.documents import Documents
 from benchmarks.opened_records import open_for_the_doctor
@@ -42,7 +43,7 @@ _o = registry_object.c
 def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     data = tmp_path_factory.mktemp("dataset")
     url = "" if request.param == "sqlite" else request.getfixturevalue("shared_postgresql_url")
-    loaded = servers.settings_for(data, url, mllp="127.0.0.1:0")
+    loaded = servers.settings_for(data, url, mllp="127.0.0.1:0", **DERIVED)
     told: list[int] = []
     load_dataset(SIZES, [loaded], on_progress=told.append)
     assert told[-1] == SIZES.entries
@@ -145,6 +146,33 @@ def test_every_measured_request_gets_the_answer_it_must(
 def test_a_wrong_answer_is_a_problem(transaction: Transaction, workload: Workload) -> None:
     wrong = b'{"total":19,"entry":[]}' if transaction.key.startswith(("iti66", "iti67")) else b"<nothing/>"
     assert transaction.problem(workload, 0, wrong) != ""
+
+
+@pytest.fixture(scope="module")
+def client() -> _Client:
+    """One for all databases, as it measures them."""
+    return _Client(SIZES)
+
+
+@pytest.mark.parametrize("key", ["iti57", "iti42-62"])
+def test_requests_begin_anew_with_the_next_database(key: str, server: Server, client: _Client) -> None:
+    client.look(key, server.settings.port)
+    client._next[key] += 137  # measured meanwhile
+
+
+def test_bare_transactions_insert_into_the_database_that_is_measured(server: Server, client: _Client) -> None:
+    url = server.settings.database_url
+    client.look("iti42-1", server.settings.port)
+    before = _objects(url)
+    assert client.insert("iti42-1", url, 1, 0.05).requests * 3 == _objects(url) - before
+
+
+def _objects(url: str) -> int:
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        found: int = connection.execute(select(func.count()).select_from(registry_object)).scalar_one()
+    engine.dispose()
+    return found
 
 
 def test_loading_twice_is_refused(settings: Settings) -> None:
