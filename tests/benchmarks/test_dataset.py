@@ -29,6 +29,7 @@ from carnet.settings import Settings
 from registry import iti42_register_document_set_b as iti42
 from registry.sql.tables import identity, object_value, patient, registry_object
 from repository.index import document
+from storage.engine import open_engine
 from tests import servers
 from tests.conftest import BOTH_DATABASES
 from tests.servers import Server
