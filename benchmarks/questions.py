@@ -83,9 +83,42 @@ def find_many_document_references(workload: Workload, number: int) -> Request:
     return _search(workload, workload.many(number), asked)
 
 
-def _search(workload: Workload, patient: int, asked: dict[str, str], *, resource: str = "DocumentReference") -> Request:
+def find_patient(workload: Workload, number: int) -> Request:
+    """A patient by their INS [ITI-78]."""
+    return _of_patients(f"?{urlencode({'identifier': _token(workload, workload.queried(number))})}")
+
+
+def is_patient(workload: Workload, number: int, answer: bytes) -> str:
+    """A searchset with the one Patient."""
+    found = json.loads(answer) if answer.startswith(b"{") else {}
+    ins = workload.documents.patient(workload.queried(number)).ins.id
+    is_theirs = found.get("total") == 1 and f'"value":"{ins}"'.encode() in answer
+    return "" if is_theirs else f"expected the Patient {ins}, found {answer[:600].decode(errors='replace')}"
+
+
+def cross_reference(workload: Workload, number: int) -> Request:
+    """What a patient with this INS is known by [ITI-83]."""
+    source = urlencode({"sourceIdentifier": _token(workload, workload.queried(number))})
+    return _of_patients(f"/$ihe-pix?{source}")
+
+
+def names_patient(_workload: Workload, _number: int, answer: bytes) -> str:
+    """Parameters with the Patient."""
+    is_named = b'"name":"targetId","valueReference":{"reference":"Patient/' in answer
+    return "" if is_named else f"expected a targetId, found {answer[:600].decode(errors='replace')}"
+
+
+def _of_patients(rest: str) -> Request:
+    return Request(method="GET", path=f"/fhir/Patient{rest}", accept="application/fhir+json")
+
+
+def _token(workload: Workload, patient: int) -> str:
     ins = workload.documents.patient(patient).ins
-    query = urlencode({"patient.identifier": f"urn:oid:{ins.authority}|{ins.id}", **asked})
+    return f"urn:oid:{ins.authority}|{ins.id}"
+
+
+def _search(workload: Workload, patient: int, asked: dict[str, str], *, resource: str = "DocumentReference") -> Request:
+    query = urlencode({"patient.identifier": _token(workload, patient), **asked})
     return Request(method="GET", path=f"/fhir/{resource}?{query}", accept="application/fhir+json")
 
 

@@ -68,6 +68,18 @@ _QUESTIONS = (
         target=0.4,
     ),
     Transaction(
+        key="iti78",
+        title="ITI-78 Mobile Patient Demographics Query, by identifier",
+        request=questions.find_patient,
+        problem=questions.is_patient,
+    ),
+    Transaction(
+        key="iti83",
+        title="ITI-83 Mobile Patient Identifier Cross-reference Query",
+        request=questions.cross_reference,
+        problem=questions.names_patient,
+    ),
+    Transaction(
         key="iti43",
         title="ITI-43 Retrieve Document Set, 140 kB",
         request=questions.retrieve_document_set,

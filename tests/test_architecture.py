@@ -7,8 +7,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
@@ -46,16 +47,16 @@ def test_import_contracts_hold() -> None:
     assert result.returncode == 0, result.stdout
 
 
-@cache
-def _modules() -> Mapping[str, ast.Module]:
+@pytest.fixture(scope="module")
+def modules() -> Mapping[str, ast.Module]:
     """Every module by its path: some hundred files, read and parsed once, judged by few tests."""
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 
 
-def test_modules_fit_a_sitting_and_functions_a_glance() -> None:
+def test_modules_fit_a_sitting_and_functions_a_glance(modules: Mapping[str, ast.Module]) -> None:
     lengths = {str(path.relative_to(ROOT)): path.read_bytes().count(b"\n") for path in MODULES}
     assert not {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE}
-    assert not [f"{name}: {node.name}" for name, tree in _modules().items() for node in _long_functions(tree)]
+    assert not [f"{name}: {node.name}" for name, tree in modules.items() for node in _long_functions(tree)]
 
 
 def _long_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
@@ -73,18 +74,18 @@ def _is_only_definitions(node: ast.FunctionDef) -> bool:
     return all(isinstance(one, ast.FunctionDef | ast.Expr | ast.Assign | ast.Return | ast.If) for one in node.body)
 
 
-def test_modules_say_what_they_are() -> None:
-    assert not [name for name, tree in _modules().items() if not ast.get_docstring(tree)]
-    classes = [(name, one) for name, tree in _modules().items() for one in tree.body if isinstance(one, ast.ClassDef)]
+def test_modules_say_what_they_are(modules: Mapping[str, ast.Module]) -> None:
+    assert not [name for name, tree in modules.items() if not ast.get_docstring(tree)]
+    classes = [(name, one) for name, tree in modules.items() for one in tree.body if isinstance(one, ast.ClassDef)]
     silent = [f"{name}: {one.name}" for name, one in classes if not ast.get_docstring(one) and len(one.body) >= 3]
     assert not [one for one in silent if not one.partition(": ")[2].startswith("_")]
 
 
-def test_names_of_files_and_classes_say_something() -> None:
+def test_names_of_files_and_classes_say_something(modules: Mapping[str, ast.Module]) -> None:
     assert not [path for path in MODULES if path.stem in FORBIDDEN_NAMES]
     classes = [
         f"{name}: {node.name}"
-        for name, tree in _modules().items()
+        for name, tree in modules.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     ]

@@ -150,9 +150,12 @@ def test_a_wrong_answer_is_a_problem(transaction: Transaction, workload: Workloa
 
 
 @pytest.fixture(scope="module")
-def client() -> _Client:
+def client() -> Iterator[_Client]:
     """One for all databases, as it measures them."""
-    return _Client(SIZES)
+    made = _Client(SIZES)
+    yield made
+    for one in made._bare.values():
+        one.close()
 
 
 @pytest.mark.parametrize("key", ["iti57", "iti42-62"])
