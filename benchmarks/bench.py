@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,12 +30,13 @@ from benchmarks.measuring import Method, Registry, measure, measure_growth, with
 from benchmarks.opened_records import open_for_the_doctor
 from benchmarks.outcome import DatabaseOutcome, Measured, Outcome
 from benchmarks.page import PAGE, show
-from benchmarks.plan import Sizes, UnusablePlan
+from benchmarks.plan import Plan, Sizes, UnusablePlan
 from benchmarks.profiles import profile
 from benchmarks.progress import Progress
 from benchmarks.servers import ServerFailed
 from benchmarks.tables import markdown
-from benchmarks.transactions import BY_KEY, TRANSACTIONS, Transaction
+from benchmarks.transaction import Transaction
+from benchmarks.transactions import BY_KEY, TRANSACTIONS
 from carnet.settings import Settings
 
 RESULTS = machine.ROOT / "benchmarks" / "results"
@@ -60,16 +61,23 @@ def measure_database(
 ) -> DatabaseOutcome:
     """All transactions on one database, each beside its floor, or beside the same in a smaller registry."""
     database, measured = registry.database, []
-    with servers.canned(database.settings, servers.free_port()) as canned:
+    with _beside(registry, small) as way_of:
         for transaction in transactions:
-            if small is None:
-                way = partial(measure, registry, canned, transaction, method)
-            else:
-                way = partial(measure_growth, registry, small, transaction, method)
-            one = with_footprint(registry, way)
+            way = partial(way_of, transaction, method)
+            one = with_footprint(registry, way, brings=transaction.brings)
             measured.append(one)
             console.print(_said(database, one))
     return DatabaseOutcome(name=database.name, version=database.version, measured=tuple(measured))
+
+
+@contextmanager
+def _beside(registry: Registry, small: Registry | None) -> Iterator[Callable[[Transaction, Method], Measured]]:
+    """How a transaction is measured."""
+    if small is not None:
+        yield partial(measure_growth, registry, small)
+        return
+    with servers.canned(registry.database.settings, servers.free_port()) as canned:
+        yield partial(measure, registry, canned)
 
 
 def _said(database: Database, one: Measured) -> str:
@@ -90,6 +98,7 @@ def _with_profiles(outcome: DatabaseOutcome, plan: Measurement, settings: Settin
 def measure_all(plan: Measurement, *, folder: Path, console: Console) -> Outcome:
     """Load the data set where it is not yet, measure every database, one after the other."""
     load_before, sizes = machine.load_average(), plan.sizes
+    Plan(sizes)  # before anything is started
     with ExitStack() as stack:
         opened = _opened(stack, plan, folder)
         seconds = _load(sizes, opened, console)

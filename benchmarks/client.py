@@ -2,9 +2,12 @@
 
 import http.client
 import itertools
-from collections import defaultdict
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -15,12 +18,15 @@ from benchmarks.closed_loop import Call, Sample, WrongAnswer, drive
 from benchmarks.plan import Sizes
 from benchmarks.requests import Request, Workload
 from benchmarks.shown import NOTHING, Assertions, Shown
-from benchmarks.transactions import BY_KEY, Transaction
+from benchmarks.transaction import Transaction
+from benchmarks.transactions import BY_KEY
+from tests.mllp import connected
 
 T = TypeVar("T")
 _TIMEOUT_SECONDS = 60
 _STOP_SECONDS = 10
-# Answers to writes are looked at this many times; the rest is held to the same length.
+# Answers to writes are looked at this many times, which is a whole turn of those that undo each other; of the rest
+# each is held to the length of the one that is a multiple of this before it.
 _LOOKED_AT = 20
 
 
@@ -48,54 +54,75 @@ class _Client:
         self._assertions: dict[str, Assertions] = {}
         self._lengths: dict[tuple[str, Shown], list[int]] = {}
         self._octets: dict[tuple[str, str, Shown], list[bytes]] = {}
-        self._bare: dict[str, BareTransactions] = {}
-        self._numbers: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+        self._bare: dict[tuple[str, str], BareTransactions] = {}
+        self._first: dict[str, int] = {}
+        self._next: Counter[str] = Counter()
 
     def look(self, key: str, port: int, shown: Shown = NOTHING) -> int:
         """Check the answer to every different request; returns the median length of the answers."""
         transaction = BY_KEY[key]
         lengths = []
-        connection = connection_to(port, shown)
-        for request in transaction.before(self._workload):
-            problem = transaction.problem(self._workload, 0, answer_to(connection, request))
-            if problem:
-                raise WrongAnswer(f"{transaction.title}, before it is measured: {problem}")
-        for number in self._looked_at(transaction):
-            answer = answer_to(connection, self._request(transaction, number, shown))
-            problem = transaction.problem(self._workload, number, answer)
-            if problem:
-                raise WrongAnswer(f"{transaction.title}: {problem}")
-            lengths.append(len(answer))
-        connection.close()
+        before = transaction.before(self._workload)
+        self._begin(transaction, is_prepared=bool(before))
+        with asking(transaction, port, shown) as ask:
+            for request in before:
+                problem = transaction.problem_before(self._workload, ask(request))
+                if problem:
+                    raise WrongAnswer(f"{transaction.title}, before it is measured: {problem}")
+            for number in self._looked_at(transaction):
+                answer = ask(self._request(transaction, number, shown))
+                problem = transaction.problem(self._workload, number, answer)
+                if problem:
+                    raise WrongAnswer(f"{transaction.title}: {problem}")
+                lengths.append(len(answer))
         self._lengths[key, shown] = lengths
         return sorted(lengths)[len(lengths) // 2]
 
     def run(self, load: Load) -> Sample:
         calls = self._calls(BY_KEY[load.key], load)
         try:
-            tls = load.shown.proof().context
-            return drive("127.0.0.1", load.port, calls, connections=load.connections, seconds=load.seconds, tls=tls)
+            return drive(
+                "127.0.0.1",
+                load.port,
+                calls,
+                connections=load.connections,
+                seconds=load.seconds,
+                tls=load.shown.proof().context,
+                by_mllp=BY_KEY[load.key].is_fed and not load.canned,
+            )
         except WrongAnswer as problem:
             raise WrongAnswer(f"{BY_KEY[load.key].title}: {problem}") from problem
 
     def insert(self, key: str, url: str, connections: int, seconds: float) -> Sample:
-        """Insert the rows of the first submission of a transaction again, without Carnet."""
-        if key not in self._bare:
-            entry_uuid = BY_KEY[key].stored(self._workload, 0)
-            self._bare[key] = BareTransactions(url, entry_uuid)
-        return self._bare[key].run(connections, seconds)
+        """Insert the rows of the first submission that was looked at again, without Carnet."""
+        if (key, url) not in self._bare:
+            entry_uuid = BY_KEY[key].stored(self._workload, self._first[key])
+            self._bare[key, url] = BareTransactions(url, entry_uuid)
+        return self._bare[key, url].run(connections, seconds)
+
+    def _begin(self, transaction: Transaction, *, is_prepared: bool) -> None:
+        """Numbers begin anew with what was prepared for them in a database, else with a whole turn."""
+        done = 0 if is_prepared else self._next[transaction.key]
+        self._next[transaction.key] = self._first[transaction.key] = math.ceil(done / _LOOKED_AT) * _LOOKED_AT
+
+    def _numbers(self, key: str) -> Iterator[int]:
+        """Numbers that no request had before."""
+        while True:
+            self._next[key] += 1
+            yield self._next[key] - 1
 
     def _looked_at(self, transaction: Transaction) -> Iterator[int]:
         if transaction.writes:
-            return itertools.islice(self._numbers[transaction.key], _LOOKED_AT)
+            return itertools.islice(self._numbers(transaction.key), _LOOKED_AT)
         return iter(range(transaction.different(self._workload)))
 
     def _calls(self, transaction: Transaction, load: Load) -> Iterator[Call]:
         lengths = [load.canned_length] if load.canned else self._lengths[transaction.key, load.shown]
         if transaction.writes:
-            for number in itertools.count() if load.canned else self._numbers[transaction.key]:
-                octets = self._request(transaction, number, load.shown).octets(path=load.canned)
-                yield Call(octets, lengths[0], transaction.document(number))
+            for number in itertools.count() if load.canned else self._numbers(transaction.key):
+                request, length = self._request(transaction, number, load.shown), lengths[number % len(lengths)]
+                status = 200 if load.canned else request.status
+                yield Call(request.octets(path=load.canned), length, transaction.document(number), status)
         octets_of = self._prepared(transaction, load)
         for number in itertools.count():
             yield Call(octets_of[number % len(octets_of)], lengths[number % len(lengths)])
@@ -128,16 +155,27 @@ def connection_to(port: int, shown: Shown) -> http.client.HTTPConnection:
 
 
 def answer_to(connection: http.client.HTTPConnection, request: Request) -> bytes:
-    """The body of the answer. Raises WrongAnswer for another status than 200."""
+    """The body of the answer. Raises WrongAnswer for another status than the request says."""
     headers = {"Content-Type": request.content_type} if request.content_type else {}
     if request.accept:
         headers["Accept"] = request.accept
     connection.request(request.method, request.path, body=request.body or None, headers=headers)
     response = connection.getresponse()
     body = response.read()
-    if response.status != 200:
-        raise WrongAnswer(f"{request.path}: found status {response.status}, expected 200: {body[:300]!r}")
+    if response.status != request.status:
+        raise WrongAnswer(f"{request.path}: found status {response.status}, expected {request.status}: {body[:300]!r}")
     return body
+
+
+@contextmanager
+def asking(transaction: Transaction, port: int, shown: Shown = NOTHING) -> Iterator[Callable[[Request], bytes]]:
+    """What sends a request of this transaction and gives its answer. It raises WrongAnswer as `answer_to`."""
+    if transaction.is_fed:
+        with connected(port) as feed:
+            yield lambda request: "\r".join([*feed.send(request.body), ""]).encode()
+        return
+    with closing(connection_to(port, shown)) as connection:
+        yield partial(answer_to, connection)
 
 
 def _serve(sizes: Sizes, connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""A closed loop over HTTP: some connections, kept alive, each sends its next request when its answer is whole.
+"""A closed loop over HTTP or MLLP: some connections, kept alive, each sends its next request when its answer is whole.
 
 One thread and a selector, so that the client costs as little as it can; run it in a process of its own.
 """
@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from carnet.mllp_framing import END, START
+
 _RECEIVE = 512 * 1024
 _TIMEOUT_SECONDS = 60
-
-
+_TAKEN = b"\rMSA|AA|"
 _REASON = re.compile(r'(?:errorCode|codeContext)="([^"]*)"')
 
 
@@ -24,7 +25,7 @@ class WrongAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as octets, and the length its answer must have.
+    """One request as octets, and the status and the length its answer must have: of a block of MLLP, 200.
 
     `subject`: what it changes, if that bears one change after the other: the next call about it waits for this answer.
     """
@@ -32,6 +33,7 @@ class Call:
     octets: bytes
     answer_length: int
     subject: int | None = None
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +52,23 @@ class Sample:
 
 
 def drive(
-    host: str, port: int, calls: Iterator[Call], *, connections: int, seconds: float, tls: ssl.SSLContext | None = None
+    host: str,
+    port: int,
+    calls: Iterator[Call],
+    *,
+    connections: int,
+    seconds: float,
+    tls: ssl.SSLContext | None = None,
+    by_mllp: bool = False,
 ) -> Sample:
     """Send requests for so many seconds; answers still missing then are waited for and counted.
 
-    Handshakes are done before the first request, so their time does not count. Raises WrongAnswer for another status
-    than 200, another length, a closed connection or silence.
+    Handshakes are done before the first request, so their time does not count. Raises WrongAnswer for another status,
+    another length, a closed connection or silence.
     """
     selector = selectors.DefaultSelector()
-    opened = [_Connection(host, port, tls) for _ in range(connections)]
+    kind = _Feed if by_mllp else _Connection
+    opened = [kind(host, port, tls) for _ in range(connections)]
     try:
         for one in opened:
             selector.register(one.socket, selectors.EVENT_READ, one)
@@ -156,10 +166,15 @@ class _Connection:
                 return False
         return True
 
-    def _take(self) -> bool:
+    def _come(self) -> int:
+        """Octets of the answer that were put into the buffer."""
         count = self.socket.recv_into(self._buffer)
         if not count:
             raise WrongAnswer("the server closed the connection")
+        return count
+
+    def _take(self) -> bool:
+        count = self._come()
         if self._missing >= 0:
             self._missing -= count
         else:
@@ -175,10 +190,24 @@ class _Connection:
     def _length(self, end: int) -> int:
         lines = self._head[:end].lower().split(b"\r\n")
         length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), -1)
-        if lines[0].split()[1] != b"200" or length != self.call.answer_length:
+        if lines[0].split()[1] != b"%d" % self.call.status or length != self.call.answer_length:
             reasons = ", ".join(sorted(set(_REASON.findall(self._head[end:].decode("utf-8", "replace")))))
             raise WrongAnswer(
                 f"found {lines[0].decode()} with {length} octets{reasons and f' ({reasons})'}, "
-                f"expected 200 with {self.call.answer_length} octets"
+                f"expected {self.call.status} with {self.call.answer_length} octets"
             )
         return length
+
+
+class _Feed(_Connection):
+    """A connection by MLLP: an answer ends where its block does."""
+
+    def _take(self) -> bool:
+        self._head += self._buffer[: self._come()]
+        if not self._head.endswith(END):
+            return False
+        found = len(self._head) - len(START) - len(END)
+        if found != self.call.answer_length or _TAKEN not in self._head:
+            shown = self._head[:600].decode(errors="replace")
+            raise WrongAnswer(f"found {shown!r}, expected AA with {self.call.answer_length} octets")
+        return True

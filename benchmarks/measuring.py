@@ -13,7 +13,7 @@ from benchmarks.load.kept import documents_kept, octets_of
 from benchmarks.load.machine_use import MemoryWatch
 from benchmarks.outcome import Measured, Round, Run
 from benchmarks.servers import Server
-from benchmarks.transactions import Transaction
+from benchmarks.transaction import Transaction
 
 _WARM_UP_SECONDS = 1.0
 # A question to a large registry may take this many times as long as to a small one.
@@ -59,7 +59,7 @@ class Side:
 
 def measure(registry: Registry, canned: Server, transaction: Transaction, method: Method) -> Measured:
     """Beside the floor of the transaction. Raises WrongAnswer."""
-    length = registry.client.look(transaction.key, registry.server.port)
+    length = _looked_at(registry, transaction)
     if transaction.floor is Floor.CANNED:
         load = _load(registry, transaction, method)
         load = replace(load, port=canned.port, canned=f"{PATH}{length}", canned_length=length)
@@ -73,23 +73,24 @@ def measure(registry: Registry, canned: Server, transaction: Transaction, method
 def measure_growth(large: Registry, small: Registry, transaction: Transaction, method: Method) -> Measured:
     """Beside the same transaction in a smaller registry. Raises WrongAnswer."""
     transaction = replace(transaction, floor=Floor.SMALLER, target=1 / LARGEST_GROWTH)
-    length = large.client.look(transaction.key, large.server.port)
-    small.client.look(transaction.key, small.server.port)
+    length, _ = _looked_at(large, transaction), _looked_at(small, transaction)
     rounds = _in_turn(_asking(large, transaction, method), _asking(small, transaction, method), method)
     return _measured(transaction, length, rounds)
 
 
-def with_footprint(registry: Registry, one: Callable[[], Measured]) -> Measured:
-    """A measurement, with the memory of the server meanwhile, and the disk that each document it brought takes.
+def with_footprint(registry: Registry, one: Callable[[], Measured], *, brings: bool) -> Measured:
+    """A measurement, with the memory of the server meanwhile, and the disk that each document takes that it brought.
 
     What stands beside a transaction that brings documents writes into no database, so the growth is that of Carnet.
     """
     settings = registry.database.settings
-    documents, octets = documents_kept(settings), octets_of(settings)
+    documents, octets = (documents_kept(settings), octets_of(settings)) if brings else (0, 0)
     with MemoryWatch(registry.server.process) as watch:
-        measured = one()
+        measured = replace(one(), memory=watch.most or None)
+    if not brings:
+        return measured
     documents, octets = documents_kept(settings) - documents, octets_of(settings) - octets
-    return replace(measured, memory=watch.most or None, disk=octets // documents if documents else None)
+    return replace(measured, disk=octets // documents)
 
 
 def _measured(transaction: Transaction, length: int, rounds: tuple[Round, ...]) -> Measured:
@@ -115,8 +116,16 @@ def _in_turn(own: Side, floor: Side, method: Method) -> tuple[Round, ...]:
 
 
 def _load(registry: Registry, transaction: Transaction, method: Method) -> Load:
-    port = registry.server.port
+    port = _port(registry, transaction)
     return Load(key=transaction.key, port=port, connections=method.connections, seconds=method.seconds)
+
+
+def _looked_at(registry: Registry, transaction: Transaction) -> int:
+    return registry.client.look(transaction.key, _port(registry, transaction))
+
+
+def _port(registry: Registry, transaction: Transaction) -> int:
+    return registry.server.feed if transaction.is_fed else registry.server.port
 
 
 def _asking(registry: Registry, transaction: Transaction, method: Method) -> Side:

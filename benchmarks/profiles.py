@@ -19,7 +19,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from benchmarks.machine import ROOT
 from benchmarks.plan import Sizes
 from benchmarks.requests import Request, Workload
-from benchmarks.transactions import BY_KEY
+from benchmarks.transactions import BY_KEY, TRANSACTIONS
 from carnet.application import application
 from carnet.server import configure_log
 from carnet.settings import Settings, load
@@ -36,12 +36,13 @@ def profile(key: str, sizes: Sizes, settings: Settings, requests: int = REQUESTS
     """Own time by package and by function, in microseconds per request. cProfile makes Python look slow."""
     transaction, workload = BY_KEY[key], Workload(sizes)
     before = [_environment(request) for request in transaction.before(workload)]
-    asked = (transaction.request(workload, number) for number in range(requests + _WARM_UP))
+    warm_up = min(_WARM_UP, requests)
+    asked = (transaction.request(workload, number) for number in range(warm_up + requests))
     environments = [_environment(request) for request in asked]
     with Path(os.devnull).open("wb") as nowhere:
         configure_log(nowhere)
         try:
-            return _profiled(before, environments, settings)
+            return _profiled(before, environments, settings, warm_up)
         finally:
             structlog.reset_defaults()
 
@@ -49,21 +50,21 @@ def profile(key: str, sizes: Sizes, settings: Settings, requests: int = REQUESTS
 _Environments = Sequence[dict[str, object]]
 
 
-def _profiled(before: _Environments, environments: _Environments, settings: Settings) -> str:
+def _profiled(before: _Environments, environments: _Environments, settings: Settings, warm_up: int) -> str:
     actors = open_actors(settings)
     app, profiler = application(actors), cProfile.Profile()
     try:
         for environment in before:
             run_wsgi_app(app, environment)
         for number, environment in enumerate(environments):
-            if number == _WARM_UP:
+            if number == warm_up:
                 profiler.enable()
             chunks, _, _ = run_wsgi_app(app, environment)
             b"".join(chunks)
         profiler.disable()
     finally:
         actors.units.close()
-    requests = len(environments) - _WARM_UP
+    requests = len(environments) - warm_up
     return "\n".join(_shown(pstats.Stats(profiler).stats, requests))  # type: ignore[attr-defined]
 
 
@@ -113,7 +114,7 @@ def _place(where: tuple[str, int, str]) -> str:
 
 
 @click.command()
-@click.argument("transaction", type=click.Choice(list(BY_KEY)))
+@click.argument("transaction", type=click.Choice([one.key for one in TRANSACTIONS if not one.is_fed]))
 @click.option("--entries", default=Sizes().entries, show_default=True)
 @click.option("--patients", default=0)
 @click.option("--seed", default=1, show_default=True)

@@ -9,11 +9,19 @@ from benchmarks.plan import MANY_ENTRIES, QUERIED_ENTRIES
 from benchmarks.requests import Request, Workload, registry_request, repository_request
 from xds.identifiers import UUID_PREFIX
 from xds.query_grammar import ReturnType
-from xds.stored_queries import FIND_DOCUMENTS, FIND_DOCUMENTS_BY_REFERENCE_ID, GET_DOCUMENTS
+from xds.stored_queries import (
+    FIND_DOCUMENTS,
+    FIND_DOCUMENTS_BY_REFERENCE_ID,
+    FIND_DOCUMENTS_FOR_MULTIPLE_PATIENTS,
+    GET_DOCUMENTS,
+)
 from xds.vocabulary import QUERY, RIM, XDS_B, AvailabilityStatus, ResponseStatus
 
 _QUERY_ACTION = "urn:ihe:iti:2007:RegistryStoredQuery"
+_QUERY_OF_MANY_ACTION = "urn:ihe:iti:2009:MultiPatientStoredQuery"
 _RETRIEVE_ACTION = "urn:ihe:iti:2007:RetrieveDocumentSet"
+# Patients that one query asks for together.
+_SEVERAL = 5
 Check = Callable[[Workload, int, bytes], str]
 
 
@@ -31,11 +39,38 @@ def find_documents_by_reference_id(workload: Workload, number: int) -> Request:
     return _stored_query(FIND_DOCUMENTS_BY_REFERENCE_ID.id, slots, ReturnType.LEAF_CLASS)
 
 
+def find_documents_of_several(workload: Workload, number: int) -> Request:
+    """The documents of patients that follow each other [ITI-51]."""
+    patients = [f"'{workload.documents.patient(patient).ins.key}'" for patient in _several(workload, number)]
+    slots = {
+        "$XDSDocumentEntryPatientId": f"({','.join(patients)})",
+        "$XDSDocumentEntryStatus": f"('{AvailabilityStatus.APPROVED}')",
+    }
+    query = FIND_DOCUMENTS_FOR_MULTIPLE_PATIENTS.id
+    return _stored_query(query, slots, ReturnType.LEAF_CLASS, action=_QUERY_OF_MANY_ACTION)
+
+
+def holds_those_of_several(workload: Workload, number: int, answer: bytes) -> str:
+    """What is wrong with an answer that must have all documents of those patients."""
+    expected = QUERIED_ENTRIES * len(_several(workload, number))
+    return holds("<rim:ExtrinsicObject ", expected)(workload, number, answer)
+
+
+def _several(workload: Workload, number: int) -> list[int]:
+    return sorted({workload.queried(number + further) for further in range(_SEVERAL)})
+
+
 def get_documents(workload: Workload, number: int) -> Request:
     """The first document of a patient, by its entryUUID."""
     entry_uuid = workload.documents.entry_uuid(workload.queried(number), 0)
     slots = {"$XDSDocumentEntryEntryUUID": f"('{entry_uuid}')"}
     return _stored_query(GET_DOCUMENTS.id, slots, ReturnType.LEAF_CLASS)
+
+
+def find_document_lists(workload: Workload, number: int) -> Request:
+    """The SubmissionSets of a patient, one for each document."""
+    asked = {"code": "submissionset", "status": "current"}
+    return _search(workload, workload.queried(number), asked, resource="List")
 
 
 def find_document_references(workload: Workload, number: int) -> Request:
@@ -48,10 +83,43 @@ def find_many_document_references(workload: Workload, number: int) -> Request:
     return _search(workload, workload.many(number), asked)
 
 
-def _search(workload: Workload, patient: int, asked: dict[str, str]) -> Request:
+def find_patient(workload: Workload, number: int) -> Request:
+    """A patient by their INS [ITI-78]."""
+    return _of_patients(f"?{urlencode({'identifier': _token(workload, workload.queried(number))})}")
+
+
+def is_patient(workload: Workload, number: int, answer: bytes) -> str:
+    """A searchset with the one Patient."""
+    found = json.loads(answer) if answer.startswith(b"{") else {}
+    ins = workload.documents.patient(workload.queried(number)).ins.id
+    is_theirs = found.get("total") == 1 and f'"value":"{ins}"'.encode() in answer
+    return "" if is_theirs else f"expected the Patient {ins}, found {answer[:600].decode(errors='replace')}"
+
+
+def cross_reference(workload: Workload, number: int) -> Request:
+    """What a patient with this INS is known by [ITI-83]."""
+    source = urlencode({"sourceIdentifier": _token(workload, workload.queried(number))})
+    return _of_patients(f"/$ihe-pix?{source}")
+
+
+def names_patient(_workload: Workload, _number: int, answer: bytes) -> str:
+    """Parameters with the Patient."""
+    is_named = b'"name":"targetId","valueReference":{"reference":"Patient/' in answer
+    return "" if is_named else f"expected a targetId, found {answer[:600].decode(errors='replace')}"
+
+
+def _of_patients(rest: str) -> Request:
+    return Request(method="GET", path=f"/fhir/Patient{rest}", accept="application/fhir+json")
+
+
+def _token(workload: Workload, patient: int) -> str:
     ins = workload.documents.patient(patient).ins
-    query = urlencode({"patient.identifier": f"urn:oid:{ins.authority}|{ins.id}", **asked})
-    return Request(method="GET", path=f"/fhir/DocumentReference?{query}", accept="application/fhir+json")
+    return f"urn:oid:{ins.authority}|{ins.id}"
+
+
+def _search(workload: Workload, patient: int, asked: dict[str, str], *, resource: str = "DocumentReference") -> Request:
+    query = urlencode({"patient.identifier": _token(workload, patient), **asked})
+    return Request(method="GET", path=f"/fhir/{resource}?{query}", accept="application/fhir+json")
 
 
 def retrieve_document_set(workload: Workload, number: int) -> Request:
@@ -121,7 +189,9 @@ def _approved_of(workload: Workload, number: int) -> dict[str, str]:
     }
 
 
-def _stored_query(query: str, slots: dict[str, str], return_type: ReturnType) -> Request:
+def _stored_query(
+    query: str, slots: dict[str, str], return_type: ReturnType, *, action: str = _QUERY_ACTION
+) -> Request:
     parameters = "".join(
         f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{escape(value)}</rim:Value></rim:ValueList></rim:Slot>'
         for name, value in slots.items()
@@ -131,4 +201,4 @@ def _stored_query(query: str, slots: dict[str, str], return_type: ReturnType) ->
         f'<query:ResponseOption returnType="{return_type.value}" returnComposedObjects="true"/>'
         f'<rim:AdhocQuery id="{query}">{parameters}</rim:AdhocQuery></query:AdhocQueryRequest>'
     )
-    return registry_request(body.encode(), _QUERY_ACTION)
+    return registry_request(body.encode(), action)

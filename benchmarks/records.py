@@ -4,17 +4,17 @@ Whoever asks is a doctor with a VIHF about the patient, whom an open server take
 `benchmarks.opened_records`. Beside them stands a person for each new record.
 """
 
-import time
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from access_policy.caller import PurposeOfUse
 from access_policy.make_vihf import make_vihf, security_header
+from benchmarks.new_persons import new_person
 from benchmarks.plan import Plan
-from benchmarks.requests import MESSAGE_ID, Request, Workload, registry_request
-from carnet.domains import TEST_INS_AUTHORITY
+from benchmarks.requests import Request, Workload, registry_request, simple_request
 from carnet.pki import Use
-from soap.envelope import write_envelope
 from tests import sts
 from tests.builders import a_submission_set, an_association
 from tests.hl7v3 import record_messages as messages
@@ -26,10 +26,12 @@ from xds.vocabulary import AssociationType, AvailabilityStatus
 _V3, _HABILITATIONS, _PATIENTS = "urn:hl7-org:v3", "urn:si-dmp-habilitations", "urn:si-dmp-patients"
 _LIFE = timedelta(hours=4)
 _SIGNED_AHEAD = 200
-# Records that are closed and opened again, documents that are archived and shown again: each waits for its turn.
-_IN_TURN = 50
-_ASKED, _LISTED, _OTHER_DOCTOR = 100, 20, "899700218896"
-_OTHERS, _ARCHIVED = 10**6, 2 * 10**9
+# Records that are closed and opened again, documents that are archived and shown again, holders who get another
+# password, which takes long to make: each waits for its turn.
+_IN_TURN, _HOLDERS = 50, 20
+_FAMILY = "EXEMPLE"  # of the person in messages
+_ASKED, _LISTED, _NAMED, _OTHER_DOCTOR = 100, 20, 20, "899700218896"
+_OTHERS, _WITH_ACCOUNT, _ARCHIVED = 10**6, 2 * 10**6, 2 * 10**9
 _STATUSES = (
     (AvailabilityStatus.APPROVED, AvailabilityStatus.ARCHIVED),
     (AvailabilityStatus.ARCHIVED, AvailabilityStatus.APPROVED),
@@ -55,6 +57,11 @@ IS_ACCEPTED, IS_DONE = holds(b'typeCode="AA"'), holds(b">DMPOk<")
 IS_AUTHORISED = holds(b'code="VALIDE"')
 
 
+def is_accepted_or_done(workload: Workload, number: int, answer: bytes) -> str:
+    """What is wrong with the answer to what opens a record, or gives its holder an account."""
+    return IS_ACCEPTED(workload, number, answer) and IS_DONE(workload, number, answer)
+
+
 def existence(workload: Workload, number: int) -> Request:
     """Existence of a record and one's own authorisation [TD0.2]."""
     patient = _queried(workload, number)
@@ -69,9 +76,9 @@ def administrative_data(workload: Workload, number: int) -> Request:
 
 
 def lists_records(workload: Workload, number: int, answer: bytes) -> str:
-    """What is wrong with a list, or with the answer to an authorisation before it, which lists none."""
+    """What is wrong with a list."""
     found, expected = answer.count(b"<ins>"), min(_LISTED, len(workload.plan.queried))
-    wrong = "" if found in (0, expected) else f"found {found} records, expected {expected}"
+    wrong = "" if found == expected else f"found {found} records, expected {expected}"
     return IS_DONE(workload, number, answer) or wrong
 
 
@@ -105,23 +112,51 @@ def list_records(workload: Workload, number: int) -> Request:
 def signed_ahead(_workload: Workload) -> Sequence[Request]:
     """The assertions about new persons, so that the client signs nothing while it is measured."""
     for number in range(_SIGNED_AHEAD):
-        _security(_new_person(number).key, sts.DOCTOR.identifier)
+        _security(new_person(number).key, sts.DOCTOR.identifier)
     return ()
 
 
 def create(_workload: Workload, number: int) -> Request:
     """Open a record with the consent of its holder [TD1.1]."""
-    patient = _new_person(number)
+    patient = new_person(number)
     consent = messages.observation("CONSENTEMENT_OUVERTURE_DMP", "true")
     body = messages.record_request("PRPA_IN201311UV02", "CREA_RD", ins=patient.id, observations=consent)
     return _said("patients", f"{_V3}:PRPA_IN201311UV02", body, patient)
 
 
-def change(workload: Workload, number: int) -> Request:
-    """The same administrative data once more [TD1.3b]."""
-    patient = _queried(workload, number)
-    body = messages.record_request("PRPA_IN201314UV02", "MODIF_DATA", ins=patient.id)
+def change(workload: Workload, number: int, family: str = _FAMILY) -> Request:
+    """The same administrative data once more, or under another family name [TD1.3b]."""
+    patient, person = _queried(workload, number), messages.PERSON.replace(_FAMILY, family)
+    body = messages.record_request("PRPA_IN201314UV02", "MODIF_DATA", ins=patient.id, person=person)
     return _said("patients", f"{_V3}:PRPA_IN201314UV02", body, patient)
+
+
+def named(plan: Plan) -> Sequence[int]:
+    """Patients with a family name of their own."""
+    return plan.queried[:_NAMED]
+
+
+def named_before(workload: Workload) -> Sequence[Request]:
+    """They are given it."""
+    return [change(workload, number, _family(number)) for number in range(len(named(workload.plan)))]
+
+
+def find_person(workload: Workload, number: int) -> Request:
+    """A regulator of emergency calls looks for a person by family name [TD0.5]."""
+    number %= len(named(workload.plan))
+    body, action = messages.patient_search(_family(number)), f"{_V3}:PRPA_IN201305UV02"
+    return _said("patients", action, body, _queried(workload, number), purpose=PurposeOfUse.REGULATION)
+
+
+def finds_person(workload: Workload, number: int, answer: bytes) -> str:
+    """What is wrong with an answer that must name one person, who was looked for."""
+    ins = _queried(workload, number % len(named(workload.plan))).id
+    found = re.findall(rb'<patient .*?extension="(\d+)"', answer)
+    return "" if found == [ins.encode()] else f"expected {ins}, found {answer[-600:].decode(errors='replace')}"
+
+
+def _family(number: int) -> str:
+    return f"{_FAMILY}{chr(ord('A') + number)}"
 
 
 def in_turn(number: int) -> int:
@@ -136,7 +171,7 @@ def records_in_turn(workload: Workload) -> Sequence[Request]:
 
 def close_or_reactivate(_workload: Workload, number: int) -> Request:
     """Close a record [TD1.4], the next time reactivate it [TD1.2]."""
-    patient = _new_person(_OTHERS + in_turn(number))
+    patient = new_person(_OTHERS + in_turn(number))
     if number // _IN_TURN % 2 == 0:
         given, status, reason = {"closing": "demande"}, "terminated", "FERM"
     else:
@@ -144,6 +179,29 @@ def close_or_reactivate(_workload: Workload, number: int) -> Request:
         given, status, reason = {"observations": consent}, "active", "REAC"
     body = messages.record_request("PRPA_IN201314UV02", reason, ins=patient.id, status=status, **given)
     return _said("patients", f"{_V3}:PRPA_IN201314UV02", body, patient)
+
+
+def accounts_in_turn(workload: Workload) -> Sequence[Request]:
+    """Fresh records whose holders have a web account [TD1.5a]."""
+    numbers = range(_WITH_ACCOUNT, _WITH_ACCOUNT + _HOLDERS)
+    channel = "<type>EMAIL</type><canal>anne@example.org</canal>"
+    accounts = [_on_access("createPatientAccess", new_person(number), channel) for number in numbers]
+    return [*(create(workload, number) for number in numbers), *accounts]
+
+
+def holder_in_turn(number: int) -> int:
+    """Whose account a request is about."""
+    return number % _HOLDERS
+
+
+def renew_access(_workload: Workload, number: int) -> Request:
+    """Another login and password of an account [TD1.5d]."""
+    return _on_access("updatePatientAccess", new_person(_WITH_ACCOUNT + holder_in_turn(number)))
+
+
+def _on_access(name: str, patient: CX, inside: str = "") -> Request:
+    action = f"{_PATIENTS}:PatientSpecificEndPoint:{name}"
+    return _said("patients", action, f'<{name} xmlns="{_PATIENTS}">{inside}</{name}>'.encode(), patient)
 
 
 def documents_in_turn(workload: Workload) -> Sequence[Request]:
@@ -167,32 +225,25 @@ def archive_or_show(workload: Workload, number: int) -> Request:
     return registry_request(write_submit_objects_request(submission.objects), "urn:ihe:iti:2010:UpdateDocumentSet")
 
 
-@cache
-def _first() -> int:
-    """Where the numbers of new persons begin in this process."""
-    return time.time_ns() // 1000
-
-
-def _new_person(number: int) -> CX:
-    digits = f"1{(_first() + number) % 10**12:012d}"
-    return CX.of(id=f"{digits}{97 - int(digits) % 97:02d}", authority=TEST_INS_AUTHORITY, type_code="NH")
-
-
 def _queried(workload: Workload, number: int) -> CX:
     return workload.documents.patient(workload.queried(number)).ins
 
 
-def _said(door: str, action: str, body: bytes, patient: CX, who: str = sts.DOCTOR.identifier) -> Request:
-    return Request(
-        path=f"/xds/{door}",
-        content_type=f'application/soap+xml; charset=UTF-8; action="{action}"',
-        body=write_envelope(body, action=action, header=MESSAGE_ID + _security(patient.key, who)),
-    )
+def _said(
+    door: str,
+    action: str,
+    body: bytes,
+    patient: CX,
+    who: str = sts.DOCTOR.identifier,
+    *,
+    purpose: PurposeOfUse = PurposeOfUse.NORMAL,
+) -> Request:
+    return simple_request(f"/xds/{door}", body, action, header=_security(patient.key, who, purpose))
 
 
 @cache
-def _security(patient: str, who: str) -> str:
+def _security(patient: str, who: str, purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> str:
     """wsse:Security with a doctor's VIHF about a patient, which clients show again while it is valid."""
     signer, now = sts.card()[Use.SIGNATURE], datetime.now(UTC).replace(microsecond=0)
-    claim = sts.a_claim(subject=who, patient_id=CX(patient), life=_LIFE)
+    claim = sts.a_claim(subject=who, patient_id=CX(patient), purpose=purpose, life=_LIFE)
     return security_header(make_vihf(claim, signer.certificate, signer.key, now=now)).decode()

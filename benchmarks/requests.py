@@ -6,6 +6,7 @@ from benchmarks.documents import Documents
 from benchmarks.plan import Plan, Sizes
 from benchmarks.submissions import SubmissionMaker
 from carnet.domains import repository_unique_id
+from carnet.mllp_framing import frame
 from carnet.settings import Settings
 from soap.envelope import write_envelope
 from soap.mtom import content_type_of, write_multipart
@@ -20,7 +21,7 @@ MESSAGE_ID = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An HTTP request, and what its answer must be made of."""
+    """An HTTP request and the status its answer must have; without a path a message for the feed, by MLLP."""
 
     path: str
     method: str = "POST"
@@ -28,9 +29,12 @@ class Request:
     accept: str = ""
     body: bytes = b""
     authorization: str = ""
+    status: int = 200
 
     def octets(self, *, path: str = "") -> bytes:
         """The request as it goes over the wire; `path` replaces its own."""
+        if not (path or self.path):
+            return frame(self.body)
         head = f"{self.method} {path or self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         head += f"Accept: {self.accept}\r\n" if self.accept else ""
         head += f"Authorization: {self.authorization}\r\n" if self.authorization else ""
@@ -62,10 +66,15 @@ class Workload:
 
 def registry_request(body: bytes, action: str) -> Request:
     """A simple SOAP message to the registry."""
+    return simple_request("/xds/registry", body, action)
+
+
+def simple_request(path: str, body: bytes, action: str, *, header: str = "") -> Request:
+    """A simple SOAP message; `header` stands beside those of WS-Addressing."""
     return Request(
-        path="/xds/registry",
+        path=path,
         content_type=f'application/soap+xml; charset=UTF-8; action="{action}"',
-        body=write_envelope(body, action=action, header=MESSAGE_ID),
+        body=write_envelope(body, action=action, header=MESSAGE_ID + header),
     )
 
 

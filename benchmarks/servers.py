@@ -27,10 +27,11 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server that listens: its port, and the process whose descendants answer."""
+    """A server that listens: its port and that of its feed, and the process whose descendants answer."""
 
     port: int
     process: int
+    feed: int = 0
 
 
 @contextmanager
@@ -45,7 +46,8 @@ def carnet(settings: Settings) -> Iterator[Server]:
             command += [f"--{one.name.replace('_', '-')}", str(value)]
     health = int(settings.health.rpartition(":")[2]) if settings.health else settings.port
     with _running(command, health, "/health/ready", settings.data_folder / "server.log") as server:
-        yield replace(server, port=settings.port)
+        feed = int(settings.mllp.rpartition(":")[2]) if settings.mllp else 0
+        yield replace(server, port=settings.port, feed=feed)
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
-from benchmarks.bundles import DATA, provide_bundle
+from benchmarks.bundles import DATA, generation, provide_bundle, publication
 from benchmarks.documents import Documents
 from benchmarks.plan import Plan
 from benchmarks.report import ReportMaker
@@ -16,14 +16,18 @@ from soap.mtom import MtomPart, write_multipart
 from soap.xop import XOP
 from xds.ebrim.write import write_submit_objects_request
 from xds.metadata import DocumentEntry, Submission
-from xds.vocabulary import XDS_B
+from xds.vocabulary import XDS_B, ObjectType
 
 PROVIDE_ACTION = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 DOCUMENT_PART = "document@benchmark"
 _PATIENTS = 50
 # Numbers of 22 digits that stand in a template for those of the submission, and of one it refers to.
 _THIS, _STORED = int("7" * 22), int("8" * 22)
-_PROVIDED, _REGISTERED, _UPDATED, _BUNDLED = (kind * 10**21 for kind in (1, 2, 3, 4))
+_PROVIDED, _REGISTERED, _UPDATED, _BUNDLED, _PUBLISHED, _GENERATED, _ON_DEMAND, _REMOVABLE = (
+    kind * 10**21 for kind in range(1, 9)
+)
+# What stands in a submission that is removed as a whole: document, SubmissionSet, the Association between them.
+_REMOVABLE_OBJECTS = 3
 
 
 class SubmissionMaker:
@@ -36,7 +40,8 @@ class SubmissionMaker:
         self._plan, self._documents, self._first = plan, documents, time.time_ns()
         self._provide, self._entry = cache(self._provide_template), cache(self._made_entry)
         self._beside, self._bundle = cache(self._beside_template), cache(self._bundle_template)
-        self._report = cache(self._report_template)
+        self._report, self._publication = cache(self._report_template), cache(self._publication_template)
+        self._removable, self._on_demand = cache(self._removable_template), cache(self._on_demand_template)
         self._register, self._update = cache(self._register_template), cache(self._update_template)
 
     def provide_and_register(self, number: int, *, boundary: str, root_id: str) -> bytes:
@@ -63,9 +68,24 @@ class SubmissionMaker:
 
     def bundle(self, number: int) -> bytes:
         """The Bundle of ITI-65 with one report of 140 kB."""
-        patient, numbers = self.patient(number), {_THIS: _BUNDLED + self._first + number}
+        return self._with_report(self._bundle, number, _BUNDLED)
+
+    def publication(self, number: int) -> bytes:
+        """The DocumentReference of ITI-105 with one report of 140 kB."""
+        return self._with_report(self._publication, number, _PUBLISHED)
+
+    def published_unique_id(self, number: int) -> str:
+        return _unique_id(0, _PUBLISHED + self._first + number)
+
+    def generation(self, number: int) -> bytes:
+        """The Parameters of ITI-106 with one report of 140 kB."""
+        return self._with_report(lambda _: generation(), number, _GENERATED)
+
+    def _with_report(self, template: Callable[[int], bytes], number: int, kind: int) -> bytes:
+        """What is left open in the template of a patient, filled with a report in base64."""
+        patient, numbers = self.patient(number), {_THIS: kind + self._first + number}
         content = base64.b64encode(_numbered(self._report(patient), 1, numbers))
-        return _numbered(self._bundle(patient), 2, numbers).replace(DATA, content)
+        return _numbered(template(patient), 2, numbers).replace(DATA, content)
 
     def register(self, number: int, entries: int) -> bytes:
         """`lcm:SubmitObjectsRequest` of ITI-42 with so many DocumentEntries."""
@@ -75,6 +95,19 @@ class SubmissionMaker:
     def registered_uuid(self, number: int, entries: int) -> str:
         """entryUUID of the first document of what `register` makes."""
         return _entry_uuid(0, self._registered(number, entries))
+
+    def on_demand(self, number: int) -> bytes:
+        """`lcm:SubmitObjectsRequest` of ITI-61 with one on-demand DocumentEntry."""
+        return _numbered(self._on_demand(self.patient(number)), 1, {_THIS: _ON_DEMAND + self._first + number})
+
+    def removable(self, number: int) -> bytes:
+        """`lcm:SubmitObjectsRequest` of ITI-42 with one DocumentEntry, all of whose entryUUIDs are known."""
+        numbers = {_THIS: _REMOVABLE + self._first + number}
+        return _numbered(self._removable(self.patient(number)), _REMOVABLE_OBJECTS, numbers)
+
+    def removable_uuids(self, number: int) -> Sequence[str]:
+        """entryUUIDs of everything that `removable` brings."""
+        return [_entry_uuid(place, _REMOVABLE + self._first + number) for place in range(_REMOVABLE_OBJECTS)]
 
     def update(self, number: int, *, stored: int, entries: int, place: int, version: int) -> bytes:
         """`lcm:SubmitObjectsRequest` of ITI-57: the version after `version` of one entry that `register` made."""
@@ -106,9 +139,15 @@ class SubmissionMaker:
         return ReportMaker().content(unique_id=_unique_id(0, _THIS), ins=self._documents.patient(patient).ins.id)
 
     def _bundle_template(self, patient: int) -> bytes:
+        return provide_bundle(_submission(self._reported(patient)), binary=_entry_uuid(1, _THIS))
+
+    def _publication_template(self, patient: int) -> bytes:
+        return publication(self._reported(patient))
+
+    def _reported(self, patient: int) -> DocumentEntry:
+        """What the header of a report says."""
         entry = ReportMaker().entry(self._report(patient), entry_uuid=_entry_uuid(0, _THIS))
-        submission = _submission(replace(entry, hash=None, size=None))
-        return provide_bundle(submission, binary=_entry_uuid(1, _THIS))
+        return replace(entry, hash=None, size=None)
 
     def _beside_template(self, patient: int) -> bytes:
         entry = replace(self._entry(patient, 0, _THIS), hash=None, size=None)
@@ -117,6 +156,19 @@ class SubmissionMaker:
     def _register_template(self, patient: int, entries: int) -> bytes:
         submission = _submission(*(self._entry(patient, place, _THIS) for place in range(entries)))
         return write_submit_objects_request(submission.objects)
+
+    def _on_demand_template(self, patient: int) -> bytes:
+        entry = replace(self._entry(patient, 0, _THIS), object_type=ObjectType.ON_DEMAND, hash=None, size=None)
+        return write_submit_objects_request(
+            _submission(replace(entry, creation_time=None, legal_authenticator=None)).objects
+        )
+
+    def _removable_template(self, patient: int) -> bytes:
+        submission = _submission(self._entry(patient, 0, _THIS))
+        (member,) = submission.associations
+        owner = replace(submission.submission_set, entry_uuid=_entry_uuid(1, _THIS))
+        member = replace(member, entry_uuid=_entry_uuid(2, _THIS), source=owner.entry_uuid)
+        return write_submit_objects_request(replace(submission, submission_set=owner, associations=(member,)).objects)
 
     def _update_template(self, patient: int, place: int, version: int) -> bytes:
         stored = self._entry(patient, place, _STORED)

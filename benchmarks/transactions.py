@@ -4,121 +4,16 @@ To measure another transaction, write its requests (`number` -> request) and its
 `TRANSACTIONS`. A question gives the same request for the same number; a submission a new one for each.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import questions, records
+from benchmarks import changes, feeds, questions, records
 from benchmarks.floors import Floor
-from benchmarks.plan import Plan
-from benchmarks.requests import BOUNDARY, ROOT_ID, Request, Workload, is_success, registry_request
-from soap.mtom import content_type_of
+from benchmarks.transaction import Transaction
 from xds.query_grammar import ReturnType
 
-_REGISTER_ACTION = "urn:ihe:iti:2007:RegisterDocumentSet-b"
-_UPDATE_ACTION = "urn:ihe:iti:2010:UpdateDocumentSet"
-_FHIR_JSON = "application/fhir+json"
-_LARGEST_POOL = 500
-_LARGEST_NUMBER = 10**9
-# Documents that ITI-57 gives one version after the other: in submissions of so many entries.
-_UPDATED_SUBMISSIONS, _UPDATED_ENTRIES = 20, 10
 _ENTRY, _REFERENCE = "<rim:ExtrinsicObject ", "<rim:ObjectRef "
 
-
-def _nothing(_workload: Workload) -> Sequence[Request]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
-    """One row of the table.
-
-    `request` gives the request of a number; `problem` says what is wrong with its answer, empty when
-    nothing is; `subjects` are the patients it is asked for in turn. `target` is the least ratio to the
-    `floor`. `writes`: every request must be a new one; numbers count from 0. `before`: requests sent once
-    before the one with number 0. `document`: number of the one that a request gives its next version.
-    `stored`: entryUUID of a document that a submission registered. `of_record`: records must be open for it.
-    """
-
-    key: str
-    title: str
-    request: Callable[[Workload, int], Request]
-    problem: Callable[[Workload, int, bytes], str] = is_success
-    subjects: Callable[[Plan], Sequence[int]] = lambda plan: plan.queried
-    floor: Floor = Floor.CANNED
-    target: float | None = None
-    writes: bool = False
-    document: Callable[[int], int | None] = lambda _: None
-    before: Callable[[Workload], Sequence[Request]] = _nothing
-    stored: Callable[[Workload, int], str] | None = None
-    of_record: bool = False
-
-    def patient(self, workload: Workload, number: int) -> int:
-        """Number of the patient that the request with a number is about."""
-        if self.writes:
-            return workload.submissions.patient(number)
-        subjects = self.subjects(workload.plan)
-        return subjects[number % len(subjects)]
-
-    def different(self, workload: Workload) -> int:
-        """How many requests differ; from this number on they repeat."""
-        return min(_LARGEST_POOL, len(self.subjects(workload.plan)))
-
-
-def _provide_and_register(workload: Workload, number: int) -> Request:
-    return Request(
-        path="/xds/repository",
-        content_type=content_type_of(BOUNDARY, ROOT_ID),
-        body=workload.submissions.provide_and_register(number, boundary=BOUNDARY, root_id=ROOT_ID),
-    )
-
-
-def _provide_bundle(workload: Workload, number: int) -> Request:
-    body = workload.submissions.bundle(number)
-    return Request(path="/fhir", content_type=_FHIR_JSON, accept=_FHIR_JSON, body=body)
-
-
-def _is_created(_workload: Workload, _number: int, answer: bytes) -> str:
-    """SubmissionSet, document and octets."""
-    found = answer.count(b'"status":"201 Created"')
-    return "" if found == 3 else f"found {found} resources created, expected 3: {answer[:600].decode(errors='replace')}"
-
-
-def _register(workload: Workload, number: int, *, entries: int) -> Request:
-    return registry_request(workload.submissions.register(number, entries), _REGISTER_ACTION)
-
-
-def _registered(workload: Workload, number: int, *, entries: int) -> str:
-    return workload.submissions.registered_uuid(number, entries)
-
-
-def _before_updates(workload: Workload) -> Sequence[Request]:
-    """Fresh documents. Their numbers are far from those that ITI-42 itself is measured with."""
-    return [
-        _register(workload, number, entries=_UPDATED_ENTRIES)
-        for number in range(_LARGEST_NUMBER, _LARGEST_NUMBER + _UPDATED_SUBMISSIONS)
-    ]
-
-
-def _updated_document(number: int) -> int:
-    """The document whose turn it is: the same one comes back after 200 requests."""
-    return number % (_UPDATED_SUBMISSIONS * _UPDATED_ENTRIES)
-
-
-def _update(workload: Workload, number: int) -> Request:
-    """The next version of a document."""
-    version, document = number // (_UPDATED_SUBMISSIONS * _UPDATED_ENTRIES), _updated_document(number)
-    body = workload.submissions.update(
-        number,
-        stored=_LARGEST_NUMBER + document // _UPDATED_ENTRIES,
-        entries=_UPDATED_ENTRIES,
-        place=document % _UPDATED_ENTRIES,
-        version=version + 1,
-    )
-    return registry_request(body, _UPDATE_ACTION)
-
-
-_DOCUMENTS = (
+_QUESTIONS = (
     Transaction(
         key="iti18-leaf-class",
         title="ITI-18 FindDocuments, 20 entries, LeafClass",
@@ -146,6 +41,18 @@ _DOCUMENTS = (
         problem=questions.holds(_ENTRY, 1),
     ),
     Transaction(
+        key="iti51",
+        title="ITI-51 FindDocumentsForMultiplePatients, 5 patients, 100 entries, LeafClass",
+        request=questions.find_documents_of_several,
+        problem=questions.holds_those_of_several,
+    ),
+    Transaction(
+        key="iti66",
+        title="ITI-66 Find Document Lists, 20 lists",
+        request=questions.find_document_lists,
+        problem=questions.is_search_set,
+    ),
+    Transaction(
         key="iti67",
         title="ITI-67 Find Document References, 20 entries",
         request=questions.find_document_references,
@@ -159,6 +66,18 @@ _DOCUMENTS = (
         problem=questions.is_long_page,
         subjects=lambda plan: plan.many,
         target=0.4,
+    ),
+    Transaction(
+        key="iti78",
+        title="ITI-78 Mobile Patient Demographics Query, by identifier",
+        request=questions.find_patient,
+        problem=questions.is_patient,
+    ),
+    Transaction(
+        key="iti83",
+        title="ITI-83 Mobile Patient Identifier Cross-reference Query",
+        request=questions.cross_reference,
+        problem=questions.names_patient,
     ),
     Transaction(
         key="iti43",
@@ -175,25 +94,52 @@ _DOCUMENTS = (
         subjects=lambda plan: plan.held,
         target=0.7,
     ),
+)
+_CHANGES = (
     Transaction(
         key="iti41",
         title="ITI-41 Provide and Register, 140 kB",
-        request=_provide_and_register,
+        request=changes.provide_and_register,
         writes=True,
+        brings=True,
     ),
     Transaction(
         key="iti65",
         title="ITI-65 Provide Document Bundle, 140 kB",
-        request=_provide_bundle,
-        problem=_is_created,
+        request=changes.provide_bundle,
+        problem=changes.is_created,
         target=0.3,
         writes=True,
+        brings=True,
+    ),
+    Transaction(
+        key="iti105",
+        title="ITI-105 Simplified Publish, 140 kB",
+        request=changes.publish,
+        problem=changes.is_published,
+        writes=True,
+        brings=True,
+    ),
+    Transaction(
+        key="iti106",
+        title="ITI-106 Generate Metadata, 140 kB",
+        request=changes.generate_metadata,
+        problem=changes.names_reference,
+        writes=True,
+        brings=True,
+    ),
+    Transaction(
+        key="iti41-86",
+        title="ITI-41 and ITI-86 in turn, 140 kB provided and removed",
+        request=changes.provide_or_remove,
+        writes=True,
+        document=changes.brought_or_removed,
     ),
     Transaction(
         key="iti42-1",
         title="ITI-42 Register Document Set-b, 1 entry",
-        request=partial(_register, entries=1),
-        stored=partial(_registered, entries=1),
+        request=partial(changes.register, entries=1),
+        stored=partial(changes.registered, entries=1),
         floor=Floor.TRANSACTION,
         target=0.3,
         writes=True,
@@ -201,8 +147,8 @@ _DOCUMENTS = (
     Transaction(
         key="iti42-10",
         title="ITI-42 Register Document Set-b, 10 entries",
-        request=partial(_register, entries=10),
-        stored=partial(_registered, entries=10),
+        request=partial(changes.register, entries=10),
+        stored=partial(changes.registered, entries=10),
         floor=Floor.TRANSACTION,
         target=0.3,
         writes=True,
@@ -210,10 +156,46 @@ _DOCUMENTS = (
     Transaction(
         key="iti57",
         title="ITI-57 Update Document Set, 1 new version",
-        request=_update,
+        request=changes.iti57,
         writes=True,
-        document=_updated_document,
-        before=_before_updates,
+        document=changes.updated_document,
+        before=changes.before_iti57,
+    ),
+    Transaction(
+        key="iti92",
+        title="ITI-92 Restricted Update Document Set, 1 new version",
+        request=changes.iti92,
+        writes=True,
+        document=changes.updated_document,
+        before=changes.before_iti92,
+    ),
+    Transaction(
+        key="iti61",
+        title="ITI-61 Register On-Demand Document Entry, 1 entry",
+        request=changes.register_on_demand,
+        writes=True,
+    ),
+    Transaction(
+        key="iti42-62",
+        title="ITI-42 and ITI-62 in turn, a submission of 1 entry registered and removed",
+        request=changes.register_or_remove,
+        writes=True,
+        document=changes.brought_or_removed,
+    ),
+    Transaction(
+        key="iti8",
+        title="ITI-8 Patient Identity Feed, a new patient",
+        request=feeds.fed_by_hl7v2,
+        problem=feeds.IS_TAKEN,
+        writes=True,
+        is_fed=True,
+    ),
+    Transaction(
+        key="iti44",
+        title="ITI-44 Patient Identity Feed HL7 v3, a new patient",
+        request=feeds.fed_by_hl7v3,
+        problem=feeds.IS_ACKNOWLEDGED,
+        writes=True,
     ),
 )
 _OF_RECORD = (
@@ -239,7 +221,18 @@ _OF_RECORD = (
         request=records.list_records,
         problem=records.lists_records,
         before=records.authorised_before,
+        prepared=records.IS_DONE,
         subjects=lambda plan: plan.queried[:1],
+        of_record=True,
+    ),
+    Transaction(
+        key="td0.5",
+        title="TD0.5 Person of an emergency call, 1 of 20 by name",
+        request=records.find_person,
+        problem=records.finds_person,
+        before=records.named_before,
+        prepared=records.IS_ACCEPTED,
+        subjects=records.named,
         of_record=True,
     ),
     Transaction(
@@ -278,6 +271,17 @@ _OF_RECORD = (
         of_record=True,
     ),
     Transaction(
+        key="td1.5",
+        title="TD1.5d New credentials of a holder's account",
+        request=records.renew_access,
+        problem=records.IS_DONE,
+        writes=True,
+        document=records.holder_in_turn,
+        before=records.accounts_in_turn,
+        prepared=records.is_accepted_or_done,
+        of_record=True,
+    ),
+    Transaction(
         key="td1.6",
         title="TD1.6 Authorisations of a record",
         request=records.authorisations,
@@ -294,5 +298,5 @@ _OF_RECORD = (
         before=records.documents_in_turn,
     ),
 )
-TRANSACTIONS = (*_DOCUMENTS, *_OF_RECORD)
+TRANSACTIONS = (*_QUESTIONS, *_CHANGES, *_OF_RECORD)
 BY_KEY = {transaction.key: transaction for transaction in TRANSACTIONS}

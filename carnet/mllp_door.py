@@ -11,7 +11,6 @@ import socket
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
@@ -26,6 +25,7 @@ from carnet.listed_clients import listed
 from carnet.mllp_listener import MllpLimits, MllpListener, OnFailedHandshake
 from carnet.mllp_tls import TlsPolicy, tls_policy
 from carnet.settings import Settings, SettingsError
+from carnet.traffic import Traffic, correlation_id
 from registry import iti8_patient_identity_feed as iti8
 from registry.hl7v2 import AcknowledgementCode, Finding, Problem, read_header
 from registry.store import Registry
@@ -100,12 +100,17 @@ class Attendant:
     """In one process: waits for its turn at the port, then answers messages until stopped."""
 
     def __init__(
-        self, port: MllpPort, registry: Registry, auditor: Auditor, on_failed_handshake: OnFailedHandshake
+        self,
+        port: MllpPort,
+        registry: Registry,
+        auditor: Auditor,
+        on_failed_handshake: OnFailedHandshake,
+        traffic: Traffic,
     ) -> None:
         self._port = port
         self._listener = MllpListener(
             port.listening,
-            receive=_receiver(registry, auditor, port.settings),
+            receive=_receiver(registry, auditor, traffic, port.settings),
             refuse=_refuser(registry),
             limits=MllpLimits(
                 message=port.settings.mllp_message_kb * 1000,
@@ -140,28 +145,44 @@ class Attendant:
             self._thread.join()
 
 
-def _receiver(registry: Registry, auditor: Auditor, settings: Settings) -> Callable[[bytes, Caller], bytes]:
+def _receiver(
+    registry: Registry, auditor: Auditor, traffic: Traffic, settings: Settings
+) -> Callable[[bytes, Caller], bytes]:
     log, senders = structlog.get_logger(), listed(settings.mllp_senders)
 
     def is_allowed(application: str, facility: str) -> bool:
         return not senders or f"{application}|{facility}" in senders
 
-    def receive(message: bytes, caller: Caller) -> bytes:
-        began = time.perf_counter()
+    def answered(message: bytes, caller: Caller) -> iti8.Answer:
         try:
             auditor.check()
             answer = iti8.hl7v2(registry, message, caller, is_allowed=is_allowed)
             if answer.code is not AcknowledgementCode.ACCEPT:
                 auditor.told(iti8.refusal(registry, message, answer), caller)
         except StorageFailed:
-            return iti8.not_stored(registry, message).octets
-        except Exception as problem:  # noqa: BLE001 - the sender gets a correlation id, the log the rest
-            return _unexpected(registry, message, problem)
-        milliseconds = round((time.perf_counter() - began) * 1000, 1)
-        log.info("mllp message", event_code=answer.event, code=answer.code, milliseconds=milliseconds)
-        return answer.octets
+            return iti8.not_stored(registry, message)
+        return answer
+
+    def receive(message: bytes, caller: Caller) -> bytes:
+        began = time.perf_counter()
+        with traffic.message(iti8.TRANSACTION) as ended:
+            try:
+                answer = answered(message, caller)
+            except Exception as problem:  # noqa: BLE001 - the sender gets a correlation id, the log the rest
+                return _unexpected(registry, message, problem)
+            ended(_status(answer))
+            milliseconds = round((time.perf_counter() - began) * 1000, 1)
+            log.info("mllp message", event_code=answer.event, code=answer.code, milliseconds=milliseconds)
+            return answer.octets
 
     return receive
+
+
+def _status(answer: iti8.Answer) -> int:
+    """What the answer would be over HTTP, for those who count."""
+    if answer.is_to_be_repeated:
+        return 503
+    return 200 if answer.code is AcknowledgementCode.ACCEPT else 400
 
 
 def _refuser(registry: Registry) -> Callable[[bytes, str], bytes]:
@@ -173,7 +194,6 @@ def _refuser(registry: Registry) -> Callable[[bytes, str], bytes]:
 
 
 def _unexpected(registry: Registry, message: bytes, problem: BaseException) -> bytes:
-    correlation_id = str(uuid.uuid4())
-    structlog.get_logger().error("unexpected failure", correlation_id=correlation_id, exc_info=problem)
-    finding = Finding(problem=Problem.INTERNAL, reason=f"unexpected failure, reported as {correlation_id}")
+    structlog.get_logger().error("unexpected failure", exc_info=problem)
+    finding = Finding(problem=Problem.INTERNAL, reason=f"unexpected failure, reported as {correlation_id()}")
     return iti8.answer(registry, read_header(message), AcknowledgementCode.ERROR, [finding]).octets

@@ -115,7 +115,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         feed, registry = self._feed, actors.registry
         attendant = None
         if feed is not None and registry is not None:
-            attendant = Attendant(feed, registry, actors.auditor, self.front.refused_handshakes)
+            attendant = Attendant(feed, registry, actors.auditor, self.front.refused_handshakes, self.traffic)
         audit = started_audit(self._settings, actors.units, actors.auditor.trail)
         self.front.refused_handshakes.record_in(actors.auditor)
         app.extensions["carnet"] = _Opened(

@@ -13,6 +13,7 @@ import uuid
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,6 +88,17 @@ class Traffic:
             self.in_progress -= 1
             self._times[transaction, f"{status // 100}xx"].add(seconds)
             self._clients[self._known(client)] += 1
+
+    @contextmanager
+    def message(self, transaction: str) -> Iterator[Callable[[int], None]]:
+        """One that comes by another door than HTTP, under an id of its own; to be told its status there, else 500."""
+        began, statuses = time.perf_counter(), [500]
+        self.begins()
+        try:
+            with structlog.contextvars.bound_contextvars(correlation_id=str(uuid.uuid4())):
+                yield statuses.append
+        finally:
+            self.ended(transaction, statuses[-1], None, time.perf_counter() - began)
 
     def refused(self, reason: str) -> None:
         """One was turned away before anybody looked at it."""

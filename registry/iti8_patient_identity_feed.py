@@ -1,7 +1,7 @@
 """Patient Identity Feed [ITI-8]: patients become known and are merged. ITI TF-2: 3.8."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from access_policy.caller import Caller
@@ -59,11 +59,12 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The ACK as octets, and what a log may say of it."""
+    """The ACK as octets, what a log may say of it, and whether the message is to be sent again."""
 
     octets: bytes
     code: AcknowledgementCode
     event: str
+    is_to_be_repeated: bool = False
 
 
 def handle(registry: Registry, unit: UnitOfWork, feed: Feed, caller: Caller) -> None:
@@ -106,7 +107,8 @@ def not_stored(registry: Registry, octets: bytes) -> Answer:
     """AE for a message that would be carried out when it is sent again."""
     reason = "the registry could not store the change; send the message again"
     finding = Finding(problem=Problem.INTERNAL, reason=reason)
-    return answer(registry, read_header(octets), AcknowledgementCode.ERROR, [finding])
+    answered = answer(registry, read_header(octets), AcknowledgementCode.ERROR, [finding])
+    return replace(answered, is_to_be_repeated=True)
 
 
 def refusal(registry: Registry, octets: bytes, answered: Answer) -> Occurrence:

@@ -5,10 +5,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import boto3
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
-
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "AWS_EC2_METADATA_DISABLED": "true"}
 BUCKET = "documents"
 
@@ -16,6 +12,8 @@ BUCKET = "documents"
 @contextmanager
 def object_store() -> Iterator[str]:
     """An S3 server on a free port of loopback with one bucket; the URL of its endpoint."""
+    from moto.server import ThreadedMotoServer  # a second to import, for few tests
+
     os.environ.update(CREDENTIALS)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -32,6 +30,9 @@ def object_store() -> Iterator[str]:
 
 def client(endpoint: str):  # type: ignore[no-untyped-def] - boto3 makes its classes at run time
     """What a user of the bucket sees without our code."""
+    import boto3
+    from botocore.config import Config
+
     return boto3.client(
         "s3",
         endpoint_url=endpoint,

@@ -1,5 +1,6 @@
 """A test IGC on disk, servers that ask for its certificates, and clients that show them."""
 
+import base64
 import http.client
 import socket
 import ssl
@@ -12,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from lxml import etree
 
 from access_policy.make_vihf import make_vihf, security_header
 from carnet.pki import Credential, Igc, Use, issue, issue_card, issue_server, issue_structure, make_igc
 from carnet.pki_folder import write_credentials, write_igc
+from carnet.settings import Settings
 from tests import messages, servers, sts
 from tests.builders import PATIENT
 from tests.servers import Response, Server
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+_END_OF_HEADER = b"</e:Header>"
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -55,6 +59,11 @@ class Pki:
         file.write_bytes(credential.key_pem + credential.certificate_pem + b"".join(followers))
         return file
 
+    def vihf(self, **changes: Any) -> etree._Element:
+        """Signed by the doctor's card, about the patient of the tests unless it says otherwise."""
+        signer = self.card[Use.SIGNATURE]
+        return make_vihf(sts.a_claim(**changes), signer.certificate, signer.key, now=datetime.now(UTC))
+
     def a_client(self, **changes: Any) -> Credential:
         """A certificate for authentication under the persons' authority."""
         given = {"authority": self.igc.persons, "use": Use.AUTHENTICATION, "now": NOW} | changes
@@ -84,21 +93,35 @@ def a_pki(folder: Path) -> Pki:
     )
 
 
+def settings_for(pki: Pki, data: Path, **given: Any) -> Settings:
+    """Those of `carnet serve --security mtls`, with its health port."""
+    shown = {"security": "mtls", "certificate": str(pki.server), "trust": str(pki.trust)}
+    return servers.settings_for(data, **{**shown, "health": f"127.0.0.1:{servers.free_port()}", **given})
+
+
 @contextmanager
 def started(pki: Pki, data: Path, **given: Any) -> Iterator[Server]:
-    """`carnet serve --security mtls` as a process of its own, with its health port."""
-    settings = servers.settings_for(
-        data,
-        **{
-            "security": "mtls",
-            "certificate": str(pki.server),
-            "trust": str(pki.trust),
-            "health": f"127.0.0.1:{servers.free_port()}",
-            **given,
-        },
-    )
-    with servers.started(settings) as server:
+    """`carnet serve --security mtls` as a process of its own."""
+    with servers.started(settings_for(pki, data, **given)) as server:
         yield server
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proved(Server):
+    """A server as the software of the doctor reaches it: by her card, with a VIHF in every message and every token."""
+
+    pki: Pki
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Response:
+        assertion, given = self.pki.vihf(), headers or {}
+        if body is None:
+            token = base64.urlsafe_b64encode(etree.tostring(assertion)).decode()
+            given = {"Authorization": f"Bearer {token}", **given}
+        else:
+            body = body.replace(_END_OF_HEADER, security_header(assertion) + _END_OF_HEADER, 1)
+        return request(self, self.pki.context(self.pki.client), method, path, body, given)
 
 
 def connected(server: Server) -> socket.socket:
@@ -169,13 +192,11 @@ def answer_to(server: Server, context: ssl.SSLContext, name: str = "localhost") 
 
 
 def a_query(pki: Pki) -> tuple[bytes, dict[str, str]]:
-    signer = pki.card[Use.SIGNATURE]
-    assertion = make_vihf(sts.a_claim(), signer.certificate, signer.key, now=datetime.now(UTC))
     slots = {
         "$XDSDocumentEntryPatientId": f"'{PATIENT.key}'",
         "$XDSDocumentEntryStatus": "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')",
     }
     body = messages.query_body(messages.FIND_DOCUMENTS, slots, "LeafClass")
     message = messages.envelope(body, messages.QUERY_ACTION)
-    message = message.replace(b"</e:Header>", security_header(assertion) + b"</e:Header>")
+    message = message.replace(_END_OF_HEADER, security_header(pki.vihf()) + _END_OF_HEADER)
     return message, {"Content-Type": messages.simple_type(messages.QUERY_ACTION)}

@@ -192,7 +192,7 @@ def in_process(settings: Settings, peer_certificate: PeerCertificate | None = No
     actors = open_actors(settings)
     attendant = None
     if port is not None and actors.registry is not None:
-        attendant = Attendant(port, actors.registry, actors.auditor, RefusedHandshakes())
+        attendant = Attendant(port, actors.registry, actors.auditor, RefusedHandshakes(), actors.counts.traffic)
     app = application(actors, peer_certificate)
     listening = make_server(settings.host, settings.port, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)

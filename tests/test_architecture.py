@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -46,13 +47,26 @@ def test_import_contracts_hold() -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_fit_a_sitting_and_functions_a_glance(path: Path) -> None:
-    source = path.read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= LONGEST_MODULE
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION or _is_only_definitions(node), node.name
+@pytest.fixture(scope="module")
+def modules() -> Mapping[str, ast.Module]:
+    """Every module by its path: some hundred files, read and parsed once, judged by few tests."""
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+
+
+def test_modules_fit_a_sitting_and_functions_a_glance(modules: Mapping[str, ast.Module]) -> None:
+    lengths = {str(path.relative_to(ROOT)): path.read_bytes().count(b"\n") for path in MODULES}
+    assert not {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE}
+    assert not [f"{name}: {node.name}" for name, tree in modules.items() for node in _long_functions(tree)]
+
+
+def _long_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and _lines(node) > LONGEST_FUNCTION and not _is_only_definitions(node):
+            yield node
+
+
+def _lines(node: ast.FunctionDef) -> int:
+    return (node.end_lineno or 0) - node.lineno + 1
 
 
 def _is_only_definitions(node: ast.FunctionDef) -> bool:
@@ -60,22 +74,22 @@ def _is_only_definitions(node: ast.FunctionDef) -> bool:
     return all(isinstance(one, ast.FunctionDef | ast.Expr | ast.Assign | ast.Return | ast.If) for one in node.body)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_say_what_they_are(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree)
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            assert ast.get_docstring(node) or len(node.body) < 3, node.name
+def test_modules_say_what_they_are(modules: Mapping[str, ast.Module]) -> None:
+    assert not [name for name, tree in modules.items() if not ast.get_docstring(tree)]
+    classes = [(name, one) for name, tree in modules.items() for one in tree.body if isinstance(one, ast.ClassDef)]
+    silent = [f"{name}: {one.name}" for name, one in classes if not ast.get_docstring(one) and len(one.body) >= 3]
+    assert not [one for one in silent if not one.partition(": ")[2].startswith("_")]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_names_of_files_and_classes_say_something(path: Path) -> None:
-    assert path.stem not in FORBIDDEN_NAMES
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef):
-            last_word = re.findall(r"[A-Z][a-z0-9]*", node.name)[-1].lower()
-            assert last_word not in FORBIDDEN_NAMES, node.name
+def test_names_of_files_and_classes_say_something(modules: Mapping[str, ast.Module]) -> None:
+    assert not [path for path in MODULES if path.stem in FORBIDDEN_NAMES]
+    classes = [
+        f"{name}: {node.name}"
+        for name, tree in modules.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert not [one for one in classes if re.findall(r"[A-Z][a-z0-9]*", one)[-1].lower() in FORBIDDEN_NAMES]
 
 
 def test_every_package_is_packaged() -> None:

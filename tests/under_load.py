@@ -1,5 +1,6 @@
 """Submissions that arrive while something happens to the servers, and what was acknowledged of them."""
 
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,9 +20,13 @@ _SUCCESS = f'status="{ResponseStatus.SUCCESS}"'.encode()
 
 @dataclass
 class Submissions:
-    """ITI-41 of one small document each, made before they are sent; `unique_ids` of the documents by number."""
+    """ITI-41 of one small document each, made before they are sent; `unique_ids` of the documents by number.
+
+    `header` stands in every envelope: the proof who sends.
+    """
 
     count: int
+    header: bytes = b""
     unique_ids: list[str] = field(default_factory=list)
     _octets: list[bytes] = field(default_factory=list)
 
@@ -30,7 +35,8 @@ class Submissions:
             content = self.content(number)
             entry = an_entry(content=content)
             include = {entry.entry_uuid: messages.include(f"{entry.entry_uuid}@test")}
-            root = messages.envelope(messages.provide_body(a_submission(entry), include), messages.PROVIDE)
+            body = messages.provide_body(a_submission(entry), include)
+            root = messages.envelope(body, messages.PROVIDE, header=self.header.decode())
             body = messages.multipart(root, [(f"{entry.entry_uuid}@test", content)])
             head = f"POST /xds/repository HTTP/1.1\r\nHost: localhost\r\nContent-Type: {messages.multipart_type()}\r\n"
             self._octets.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -74,10 +80,12 @@ class Sending:
 
 
 @contextmanager
-def sending(submissions: Submissions, ports: Sequence[int], *, per_second: float) -> Iterator[Sending]:
+def sending(
+    submissions: Submissions, ports: Sequence[int], *, per_second: float, tls: ssl.SSLContext | None = None
+) -> Iterator[Sending]:
     """Submissions at even distances, to the servers at these ports."""
     first, *others = ports
-    loop = OpenLoop(Place(host="127.0.0.1", port=first, others=tuple(others)), submissions, 16)
+    loop = OpenLoop(Place(host="127.0.0.1", port=first, others=tuple(others), tls=tls), submissions, 16)
     arrivals = [Arrival(at=number / per_second, key="iti41", number=number) for number in range(submissions.count)]
     thread = threading.Thread(target=loop.run, args=(arrivals,), daemon=True)
     thread.start()

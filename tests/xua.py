@@ -4,6 +4,7 @@ import base64
 import copy
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 
 from lxml import etree
 
@@ -23,20 +24,22 @@ XSPA, XACML, HL7 = "urn:oasis:names:tc:xspa:1.0:subject:", "urn:oasis:names:tc:x
 TREATMENT = ("TREATMENT", "2.16.840.1.113883.3.18.7.1")
 
 
+@cache
 def signer() -> Credential:
     """The key of the provider, pinned; it chains to nothing the server trusts."""
     return issue_structure(sts.other_igc(), Structure(identifier="1690000099", name="STS"), now=sts.NOW)[Use.SEAL]
 
 
-SIGNER = signer()
-CLIENT = sts.structure()[Use.AUTHENTICATION]
+def client() -> Credential:
+    """What the provider's clients show."""
+    return sts.structure()[Use.AUTHENTICATION]
 
 
 def provider(**changes: object) -> IdentityProvider:
     values: dict[str, object] = {
         "issuer": ISSUER,
         "issuer_format": ENTITY,
-        "certificates": (SIGNER.certificate,),
+        "certificates": (signer().certificate,),
         "audiences": (AUDIENCE,),
     }
     return IdentityProvider(**(values | changes))  # type: ignore[arg-type]
@@ -58,7 +61,7 @@ def unsigned(
     *, roles: int = 1, purposes: tuple[tuple[str, str], ...] = (TREATMENT,), confirmation: str = "bearer"
 ) -> Element:
     """What a provider says of a physician of its community."""
-    numbers = CLIENT.key.public_key().public_numbers()
+    numbers = client().key.public_key().public_numbers()
     modulus, exponent = (
         base64.b64encode(n.to_bytes((n.bit_length() + 7) // 8)).decode() for n in (numbers.n, numbers.e)
     )
@@ -92,7 +95,7 @@ def unsigned(
 
 
 def signed(assertion: Element) -> Element:
-    return sign_assertion(assertion, SIGNER.certificate, SIGNER.key)
+    return sign_assertion(assertion, signer().certificate, signer().key)
 
 
 def made(change: Change, **given: object) -> Element:
@@ -240,7 +243,7 @@ REFUSED: dict[str, Callable[[], Element]] = {
     "invalidrsapublickeyexponent": lambda: spoilt(_key_value(_rsa(_MODULUS, "<d:Exponent>Aw==</d:Exponent>"))),
     "invalidsubjectnameidformat": lambda: made(_set("s:Subject/s:NameID", "Format", f"{_V11}X509SubjectName")),
     "invalidx509certificate": lambda: spoilt(
-        _say("d:Signature/d:KeyInfo/d:X509Data/d:X509Certificate", base64.b64encode(CLIENT.der).decode())
+        _say("d:Signature/d:KeyInfo/d:X509Data/d:X509Certificate", base64.b64encode(client().der).decode())
     ),
     "lateissueinstant": lambda: made(_set(".", "IssueInstant", _LATER)),
     "missingsubjectconfdata": lambda: made(_remove(_DATA), **_HELD),

@@ -20,7 +20,8 @@ from benchmarks.load.arrivals import Arrival
 from benchmarks.load.profiles import FEED
 from benchmarks.plan import QUERIED_ENTRIES
 from benchmarks.requests import BOUNDARY, ROOT_ID, Request, Workload, is_success
-from benchmarks.transactions import BY_KEY, Transaction
+from benchmarks.transaction import Transaction
+from benchmarks.transactions import BY_KEY
 from carnet.pki import Credential
 from carnet.pki_folder import read_credential
 from soap.mtom import content_type_of

@@ -1,5 +1,6 @@
 """Chains, validity, revocation and usage; names and times as they are written."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -91,16 +92,18 @@ def test_an_end_certificate_issues_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "key",
+    "make",
     [
-        rsa.generate_private_key(public_exponent=65537, key_size=1024),
-        rsa.generate_private_key(public_exponent=3, key_size=2048),
-        ec.generate_private_key(ec.SECP521R1()),
+        lambda: rsa.generate_private_key(public_exponent=65537, key_size=1024),
+        lambda: rsa.generate_private_key(public_exponent=3, key_size=2048),
+        lambda: ec.generate_private_key(ec.SECP521R1()),
     ],
     ids=["rsa-1024", "exponent-3", "p-521"],
 )
-def test_keys_outside_the_profile_are_refused(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:
-    issuer = sts.igc().persons
+def test_keys_outside_the_profile_are_refused(
+    make: Callable[[], rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey],
+) -> None:
+    key, issuer = make(), sts.igc().persons
     certificate = (
         x509.CertificateBuilder(issuer.certificate.subject, sts.DOCTOR.subject, key.public_key(), 7)
         .not_valid_before(sts.NOW)

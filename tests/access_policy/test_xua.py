@@ -25,12 +25,12 @@ def message(assertion: Any) -> bytes:
 
 def accepted(assertion: Any, **changes: Any) -> Caller:
     given = {"providers": (xua.provider(),), "vihf": None} | changes
-    return sts.accepted(message(assertion), xua.CLIENT, **given)
+    return sts.accepted(message(assertion), xua.client(), **given)
 
 
 def refused(assertion: Any, **changes: Any) -> Refused:
     given = {"providers": (xua.provider(),), "vihf": None} | changes
-    return sts.refusal(message(assertion), xua.CLIENT, **given)
+    return sts.refusal(message(assertion), xua.client(), **given)
 
 
 def test_s28_all_41_named_variants_are_played() -> None:
@@ -98,7 +98,7 @@ def test_s21_an_issuer_is_believed_with_its_own_keys_only() -> None:
 
 
 def test_a_key_may_be_rolled_over() -> None:
-    both = (sts.structure()[Use.SEAL].certificate, xua.SIGNER.certificate)
+    both = (sts.structure()[Use.SEAL].certificate, xua.signer().certificate)
     assert accepted(xua.ACCEPTED["valid"](), providers=(xua.provider(certificates=both),))
     assert accepted(xua.ACCEPTED["missingkeyinfo"](), providers=(xua.provider(certificates=both),))
 
@@ -108,7 +108,7 @@ def test_a_vihf_is_no_xua_assertion() -> None:
 
 
 def write(folder: Path, text: str) -> Path:
-    (folder / "sts.pem").write_bytes(xua.SIGNER.certificate_pem)
+    (folder / "sts.pem").write_bytes(xua.signer().certificate_pem)
     file = folder / "xua.toml"
     file.write_text(text, encoding="utf-8")
     return file

@@ -369,7 +369,7 @@ def _feeding(settings: Settings, actors: Actors) -> Iterator[int]:
     port = open_port(settings)
     assert port is not None
     assert actors.registry is not None
-    attendant = Attendant(port, actors.registry, actors.auditor, RefusedHandshakes())
+    attendant = Attendant(port, actors.registry, actors.auditor, RefusedHandshakes(), actors.counts.traffic)
     attendant.start()
     try:
         yield port.listening.getsockname()[1]

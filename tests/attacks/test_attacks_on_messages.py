@@ -5,6 +5,7 @@ They are sent and watched as those of test_attacks_on_xml.py are.
 
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 
@@ -142,18 +143,19 @@ def test_m09_other_content_types_are_refused(target: Target, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("coding", "octets"),
+    ("coding", "made"),
     [
-        ("gzip", gzip.compress(bytes(10**7))),
-        ("gzip", gzip.compress(gzip.compress(bytes(10**7)))),
-        ("deflate", zlib.compress(bytes(10**7))),
-        ("gzip", gzip.compress(question())[:-9]),
-        ("br", b"x"),
-        ("gzip, gzip", b"x"),
-        ("x" * 5000, b"x"),
+        ("gzip", lambda: gzip.compress(bytes(10**7))),
+        ("gzip", lambda: gzip.compress(gzip.compress(bytes(10**7)))),
+        ("deflate", lambda: zlib.compress(bytes(10**7))),
+        ("gzip", lambda: gzip.compress(question())[:-9]),
+        ("br", lambda: b"x"),
+        ("gzip, gzip", lambda: b"x"),
+        ("x" * 5000, lambda: b"x"),
     ],
 )
-def test_m10_compressed_messages_are_not_taken(target: Target, coding: str, octets: bytes) -> None:
+def test_m10_compressed_messages_are_not_taken(target: Target, coding: str, made: Callable[[], bytes]) -> None:
+    octets = made()
     for path in SOAP_PATHS:
         answer = target.doors.post(path, octets, messages.simple_type(), content_encoding=coding)
         assert answer.status == 415

@@ -150,8 +150,9 @@ def test_an_anchor_at_the_end_of_what_was_purged_is_compared(kept: Units) -> Non
     assert verified(kept, at_20=bytes(32)).broken is not None
 
 
-@pytest.mark.parametrize("key", [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())])
-def test_a_statement_is_signed_by_its_key_alone(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_a_statement_is_signed_by_its_key_alone(kind: str) -> None:
+    key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
     said = anchor_statement(sequence=3, seal=bytes(32), time=MOMENT)
     signature = Signer(key=key).sign(said)
     other = sts.card()[Use.SIGNATURE].certificate

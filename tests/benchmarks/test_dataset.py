@@ -12,20 +12,24 @@ from sqlalchemy import Connection, func, select, text
 
 from access_policy.caller import OPEN_CALLER
 from benchmarks import dataset
+from benchmarks.client import _Client, asking
+from benchmarks.databases import DERIVED
 from benchmarks.dataset import CannotLoad, is_loaded, load_dataset
 from benchmarks.documents import Documents
 from benchmarks.opened_records import open_for_the_doctor
 from benchmarks.particulars import Particulars
 from benchmarks.plan import Plan, Sizes
-from benchmarks.requests import Request, Workload
+from benchmarks.requests import Workload
 from benchmarks.rows import RowMaker
 from benchmarks.templates import Template, TemplateDiffers
-from benchmarks.transactions import TRANSACTIONS, Transaction
+from benchmarks.transaction import Transaction
+from benchmarks.transactions import TRANSACTIONS
 from carnet.registry_wiring import open_registry, open_units
 from carnet.settings import Settings
 from registry import iti42_register_document_set_b as iti42
 from registry.sql.tables import identity, object_value, patient, registry_object
 from repository.index import document
+from storage.engine import open_engine
 from tests import servers
 from tests.conftest import BOTH_DATABASES
 from tests.servers import Server
@@ -40,7 +44,7 @@ _o = registry_object.c
 def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     data = tmp_path_factory.mktemp("dataset")
     url = "" if request.param == "sqlite" else request.getfixturevalue("shared_postgresql_url")
-    loaded = servers.settings_for(data, url)
+    loaded = servers.settings_for(data, url, mllp="127.0.0.1:0", **DERIVED)
     told: list[int] = []
     load_dataset(SIZES, [loaded], on_progress=told.append)
     assert told[-1] == SIZES.entries
@@ -131,24 +135,48 @@ def workload() -> Workload:
 def test_every_measured_request_gets_the_answer_it_must(
     transaction: Transaction, server: Server, workload: Workload
 ) -> None:
-    for request in transaction.before(workload):
-        assert transaction.problem(workload, 0, answered(server, request)) == ""
-    for number in range(3):
-        request = transaction.request(workload, number)
-        assert transaction.problem(workload, number, answered(server, request)) == ""
-
-
-def answered(server: Server, request: Request) -> bytes:
-    headers = {"Content-Type": request.content_type, "Accept": request.accept or "*/*"}
-    answer = server.request(request.method, request.path, request.body or None, headers)
-    assert answer.status == 200
-    return answer.body
+    port = server.feed if transaction.is_fed else server.settings.port
+    with asking(transaction, port) as ask:
+        for request in transaction.before(workload):
+            assert transaction.problem_before(workload, ask(request)) == ""
+        for number in range(3):
+            assert transaction.problem(workload, number, ask(transaction.request(workload, number))) == ""
 
 
 @pytest.mark.parametrize("transaction", TRANSACTIONS, ids=lambda transaction: transaction.key)
 def test_a_wrong_answer_is_a_problem(transaction: Transaction, workload: Workload) -> None:
-    wrong = b'{"total":19,"entry":[]}' if transaction.key.startswith("iti67") else b"<nothing/>"
+    wrong = b'{"total":19,"entry":[]}' if transaction.key.startswith(("iti66", "iti67")) else b"<nothing/>"
     assert transaction.problem(workload, 0, wrong) != ""
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[_Client]:
+    """One for all databases, as it measures them."""
+    made = _Client(SIZES)
+    yield made
+    for one in made._bare.values():
+        one.close()
+
+
+@pytest.mark.parametrize("key", ["iti57", "iti42-62"])
+def test_requests_begin_anew_with_the_next_database(key: str, server: Server, client: _Client) -> None:
+    client.look(key, server.settings.port)
+    client._next[key] += 137  # measured meanwhile
+
+
+def test_bare_transactions_insert_into_the_database_that_is_measured(server: Server, client: _Client) -> None:
+    url = server.settings.database_url
+    client.look("iti42-1", server.settings.port)
+    before = _objects(url)
+    assert client.insert("iti42-1", url, 1, 0.05).requests * 3 == _objects(url) - before
+
+
+def _objects(url: str) -> int:
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        found: int = connection.execute(select(func.count()).select_from(registry_object)).scalar_one()
+    engine.dispose()
+    return found
 
 
 def test_loading_twice_is_refused(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """The settings of the feed: what is served plain, what needs TLS, and what is refused before anything listens."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -7,13 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from carnet.address import address_of
 from carnet.auditing import Auditor
 from carnet.mllp_door import Attendant, MllpPort, open_port
 from carnet.refused_handshakes import RefusedHandshakes
 from carnet.settings import Settings, SettingsError
+from carnet.traffic import Traffic
 from registry.store import Registry
+from storage.unit_of_work import StorageFailed
 from tests.certificates import a_certificate, an_authority
 from tests.mllp import adt, connected
 from tests.servers import ROOT
@@ -111,9 +116,14 @@ def test_a_server_whose_feed_is_refused_does_not_start(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def attended(registry: Registry) -> Iterator[tuple[int, Registry]]:
+def traffic() -> Traffic:
+    return Traffic()
+
+
+@pytest.fixture
+def attended(registry: Registry, traffic: Traffic) -> Iterator[tuple[int, Registry]]:
     port = opened(mllp="127.0.0.1:0", mllp_message_kb=20, mllp_senders="EHR|CLINIC; MPI|HOSPITAL")
-    attendant = Attendant(port, registry, Auditor(), RefusedHandshakes())
+    attendant = Attendant(port, registry, Auditor(), RefusedHandshakes(), traffic)
     attendant.start()
     yield port.listening.getsockname()[1], registry
     attendant.stop()
@@ -152,3 +162,21 @@ def test_a_failure_of_ours_is_an_error_with_a_number_and_no_detail(
         assert segments[1].startswith("MSA|AE|9|unexpected failure, reported as ")
         assert "SECRET" not in "".join(segments)
         assert feed.code(adt("A01", f"258063523804186^^^&{AUTHORITY}&ISO")) == "AA"
+
+
+def test_messages_are_counted_by_their_outcome_and_logged_under_an_id(
+    attended: tuple[int, Registry], traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bool:
+        raise StorageFailed("away")
+
+    pid = f"258063523804186^^^&{AUTHORITY}&ISO"
+    with connected(attended[0]) as feed, capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
+        assert feed.code(adt("A01", pid)) == "AA"
+        assert feed.code(adt("A01", pid, sender="EHR|OTHER")) == "AR"
+        monkeypatch.setattr(attended[1], "add_patient", fails)
+        assert feed.code(adt("A01", pid)) == "AE"
+    counts = re.findall(r'seconds_count\{.*transaction="ITI-8",status="(.xx)"\} (\d)', traffic.text())
+    assert counts == [("2xx", "1"), ("4xx", "1"), ("5xx", "1")]
+    ids = [one["correlation_id"] for one in logged if one["event"] == "mllp message"]
+    assert len(set(ids)) == 3

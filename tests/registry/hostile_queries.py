@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 from xml.sax.saxutils import escape
 
@@ -177,6 +178,7 @@ def _at_the_bounds() -> Iterator[Hostile]:
     yield Hostile(name="only a quote", body=_find((_AUTHOR, ["('''')"])))
 
 
+@cache
 def hostile_queries() -> tuple[Hostile, ...]:
     return (*_unknown_or_repeated(), *_malformed(), *_excessive(), *_at_the_bounds())
 

@@ -417,6 +417,18 @@ def test_a_commit_that_postgresql_does_not_wait_for_is_refused(
 
 
 @pytest.mark.postgresql
+@pytest.mark.parametrize("setting", [("fsync", "off"), ("full_page_writes", "off"), ("data_sync_retry", "on")])
+def test_a_postgresql_that_may_lose_what_it_wrote_is_refused(
+    shared_postgresql_url: str, setting: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, value = setting
+    shown = storage_engine._shown
+    monkeypatch.setattr(storage_engine, "_shown", lambda of, one: value if one == name else shown(of, one))
+    with pytest.raises(UnsafeDatabase, match=f"PostgreSQL {name} is {value}, must be "):
+        open_engine(shared_postgresql_url)
+
+
+@pytest.mark.postgresql
 def test_the_settings_of_postgresql_that_are_checked_exist(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url)
     with engine.connect() as connection:
