@@ -1,6 +1,8 @@
 """The search parameters of ITI-66: one table, read by the search and by /metadata. MHD 2:3.66.4.1.2."""
 
+from fhir_facade.search_authors import narrow_organisation, organisation_with, source_names
 from fhir_facade.search_parameters import LAST_UPDATED, PDSM, TARGET_COMMUNITY
+from fhir_facade.search_references import narrow_submitted
 from fhir_facade.search_times import PREFIXES, narrow_list_date
 from fhir_facade.search_values import (
     ANY_NAME,
@@ -8,8 +10,6 @@ from fhir_facade.search_values import (
     GIVEN,
     Narrow,
     SearchParameter,
-    names_modified,
-    names_with,
     narrow_archived,
     narrow_designation,
     narrow_designation_not,
@@ -110,32 +110,56 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         attributes=("title",),
     ),
     _parameter("sourceId", "token", narrow_source_id, "sourceId, an OID", f"{_MHD}/List-SourceId"),
-    _parameter(
-        "source.family",
-        "string",
-        names_with(FAMILY),
-        "family name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
-        "http://hl7.org/fhir/SearchParameter/Practitioner-family",
-        *names_modified(FAMILY),
-        attributes=("author_person",),
+    *(
+        _parameter(
+            f"source.{name}",
+            "string",
+            source_names(components),
+            f"{told} name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
+            f"{_BASE}/Practitioner-{name}",
+            ("exact", source_names(components, TextMatch.WHOLE)),
+            ("contains", source_names(components, TextMatch.WITHIN)),
+            attributes=("author_person",),
+        )
+        for name, told, components in (
+            ("family", "family", FAMILY),
+            ("given", "given", GIVEN),
+            ("name", "family or given", ANY_NAME),
+        )
     ),
     _parameter(
-        "source.given",
-        "string",
-        names_with(GIVEN),
-        "given name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
-        "http://hl7.org/fhir/SearchParameter/Practitioner-given",
-        *names_modified(GIVEN),
-        attributes=("author_person",),
+        "source",
+        "reference",
+        narrow_submitted,
+        "the author as FHIR submitted it: Type/id or URL; contained ones by name",
+        f"{_BASE}/List-source",
+        attributes=("source",),
     ),
     _parameter(
-        "source.name",
+        "authorOrg",
+        "reference",
+        narrow_submitted,
+        "its organisation as FHIR submitted it: Type/id or URL; contained ones by name and identifier",
+        f"{PDSM}/PDSm-List-authorOrg",
+        attributes=("author_org",),
+    ),
+    _parameter(
+        "authorOrg.name",
         "string",
-        names_with(ANY_NAME),
-        "family or given name of an author of a SubmissionSet, from its beginning, in any case; :exact :contains",
-        "http://hl7.org/fhir/SearchParameter/Practitioner-name",
-        *names_modified(ANY_NAME),
-        attributes=("author_person",),
+        organisation_with(),
+        "name of an author institution of a SubmissionSet, from its beginning, in any case; :exact :contains",
+        f"{_BASE}/Organization-name",
+        ("exact", organisation_with(TextMatch.WHOLE)),
+        ("contains", organisation_with(TextMatch.WITHIN)),
+        attributes=("author_institution",),
+    ),
+    _parameter(
+        "authorOrg.identifier",
+        "token",
+        narrow_organisation,
+        "identifier of an author institution, with or without system; also as authorOrg:identifier",
+        f"{_BASE}/Organization-identifier",
+        attributes=("author_institution",),
     ),
     _parameter(
         "isArchived",

@@ -13,6 +13,7 @@ from xds.metadata import Author, Folder, SubmissionSet
 from xds.vocabulary import AvailabilityStatus
 
 SUBMISSION_SET, FOLDER = "submissionset", "folder"
+PDSM_RECIPIENT = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-intended-recipient"
 _STATUSES = {
     "current": AvailabilityStatus.APPROVED,
     "superseded": AvailabilityStatus.DEPRECATED,
@@ -92,11 +93,14 @@ def _comments(resource: Resource) -> str | None:
 
 
 def _authors(reader: Reader, source: Resource) -> Iterator[Author]:
-    """FHIR has room for one: a person or system, with its organisation in an extension."""
+    """FHIR has room for one: a person or system, with its organisation in an extension.
+
+    That of the source, as its profile has it, else that of the List, where the search parameter of PDSm looks (T14).
+    """
     author = read_author(source, reader.find) if source else None
     organisations = [
         organisation
-        for _, one in extensions(source, "ihe-authorOrg")
+        for _, one in (*extensions(source, "ihe-authorOrg"), *reader.extensions("ihe-authorOrg"))
         if (found := reader.find(one.get("valueReference", {}))) is not None
         and (organisation := read_organization(found)) is not None
     ]
@@ -114,7 +118,9 @@ def _authors(reader: Reader, source: Resource) -> Iterator[Author]:
 
 
 def _recipients(reader: Reader) -> Iterator[str]:
-    for _, extension in reader.extensions("ihe-intendedRecipient"):
+    """Those of MHD, and those of PDSm, which may be a PractitionerRole. PDSm 2.2"""
+    of_pdsm = (one for one in reader.resource.get("extension", ()) if one.get("url") == PDSM_RECIPIENT)
+    for extension in (*(one for _, one in reader.extensions("ihe-intendedRecipient")), *of_pdsm):
         found = reader.find(extension.get("valueReference", {}))
         recipient = "" if found is None else read_recipient(found, reader.find)
         if recipient:

@@ -8,7 +8,7 @@ from fhir_facade.list_search_parameters import LIST_SEARCH_PARAMETERS
 from fhir_facade.operation_outcome import bad_request
 from fhir_facade.patients import Patients
 from fhir_facade.relations import related_to
-from fhir_facade.search_names import first_word, table_name
+from fhir_facade.search_names import first_word, table_name, type_named
 from fhir_facade.search_parameters import SEARCH_PARAMETERS
 from fhir_facade.search_presence import ELSEWHERE, narrow_missing
 from fhir_facade.search_shape import SHAPING
@@ -59,6 +59,7 @@ def read_search(
             now=patients.registry.now,
             home_community_id=patients.registry.domain.home_community_id,
             base_url=patients.base_url,
+            type_named=type_named(name),
         )
         narrowed = parameter.narrow(question, parameter, _values(name, text))
         criteria, finds_nothing = narrowed or criteria, finds_nothing or narrowed is None

@@ -15,9 +15,12 @@ _LEADS_TO: Mapping[str, frozenset[str]] = {
     "relatesto": frozenset({"DocumentReference"}),
     "relatesTo": frozenset({"DocumentReference"}),
     "author": _PEOPLE,
-    "source": _PEOPLE,
+    "source": frozenset({"Practitioner", "PractitionerRole", "Patient", "Device"}),
+    "authorOrg": frozenset({"Organization"}),
 }
 _TYPED = re.compile(r"(?P<reference>\w+):(?P<type>[A-Z]\w+)(?=[.:]|\Z)")
+# A link of a chain that says its type, which is the only one it has.
+_TYPED_LINK = re.compile(r"(?<=\.practitioner):Practitioner(?=\.)|(?<=\.partOf):PractitionerRole(?=\.)")
 # Other spelling -> the name in the tables. Chains of PDSm lead through the role of a professional.
 _SAME: Mapping[str, str] = {
     "patient:identifier": "patient.identifier",
@@ -25,6 +28,7 @@ _SAME: Mapping[str, str] = {
     "subject.identifier": "patient.identifier",
     "author:identifier": "author.identifier",
     "related:identifier": "related.identifier",
+    "authorOrg:identifier": "authorOrg.identifier",
     "relatesTo": "relatesto",
     **{
         f"{reference}.{chain}.{name}": f"{reference}.{name}"
@@ -39,13 +43,24 @@ _SAME: Mapping[str, str] = {
 
 def table_name(name: str) -> str:
     """The name as the tables have it, a modifier kept: `author:Practitioner.family:exact` is `author.family:exact`."""
-    match = _TYPED.match(name)
-    if match is not None and match["type"] in _LEADS_TO.get(match["reference"], ()):
-        name = match["reference"] + name[match.end() :]
+    match = _typed(name)
+    if match is not None:
+        name = _TYPED_LINK.sub("", match["reference"] + name[match.end() :])
     if name in _SAME:
         return _SAME[name]
     base, colon, modifier = name.rpartition(":")
     return f"{_SAME[base]}:{modifier}" if colon and base in _SAME else name
+
+
+def type_named(name: str) -> str:
+    """The type that a reference says it leads to: `Patient` of `source:Patient.family`; empty where it says none."""
+    match = _typed(name)
+    return "" if match is None else match["type"]
+
+
+def _typed(name: str) -> re.Match[str] | None:
+    match = _TYPED.match(name)
+    return match if match is not None and match["type"] in _LEADS_TO.get(match["reference"], ()) else None
 
 
 def first_word(name: str) -> str:

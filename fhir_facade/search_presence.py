@@ -11,7 +11,7 @@ from xds.metadata import Folder
 _TRUTHS = {"true": True, "false": False}
 _OF_FOLDERS = {"content_type_code": "code_list"}  # what a Folder has in the place of an attribute of a SubmissionSet
 # Not said by an object itself, or not asked for so.
-ELSEWHERE = frozenset({"author", "related", "relatesto", "targetCommunityIdList"})
+ELSEWHERE = frozenset({"author", "authorOrg", "related", "relatesto", "source", "targetCommunityIdList"})
 
 
 def narrow_missing(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:

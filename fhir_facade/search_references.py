@@ -26,8 +26,12 @@ def _reference_id(token: Token) -> str:
 
 
 def narrow_submitted(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
-    """By a reference that FHIR submitted, relative or with the base of this server. FHIR R4 3.1.1.4.12"""
+    """By a reference that FHIR submitted, relative or with the base of this server; by an id alone where the name of
+    the parameter says the type. FHIR R4 3.1.1.4.12
+    """
     texts = [unescape(value).removeprefix(f"{question.base_url}/") for value in values]
+    if question.type_named:
+        texts = [text if "/" in text else f"{question.type_named}/{text}" for text in texts]
     if any("/" not in text for text in texts):
         raise bad_request(f"{parameter.name}: expected Type/id or a URL", expression=parameter.name)
     own = (f"{question.base_url}/{text}" for text in texts if "://" not in text)

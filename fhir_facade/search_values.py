@@ -54,7 +54,10 @@ RelatedTo = Callable[[str], tuple[str, ...]]  # the same of a document -> entryU
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What was narrowed so far, how patients and documents are found that a parameter names, and the community."""
+    """What was narrowed so far, how patients and documents are found that a parameter names, and the community.
+
+    `type_named`: the type that the reference is said to lead to, empty for any.
+    """
 
     criteria: Criteria
     identified: PatientOf
@@ -63,6 +66,7 @@ class Question:
     now: Callable[[], str] = str  # 14 digits, UTC
     home_community_id: str = ""
     base_url: str = ""
+    type_named: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

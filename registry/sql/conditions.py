@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement, false, not_, or_
 
 from registry.criteria import PresenceCriterion, TimeCriterion
+from registry.sql import list_authors
 from registry.sql.having import IN_ATTRIBUTES, has_any, in_attributes
 from registry.sql.tables import TIME_COLUMNS, VALUE_ATTRIBUTES, registry_object
 
@@ -20,6 +21,8 @@ def _given(attribute: str) -> ColumnElement[bool]:
     """The object has a value of the attribute."""
     if attribute in VALUE_ATTRIBUTES:
         return has_any(attribute)
+    if attribute == list_authors.INSTITUTION:
+        return list_authors.has_institution()
     if attribute in IN_ATTRIBUTES:
         return in_attributes(attribute).is_not(None)
     return _o[TIME_COLUMNS.get(attribute, attribute)].is_not(None)

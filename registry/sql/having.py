@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Integer,
     Select,
@@ -22,6 +21,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, TextCriterion, TextMatch
+from registry.sql import list_authors, submitted
 from registry.sql.hints import unindexed
 from registry.sql.lists import one_of
 from registry.sql.tables import (
@@ -69,8 +69,12 @@ class Having:
             return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
         if isinstance(criterion, TextCriterion) and criterion.attribute in IN_ATTRIBUTES:
             return or_(*_titles(in_attributes(criterion.attribute), criterion))
-        if isinstance(criterion, TextCriterion) and criterion.attribute in _SUBMITTED:
-            return or_(*_submitted(criterion))
+        if isinstance(criterion, TextCriterion) and criterion.attribute in submitted.ATTRIBUTES:
+            return submitted.refers(criterion)
+        if isinstance(criterion, TextCriterion) and criterion.attribute == "source_type":
+            return list_authors.source_is(criterion.any_of)
+        if criterion.attribute == list_authors.INSTITUTION:
+            return list_authors.has_institution(lambda value: or_(*_values(criterion, value)))
         values = _having(criterion.attribute, or_(*_values(criterion)))
         if criterion is self._start:
             return tuple_(_o.patient_key, _o.object_key).in_(values.where(text(IS_ACROSS_PATIENTS)))
@@ -100,12 +104,14 @@ def _having(attribute: str, condition: ColumnElement[bool]) -> Select[tuple[int,
     return select(_v.patient_key, _v.object_key).where(_v.attribute == number, condition)
 
 
-def _values(criterion: CodeCriterion | LikeCriterion | TextCriterion) -> Iterator[ColumnElement[bool]]:
+def _values(
+    criterion: CodeCriterion | LikeCriterion | TextCriterion, value: ColumnElement[str] = _v.value
+) -> Iterator[ColumnElement[bool]]:
     if isinstance(criterion, LikeCriterion):
-        return _like(_v.value, criterion.any_of)
+        return _like(value, criterion.any_of)
     if isinstance(criterion, TextCriterion):
-        return _texts(_v.value, criterion)
-    return _codes(_v.value, criterion.any_of)
+        return _texts(value, criterion)
+    return _codes(value, criterion.any_of)
 
 
 def _codes(column: ColumnElement[str], patterns: Sequence[CodePattern]) -> Iterator[ColumnElement[bool]]:
@@ -138,12 +144,6 @@ def _titles(column: ColumnElement[str], criterion: TextCriterion) -> Iterator[Co
             yield func.lower(column).contains(wanted_text.lower(), autoescape=True)
         else:
             yield func.substr(func.lower(column), 1, len(wanted_text)) == wanted_text.lower()
-
-
-def _submitted(criterion: TextCriterion) -> Iterator[ColumnElement[bool]]:
-    """References of what FHIR submitted, of which XDS has no attribute."""
-    for wanted_text in criterion.any_of:
-        yield SubmittedReference(_o.attributes, *_SUBMITTED[criterion.attribute], bindparam(None, wanted_text))
 
 
 def _at_start(rest: ColumnElement[str], wanted_text: str) -> ColumnElement[bool]:
@@ -193,40 +193,6 @@ def _json_on_sqlite(element: JsonText, compiler: Any, **options: Any) -> str:
 def _json_on_postgresql(element: JsonText, compiler: Any, **options: Any) -> str:
     json, name = (compiler.process(one, **options) for one in element.clauses)
     return f"(CAST({json} AS json) ->> {name})"
-
-
-class SubmittedReference(FunctionElement[bool]):
-    """Whether an element of the submitted resource, one with several values, has this reference among them."""
-
-    name = "submitted_reference"
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(SubmittedReference, "sqlite")
-def _submitted_on_sqlite(element: SubmittedReference, compiler: Any, **options: Any) -> str:
-    json, path, _, wanted_text = (compiler.process(one, **options) for one in element.clauses)
-    values = f"json_each(json_extract({json}, '$.submittedFhir'), {path})"
-    fits = f"json_extract(one.value, '$.reference') = {wanted_text}"
-    return f"EXISTS (SELECT 1 FROM {values} AS one WHERE {fits})"  # noqa: S608 - of compiled clauses
-
-
-@compiles(SubmittedReference, "postgresql")
-def _submitted_on_postgresql(element: SubmittedReference, compiler: Any, **options: Any) -> str:
-    json, _, path, wanted_text = (compiler.process(one, **options) for one in element.clauses)
-    values = f"json_array_elements(CAST(CAST({json} AS json) ->> 'submittedFhir' AS json) #> {path})"
-    fits = f"one ->> 'reference' = {wanted_text}"
-    return f"EXISTS (SELECT 1 FROM {values} AS one WHERE {fits})"  # noqa: S608 - of compiled clauses
-
-
-def _path(*names: str) -> tuple[ColumnElement[str], ColumnElement[str]]:
-    """Of a resource that was submitted, as SQLite has paths and as PostgreSQL does."""
-    steps = ("resource", *names)
-    return literal_column(f"'$.{'.'.join(steps)}'"), literal_column(f"'{{{','.join(steps)}}}'")
-
-
-# Element of a DocumentReference -> where it lies.
-_SUBMITTED = {"context.related": _path("context", "related"), "author": _path("author")}
 
 
 def in_attributes(name: str) -> ColumnElement[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests import fhir_bundles as fhir
-from tests import servers
+from tests import messages, servers
 from tests.flows.fhir_requests import fed, provide, read, refuse, send
 from tests.servers import Server
 
@@ -62,6 +62,33 @@ def test_a_submission_set_of_pdsm_has_a_source(server: Server, patient: str) -> 
     bundle = a_pdsm_bundle(patient)
     del bundle["entry"][1]["resource"]["source"]
     assert "Bundle.entry[1].resource.source" in [one["expression"][0] for one in refuse(server, bundle)]
+
+
+def test_a_recipient_of_pdsm_is_one_of_xds(server: Server, patient: str) -> None:
+    """Its extension is of its own: that of MHD has no PractitionerRole. PDSm 2.2"""
+    bundle = a_pdsm_bundle(patient)
+    owner = bundle["entry"][1]["resource"]
+    owner["contained"] += [
+        {"resourceType": "Practitioner", "id": "friend", "name": [{"family": "Roux", "given": ["Eve"]}]},
+        {"resourceType": "PractitionerRole", "id": "role", "practitioner": {"reference": "#friend"}},
+    ]
+    recipient = {"url": f"{PDSM}pdsm-ext-intended-recipient", "valueReference": {"reference": "#role"}}
+    owner["extension"].append(recipient)
+    assert recipient in read(server, provide(server, bundle)[1]["location"])["extension"]
+    identifier = read(server, patient)["identifier"][0]
+    key = f"{identifier['value']}^^^&{identifier['system'].removeprefix('urn:oid:')}&ISO"
+    slots = {
+        "$XDSSubmissionSetPatientId": f"'{key}'",
+        "$XDSSubmissionSetStatus": "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')",
+    }
+    answer = messages.query(server, messages.FIND_SUBMISSION_SETS, slots)
+    told = [
+        value.text
+        for slot in answer.envelope.iter("{*}Slot")
+        if slot.get("name") == "intendedRecipient"
+        for value in slot.iter("{*}Value")
+    ]
+    assert told == ["|^Roux^Eve"]
 
 
 def test_the_same_bundle_is_taken_by_the_profile_of_mhd(server: Server, patient: str) -> None:

@@ -1,0 +1,61 @@
+"""Who made a SubmissionSet: persons by the type of `List.source`, organisations. MHD 2:3.66.4.1.2; PDSm 5.1."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from fhir_facade.code_systems import URI_SYSTEM
+from fhir_facade.read_people import authority_of
+from fhir_facade.search_values import Narrow, Question, SearchParameter, Token, names_with, read_token, unescape
+from registry.criteria import Criteria, LikeCriterion, TextCriterion, TextMatch
+from xds.datatypes import escape
+from xds.identifiers import OID_PREFIX
+from xds.query_grammar import has_wildcard
+
+_PROFESSIONALS = ("Practitioner", "PractitionerRole")  # XDS has one author, with a role or without
+_TYPES: Mapping[str, tuple[str, ...]] = dict.fromkeys(_PROFESSIONALS, _PROFESSIONALS)
+_BEFORE_ID = "%^" * 9  # components of XON
+
+
+def source_names(components: tuple[int, ...], match: TextMatch = TextMatch.START) -> Narrow:
+    """By the name of an author person, who is of the type that is named: a Patient, or a professional."""
+    named = names_with(components, match)
+
+    def narrow(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+        criteria, kind = named(question, parameter, values), question.type_named
+        if criteria is None or not kind:
+            return criteria
+        of_type = TextCriterion(attribute="source_type", any_of=_TYPES.get(kind, (kind,)))
+        return replace(criteria, texts=(*criteria.texts, of_type))
+
+    return narrow
+
+
+def organisation_with(match: TextMatch = TextMatch.START) -> Narrow:
+    """By the name of an author institution. FHIR R4 3.1.1.4.8"""
+
+    def narrow(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
+        texts = tuple(escape(unescape(value)) for value in values)
+        criterion = TextCriterion(attribute="author_institution", any_of=texts, components=(1,), match=match)
+        return replace(question.criteria, texts=(*question.criteria.texts, criterion))
+
+    return narrow
+
+
+def narrow_organisation(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """By an identifier of an author institution: a token in any of its forms. FHIR R4 3.1.1.4.10"""
+    tokens = [read_token(value) for value in values]
+    patterns = tuple(_pattern(one) for one in tokens if not has_wildcard(one.code))  # no identifier has a wildcard
+    if not patterns:
+        return None
+    criterion = LikeCriterion(attribute="author_institution", any_of=patterns)
+    return replace(question.criteria, likes=(*question.criteria.likes, criterion))
+
+
+def _pattern(token: Token) -> str:
+    """Of `name^^^^^&OID&ISO^^^^id`, or of `name^^^^^^^^^OID` which names no system. ITI TF-3: Table 4.2.3.1.7-2"""
+    code = escape(token.code)
+    if token.system is None:
+        return f"{_BEFORE_ID}{code}"
+    if token.system in ("", URI_SYSTEM):
+        return f"%^^^^^^^^^{code.removeprefix(OID_PREFIX) or '_%'}"
+    return f"%^&{authority_of(token.system)}&ISO^%^{code or '_%'}"
