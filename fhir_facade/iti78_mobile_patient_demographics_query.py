@@ -1,6 +1,7 @@
 """Mobile Patient Demographics Query [ITI-78], as far as the registry knows patients. PDQm 2:3.78; PDSm4DMP TD0.2.
 
-Who asks names the patient by an identifier or id: nobody is shown a list of patients. What else is asked narrows that.
+Who asks names the patient by an identifier or id. `identifier=system|` is everybody with an identifier of the system,
+of those whom the caller may know: who proves a patient is shown that one alone. What else is asked narrows that.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,14 +13,14 @@ from fhir_facade.patient import to_patient
 from fhir_facade.patients import Patients
 from fhir_facade.search_set import searchset_of
 from fhir_facade.search_shape import SHAPING, read_shape
-from fhir_facade.search_values import read_token, split, unescape
+from fhir_facade.search_values import Token, read_token, split, unescape
 from fhir_facade.searching import number
 from registry.sql.patient_resources import PatientRow
 
-MOST_VALUES = 20
+MOST_VALUES, MOST_FOUND = 20, 1000
 Resource = Mapping[str, Any]
 SCOPES = ("identifier", "_id")
-_RESULT = ("_count", "_format", "_pretty", "_total", "_summary", "_elements")
+_RESULT = ("_count", "_after", "_format", "_pretty", "_total", "_summary", "_elements")
 
 
 def handle(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict: bool = False) -> bytes:
@@ -32,23 +33,25 @@ def handle(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict:
         raise bad_request(f"{unknown[0]}: unknown search parameter", code="not-supported", expression=unknown[0])
     shape = read_shape("Patient", [one for one in parameters if one[0] in SHAPING])
     count = 0 if shape.counts_only else number(parameters, "_count")
-    found = list(_found(patients, asked))
-    shown = found[:count]
+    found, after = list(_found(patients, asked)), number(parameters, "_after") or 0
+    following = [one for one in found if int(one["id"]) > after]
+    shown = following[:count]
+    is_last = len(following) == len(shown) or not shown
     return searchset_of(
         "Patient",
         [(str(one["id"]), shape.shown("Patient", write_json(one))) for one in shown],
         total=len(found),
         base_url=patients.base_url,
         applied=asked,
-        next_after="",
+        next_after="" if is_last else str(shown[-1]["id"]),
         count=len(shown),
     )
 
 
 def _found(patients: Patients, asked: Sequence[tuple[str, str]]) -> Iterator[Resource]:
-    """The resources that fit everything asked for."""
+    """The resources that fit everything asked for, in the order of their ids."""
     several = [_rows(patients, name, value) for name, value in asked if name in SCOPES]
-    for key, row in several[0].items():
+    for key, row in sorted(several[0].items()):
         resource = read_own_json(write_json(to_patient(row)).decode())
         narrowed = ((NARROWING[name], split(value)) for name, value in asked if name in NARROWING)
         fits = all(any(has(resource, unescape(one)) for one in values) for has, values in narrowed)
@@ -61,8 +64,18 @@ def _rows(patients: Patients, name: str, text: str) -> dict[int, PatientRow]:
     if name == "_id":
         read_ones = (patients.read(f"Patient/{value}") for value in split(text))
         return {one.key: one for one in read_ones if one is not None}
-    tokens = map(read_token, split(text))
-    return {one.key: one for token in tokens for one in patients.identified(token.system or "", token.code)}
+    return {one.key: one for value in split(text) for one in _identified(patients, read_token(value))}
+
+
+def _identified(patients: Patients, token: Token) -> list[PatientRow]:
+    """Those with the identifier, or with any of its system. FHIR R4 3.1.1.4.10"""
+    if token.code or not token.system:
+        return patients.identified(token.system or "", token.code)
+    found = patients.of_system(token.system, most=MOST_FOUND + 1)
+    if len(found) > MOST_FOUND:
+        sentence = f"found more than {MOST_FOUND} patients with an identifier of the system, expected system|value"
+        raise bad_request(f"identifier: {sentence}", code="too-costly", expression="identifier")
+    return found
 
 
 def _has_family(resource: Resource, value: str) -> bool:
@@ -115,7 +128,9 @@ class PatientParameter(NamedTuple):
 
 
 PARAMETERS = (
-    PatientParameter("identifier", "token", f"{_DEFINITION}Patient-identifier", "with or without system"),
+    PatientParameter(
+        "identifier", "token", f"{_DEFINITION}Patient-identifier", "with or without system, or any of a system, system|"
+    ),
     PatientParameter("_id", "token", f"{_DEFINITION}Resource-id", "logical id"),
     PatientParameter("family", "string", f"{_DEFINITION}individual-family", f"from its beginning, {_NARROWS}"),
     PatientParameter("given", "string", f"{_DEFINITION}individual-given", f"from its beginning, {_NARROWS}"),

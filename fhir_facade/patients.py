@@ -43,6 +43,17 @@ class Patients:
         )
         return [one for one in found if self._may_know(one) and one.merged_into is None]
 
+    def of_system(self, system: str, *, most: int) -> list[PatientRow]:
+        """Those with any identifier of this system, at most so many: among all of them for who may know every patient,
+        else whom the caller's proof is about, or nobody.
+        """
+        seen = claimed(self.caller)
+        if seen.shows_nothing:
+            return []
+        only = None if seen.everything else CX(seen.patient)
+        authority = authority_of(system)
+        return patient_resources.of_system(self.registry, authority=authority, system=system, only=only, most=most)
+
     def subject(self, reference: Mapping[str, Any]) -> CX | None:
         """The patient identifier a subject means; None where it leads to no patient of this server.
 

@@ -25,6 +25,12 @@ def by_identifier(registry: Registry, *, authority: str, system: str, value: str
         return patient_resources.by_identifier(connection, authority=authority, system=system, value=value)
 
 
+def of_system(registry: Registry, *, authority: str, system: str, only: CX | None, most: int) -> list[PatientRow]:
+    """At most so many of the patients with any identifier of the system, or `only` this one; `authority` is its OID."""
+    with registry.units.read() as connection:
+        return patient_resources.of_system(connection, authority=authority, system=system, only=only, most=most)
+
+
 def feed(
     registry: Registry,
     unit: UnitOfWork,

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, delete, insert, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, delete, insert, select, union_all
 
 from registry.sql.tables import metadata, patient
 from xds.datatypes import CX
@@ -58,6 +58,18 @@ def by_identifier(connection: Connection, *, authority: str, system: str, value:
     keys = {*connection.scalars(named), *connection.scalars(aliases)}
     found = (by_key(connection, key) for key in sorted(keys))
     return [one for one in found if one is not None]
+
+
+def of_system(connection: Connection, *, authority: str, system: str, only: CX | None, most: int) -> list[PatientRow]:
+    """The patients with any identifier of a system, as that of the domain or beside it, in the order of their keys;
+    `only` this one, and at most so many. Those that were merged are left out.
+    """
+    named = select(patient.c.patient_key).where(patient.c.authority == authority)
+    with_one = union_all(named, select(_a.patient_key).where(_a.system == system))
+    statement = _PATIENTS.where(patient.c.patient_key.in_(with_one), patient.c.merged_into.is_(None))
+    if only is not None:
+        statement = statement.where(patient.c.authority == only.authority, patient.c.identifier == only.id)
+    return [_row(row) for row in connection.execute(statement.order_by(patient.c.patient_key).limit(most))]
 
 
 def save(

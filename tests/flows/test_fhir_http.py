@@ -12,6 +12,7 @@ from fhir.resources.R4B.parameters import Parameters
 
 from carnet.cross_origin import origins
 from carnet.settings import SettingsError
+from fhir_facade import iti78_mobile_patient_demographics_query as iti78
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.flows.test_provide_document_bundle import fed, provide, send
@@ -174,6 +175,42 @@ def test_patients_are_narrowed_by_what_is_known_of_them(server: Server, patient:
     counted = told(get(server, "Patient?identifier=P1&_summary=count"))
     assert (counted["total"], counted.get("entry")) == (1, None)
     assert counted["link"][0]["url"].startswith(f"{server.url}/fhir/Patient?identifier=P1")
+
+
+def test_everybody_with_an_identifier_of_a_system_is_found(server: Server) -> None:
+    system = "http://hospital.example/wards"
+    keys = []
+    for family in ("Ames", "Bois", "Cerf"):
+        resource = fhir.a_patient() | {"name": [{"family": family}]}
+        resource["identifier"][1]["system"] = system
+        keys.append(fed(server, resource).rpartition("/")[2])
+    found = told(get(server, f"Patient?identifier={system}|"))
+    assert found["total"] == 3
+    assert sorted(one["resource"]["id"] for one in found["entry"]) == sorted(keys)
+    assert told(get(server, f"Patient?identifier={system}|&family=b"))["total"] == 1
+    assert told(get(server, f"Patient?identifier={system}x|"))["total"] == 0
+    assert told(get(server, f"Patient?identifier={system}|&_id={keys[0]}"))["total"] == 1
+    assert told(get(server, f"Patient?identifier={system}|&_summary=count")).get("entry") is None
+    of_domain = {one["resource"]["id"] for one in told(get(server, "Patient?identifier=urn:oid:2.25.99|"))["entry"]}
+    assert of_domain > set(keys)
+    page, shown = told(get(server, f"Patient?identifier={system}|&_count=2")), list[str]()
+    while True:
+        assert page["total"] == 3
+        shown += [one["resource"]["id"] for one in page["entry"]]
+        after = [one["url"] for one in page["link"] if one["relation"] == "next"]
+        if not after:
+            break
+        page = told(get(server, after[0].removeprefix(f"{server.url}/fhir/")))
+    assert shown == sorted(keys, key=int)
+
+
+def test_more_patients_than_can_be_shown_are_not_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iti78, "MOST_FOUND", 1)
+    fed(server, fhir.a_patient())
+    fed(server, fhir.a_patient())
+    refused = get(server, "Patient?identifier=urn:oid:2.25.99|")
+    assert refused.status == 400
+    assert json.loads(refused.body)["issue"][0]["code"] == "too-costly"
 
 
 def test_the_other_identifiers_of_a_patient_are_told(server: Server, patient: str) -> None:

@@ -166,6 +166,13 @@ def test_f06_scopes_are_asked_for_each_interaction(
         assert found.headers["www-authenticate"] == 'Bearer error="insufficient_scope"'
 
 
+def test_of_everybody_in_a_system_a_token_shows_its_own_patient(world: World) -> None:
+    """The database has another patient with an identifier of the same system."""
+    found = json.loads(world.ask(f"/fhir/Patient?identifier=urn:oid:{PATIENT.authority}%7C", world.bearer()).body)
+    assert [one["resource"]["identifier"][0]["value"] for one in found["entry"]] == [PATIENT.id]
+    assert found["total"] == 1
+
+
 @pytest.mark.parametrize(
     ("scopes", "included"),
     [
