@@ -18,6 +18,7 @@ from soap.message import Message, Operation, Reply
 from storage.unit_of_work import StorageFailed
 from subscriptions import dsub
 from subscriptions.broker import Broker, NotTaken
+from subscriptions.dsub_filters import WSNT, fault
 from xds.xml import text_of
 
 _TO = f"{{*}}Header/{{{ADDRESSING}}}To"
@@ -33,15 +34,15 @@ def subscription_operations(broker: Broker, auditor: Auditor, *, address: str) -
             try:
                 taken = broker.subscribe(wanted, message.caller)
             except NotTaken as problem:
-                raise dsub.fault(_REFUSED, str(problem)) from None
+                raise fault(_REFUSED, str(problem)) from None
             except StorageFailed:
-                raise dsub.fault(_REFUSED, "the subscription cannot be kept now; try again later") from None
+                raise fault(_REFUSED, "the subscription cannot be kept now; try again later") from None
             return Reply(body=dsub.write_subscribe_response(taken, address=address_of(address, taken.id)))
 
     def unsubscribe(message: Message) -> Reply:
         with _recorded(auditor, message, Action.DELETE):
             if not broker.end(message.caller, _named(message.body)):
-                raise dsub.fault("ResourceUnknown", "wsa:To: expected the address of a subscription of this sender")
+                raise fault("ResourceUnknown", "wsa:To: expected the address of a subscription of this sender")
             return Reply(body=dsub.write_unsubscribe_response())
 
     return (
@@ -56,7 +57,7 @@ def address_of(door: str, name: str) -> str:
 
 
 def _operation(name: str, body: str, action: str, answer: str, handler: Callable[[Message], Reply]) -> Operation:
-    tag = f"{{{dsub.WSNT}}}{body}"
+    tag = f"{{{WSNT}}}{body}"
     return Operation(name=name, action=action, response_action=answer, body=tag, handler=handler)
 
 
@@ -81,7 +82,7 @@ def _recorded(auditor: Auditor, message: Message, action: Action) -> Iterator[No
     try:
         auditor.check()
         if not permits(caller, "ITI-52"):
-            raise dsub.fault(_REFUSED, "the caller may not do this")
+            raise fault(_REFUSED, "the caller may not do this")
         yield
     except SoapFault as problem:
         auditor.told(replace(told, outcome=Outcome.SERIOUS, description=problem.subcodes[0]), caller)

@@ -15,7 +15,7 @@ from fhir_facade.search_values import read_token, split, unescape
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.times import from_date_time, to_instant
 from subscriptions.broker import Broker, NotTaken
-from subscriptions.subscription import CHANGES, OF_FOLDERS, Channel, CodeFilter, Content, Event, Subscription
+from subscriptions.subscription import CHANGES, ENTERING, OF_FOLDERS, Channel, CodeFilter, Content, Event, Subscription
 from xds.datatypes import DTM, Code
 
 _BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
@@ -52,9 +52,7 @@ class Topic:
 _CREATED = Topic(events=(Event.NEW, Event.REPLACED))
 _ALL = Topic(events=CHANGES)
 _SUBMITTED = Topic(events=(Event.SUBMITTED,), filtered={"designationType": "content_type_code"}, code="submissionset")
-_FOLDERS = Topic(
-    events=(Event.FOLDER_NEW, Event.FOLDER_ENTERED), filtered={"designationType": "code_list"}, code="folder"
-)
+_FOLDERS = Topic(events=ENTERING, filtered={"designationType": "code_list"}, code="folder")
 TOPICS: Mapping[str, Topic] = {
     f"{_TOPICS}-{name}": topic
     for name, topic in (

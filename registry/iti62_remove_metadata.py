@@ -60,9 +60,10 @@ def handle(registry: Registry, unit: UnitOfWork, entry_uuids: Sequence[str], cal
         raise Rejected(errors)
     registry.remove(unit, list(removed.values()))
     links = [one.thing for one in removed.values() if isinstance(one.thing, Association)]
-    touch_folders(
-        registry, unit, {a.source for a in links if a.association_type is AssociationType.HAS_MEMBER} - removed.keys()
-    )
+    holders = {a.source for a in links if a.association_type is AssociationType.HAS_MEMBER} - removed.keys()
+    for folder in touch_folders(registry, unit, holders):
+        patient = "" if folder.patient_id is None else folder.patient_id.key
+        registry.notifier.changed(unit, patient, (), (folder,), registry.now())
     shown = {a.source for a in links if a.association_type in (*RELATIONSHIPS, AssociationType.HAS_MEMBER)}
     registry.render_again(unit, shown - removed.keys())
     _record(registry, unit, removed.values(), caller)

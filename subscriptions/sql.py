@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import Dialect
 
 from storage.prepared import Prepared, prepare
-from subscriptions.subscription import Channel, CodeFilter, Content, Event, State, Subscription
+from subscriptions.subscription import Channel, CodeFilter, Content, Event, Filter, State, Subscription, TextFilter
 from xds.datatypes import Code
 
 metadata = MetaData()
@@ -118,10 +118,21 @@ class Due:
 def add(connection: Connection, one: Subscription) -> None:
     row = {name: str(getattr(one, name)) for name in _TEXTS}
     row["events"] = " ".join(one.events)
-    row["filters"] = json.dumps(
-        {each.attribute: [[code.code, code.coding_scheme or ""] for code in each.any_of] for each in one.filters}
-    )
+    row["filters"] = json.dumps({each.attribute: _written(each) for each in one.filters})
     connection.execute(insert(subscription).values(row))
+
+
+def _written(one: Filter) -> list[Any]:
+    """Codes as pairs, texts as they are."""
+    if isinstance(one, TextFilter):
+        return list(one.any_of)
+    return [[code.code, code.coding_scheme or ""] for code in one.any_of]
+
+
+def _filter(name: str, values: list[Any]) -> Filter:
+    if isinstance(values[0], str):
+        return TextFilter(attribute=name, any_of=tuple(values))
+    return CodeFilter(attribute=name, any_of=tuple(Code(code=code, coding_scheme=scheme) for code, scheme in values))
 
 
 def by_id(connection: Connection, name: str) -> Subscription | None:
@@ -171,10 +182,6 @@ def rename_patient(connection: Connection, subsumed: str, surviving: str) -> Non
 
 
 def _subscription(row: Mapping[Any, Any]) -> Subscription:
-    filters = tuple(
-        CodeFilter(attribute=name, any_of=tuple(Code(code=code, coding_scheme=scheme) for code, scheme in codes))
-        for name, codes in json.loads(row["filters"]).items()
-    )
     texts = ("id", "patient", "target", "created", "ends", "caller", "subscriber", "criteria", "media_type")
     return Subscription(
         **{name: row[name] for name in texts},
@@ -182,7 +189,7 @@ def _subscription(row: Mapping[Any, Any]) -> Subscription:
         content=Content(row["content"]),
         state=State(row["state"]),
         events=tuple(Event(one) for one in row["events"].split()),
-        filters=filters,
+        filters=tuple(_filter(*one) for one in json.loads(row["filters"]).items()),
     )
 
 

@@ -1,10 +1,12 @@
 """A subscription as a value: whose documents, which changes, where to. ITI TF-2: 3.52; DSUBm 2:3.111."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
-from xds.datatypes import Code
+from xds.datatypes import Code, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import REPLACEMENTS, AssociationType
 
@@ -38,7 +40,8 @@ class Event(StrEnum):
 
 
 CHANGES = (Event.NEW, Event.REPLACED, Event.MASKED, Event.UPDATED)
-OF_FOLDERS = (Event.FOLDER_NEW, Event.FOLDER_ENTERED, Event.FOLDER_UPDATED)
+ENTERING = (Event.FOLDER_NEW, Event.FOLDER_ENTERED)
+OF_FOLDERS = (*ENTERING, Event.FOLDER_UPDATED)
 
 
 class Channel(StrEnum):
@@ -82,6 +85,42 @@ class CodeFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextFilter:
+    """At least one value of the attribute (its field name, or `author_person`) fits one of the patterns of a stored
+    query: `%` any string, `_` one character. ITI TF-2: 3.18.4.1.2.3.5
+    """
+
+    attribute: str
+    any_of: tuple[str, ...]
+
+    def fits(self, thing: RegistryObject) -> bool:
+        patterns = [_pattern(one) for one in self.any_of]
+        return any(one.fullmatch(normalised(text)) for text in _texts(thing, self.attribute) for one in patterns)
+
+
+Filter = CodeFilter | TextFilter
+
+
+def _texts(thing: RegistryObject, attribute: str) -> Iterator[str]:
+    if attribute == "author_person":
+        people = (one.author_person for one in getattr(thing, "author", ()))
+        yield from (str(one) for one in people if one is not None)
+        return
+    found = getattr(thing, attribute)
+    yield from map(str, found if isinstance(found, tuple) else () if found is None else (found,))
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    """What is between two `%` is looked for once, where it comes first: no pattern takes long."""
+    first, *others = (re.escape(part).replace("_", ".") for part in normalised(text).split("%"))
+    if not others:
+        return re.compile(first, re.DOTALL)
+    between = "".join(f"(?>.*?{part})" for part in others[:-1])
+    return re.compile(f"{first}{between}.*{others[-1]}", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """`patient`: CX key, empty for every patient. `ends`, `created`: DTM of 14 digits, UTC. `caller`: who subscribed.
 
@@ -99,7 +138,7 @@ class Subscription:
     subscriber: str
     state: State = State.REQUESTED
     events: tuple[Event, ...] = CHANGES
-    filters: tuple[CodeFilter, ...] = ()
+    filters: tuple[Filter, ...] = ()
     criteria: str = ""
     media_type: str = "application/fhir+json"
 

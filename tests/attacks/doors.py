@@ -31,7 +31,8 @@ from carnet.settings import Settings
 from carnet.wiring import Actors, open_actors
 from cda.rule_packs import RuleSet, own_rules_of_layers
 from cda.validate import check_bytes
-from subscriptions.dsub import SUBSCRIBE, WSNT
+from subscriptions.dsub import SUBSCRIBE
+from subscriptions.dsub_filters import WSNT
 from tests import messages, mutual_tls, servers
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
 from xds.vocabulary import LCM, QUERY, RS, XDS_B

@@ -27,7 +27,8 @@ from portable_media.history import read_history, steps
 from portable_media.importer import import_subsets
 from portable_media.medium import MediumRefused
 from portable_media.subsets import subsets
-from subscriptions.dsub import SUBSCRIBE, UNSUBSCRIBE, WSNT
+from subscriptions.dsub import SUBSCRIBE, UNSUBSCRIBE
+from subscriptions.dsub_filters import WSNT
 from tests import fhir_bundles, messages, sts
 from tests.attacks.conftest import Target
 from tests.attacks.doors import TOLD, TRANSACTIONS, Answer, Doors
