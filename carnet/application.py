@@ -106,7 +106,7 @@ def _fhir(actors: Actors, reader: FhirReader | None) -> flask.Blueprint:
     if reader is None:
         return fhir_elsewhere(actors.settings.role_missing(Role.FHIR))
     broker = broker_of(actors.settings, reader.registry)
-    return fhir_blueprint(reader, seen_by=log_seen_by(actors.settings), broker=broker)
+    return fhir_blueprint(reader, seen_by=log_seen_by(actors.settings), broker=broker, desk=actors.records)
 
 
 def _failed(app: flask.Flask, environ: WSGIEnvironment, problem: Exception) -> WSGIApplication:

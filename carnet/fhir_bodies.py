@@ -28,10 +28,13 @@ class DocumentSizes:
     number: int
 
 
-def read_resource() -> tuple[dict[str, Any], Format]:
-    """The resource of the request body, and its format. Raises FhirProblem 400, 413 or 415."""
+def read_resource(*, instead: str = "") -> tuple[dict[str, Any], Format]:
+    """The resource of the request body, and its format. Raises FhirProblem 400, 413 or 415.
+
+    `instead`: what whoever sends a larger one may do.
+    """
     form = _sent_format()
-    return form.read(read_body()), form
+    return form.read(read_body(instead=instead)), form
 
 
 @contextmanager
@@ -79,13 +82,13 @@ def sent_type() -> tuple[str, Mapping[str, str]]:
     return name, parameters
 
 
-def read_body() -> bytes:
+def read_body(*, instead: str = "") -> bytes:
     """The request body as it was before it was compressed. Raises FhirProblem 400, 413 or 415."""
     body = bytearray()
     for chunk in _chunks():
         body += chunk
         if len(body) > LARGEST_BODY:
-            raise FhirProblem(413, "too-long", f"expected a body of at most {LARGEST_BODY} octets")
+            raise FhirProblem(413, "too-long", f"expected a body of at most {LARGEST_BODY} octets{instead}")
     return bytes(body)
 
 

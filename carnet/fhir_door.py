@@ -25,6 +25,7 @@ from carnet.fhir_questions import Parameters, is_form, question
 from carnet.fhir_reader import SEARCHES, FhirReader
 from carnet.fhir_routes import FhirBlueprint, serve_nothing_else
 from carnet.fhir_subscriptions import add_subscriptions
+from dmp.record_desk import RecordDesk
 from fhir_facade import history, patient_transaction, validate
 from fhir_facade import iti65_provide_document_bundle as iti65
 from fhir_facade import iti66_find_document_lists as iti66
@@ -49,7 +50,9 @@ Read = Callable[..., bytes]
 _FOUND_BY = {"DocumentReference": "ITI-67", "List": "ITI-66"}
 
 
-def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Broker | None = None) -> flask.Blueprint:
+def fhir_blueprint(
+    reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Broker | None = None, desk: RecordDesk | None = None
+) -> flask.Blueprint:
     """The resources under the FHIR base; its URL is that of the reader in every URL, never the Host of a request."""
     registry, repository, base_url = reader.registry, reader.repository, reader.base_url
     auditor, security = reader.auditor, reader.security
@@ -162,7 +165,7 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
         if repository is None:
             raise FhirProblem(404, "not-supported", "this process has no repository, which takes documents")
         with auditor.change(Occurrence(event="ITI-106"), caller):
-            parameters, sent_as = read_resource()
+            parameters, sent_as = read_resource(instead="; a larger document is provided with its metadata [ITI-65]")
             generated = iti106.handle(
                 registry,
                 repository,
@@ -238,7 +241,7 @@ def fhir_blueprint(reader: FhirReader, *, seen_by: SeenBy = only_own, broker: Br
         add_log(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor, seen_by=seen_by)
     if broker is not None:
         add_subscriptions(door, registry, broker, base_url=base_url, caller_of=permitted, auditor=auditor)
-    add_patients(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor)
+    add_patients(door, registry, base_url=base_url, caller_of=permitted, auditor=auditor, desk=desk)
     serve_nothing_else(door, "this interaction is not served")
     door.register_error_handler(FhirProblem, refused)
     door.register_error_handler(StorageFailed, lambda _: refused(unavailable("transient")))

@@ -1,6 +1,7 @@
 """The Patient resource of the FHIR door: read and search, and ITI-104 where the domain takes patients by FHIR."""
 
 from collections.abc import Callable
+from functools import partial
 
 import flask
 
@@ -11,11 +12,14 @@ from carnet.fhir_answers import is_strict, read_answer, written
 from carnet.fhir_bodies import read_resource
 from carnet.fhir_formats import answer, wanted
 from carnet.fhir_questions import question
+from dmp.record_desk import RecordDesk
 from fhir_facade import iti78_mobile_patient_demographics_query as iti78
 from fhir_facade import iti83_mobile_patient_identifier_cross_reference_query as iti83
 from fhir_facade import iti104_patient_identity_feed_fhir as iti104
 from fhir_facade import patient
+from fhir_facade.patient import Describe, to_patient
 from fhir_facade.patients import Patients
+from fhir_facade.record_patient import record_patient
 from fhir_facade.times import to_http_date, to_instant
 from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
@@ -29,18 +33,24 @@ def add_patients(
     base_url: str,
     caller_of: Callable[..., Caller],
     auditor: Auditor,
+    desk: RecordDesk | None = None,
 ) -> None:
-    """`caller_of` gives the caller that may run a transaction, and refuses any other."""
+    """`caller_of` gives the caller that may run a transaction, and refuses any other. `desk`: where patients have
+    records, which say who they are.
+    """
 
     def known_to(caller: Caller) -> Patients:
         return Patients(registry=registry, caller=caller, base_url=base_url)
+
+    def described_to(caller: Caller) -> Describe:
+        return to_patient if desk is None else partial(record_patient, desk, caller)
 
     @door.get("/Patient/<fhir_id>")
     def read_patient(fhir_id: str) -> flask.Response:
         wanted()
         caller = caller_of("ITI-67", "Patient.r")
         with auditor.interaction(Occurrence(event="read"), caller):
-            resource, row = patient.read(known_to(caller), fhir_id)
+            resource, row = patient.read(known_to(caller), fhir_id, described_to(caller))
             return read_answer("Patient", resource, _versioned(row))
 
     @door.get("/Patient")
@@ -50,7 +60,9 @@ def add_patients(
         wanted()
         caller = caller_of("ITI-67", "Patient.s")
         with auditor.interaction(Occurrence(event="read"), caller):
-            return answer(iti78.handle(known_to(caller), parameters, strict=is_strict()))
+            return answer(
+                iti78.handle(known_to(caller), parameters, strict=is_strict(), described=described_to(caller))
+            )
 
     @door.get("/Patient/$ihe-pix")
     def cross_reference() -> flask.Response:

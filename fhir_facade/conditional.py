@@ -1,21 +1,28 @@
-"""Conditional interactions: the one resource that criteria find. FHIR R4 3.1.0.6.1, 3.1.0.8.1."""
+"""Conditional interactions: the one resource that criteria find, the version that is meant. FHIR R4 3.1.0.5, 3.1.0.8.1.
+
+What is conditional is decided in the unit of work of the change: nobody comes in between.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 from access_policy.caller import Caller
 from access_policy.visibility import Purpose
+from fhir_facade.fhir_json import read_own_json
+from fhir_facade.newest import current
 from fhir_facade.operation_outcome import FhirProblem
 from fhir_facade.patients import Patients
 from fhir_facade.search import common, read_search
+from fhir_facade.version_tags import check_entry_match, check_tags
 from registry.criteria import Criteria, Form, Page
 from registry.snapshot import Snapshot
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
 from xds.errors import Rejected
 from xds.identifiers import UUID_PREFIX
-from xds.metadata import Association, Submission
+from xds.metadata import Association, DocumentEntry, Folder, Submission
 
 
 def criteria_of(text: str, kind: str, base_url: str) -> list[tuple[str, str]]:
@@ -63,6 +70,22 @@ class AlreadyThere(Rejected):
         self.fhir_id = fhir_id
 
 
+class Unmet(Rejected):
+    """A condition does not hold; the answer that says so."""
+
+    def __init__(self, problem: FhirProblem) -> None:
+        super().__init__(())
+        self.problem = problem
+
+
+class Condition(Protocol):
+    """What has to hold when a submission is registered."""
+
+    def check(self, registry: Registry, unit: UnitOfWork, submission: Submission, caller: Caller) -> None:
+        """In the unit of work that registers it, once nobody else can change that. Raises AlreadyThere, Unmet."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoneExist:
     """`If-None-Exist` of a document; `text` as it was sent. FHIR R4 3.1.0.8.1"""
@@ -71,13 +94,44 @@ class NoneExist:
     criteria: Criteria
 
     def check(self, registry: Registry, unit: UnitOfWork, submission: Submission, caller: Caller) -> None:
-        """In the unit of work that makes it, once nobody else can. Raises AlreadyThere, FhirProblem 412 for several.
-
-        All that registering locks is locked here at once: who waits for one of these never holds another.
-        """
-        owner = submission.submission_set
-        names = {one.unique_id for one in submission.objects if not isinstance(one, Association) and one.unique_id}
-        registry.lock(unit, None if owner is None else owner.patient_id, names | {self.text})
-        found = _only(registry.seen_in(unit, caller, Purpose.METADATA), self.criteria)
+        """There is none. Raises AlreadyThere, Unmet for several."""
+        _lock(registry, unit, submission, self.text)
+        try:
+            found = _only(registry.seen_in(unit, caller, Purpose.METADATA), self.criteria)
+        except FhirProblem as problem:
+            raise Unmet(problem) from None
         if found:
             raise AlreadyThere(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """`ifMatch` of an entry of a Bundle that changes a stored object; `at` is its place. FHIR R4 3.1.0.5"""
+
+    kind: type[DocumentEntry | Folder]
+    entry_uuid: str
+    tags: str
+    at: str
+
+    def check(self, registry: Registry, unit: UnitOfWork, submission: Submission, caller: Caller) -> None:
+        """It still is this version. Raises Unmet."""
+        _lock(registry, unit, submission)
+        try:
+            self.holds(registry.seen_in(unit, caller, Purpose.METADATA))
+        except FhirProblem as problem:
+            raise Unmet(problem) from None
+
+    def holds(self, snapshot: Snapshot) -> None:
+        """Raises FhirProblem 412 for another version than is there, and where the caller may see none."""
+        found = current(snapshot, self.kind, self.entry_uuid)
+        if found is None:
+            check_tags(self.tags, set(), at=self.at)
+        else:
+            check_entry_match(self.tags, read_own_json(found.rendering.decode()), self.at)
+
+
+def _lock(registry: Registry, unit: UnitOfWork, submission: Submission, *further: str) -> None:
+    """All that registering locks is locked here at once: who waits for one of these never holds another."""
+    owner = submission.submission_set
+    names = {one.unique_id for one in submission.objects if not isinstance(one, Association) and one.unique_id}
+    registry.lock(unit, None if owner is None else owner.patient_id, names | {*further})

@@ -1,27 +1,31 @@
 """Provide Document Bundle [ITI-65]: the submission of ITI-41, said in FHIR. MHD 2:3.65; ADR 0011."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from access_policy.caller import Caller
 from access_policy.permission import permits
+from access_policy.visibility import Purpose
 from fhir_facade.bundle_documents import WriteDocument, check_documents, received
 from fhir_facade.bundle_mapping import Mapping65
 from fhir_facade.bundle_submission import read_submission
-from fhir_facade.conditional import AlreadyThere, NoneExist
-from fhir_facade.fhir_json import write_json
+from fhir_facade.conditional import AlreadyThere, Condition, Match, Unmet
+from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.issues import Issue
+from fhir_facade.newest import current
 from fhir_facade.operation_outcome import outcome_of, refusal
 from fhir_facade.patients import Patients, aliases
 from fhir_facade.provide_bundle import BundleEntry, Slice, read_provide_bundle, unresolved
 from fhir_facade.shared_elements import fhir_id
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.times import to_instant
+from fhir_facade.version_tags import version_tag
 from fhir_facade.xds_issues import issues_of, rejected
 from registry import iti42_register_document_set_b as iti42
 from registry import patient_resources
 from registry.patients import Source
+from registry.snapshot import Snapshot
 from registry.store import Registry
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository.registration import InOneUnit
@@ -32,16 +36,19 @@ from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
 from xds.ebrim.value_rules import value_rules
 from xds.errors import RegistryError, Rejected
-from xds.metadata import Submission
+from xds.metadata import DocumentEntry, Folder, Submission
 
 _CREATED = (Slice.SUBMISSION_SET, Slice.DOCUMENT_REFERENCE, Slice.BINARY, Slice.FHIR_DOCUMENT)
 
 
 @dataclass(slots=True, kw_only=True)
-class Fed:
-    """Patients of the Bundle that were made known in its unit of work: position of the entry -> key."""
+class Done:
+    """What the unit of work did with entries, by their position: keys of the Patients that were made known, ETags of
+    what was changed and of new Folders, as a read has them.
+    """
 
-    keys: dict[int, int]
+    keys: dict[int, int] = field(default_factory=dict)
+    tags: dict[int, str] = field(default_factory=dict)
 
 
 def handle(
@@ -53,13 +60,13 @@ def handle(
     base_url: str,
     write_document: WriteDocument = write_json,
     kind: SubmissionKind = SubmissionKind.BUNDLE,
-    unless: NoneExist | None = None,
+    unless: Condition | None = None,
 ) -> bytes:
     """The transaction-response. Raises FhirProblem with everything that was found, nothing stored.
 
     What is registered, and by which rules, is what ITI-41 with the same content registers. `write_document` writes a
     FHIR document in the format in which it is kept; `kind` is ITI-65, or ITI-105 which is said as one. Raises
-    AlreadyThere where what is meant by `unless` exists.
+    AlreadyThere where what is meant by `unless` exists, FhirProblem 412 where an entry is of another version.
     """
     issues = list(structural_rules(bundle))
     if not issues and bundle["resourceType"] != "Bundle":
@@ -75,17 +82,51 @@ def handle(
         kind=kind,
     )
     submission = read_submission(mapping)
+    matches = _matches(mapping)
     documents = check_documents(mapping)
     if submission is None or any(issue.is_error for issue in issues):
         raise refusal(
             [one for one in issues if one.is_error] + list(_of_registry(registry, mapping, submission, caller))
         )
-    fed = Fed(keys={})
-    warnings = _provided(registry, repository, mapping, submission, documents, caller, fed, write_document, unless)
+    done = Done()
+    conditions = matches if unless is None else (unless, *matches)
+    warnings = _provided(registry, repository, mapping, submission, documents, caller, done, write_document, conditions)
     moment = to_instant(DTM(registry.now()))
     outcome = _warned(issues, warnings, _places(mapping))
-    entries = [_response(one, mapping, documents, fed, moment, base_url, outcome) for one in read.entries]
+    entries = [_response(one, mapping, documents, done, moment, base_url, outcome) for one in read.entries]
     return write_json({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
+
+
+def _matches(mapping: Mapping65) -> tuple[Match, ...]:
+    """`ifMatch` of what the Bundle changes. Raises FhirProblem 412 already where one is of another version now."""
+    found = tuple(
+        Match(
+            kind=_kind(entry),
+            entry_uuid=mapping.updated[entry.number],
+            tags=entry.conditions["ifMatch"],
+            at=f"Bundle.entry[{entry.number}].request.ifMatch",
+        )
+        for entry in mapping.bundle.of(Slice.PATCH, Slice.FOLDER)
+        if "ifMatch" in entry.conditions and entry.number in mapping.updated
+    )
+    if found:
+        with mapping.patients.registry.seen_by(mapping.patients.caller, Purpose.METADATA) as snapshot:
+            for one in found:
+                one.holds(snapshot)
+    return found
+
+
+def _kind(entry: BundleEntry) -> type[DocumentEntry | Folder]:
+    """What an entry with a stored object changes."""
+    return DocumentEntry if entry.slice is Slice.PATCH else Folder
+
+
+def _tags(mapping: Mapping65, snapshot: Snapshot) -> Iterator[tuple[int, str]]:
+    for entry in mapping.bundle.of(Slice.PATCH, Slice.FOLDER):
+        uuid = mapping.updated.get(entry.number) or mapping.uuids.get(entry.number, "")
+        found = current(snapshot, _kind(entry), uuid)
+        if found is not None:
+            yield entry.number, version_tag(read_own_json(found.rendering.decode()))
 
 
 def _provided(
@@ -95,17 +136,19 @@ def _provided(
     submission: Submission,
     documents: Mapping[int, str],
     caller: Caller,
-    fed: Fed,
+    done: Done,
     write_document: WriteDocument,
-    unless: NoneExist | None,
+    conditions: tuple[Condition, ...],
 ) -> tuple[RegistryError, ...]:
     """The steps of ITI-41, with the patients of the Bundle made known in the same unit of work."""
 
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
-        if unless is not None:
-            unless.check(registry, unit, submission, caller)
-        fed.keys = dict(_feed_patients(registry, unit, mapping, caller))
+        for condition in conditions:
+            condition.check(registry, unit, submission, caller)
+        done.keys = dict(_feed_patients(registry, unit, mapping, caller))
         iti42.handle(registry, unit, reading, caller, kind=mapping.kind)
+        if mapping.bundle.of(Slice.PATCH, Slice.FOLDER):
+            done.tags = dict(_tags(mapping, registry.seen_in(unit, caller, Purpose.METADATA)))
         return ()
 
     repository = replace(repository, registration=InOneUnit(registry.units, register))
@@ -116,6 +159,8 @@ def _provided(
             return iti41.handle(repository, reading, octets, caller)
     except AlreadyThere:
         raise
+    except Unmet as problem:
+        raise problem.problem from None
     except Rejected as problem:
         raise rejected(problem.errors, _places(mapping)) from None
     except (OSError, StorageFailed) as problem:
@@ -175,24 +220,24 @@ def _response(
     entry: BundleEntry,
     mapping: Mapping65,
     documents: Mapping[int, str],
-    fed: Fed,
+    done: Done,
     moment: str,
     base_url: str,
     warnings: list[Issue],
 ) -> dict[str, Any]:
     """One entry of the answer, in the order of the request. MHD 2:3.65.4.2"""
     is_new = entry.slice in _CREATED or (entry.slice is Slice.FOLDER and entry.method == "POST")
-    is_new = is_new or entry.number in fed.keys
+    is_new = is_new or entry.number in done.keys
     response: dict[str, Any] = {"status": "201 Created" if is_new else "200 OK"}
-    location = _location(entry, mapping, documents, fed)
+    location = _location(entry, mapping, documents, done)
     if location:
         response |= {"location": f"{base_url}/{location}"}
-    response |= {"etag": 'W/"1"', "lastModified": moment}
+    response |= {"etag": done.tags.get(entry.number, 'W/"1"'), "lastModified": moment}
     told = [one for one in warnings if one.expression.startswith(f"{entry.at}.") or one.expression == entry.at]
     return {"response": response | ({"outcome": outcome_of(told)} if told else {})}
 
 
-def _location(entry: BundleEntry, mapping: Mapping65, documents: Mapping[int, str], fed: Fed) -> str:
+def _location(entry: BundleEntry, mapping: Mapping65, documents: Mapping[int, str], done: Done) -> str:
     """Without a version: it is read there again when its status has changed. MHD 2:3.65.4.2"""
     uuid = mapping.uuids.get(entry.number) or mapping.updated.get(entry.number) or documents.get(entry.number, "")
     kinds = {
@@ -204,6 +249,6 @@ def _location(entry: BundleEntry, mapping: Mapping65, documents: Mapping[int, st
         Slice.FHIR_DOCUMENT: "Binary",
     }
     if entry.slice is Slice.PATIENT:
-        key = fed.keys.get(entry.number) or mapping.present.get(entry.number)
+        key = done.keys.get(entry.number) or mapping.present.get(entry.number)
         return "" if key is None else f"Patient/{key}"
     return f"{kinds[entry.slice]}/{fhir_id(uuid)}" if entry.slice is not None else ""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.operation_outcome import bad_request
-from fhir_facade.patient import to_patient
+from fhir_facade.patient import Describe, to_patient
 from fhir_facade.patients import Patients
 from fhir_facade.search_set import searchset_of
 from fhir_facade.search_shape import SHAPING, read_shape
@@ -23,8 +23,14 @@ SCOPES = ("identifier", "_id")
 _RESULT = ("_count", "_after", "_format", "_pretty", "_total", "_summary", "_elements")
 
 
-def handle(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict: bool = False) -> bytes:
-    """The Patients with an identifier, as a searchset. Raises FhirProblem."""
+def handle(
+    patients: Patients,
+    parameters: Sequence[tuple[str, str]],
+    *,
+    strict: bool = False,
+    described: Describe = to_patient,
+) -> bytes:
+    """The Patients with an identifier, as a searchset; those alone that are `described`. Raises FhirProblem."""
     asked = [(name, value) for name, value in parameters if name in (*SCOPES, *NARROWING)]
     unknown = [name for name, _ in parameters if name not in (*SCOPES, *NARROWING, *_RESULT)]
     if not any(name in SCOPES for name, _ in asked) or any(len(split(value)) > MOST_VALUES for _, value in asked):
@@ -33,7 +39,7 @@ def handle(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict:
         raise bad_request(f"{unknown[0]}: unknown search parameter", code="not-supported", expression=unknown[0])
     shape = read_shape("Patient", [one for one in parameters if one[0] in SHAPING])
     count = 0 if shape.counts_only else number(parameters, "_count")
-    found, after = list(_found(patients, asked)), number(parameters, "_after") or 0
+    found, after = list(_found(patients, asked, described)), number(parameters, "_after") or 0
     following = [one for one in found if int(one["id"]) > after]
     shown = following[:count]
     is_last = len(following) == len(shown) or not shown
@@ -48,14 +54,16 @@ def handle(patients: Patients, parameters: Sequence[tuple[str, str]], *, strict:
     )
 
 
-def _found(patients: Patients, asked: Sequence[tuple[str, str]]) -> Iterator[Resource]:
+def _found(patients: Patients, asked: Sequence[tuple[str, str]], described: Describe) -> Iterator[Resource]:
     """The resources that fit everything asked for, in the order of their ids."""
     several = [_rows(patients, name, value) for name, value in asked if name in SCOPES]
     for key, row in sorted(several[0].items()):
-        resource = read_own_json(write_json(to_patient(row)).decode())
+        known = described(row) if all(key in others for others in several[1:]) else None
+        if known is None:
+            continue
+        resource = read_own_json(write_json(known).decode())
         narrowed = ((NARROWING[name], split(value)) for name, value in asked if name in NARROWING)
-        fits = all(any(has(resource, unescape(one)) for one in values) for has, values in narrowed)
-        if fits and all(key in others for others in several[1:]):
+        if all(any(has(resource, unescape(one)) for one in values) for has, values in narrowed):
             yield resource
 
 

@@ -1,5 +1,6 @@
 """Patient: the resource, as far as the registry knows patients, and its read. FHIR R4 Patient; PDSm4DMP."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fhir_facade.code_systems import URI_SYSTEM
@@ -10,13 +11,15 @@ from fhir_facade.times import to_instant
 from registry.sql.patient_resources import PatientRow
 from xds.datatypes import DTM
 
+Describe = Callable[[PatientRow], Mapping[str, object] | None]
 
-def read(patients: Patients, fhir_id: str) -> tuple[bytes, PatientRow]:
-    """One Patient and its row. Raises FhirProblem 404."""
+
+def read(patients: Patients, fhir_id: str, described: Describe = lambda _: None) -> tuple[bytes, PatientRow]:
+    """One Patient and its row, as it is `described`, else as the registry knows it. Raises FhirProblem 404."""
     found = patients.read(f"Patient/{fhir_id}")
     if found is None:
         raise not_found()
-    return write_json(to_patient(found)), found
+    return write_json(described(found) or to_patient(found)), found
 
 
 def to_patient(patient: PatientRow) -> dict[str, object]:

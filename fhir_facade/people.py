@@ -52,7 +52,7 @@ def to_practitioner(person: XCN) -> Resource:
         return resource
     resource = {"resourceType": "Practitioner"}
     _put(resource, "identifier", [identifier] if identifier else [])
-    name = _name(person.family, [person.given, person.further_given], [person.prefix], [person.suffix])
+    name = human_name(person.family, [person.given, person.further_given], [person.prefix], [person.suffix])
     _put(resource, "name", [name] if name else [])
     return resource
 
@@ -116,7 +116,7 @@ def _components(text: str, count: int) -> list[str]:
 
 def _patient_name(text: str) -> Resource:
     family, given, further, suffix, prefix, _, kind = _components(text, 7)
-    name = _name(family, [given, further], [prefix], [suffix])
+    name = human_name(family, [given, further], [prefix], [suffix])
     return name | {"use": "usual" if kind in ("D", "S") else "official"} if name else {}
 
 
@@ -129,7 +129,8 @@ def _address(text: str) -> Resource:
     return address
 
 
-def _name(family: str, given: list[str], prefix: list[str], suffix: list[str]) -> Resource:
+def human_name(family: str, given: Sequence[str], prefix: Sequence[str], suffix: Sequence[str] = ()) -> Resource:
+    """HumanName of what is known of a name."""
     name: Resource = {}
     _put(name, "family", family)
     for key, values in (("given", given), ("prefix", prefix), ("suffix", suffix)):

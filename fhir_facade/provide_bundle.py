@@ -31,7 +31,7 @@ _LEVELS = {
     f"{_PDSM}pdsm-comprehensive-provide-document-bundle": Level.PDSM,
 }
 MOST_ENTRIES = 2000
-# Of an entry that may be carried out or not: that is so of a Patient alone. FHIR R4 3.1.0.11.2
+# FHIR R4 3.1.0.11.2
 _CONDITIONS = ("ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist")
 _END = re.compile(r"\Ahttps?://.*/([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})\Z")
 
@@ -57,6 +57,12 @@ _METHODS = {
     Slice.FOLDER: ("POST", "PUT"),
     Slice.PATIENT: ("GET", "POST", "PUT"),
 }
+# A submission is carried out whole: it may be of a version, and a Patient alone may be there already.
+_CONDITIONAL = (
+    ("ifNoneExist", Slice.PATIENT, "POST"),
+    ("ifMatch", Slice.PATCH, "PATCH"),
+    ("ifMatch", Slice.FOLDER, "PUT"),
+)
 _PROFILES: Mapping[Slice, Sequence[Row]] = {
     Slice.SUBMISSION_SET: SUBMISSION_SET,
     Slice.DOCUMENT_REFERENCE: DOCUMENT_REFERENCE,
@@ -190,8 +196,9 @@ def _entry_rules(entry: BundleEntry, level: Level) -> Iterator[Issue]:
         sentence = f"found the method {entry.method or 'none'}, expected {expected}"
         yield Issue("value", sentence, f"Bundle.entry[{entry.number}].request.method")
     for name in entry.conditions:
-        if (name, entry.slice, entry.method) != ("ifNoneExist", Slice.PATIENT, "POST"):
-            sentence = "found a condition, expected an entry that is carried out: only a Patient may be there already"
+        if (name, entry.slice, entry.method) not in _CONDITIONAL:
+            sentence = "found a condition, expected an entry that is carried out: a Patient may be there already, an "
+            sentence += "update of a version"
             yield Issue("not-supported", sentence, f"Bundle.entry[{entry.number}].request.{name}")
     yield from profile_rules(_PROFILES.get(entry.slice, ()), level, entry.resource, entry.at)
     if entry.slice is Slice.SUBMISSION_SET:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from fhir_facade.code_systems import URI_SYSTEM
 from fhir_facade.operation_outcome import bad_request
 from fhir_facade.read_people import authority_of
-from fhir_facade.search_values import Question, SearchParameter, Token, read_token, unescape
+from fhir_facade.search_values import Question, SearchParameter, Token, unescape, valued
 from registry.criteria import Criteria, TextCriterion
 from xds.datatypes import escape
 
 
 def narrow_related(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
     """referenceIdList by an identifier, with or without its system; its type is not asked for. MHD 2:3.67.4.1.2.1"""
-    texts = tuple(_reference_id(read_token(value)) for value in values)
+    texts = tuple(map(_reference_id, valued(parameter, values)))
     criterion = TextCriterion(attribute="reference_id_list", any_of=texts)
     return replace(question.criteria, texts=(*question.criteria.texts, criterion))
 

@@ -99,6 +99,15 @@ def read_token(text: str) -> Token:
     return Token(system=None, code=parts[0]) if len(parts) == 1 else Token(system=parts[0], code=parts[1])
 
 
+def valued(parameter: SearchParameter, values: Sequence[str]) -> list[Token]:
+    """Tokens with a value: everything of a system, `system|`, is not looked for by such a parameter."""
+    tokens = [read_token(value) for value in values]
+    if not all(token.code for token in tokens):
+        sentence = f"{parameter.name}: found a system alone, expected a value, with or without system|"
+        raise bad_request(sentence, code="not-supported", expression=parameter.name)
+    return tokens
+
+
 def narrow_patient(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
     """By an identifier, with or without its system; nobody's record is searched for an identifier nobody has."""
     tokens = [read_token(value) for value in values]
@@ -124,7 +133,7 @@ def _of_patient(question: Question, patient: CX | None) -> Criteria | None:
 
 def narrow_identifier(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
     """masterIdentifier and identifier: uniqueIds, or entryUUIDs, not both at once."""
-    criteria, tokens = question.criteria, [read_token(value) for value in values]
+    criteria, tokens = question.criteria, valued(parameter, values)
     texts = tuple(from_identifier(token.system or "", token.code) for token in tokens)
     of_entries = [is_uuid_urn(text) for text in texts]
     if criteria.unique_ids or criteria.entry_uuids or len(set(of_entries)) > 1:
@@ -183,7 +192,7 @@ def narrow_source_id(question: Question, parameter: SearchParameter, values: Seq
     """sourceId, an OID, with `urn:oid:` or without."""
     if question.criteria.source_ids:
         raise bad_request(f"{parameter.name}: expected it once", expression=parameter.name)
-    texts = tuple(read_token(value).code.removeprefix("urn:oid:") for value in values)
+    texts = tuple(token.code.removeprefix("urn:oid:") for token in valued(parameter, values))
     return replace(question.criteria, source_ids=texts)
 
 
@@ -238,9 +247,7 @@ def names_modified(components: tuple[int, ...]) -> tuple[tuple[str, Narrow], ...
 
 def narrow_author_identifier(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
     """The identifier of an author person, with or without its system."""
-    tokens = [read_token(value) for value in values]
-    if not all(token.code for token in tokens):
-        raise bad_request(f"{parameter.name}: expected an identifier, with or without system|")
+    tokens = valued(parameter, values)
     if any(has_wildcard(token.code) for token in tokens):
         return None  # no identifier has one
     patterns = tuple(f"{token.code}^{authority_of(token.system)}" for token in tokens if token.system)

@@ -63,10 +63,18 @@ def check_if_match(if_match: str, resource: Resource) -> None:
     check_tags(if_match, {_tag(resource), str(resource["meta"]["versionId"])})
 
 
-def check_tags(if_match: str, present: Set[str]) -> None:
+def check_entry_match(if_match: str, resource: Resource, at: str) -> None:
+    """The same of an entry of a Bundle, `at` its place; of what is current no more, the ETag alone. Raises FhirProblem
+    412.
+    """
+    is_current = resource.get("status") == "current"
+    check_tags(if_match, {_tag(resource), *((str(resource["meta"]["versionId"]),) if is_current else ())}, at=at)
+
+
+def check_tags(if_match: str, present: Set[str], *, at: str = "") -> None:
     """One of the tags is that of the present state. Raises FhirProblem 412."""
     if not if_match or if_match.strip() == "*":
         return
     if not present & set(_TAGS.findall(if_match)):
         sentence = "If-Match: found another version than the present one, which a read tells"
-        raise FhirProblem(412, "conflict", sentence)
+        raise FhirProblem(412, "conflict", sentence, at)

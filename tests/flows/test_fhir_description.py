@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 from urllib.parse import urlencode
 
@@ -175,7 +176,7 @@ def change(bundle: dict[str, Any], place: tuple[Any, ...], value: Any, *, is_rem
     if is_removed:
         del parent[place[-1]]
     else:
-        parent[place[-1]] = value
+        parent[place[-1]] = deepcopy(value)  # the next change may be of a place within it
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

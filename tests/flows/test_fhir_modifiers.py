@@ -168,6 +168,7 @@ def test_lists_take_them_too(authors: Authors) -> None:
             "date:exact=2026",
         ),
         *("patient:exact=x", "identifier:not=x", "_id:not=x", "related:exact=x"),
+        *("identifier=urn:ietf:rfc:3986|", "related:identifier=urn:oid:2.25.1|", "author.identifier=urn:oid:2.25.1|"),
     ],
 )
 def test_what_is_not_served_is_refused(authors: Authors, query: str) -> None:

@@ -258,3 +258,13 @@ def test_of_two_who_make_one_patient_known_at_once_one_does(server: Server, cond
         for value in (f"race-{condition}-{number}" for number in range(20)):
             answers = [one.result() for one in [pool.submit(made, value), pool.submit(made, value)]]
             assert sorted(one.status for one in answers) == ([200, 201] if condition else [201, 409])
+
+
+def test_a_document_too_large_to_be_read_whole_is_told_another_way(server: Server) -> None:
+    """ITI-106 makes metadata of the whole document, in memory."""
+    document = {"resourceType": "Binary", "contentType": "text/xml", "data": "PGEv" * (4 * 10**6)}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "document", "resource": document}]}
+    response = send(server, "POST", "/fhir/DocumentReference/$generate-metadata", parameters)
+    [issue] = json.loads(response.body)["issue"]
+    assert (response.status, issue["code"]) == (413, "too-long")
+    assert "ITI-65" in issue["diagnostics"]
