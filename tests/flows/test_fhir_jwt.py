@@ -13,16 +13,19 @@ from wsgiref.types import WSGIEnvironment
 
 import pytest
 
+from access_policy.caller import OPEN_CALLER, Caller
 from access_policy.make_token import new_keys, sign_token, token_claims, userinfo_claims
 from access_policy.make_vihf import make_vihf
 from carnet.pki import Use
 from carnet.proof import Proof
 from carnet.token_keys import FetchedKeys, fetch_from
+from fhir_facade.patients import Patients
 from tests import messages, mutual_tls, servers, sts
 from tests.access_policy import tokens
 from tests.builders import OTHER_PATIENT, PATIENT, a_submission, an_entry
 from tests.fhir_bundles import a_bundle, a_provide_bundle
 from tests.mutual_tls import Pki
+from tests.registry.a_policed_record import PROOF
 from tests.servers import Response, Server
 
 CONTENT = b"<ClinicalDocument/>"
@@ -166,11 +169,22 @@ def test_f06_scopes_are_asked_for_each_interaction(
         assert found.headers["www-authenticate"] == 'Bearer error="insufficient_scope"'
 
 
-def test_of_everybody_in_a_system_a_token_shows_its_own_patient(world: World) -> None:
+def test_of_everybody_in_a_system_a_proof_shows_its_own_patient(world: World) -> None:
     """The database has another patient with an identifier of the same system."""
-    found = json.loads(world.ask(f"/fhir/Patient?identifier=urn:oid:{PATIENT.authority}%7C", world.bearer()).body)
+    system = f"urn:oid:{PATIENT.authority}"
+    found = json.loads(world.ask(f"/fhir/Patient?identifier={system}%7C", world.bearer()).body)
     assert [one["resource"]["identifier"][0]["value"] for one in found["entry"]] == [PATIENT.id]
-    assert found["total"] == 1
+    registry = servers.open_registry(world.server.settings)
+    try:
+        for caller, ids in (
+            (OPEN_CALLER, [PATIENT.id, OTHER_PATIENT.id]),
+            (Caller(name="doctor", credentials=PROOF, patient_id=PATIENT), [PATIENT.id]),
+            (Caller(name="nobody", credentials=PROOF), []),
+        ):
+            rows = Patients(registry=registry, caller=caller, base_url="").of_system(system, most=10)
+            assert {one.patient_id.id for one in rows} == set(ids), caller.name
+    finally:
+        registry.units.close()
 
 
 @pytest.mark.parametrize(
