@@ -77,7 +77,7 @@ def _said(found: RecordFound, attention: tuple[Attention, ...]) -> Iterator[Reso
     values = {one.code: one.value for one in found.observations} | {one.keyword: one.boolean for one in attention}
     for name, said in (("dmp-rattachement-mes", _ATTACHED), ("dmp-medecin-traitant", _TREATING_DOCTOR)):
         if values.get(said) is not None:
-            yield {"url": _extension(name), "valueBoolean": bool(values[said])}
+            yield {"url": _extension(name), "valueBoolean": values[said]}
 
 
 def _extension(name: str) -> str:

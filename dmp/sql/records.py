@@ -1,34 +1,25 @@
 """Rows of records and of their identifiers, read and written."""
 
 from dataclasses import fields
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
-from sqlalchemy.engine.interfaces import Dialect
 
 from access_policy.record_facts import RecordState
 from dmp.record import Record
 from dmp.sql.tables import dmp_record, record_identifier
-from storage.prepared import Prepared, prepare
 
 _r, _i = dmp_record.c, record_identifier.c
 _NAMES = tuple(one.name for one in fields(Record) if one.name not in ("key", "state"))
 _BOTH = select(dmp_record).join(record_identifier, _i.record_key == _r.record_key)
+# Built once: every submission asks for the first.
 _OF_PATIENT = _BOTH.where(_i.patient == bindparam("patient", ""))
 _LOCKED = _OF_PATIENT.with_for_update(of=dmp_record)
 
 
 def find(connection: Connection, patient: str) -> Record | None:
     """The record of the person who has, or had, this CX key."""
-    row = next(iter(_found(connection.dialect).rows(connection, patient=patient)), None)
-    return None if row is None else record_of(dict(zip(dmp_record.c.keys(), row, strict=True)))
-
-
-@lru_cache(maxsize=16)
-def _found(dialect: Dialect) -> Prepared:
-    """Every submission asks."""
-    return prepare(_OF_PATIENT, dialect)
+    return _only(connection, _OF_PATIENT, patient=patient)
 
 
 def locked(connection: Connection, patient: str) -> Record | None:
