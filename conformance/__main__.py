@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import click
 
-from conformance.client.command_line import client
+from conformance.client.command_line import client, token
 from conformance.failures import KitError, UnreachableServer
 from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
@@ -30,7 +30,7 @@ def commands() -> None:
 
 
 for command in (
-    *(server, client, data, report, compare, nist, fhir),
+    *(server, client, token, data, report, compare, nist, fhir),
     *(ipf, ipf_server, fhir_server, hapi, hl7_validator, build_peers),
 ):
     commands.add_command(command)

@@ -38,11 +38,15 @@ def open_certification(
     folder: RunFolder,
     address: tuple[str, int],
     *,
+    name: str = "",
     page_port: int = 0,
     patience: float = 30.0,
     rules: Sequence[Rule] | None = None,
 ) -> Iterator[Certification]:
-    """Everything started, and stopped in the end. `address`: HOST and port, 0 for a free one. Raises KitError."""
+    """Everything started, and stopped in the end. Raises KitError.
+
+    `address`: HOST and port to listen on, 0 for a free one; `name`: what the software calls HOST, where it differs.
+    """
     sockets = TemporaryDirectory(prefix="certification-")  # the path of a socket may have a hundred octets
     backend = Path(sockets.name) / "server"
     trust = prepared.trust
@@ -57,8 +61,9 @@ def open_certification(
         on_recorded=session.recorded,
         patience=patience,
     )
-    url = f"https://{address[0]}:{recorder.port}"
-    place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(trust)}
+    url = f"https://{name or address[0]}:{recorder.port}"
+    token = f"python -m conformance token {folder.path} --server {url}"
+    place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(trust), "token": token}
     page = WebView(session, people, port=page_port, report=folder.path / REPORT, place=place)
     try:
         with server_behind(prepared, url, backend):

@@ -4,19 +4,24 @@ import base64
 import hashlib
 import http.client
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from carnet.exchange import ClientError, base_url, connection_to
 from carnet.fhir_client import FhirClient
+from carnet.proof import Proof
 from carnet.reports import Report, submission_of
 from conformance.client.scenarios import SHIPPED
 from fhir_facade import document_list, document_reference
 from tests.conformance.vendor_software import PREPARED_DOCUMENT, Software, a_report, next_version
+from tests.servers import ROOT
 from xds.datatypes import DTM
 
 PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle"
@@ -57,22 +62,27 @@ def _posted(url: str, resource: Resource) -> Resource:
 
 @dataclass
 class FhirSoftware:
-    """Acts over FHIR as the doctor does over SOAP."""
+    """Acts over FHIR as the doctor does over SOAP.
+
+    `proof`: certificate and token for one request; `renew`: what is done where a token is refused.
+    """
 
     software: Software
+    proof: Callable[[], Proof]
+    renew: Callable[[], None] = lambda: None
     fed: list[tuple[Report, str]] = field(default_factory=list)
     found: dict[str, str] = field(default_factory=dict)
     address: str = ""
 
     @property
     def client(self) -> FhirClient:
-        return FhirClient(self.software.url, proof=self.software.proof("followed"))
+        return FhirClient(self.software.url, proof=self.proof())
 
     def post(
         self, resource: Resource | list[Resource], path: str = "/fhir", method: str = "POST"
     ) -> tuple[int, Resource]:
         """Status and resource of the answer; status 0 when there is none. A list is a JSON Patch."""
-        proof = self.software.proof("followed")
+        proof = self.proof()
         url = base_url(self.software.url, proof.context)
         connection = connection_to(url, timeout=60, context=proof.context)
         try:
@@ -142,12 +152,41 @@ class FhirSoftware:
     def refused_token(self) -> None:
         with pytest.raises(ClientError, match="401"):
             self.search()
+        self.renew()
         self.search()
 
 
+@dataclass
+class Tokens:
+    """A client that has a JWT alone: it uses one, made by the command that vendors are given, until it is refused."""
+
+    software: Software
+    run: Path
+    token: str = ""
+
+    def new(self) -> None:
+        command = [sys.executable, "-m", "conformance", "token", str(self.run), "--server", self.software.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
+        self.token = done.stdout.strip()
+
+    def proof(self) -> Proof:
+        if not self.token:
+            self.new()
+        return Proof(context=self.software.context(), token=self.token)
+
+
+def jwt_plays(software: Software, run: Path) -> Mapping[str, Callable[[Software], Any]]:
+    tokens = Tokens(software, run)
+    return _plays(FhirSoftware(software, tokens.proof, tokens.new))
+
+
 def fhir_plays(software: Software) -> Mapping[str, Callable[[Software], Any]]:
+    """The VIHF is the token, a new one for each request."""
+    return _plays(FhirSoftware(software, lambda: software.proof("followed")))
+
+
+def _plays(client: FhirSoftware) -> Mapping[str, Callable[[Software], Any]]:
     """One client for all steps: it knows what it fed and found."""
-    client = FhirSoftware(software)
     names = {
         "one-document": client.one_document,
         "replacement": client.replacement,

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from conformance.client.certification import open_certification
 from conformance.client.command_line import steps_of
 from conformance.client.preparation import Prepared
 from conformance.client.recorder import Connection, Recorded
 from conformance.client.rules import conversation
+from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step
 from conformance.client.session import MOST_FAILED, Session, message_rules
 from conformance.client.view import state
@@ -24,10 +26,11 @@ from conformance.judgement import Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
 from tests import browsers
-from tests.conformance.certified import STEPS, Played, another, people, played, prepared, rules, workbench
+from tests.conformance.certified import HEADING, STEPS, Played, another, people, played, prepared, rules, workbench
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
-from tests.conformance.vendor_software import Software
+from tests.conformance.fhir_software import jwt_plays
+from tests.conformance.vendor_software import Software, play
 from tests.mutual_tls import eventually
 from tests.servers import ROOT, free_port
 
@@ -48,7 +51,27 @@ def test_the_own_tools_pass_every_scenario(played: Played) -> None:
 def test_every_requirement_is_tested(played: Played) -> None:
     untested = {one for one, verdict in played.run.verdicts.items() if verdict is Verdict.NOT_TESTED}
     # The own tools act as a doctor with a card: what binds a structure with a seal is in the faulty clients.
-    assert untested == {"CLIENT-VIHF-19", "CLIENT-VIHF-21"}
+    # They show a VIHF over FHIR too: who shows a JWT is below.
+    assert untested == {"CLIENT-VIHF-19", "CLIENT-VIHF-21", "CLIENT-FHIR-16"}
+
+
+def test_a_client_that_has_a_jwt_alone_passes_over_fhir(
+    another: Prepared, people: People, rules: tuple[Rule, ...], tmp_path: Path
+) -> None:
+    steps, folder = steps_of(["fhir"]), RunFolder(path=tmp_path / "run")
+    folder.start(HEADING)
+    (folder.path / "laboratory").symlink_to(another.folder)
+    with open_certification(another, people, steps, folder, ("127.0.0.1", 0), patience=2.0, rules=rules) as opened:
+        assert f"token {folder.path} --server {opened.url}" in opened.place["token"]
+        software = Software(opened.url, another, people)
+        play(software, opened.page, jwt_plays(software, folder.path))
+    run = folder.load()
+    assert [(one.step, one.requirement, one.text_en) for one in run.findings if one.verdict is Verdict.FAILED] == []
+    assert b"saml2" not in b"".join(one.request for one in run.messages)
+    verdicts = run.verdicts
+    assert {verdicts[f"CLIENT-{one}"] for one in ("FHIR-01", "FHIR-16", "ERR-06")} == {Verdict.PASSED}
+    about_vihf = {verdict for name, verdict in verdicts.items() if name.startswith("CLIENT-VIHF")}
+    assert about_vihf == {Verdict.NOT_TESTED}
 
 
 # --- faulty clients --------------------------------------------------------------------------------
