@@ -74,12 +74,12 @@ def _of_json(octets: bytes) -> Iterator[Change]:
 
 def _json_change(one: Mapping[str, Any]) -> Change:
     operation, path, value = str(one.get("op", "")), str(one.get("path", "")), one.get("value")
-    steps = [*path.split("/")[1:], ""]
+    name = path.lstrip("/").partition("/")[0].partition("[")[0]
     return Change(
         operation=operation,
-        element=_element(steps[0].partition("[")[0], value, is_named="rchived" in path),
+        element=_element(name, value, is_named="rchived" in path),
         place=path,
-        has_index=bool(re.search(r"/\d+(/|\Z)", f"{path} {one.get('from', '')}")),
+        has_index=any(step.isdigit() for step in f"{path}/{one.get('from', '')}".split("/")),
         value=value,
         wanted=_wanted_of_json(one, operation, path),
     )

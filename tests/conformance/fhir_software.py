@@ -18,6 +18,7 @@ from carnet.exchange import ClientError, base_url, connection_to
 from carnet.fhir_client import FhirClient
 from carnet.proof import Proof
 from carnet.reports import Report, submission_of
+from conformance.client.patches import IS_ARCHIVED
 from conformance.client.scenarios import SHIPPED
 from fhir_facade import document_list, document_reference
 from tests.conformance.vendor_software import PREPARED_DOCUMENT, Software, a_report, next_version
@@ -25,6 +26,7 @@ from tests.servers import ROOT
 from xds.datatypes import DTM
 
 PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle"
+ARCHIVED = {"name": "valueBoolean", "valueBoolean": True}
 MASKED_SYSTEM = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatusVisibiliteDocument/FHIR/TRE-A07-StatusVisibiliteDocument"
 Resource = dict[str, Any]
 
@@ -73,6 +75,7 @@ class FhirSoftware:
     fed: list[tuple[Report, str]] = field(default_factory=list)
     found: dict[str, str] = field(default_factory=dict)
     address: str = ""
+    published: Report | None = None
 
     @property
     def client(self) -> FhirClient:
@@ -109,19 +112,33 @@ class FhirSoftware:
         assert status == 200, answer
 
     def publication(self) -> None:
-        whole = bundle_of(a_report())
+        report = a_report()
+        whole = bundle_of(report)
         reference, binary = (whole["entry"][number]["resource"] for number in (1, 2))
         attachment = reference["content"][0]["attachment"]
         del attachment["url"]
         attachment["data"] = binary["data"]
         status, answer = self.post(reference, "/fhir/DocumentReference")
         assert status == 201, answer
+        self.published = report
         self.address = f"DocumentReference/{answer['id']}"
 
     def masking(self) -> None:
         masked = {"coding": [{"system": MASKED_SYSTEM, "code": "MASQUE_PS"}]}
         change = [{"op": "add", "path": "/securityLabel/-", "value": masked}]
         status, answer = self.post(change, f"/fhir/{self.address}", "PATCH")
+        assert status == 200, answer
+
+    def archiving(self) -> None:
+        """By its identifier, and by a FHIRPath Patch."""
+        extension = {"name": "value", "part": [{"name": "url", "valueUri": IS_ARCHIVED}, ARCHIVED]}
+        told = {"type": {"valueCode": "add"}, "path": {"valueString": "DocumentReference"}}
+        parts = [{"name": name, **value} for name, value in {**told, "name": {"valueString": "extension"}}.items()]
+        change = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [*parts, extension]}]}
+        assert self.published is not None
+        unique_id = self.published.entry.unique_id
+        where = f"/fhir/DocumentReference?identifier=urn:ietf:rfc:3986%7Curn:oid:{unique_id}"
+        status, answer = self.post(change, where, "PATCH")
         assert status == 200, answer
 
     def refusal(self) -> None:
@@ -197,6 +214,7 @@ def _plays(client: FhirSoftware) -> Mapping[str, Callable[[Software], Any]]:
         "damaged": client.damaged,
         "publication": client.publication,
         "masking": client.masking,
+        "archiving": client.archiving,
         "refused-token": client.refused_token,
     }
     return {f"fhir/{name}": (lambda _software, act=act: act()) for name, act in names.items()}

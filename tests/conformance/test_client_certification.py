@@ -15,10 +15,9 @@ from conformance.client.certification import open_certification
 from conformance.client.command_line import steps_of
 from conformance.client.preparation import Prepared
 from conformance.client.recorder import Connection, Recorded
-from conformance.client.rules import conversation
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step
-from conformance.client.session import MOST_FAILED, Session, message_rules
+from conformance.client.session import CONVERSATION_RULES, MOST_FAILED, Session, message_rules
 from conformance.client.view import state
 from conformance.client.web import WebView
 from conformance.failures import KitError
@@ -104,7 +103,7 @@ def test_the_page_of_faulty_clients_is_not_stale() -> None:
 
 
 def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
-    for rule in (*message_rules(), *conversation.RULES):
+    for rule in (*message_rules(), *CONVERSATION_RULES):
         assert any(step.judges_requirement(rule.requirement) for step in STEPS), rule.requirement
 
 

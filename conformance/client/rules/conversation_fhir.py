@@ -1,4 +1,4 @@
-"""Rules about several messages over FHIR: which documents are read, replaced and changed. MHD 2:3.65, 2:3.68; PDSm 3.1."""
+"""Rules about several messages over FHIR: which documents are read, replaced, changed. MHD 2:3.65, 3.68; PDSm 3.1."""
 
 from conformance.client.rules.conversation import Conversation, Shown, conversation_rule, has
 from conformance.client.rules.rule import expected

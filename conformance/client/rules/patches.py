@@ -66,14 +66,15 @@ def _statuses_are_right(exchange: Exchange, _: Laboratory) -> Problems:
     for one in _given(exchange, ARCHIVED):
         url = first(one.value, "url") if isinstance(one.value, Mapping) else IS_ARCHIVED
         yield from among(url, (IS_ARCHIVED,), one.place)
-        if archived_value(one) is None:
-            yield expected(repr(one.value), "valueBoolean: true, false", "valueBoolean: true, false", one.place)
+        said = _said_of_archived(one)
+        if not isinstance(said, bool):
+            yield expected(repr(said), "valueBoolean : true ou false", "valueBoolean: true or false", one.place)
 
 
-def archived_value(change: Change) -> bool | None:
-    """What a change says of isArchived, the extension or its value; None for anything but a truth."""
-    found = each(change.value, "valueBoolean")[:1] if isinstance(change.value, Mapping) else [change.value]
-    return found[0] if found and isinstance(found[0], bool) else None
+def _said_of_archived(change: Change) -> Any:
+    """In the extension, or in the place of its value."""
+    found = each(change.value, "valueBoolean") if isinstance(change.value, Mapping) else [change.value]
+    return next(iter(found), None)
 
 
 def _is_sure_of_what_it_counts(exchange: Exchange, _: Laboratory) -> Problems:
@@ -88,8 +89,9 @@ def _is_sure_of_what_it_counts(exchange: Exchange, _: Laboratory) -> Problems:
 
 
 def _given(exchange: Exchange, element: str) -> Iterator[Change]:
-    """Where the element is given another value."""
-    return (one for one in changes_in(exchange) if one.element == element and one.operation in (ADD, REPLACE))
+    """Where the element is given another value, by an operation that is well made."""
+    made = (one for one in changes_in(exchange) if not one.wanted)
+    return (one for one in made if one.element == element and one.operation in (ADD, REPLACE))
 
 
 def asked(changes: tuple[Change, ...]) -> Iterator[str]:
@@ -100,7 +102,7 @@ def asked(changes: tuple[Change, ...]) -> Iterator[str]:
         if one.element == "securityLabel":
             yield from (code for _system, code in codings(one.value))
         elif one.element == ARCHIVED:
-            yield f"{ARCHIVED}={str(archived_value(one)).lower()}"
+            yield f"{ARCHIVED}={str(_said_of_archived(one)).lower()}"
         elif one.element == "status":
             yield str(one.value)
 
