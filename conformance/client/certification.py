@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from conformance.client.exchanges import Laboratory, read_authorities, read_revocations
+from conformance.client.fhir_messages import TRANSACTIONS as FHIR_TRANSACTIONS
 from conformance.client.preparation import Prepared, server_behind
 from conformance.client.recorder import Recorder
 from conformance.client.rules.rule import Rule
@@ -62,8 +63,9 @@ def open_certification(
         patience=patience,
     )
     url = f"https://{name or address[0]}:{recorder.port}"
-    token = f"python -m conformance token {folder.path} --server {url}"
-    place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(trust), "token": token}
+    place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(trust)}
+    if any(one in FHIR_TRANSACTIONS for step in steps for one in step.expects):
+        place["token"] = f"python -m conformance token {folder.path} --server {url}"
     page = WebView(session, people, port=page_port, report=folder.path / REPORT, place=place)
     try:
         with server_behind(prepared, url, backend):

@@ -49,7 +49,15 @@ ALL, LABORATORY = "all", "laboratory"
     metavar="SECONDS",
     help="Confirm a step by itself, so long after its last message; questions are left out.",
 )
-@click.option("--language", type=click.Choice(LANGUAGES), default="fr", show_default=True)
+@click.option(
+    "--lang",
+    "--language",
+    "language",
+    type=click.Choice(LANGUAGES),
+    default="fr",
+    show_default=True,
+    help="Of the page and of the terminal.",
+)
 def client(
     names: tuple[str, ...],
     listen: str,
@@ -68,7 +76,7 @@ def client(
 
     \b
     python -m conformance client --scenario alimentation --out run
-    python -m conformance client --scenario all --listen 0.0.0.0:8443 --name lab.example.org --out run --language en
+    python -m conformance client --scenario all --listen 0.0.0.0:8443 --name lab.example.org --out run --lang en
     python -m conformance client --scenario fhir --out run
     python -m conformance client --out run --resume
     """

@@ -1,14 +1,11 @@
 """The same vendor over FHIR: Bundles of ITI-65 made by the writers of Carnet, searched and read by its own MHD client."""
 
-import base64
-import hashlib
 import http.client
 import json
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,50 +13,22 @@ import pytest
 
 from carnet.exchange import ClientError, base_url, connection_to
 from carnet.fhir_client import FhirClient
+from carnet.fhir_submission import bundle_of
 from carnet.proof import Proof
-from carnet.reports import Report, submission_of
+from carnet.reports import Report
 from conformance.client.patches import IS_ARCHIVED
 from conformance.client.scenarios import SHIPPED
-from fhir_facade import document_list, document_reference
 from tests.conformance.vendor_software import PREPARED_DOCUMENT, Software, a_report, next_version
 from tests.servers import ROOT
-from xds.datatypes import DTM
 
-PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle"
 ARCHIVED = {"name": "valueBoolean", "valueBoolean": True}
 MASKED_SYSTEM = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatusVisibiliteDocument/FHIR/TRE-A07-StatusVisibiliteDocument"
 Resource = dict[str, Any]
 
 
-def bundle_of(report: Report, *, replaces: str = "") -> Resource:
+def fed(report: Report, *, replaces: str = "") -> Resource:
     """A submission of one document; `replaces`: the address of the DocumentReference that it replaces."""
-    content = report.content
-    entry = replace(report.entry, hash=hashlib.sha1(content).hexdigest(), size=len(content))
-    owner = submission_of([report]).submission_set
-    assert owner is not None
-    urls = [f"urn:uuid:{uuid.uuid4()}" for _ in range(3)]
-    reference = document_reference.elements_of(entry, (), _now(owner.submission_time))
-    reference["content"][0]["attachment"]["url"] = urls[2]
-    reference["custodian"] = {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1350999033"}}
-    if replaces:
-        reference["relatesTo"] = [{"code": "replaces", "target": {"reference": replaces}}]
-    listed = document_list.elements_of(owner, (), _now(owner.submission_time))
-    listed["entry"] = [{"item": {"reference": urls[1]}}]
-    binary = {"resourceType": "Binary", "contentType": entry.mime_type, "data": base64.b64encode(content).decode()}
-    entries = [_posted(url, one) for url, one in zip(urls, (listed, reference, binary), strict=True)]
-    return {"resourceType": "Bundle", "meta": {"profile": [PROFILE]}, "type": "transaction", "entry": entries}
-
-
-def _now(time: DTM | None) -> str:
-    return str(time)
-
-
-def _posted(url: str, resource: Resource) -> Resource:
-    """What the server gives is left out."""
-    given = {name: value for name, value in resource.items() if name not in ("id", "meta")}
-    given["identifier"] = [one for one in resource.get("identifier", ()) if one.get("use") == "usual"]
-    kept = {name: value for name, value in given.items() if value}
-    return {"fullUrl": url, "resource": kept, "request": {"method": "POST", "url": resource["resourceType"]}}
+    return bundle_of([report], replaced={report.entry.entry_uuid: replaces})
 
 
 @dataclass
@@ -101,19 +70,19 @@ class FhirSoftware:
 
     def one_document(self) -> None:
         report = a_report()
-        status, answer = self.post(bundle_of(report))
+        status, answer = self.post(fed(report))
         assert status == 200, answer
         address = answer["entry"][1]["response"]["location"]
         self.fed.append((report, f"DocumentReference/{address.partition('/_history')[0].rpartition('/')[2]}"))
 
     def replacement(self) -> None:
         report, address = self.fed[0]
-        status, answer = self.post(bundle_of(next_version(report), replaces=address))
+        status, answer = self.post(fed(next_version(report), replaces=address))
         assert status == 200, answer
 
     def publication(self) -> None:
         report = a_report()
-        whole = bundle_of(report)
+        whole = fed(report)
         reference, binary = (whole["entry"][number]["resource"] for number in (1, 2))
         attachment = reference["content"][0]["attachment"]
         del attachment["url"]
@@ -142,11 +111,11 @@ class FhirSoftware:
         assert status == 200, answer
 
     def refusal(self) -> None:
-        status, answer = self.post(bundle_of(a_report()))
+        status, answer = self.post(fed(a_report()))
         assert (status, answer["issue"][0]["details"]["coding"][0]["code"]) == (400, "XDSPatientIdDoesNotMatch")
 
     def lost_answer(self) -> None:
-        bundle = bundle_of(a_report())
+        bundle = fed(a_report())
         assert self.post(bundle)[0] == 0
         status, answer = self.post(bundle)
         codes = [one["details"]["coding"][0]["code"] for one in answer.get("issue", ()) if "details" in one]
