@@ -1,6 +1,7 @@
 """`carnet dmp`: what software asks of the record of a person, over SOAP: TD0.2 to TD1.6, TD3.3."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -132,8 +133,8 @@ def _person_options(command: Any) -> Any:
     return _with(options, command)
 
 
-def _person(family: str, given: str, born: str, gender: str, telecoms: tuple[str, ...] = ()) -> Person:
-    return Person(birth_family=family, given=(given,), gender=gender, birth_time=born, telecoms=telecoms)
+def _person(family: str, given: str, born: str, gender: str) -> Person:
+    return Person(birth_family=family, given=(given,), gender=gender, birth_time=born)
 
 
 def _requester(by: str, structure: str) -> Requester:
@@ -241,7 +242,7 @@ def change(
     """
     told = DmpClient(url, proof=proof).change(
         patient_id_of(identifier, authority),
-        _person(**person, telecoms=telecoms),
+        replace(_person(**person), telecoms=telecoms),
         _requester(by, structure),
         opposes_break_glass=opposes_break_glass,
         opposes_regulation=opposes_regulation,

@@ -29,9 +29,8 @@ ALL, LABORATORY = "all", "laboratory"
     "names",
     multiple=True,
     type=click.Choice([*scenario_names(), ALL]),
-    default=(ALL,),
-    show_default=True,
-    help="What is certified, repeatable; all: everything over SOAP, fhir is played by its name.",
+    help="What is certified, repeatable; all: everything over SOAP, fhir is played by its name.  "
+    "[default: all, or what the run to go on with is about]",
 )
 @click.option(
     "--listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="Where the software connects."
@@ -81,8 +80,8 @@ def client(
     python -m conformance client --out run --resume
     """
     address = _address(listen)
-    people, steps = read_people(), steps_of(names)
-    folder = _folder(out, names, subject, resume=resume)
+    people, folder = read_people(), _folder(out, names or (ALL,), subject, resume=resume)
+    steps = steps_of(names or folder.load().heading.profiles)
     console = Console(highlight=False)
     with console.status(word("title", language)):
         prepared = prepare(out / LABORATORY, people, (*hosts, address[0], "localhost", "127.0.0.1"))

@@ -99,9 +99,10 @@ def test_reports_are_pushed_and_found_over_fhir_with_a_token(issuer: Path) -> No
     (issuer / "second.xml").write_bytes(second.content)
     trusted = str(issuer / "carnet-tokens" / "issuers.toml")
     with servers.started(servers.settings_for(issuer / "data", token_issuers=trusted)) as server:
-        assert carnet(issuer, "patient", "add", INS, "--data", str(server.settings.data)).returncode == 0
-        words = (*PERSON, *ROLES, "--patient", INS, "--mode", "direct", "--audience", f"{server.url}/fhir")
-        (issuer / "token.txt").write_text(made(issuer, *words))
+        for words in (("open", INS), ("authorise", INS, "801234567897")):
+            assert carnet(issuer, "record", *words, "--data", str(server.settings.data)).returncode == 0
+        who = (*PERSON, *ROLES, "--patient", INS, "--mode", "direct", "--audience", f"{server.url}/fhir")
+        (issuer / "token.txt").write_text(made(issuer, *who))
         shown = ("--fhir", "--token", "token.txt", "--url", server.url)
         for name in ("first.xml", "second.xml"):
             pushed = carnet(issuer, "push", name, *shown, "--json")
@@ -112,7 +113,7 @@ def test_reports_are_pushed_and_found_over_fhir_with_a_token(issuer: Path) -> No
         found = json.loads(carnet(issuer, "find", INS, *shown, "--json").stdout)
         assert [one["uniqueId"] for one in found] == [second.entry.unique_id]
         assert carnet(issuer, "push", "first.xml", *shown).returncode == 1
-        (issuer / "token.txt").write_text(made(issuer, *words, "--minutes", "-10"))
+        (issuer / "token.txt").write_text(made(issuer, *who, "--minutes", "-10"))
         old = carnet(issuer, "find", INS, *shown)
         assert (old.returncode, "401" in old.stderr) == (1, True)
 

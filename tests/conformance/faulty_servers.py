@@ -49,7 +49,7 @@ Act = Callable[[Ask, Next, Place], bytes]
 class Fault:
     """One mutation of the server: what it does in words, and the act on messages, or on the context of TLS.
 
-    `tests` of a kit that show it are few of those that judge its requirement; of probes all are run.
+    `tests` that show it: of a kit few of those that judge its requirement, of probes all, and those that come before.
     """
 
     requirement: str

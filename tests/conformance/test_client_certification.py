@@ -234,10 +234,10 @@ def test_the_command_guides_reports_and_goes_on(another: Prepared, people: Peopl
     out, port = tmp_path / "run", free_port()
     out.mkdir()
     (out / "laboratory").symlink_to(another.folder)
-    command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
-    command += ["--listen", f"127.0.0.1:{port}", "--language", "en"]
+    command = [sys.executable, "-m", "conformance", "client", "--out", str(out)]
+    command += ["--listen", f"127.0.0.1:{port}", "--lang", "en"]
     software = Software(f"https://127.0.0.1:{port}", another, people)
-    with conducted(command) as process:
+    with conducted([*command, "--scenario", "consultation"]) as process:
         assert process.stdin is not None
         read_until(process, "1/9 Existence test")
         software.tests_existence()

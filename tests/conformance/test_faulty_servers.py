@@ -110,7 +110,7 @@ def test_a_faulty_server_fails_its_requirement_and_no_other(
     fault: Fault, bench: Bench, touched: Mapping[str, set[str]]
 ) -> None:
     """With this fault alone its own probes fail, and no other does in which it changes anything."""
-    own = bench.of(fault.requirement)
+    own = fault.tests or bench.of(fault.requirement)
     bench.gate.use(fault)
     found = bench.tried(own)
     others = [name for name in bench.probes if name in touched.get(fault.requirement, ()) and name not in own]
