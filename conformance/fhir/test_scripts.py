@@ -111,13 +111,19 @@ def _tested(
             skipped = sentence_of(problem)
     return CaseOutcome(
         suite=f"TestScript {script.name}",
-        name=f"{script.name}/{test.get('name', '')}",
+        name=_name(script, test),
         title=_title(test),
         failures=() if skipped else found,
         remarks=tuple(play.remarks),
         skipped=skipped,
         seconds=time.perf_counter() - began,
     )
+
+
+def _name(script: Script, test: Resource) -> Sentence:
+    """By its name, which is English; in French by its number."""
+    number = [id(one) for one in script.resource.get("test", ())].index(id(test)) + 1
+    return Sentence(f"{script.name}, n° {number}", f"{script.name}/{test.get('name', '')}")
 
 
 def _title(test: Resource) -> Sentence:

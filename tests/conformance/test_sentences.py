@@ -139,8 +139,8 @@ def test_what_the_kit_of_fhir_finds_is_told_in_both_languages(tmp_path: Path) ->
     asked = f"POST x, action 2 : trouvé POST {server.url}/x: HTTP 200, attendu 201"
     assert {(one.verdict, one.text_fr) for one in told(fhir_run(outcome).findings)} == {
         (Verdict.FAILED, "Essai c/1 : « un lot », b.json : trouvé –, attendu Bundle, transaction-response"),
-        (Verdict.FAILED, f"Essai s/t : {asked}"),
-        (Verdict.NOT_TESTED, "Essai s/u : GET Observation, le serveur n'annonce pas Observation"),
+        (Verdict.FAILED, f"Essai s, n° 1 : {asked}"),
+        (Verdict.NOT_TESTED, "Essai s, n° 2 : GET Observation, le serveur n'annonce pas Observation"),
     }
 
 
