@@ -1,5 +1,6 @@
 """`python -m conformance …`: one sub-command per kit. Exit code 0: all passed, 1: a step failed, 2: usage."""
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -37,7 +38,8 @@ for command in (
 
 
 def main() -> NoReturn:
-    """Entry point: known failures end in one sentence, never in a stack trace."""
+    """Entry point: known failures end in one sentence, never in a stack trace; told to stop, it stops its servers."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         sys.exit(commands(standalone_mode=False) or 0)
     except click.exceptions.Exit as end:

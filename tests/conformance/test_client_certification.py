@@ -1,6 +1,7 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -257,6 +258,20 @@ def test_the_command_guides_reports_and_goes_on(another: Prepared, people: Peopl
     assert b"CLIENT-ADM-01" in (out / "report.html").read_bytes()
     assert (out / "report.xml").exists()
     assert RunFolder(path=out).load().verdicts["CLIENT-ADM-01"] is Verdict.PASSED
+
+
+def test_a_certification_that_is_told_to_stop_leaves_no_server(another: Prepared, tmp_path: Path) -> None:
+    """As a continuous integration does."""
+    out, port = tmp_path / "run", free_port()
+    out.mkdir()
+    (out / "laboratory").symlink_to(another.folder)
+    command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
+    with conducted([*command, "--listen", f"127.0.0.1:{port}", "--unattended", "60", "--lang", "en"]) as process:
+        read_until(process, "1/9 Existence test")
+        process.terminate()
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    children = subprocess.run(["pgrep", "-f", f"base-url https://127.0.0.1:{port}"], capture_output=True, check=False)
+    assert children.stdout == b""
 
 
 @contextmanager
