@@ -1,14 +1,11 @@
 """A small client of the record of a person: TD0.2 to TD1.6 over SOAP, TD3.3 as updates. DMP 3, 8.7."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
-from lxml import etree
-
-from carnet.exchange import ClientError
+from carnet.dmp_answers import Said, read_said
 from carnet.proof import NO_PROOF, Proof
 from carnet.reports import SOURCE_ID
 from carnet.xds_client import Answer, XdsClient
@@ -36,18 +33,6 @@ class Requester:
     given: str
     structure: str
     structure_name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a service of the record answered: `AA`, `OK`, `DMPOk`, or the code of a refusal; details by name."""
-
-    code: str
-    details: Mapping[str, str]
-
-    @property
-    def is_success(self) -> bool:
-        return self.code in ("AA", "OK", "NF", "DMPOk")
 
 
 class DmpClient:
@@ -144,7 +129,7 @@ class DmpClient:
             f"<parameterList>{asked}</parameterList></queryByParameter>"
         )
         name = "PRPA_IN201305UV02"
-        return _said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, "", control)))
+        return read_said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, "", control)))
 
     def restrict(self, entry: DocumentEntry, *codes: Code) -> Answer:
         """A new version of an entry with these restrictions beside its level [TD3.3a, b]."""
@@ -186,7 +171,7 @@ class DmpClient:
             "</patientIdentifier></parameterList></queryByParameter>"
         )
         name = "PRPA_IN201307UV02"
-        return _said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, reason, control)))
+        return read_said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, reason, control)))
 
     def _request(
         self,
@@ -205,7 +190,7 @@ class DmpClient:
             f'{_identifier("id", patient)}<statusCode code="{status}"/>{inside}</patient></subject1>{_author(by)}'
             f"</registrationRequest></subject>{because}"
         )
-        return _said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, reason, control)))
+        return read_said(self._xds.ask("patients", f"{V3}:{name}", _transmission(name, reason, control)))
 
     def _service(self, namespace: str, name: str, inside: str) -> Said:
         door, endpoint = {
@@ -213,7 +198,7 @@ class DmpClient:
             PATIENTS: ("patients", "PatientSpecificEndPoint"),
         }[namespace]
         body = f'<{name} xmlns="{namespace}">{inside}</{name}>'.encode()
-        return _said(self._xds.ask(door, f"{namespace}:{endpoint}:{name}", body))
+        return read_said(self._xds.ask(door, f"{namespace}:{endpoint}:{name}", body))
 
 
 def _transmission(name: str, reason: str, control: str) -> bytes:
@@ -268,24 +253,3 @@ def _owner(entry: DocumentEntry) -> SubmissionSet:
         title="Mise à jour",
         unique_id=new_oid(),
     )
-
-
-def _said(payload: etree._Element) -> Said:
-    """The code of an answer: the refusal, else the query's, else the acknowledgement. Raises ClientError."""
-    status = payload.findtext("{*}status")
-    if status is not None:
-        return Said(code=status, details={"context": payload.findtext("{*}context") or ""})
-    refusal = payload.find(".//{*}acknowledgementDetail/{*}code")
-    response = payload.find(".//{*}queryResponseCode")
-    acknowledgement = payload.find(".//{*}acknowledgement")
-    if acknowledgement is None:
-        raise ClientError(f"the server answered {etree.QName(payload).localname}, expected an acknowledgement")
-    typed = acknowledgement.find("{*}typeCode")
-    found = next((one for one in (refusal, response, typed) if one is not None), None)
-    code = acknowledgement.get("typeCode", "") if found is None else found.get("code", "")
-    details = {}
-    for line in payload.iter("{*}attentionLine"):
-        parts = [one.get("code") or one.get("value") or "" for one in line.iterchildren(etree.Element)]
-        details[parts[0] if parts else ""] = parts[-1] if parts else ""
-    text = payload.findtext(".//{*}acknowledgementDetail/{*}text")
-    return Said(code=code, details=details | ({"text": text} if text else {}))

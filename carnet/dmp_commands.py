@@ -1,21 +1,19 @@
 """`carnet dmp`: what software asks of the record of a person, over SOAP: TD0.2 to TD1.6, TD3.3."""
 
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import click
 
-from carnet.dmp_client import APPROVED, ARCHIVED, DELETED, MASKED, DmpClient, Requester, Said
-from carnet.options import authority_option, json_option, patient_id_of, print_result, url_option
+from carnet.dmp_account_commands import ACCOUNT_COMMANDS
+from carnet.dmp_answers import print_said
+from carnet.dmp_client import DmpClient, Requester
+from carnet.dmp_document_commands import DOCUMENT_COMMANDS
+from carnet.options import authority_option, json_option, patient_id_of, url_option
 from carnet.proof import Proof, proof_options
-from carnet.xds_client import Answer, XdsClient
 from hl7v3.person import Person
-from xds.errors import Rejected
-from xds.metadata import DocumentEntry
-
-REFUSED = 1
-_STATUSES = {"approved": APPROVED, "archived": ARCHIVED, "deleted": DELETED}
 
 
 @click.group()
@@ -30,13 +28,6 @@ def dmp() -> None:
     """
 
 
-def _told(said: Said, as_json: bool) -> None:
-    shown = ", ".join(f"{name} {value}".strip() for name, value in said.details.items())
-    print_result(asdict(said), f"{said.code}  {shown}".rstrip(), as_json)
-    if not said.is_success:
-        raise click.exceptions.Exit(REFUSED)
-
-
 @dmp.command()
 @click.argument("identifier", metavar="INS")
 @authority_option
@@ -49,7 +40,7 @@ def existence(identifier: str, authority: str, url: str, proof: Proof, as_json: 
     \b
     carnet dmp existence 258063523804186
     """
-    _told(DmpClient(url, proof=proof).existence(patient_id_of(identifier, authority)), as_json)
+    print_said(DmpClient(url, proof=proof).existence(patient_id_of(identifier, authority)), as_json)
 
 
 @dmp.command()
@@ -64,7 +55,7 @@ def data(identifier: str, authority: str, url: str, proof: Proof, as_json: bool)
     \b
     carnet dmp data 258063523804186
     """
-    _told(DmpClient(url, proof=proof).data(patient_id_of(identifier, authority)), as_json)
+    print_said(DmpClient(url, proof=proof).data(patient_id_of(identifier, authority)), as_json)
 
 
 @dmp.command()
@@ -81,7 +72,7 @@ def authorise(remove: bool, treating_doctor: bool, url: str, proof: Proof, as_js
     carnet dmp authorise --remove --assertion vihf.xml
     """
     action = "SUPPRESSION" if remove else "AJOUT"
-    _told(DmpClient(url, proof=proof).authorise(action=action, treating_doctor=treating_doctor), as_json)
+    print_said(DmpClient(url, proof=proof).authorise(action=action, treating_doctor=treating_doctor), as_json)
 
 
 @dmp.command()
@@ -95,7 +86,7 @@ def records(since: datetime, url: str, proof: Proof, as_json: bool) -> None:
     \b
     carnet dmp records --since 2026-01-01
     """
-    _told(DmpClient(url, proof=proof).records(since=f"{since:%Y%m%d%H%M%S}"), as_json)
+    print_said(DmpClient(url, proof=proof).records(since=f"{since:%Y%m%d%H%M%S}"), as_json)
 
 
 @dmp.command()
@@ -109,24 +100,37 @@ def professionals(mode: str, url: str, proof: Proof, as_json: bool) -> None:
     \b
     carnet dmp professionals --mode TOUTE --assertion vihf.xml
     """
-    _told(DmpClient(url, proof=proof).professionals(mode=mode), as_json)
+    print_said(DmpClient(url, proof=proof).professionals(mode=mode), as_json)
+
+
+def _with(options: Iterable[Callable[[Any], Any]], command: Any) -> Any:
+    for option in reversed(tuple(options)):
+        command = option(command)
+    return command
+
+
+_TRAITS = (
+    click.option("--family", required=True, help="Birth name of the person."),
+    click.option("--given", required=True, help="Given name of the person."),
+    click.option("--born", required=True, metavar="YYYYMMDD"),
+    click.option("--gender", type=click.Choice(["F", "M"]), required=True),
+)
+
+
+def _trait_options(command: Any) -> Any:
+    """Who the person is."""
+    return _with(_TRAITS, command)
 
 
 def _person_options(command: Any) -> Any:
     """Whose record, and who acts: what a change of a record names."""
-    for option in reversed(
-        (
-            click.argument("identifier", metavar="INS"),
-            click.option("--family", required=True, help="Birth name of the person."),
-            click.option("--given", required=True, help="Given name of the person."),
-            click.option("--born", required=True, metavar="YYYYMMDD"),
-            click.option("--gender", type=click.Choice(["F", "M"]), required=True),
-            click.option("--by", required=True, metavar="ID^FAMILY^GIVEN", help="Who acts: PS_IdNat and names."),
-            click.option("--structure", required=True, metavar="ID^NAME", help="Struct_IdNat and name."),
-        )
-    ):
-        command = option(command)
-    return command
+    options = (
+        click.argument("identifier", metavar="INS"),
+        *_TRAITS,
+        click.option("--by", required=True, metavar="ID^FAMILY^GIVEN", help="Who acts: PS_IdNat and names."),
+        click.option("--structure", required=True, metavar="ID^NAME", help="Struct_IdNat and name."),
+    )
+    return _with(options, command)
 
 
 def _person(family: str, given: str, born: str, gender: str) -> Person:
@@ -157,7 +161,7 @@ def create(
         --by '801234567897^VILLARD^ÉLISE' --structure '1690000014^Clinique des Tilleuls' --assertion vihf.xml
     """
     patient = patient_id_of(identifier, authority)
-    _told(DmpClient(url, proof=proof).create(patient, _person(**person), _requester(by, structure)), as_json)
+    print_said(DmpClient(url, proof=proof).create(patient, _person(**person), _requester(by, structure)), as_json)
 
 
 @dmp.command()
@@ -185,53 +189,81 @@ def close(
         --by '801234567897^VILLARD^ÉLISE' --structure '1690000014^Clinique des Tilleuls' --assertion vihf.xml
     """
     patient, who = patient_id_of(identifier, authority), _requester(by, structure)
-    _told(DmpClient(url, proof=proof).close(patient, _person(**person), who, reason=reason), as_json)
-
-
-def _entry(url: str, proof: Proof, unique_id: str) -> DocumentEntry:
-    """The current version. Raises Rejected, click.ClickException."""
-    answer = XdsClient(url, proof=proof).get_documents(unique_id)
-    if not answer.is_success:
-        raise Rejected(answer.errors)
-    if not answer.documents:
-        raise click.ClickException(f"no document {unique_id} is to be found")
-    return answer.documents[0]
-
-
-def _updated(answer: Answer, as_json: bool) -> None:
-    if not answer.is_success:
-        raise Rejected(answer.errors)
-    print_result({"status": answer.status}, "done", as_json)
+    print_said(DmpClient(url, proof=proof).close(patient, _person(**person), who, reason=reason), as_json)
 
 
 @dmp.command()
-@click.argument("unique_id")
-@click.option("--undo", is_flag=True, help="Unmask it.")
+@_person_options
+@authority_option
 @url_option
 @proof_options
 @json_option
-def mask(unique_id: str, undo: bool, url: str, proof: Proof, as_json: bool) -> None:
-    """Mask a document to professionals [TD3.3a], by a new version of its metadata [ITI-57].
+def reactivate(
+    identifier: str, authority: str, by: str, structure: str, url: str, proof: Proof, as_json: bool, **person: str
+) -> None:
+    """Reactivate a closed record with the person's consent [TD1.2].
 
     \b
-    carnet dmp mask 2.25.1234567890 --assertion vihf.xml
+    carnet dmp reactivate 258063523804186 --family EXEMPLE --given ANNE --born 19580614 --gender F \\
+        --by '801234567897^VILLARD^ÉLISE' --structure '1690000014^Clinique des Tilleuls' --assertion vihf.xml
     """
-    entry = _entry(url, proof, unique_id)
-    _updated(DmpClient(url, proof=proof).restrict(entry, *(() if undo else (MASKED,))), as_json)
+    patient = patient_id_of(identifier, authority)
+    print_said(DmpClient(url, proof=proof).reactivate(patient, _person(**person), _requester(by, structure)), as_json)
 
 
 @dmp.command()
-@click.argument("unique_id")
-@click.argument("status", type=click.Choice(list(_STATUSES)))
+@_person_options
+@click.option("--telecom", "telecoms", multiple=True, help="Where to reach the person, tel:… or mailto:…, repeated.")
+@click.option("--opposes-break-glass", is_flag=True, help="The person opposes break-glass.")
+@click.option("--opposes-regulation", is_flag=True, help="The person opposes access by regulators of emergency calls.")
+@authority_option
 @url_option
 @proof_options
 @json_option
-def status(unique_id: str, status: str, url: str, proof: Proof, as_json: bool) -> None:
-    """Archive, unarchive or delete a document [TD3.3c, d].
+def change(
+    identifier: str,
+    authority: str,
+    by: str,
+    structure: str,
+    telecoms: tuple[str, ...],
+    opposes_break_glass: bool,
+    opposes_regulation: bool,
+    url: str,
+    proof: Proof,
+    as_json: bool,
+    **person: str,
+) -> None:
+    """Change administrative data and oppositions [TD1.3b]. Both oppositions are said: without its option, none.
 
     \b
-    carnet dmp status 2.25.1234567890 archived --assertion vihf.xml
+    carnet dmp change 258063523804186 --family EXEMPLE --given ANNE --born 19580614 --gender F \\
+        --telecom mailto:anne@example.org --opposes-break-glass \\
+        --by '801234567897^VILLARD^ÉLISE' --structure '1690000014^Clinique des Tilleuls' --assertion vihf.xml
     """
-    entry = _entry(url, proof, unique_id)
-    before = str(entry.availability_status or APPROVED)
-    _updated(DmpClient(url, proof=proof).set_status(entry, before=before, after=_STATUSES[status]), as_json)
+    told = DmpClient(url, proof=proof).change(
+        patient_id_of(identifier, authority),
+        replace(_person(**person), telecoms=telecoms),
+        _requester(by, structure),
+        opposes_break_glass=opposes_break_glass,
+        opposes_regulation=opposes_regulation,
+    )
+    print_said(told, as_json)
+
+
+@dmp.command()
+@_trait_options
+@url_option
+@proof_options
+@json_option
+def search(url: str, proof: Proof, as_json: bool, **person: str) -> None:
+    """Find the person of an emergency call without INS, by traits [TD0.5]; the assertion names a regulator.
+
+    \b
+    carnet vihf make --purpose centre-15 … > vihf.xml
+    carnet dmp search --family EXEMPLE --given ANNE --born 19580614 --gender F --assertion vihf.xml
+    """
+    print_said(DmpClient(url, proof=proof).look_for(_person(**person)), as_json)
+
+
+for command in (*ACCOUNT_COMMANDS, *DOCUMENT_COMMANDS):
+    dmp.add_command(command)

@@ -45,6 +45,20 @@ def _code(text: str) -> Code:
         raise click.UsageError(f"{text}: {problem}") from None
 
 
+_token_option = click.option(
+    "--token", type=_PATH, help="Token (JWT) to show with --fhir, as carnet token make prints it."
+)
+
+
+def _over_fhir(proof: Proof, token: Path | None, *, fhir: bool) -> Proof:
+    """With the token of a file. Raises click.UsageError: SOAP has none."""
+    if token is None:
+        return proof
+    if not fhir:
+        raise click.UsageError("--token goes with --fhir; SOAP shows an --assertion")
+    return replace(proof, token=token.read_text(encoding="utf-8").strip())
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -56,6 +70,8 @@ def _code(text: str) -> Code:
 @click.option(
     "--digest", type=click.Choice(DIGESTS), default="sha1", show_default=True, help="Digest of the signature."
 )
+@click.option("--fhir", is_flag=True, help="Push by MHD [ITI-65] instead of XDS.")
+@_token_option
 @url_option
 @proof_options
 @registry_option
@@ -67,6 +83,8 @@ def push(
     signer: Path | None,
     key: Path | None,
     digest: str,
+    fhir: bool,
+    token: Path | None,
     url: str,
     proof: Proof,
     registry: str,
@@ -82,12 +100,21 @@ def push(
     carnet push *.xml --url http://127.0.0.1:9000 --json
     carnet push *.xml --url http://127.0.0.1:8081 --registry http://127.0.0.1:8080
     carnet push report.xml --sign carnet-pki/issued/801234567897-signature.pem --assertion vihf.xml
+    carnet push report.xml --fhir --token token.txt
     """
-    code = _code(content_type)
+    shown, code = _over_fhir(proof, token, fhir=fhir), _code(content_type)
     reports = [_report(file, entry_uuid=f"Document{number:02}") for number, file in enumerate(files, start=1)]
+    kind = Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code)
+    if fhir:
+        if signer is not None:
+            raise click.UsageError("--sign: a signature goes with a submission of XDS")
+        places = FhirClient(url, proof=shown).push(reports, content_type=kind, submission_unique_id=submission)
+        told = [{"file": str(file), "address": place} for file, place in zip(files, places, strict=True)]
+        print_result({"documents": told}, f"pushed {len(files)} document(s)", as_json)
+        return
     answer = XdsClient(url, registry=registry, proof=proof).push(
         reports,
-        content_type=Code(code=code.code, coding_scheme=code.coding_scheme, display_name=code.code),
+        content_type=kind,
         submission_unique_id=submission,
         sign=None if signer is None else partial(signed_submission, signer=read_credential(signer, key), digest=digest),
     )
@@ -102,6 +129,7 @@ def push(
 @click.option("--fhir", is_flag=True, help="Ask by MHD [ITI-67] instead of a stored query [ITI-18].")
 @click.option("--type", "type_code", help="typeCode, code^^scheme, e.g. 11502-2^^2.16.840.1.113883.6.1.")
 @click.option("--all", "deprecated_too", is_flag=True, help="Replaced documents too.")
+@_token_option
 @url_option
 @proof_options
 @json_option
@@ -111,6 +139,7 @@ def find(
     fhir: bool,
     type_code: str | None,
     deprecated_too: bool,
+    token: Path | None,
     url: str,
     proof: Proof,
     as_json: bool,
@@ -120,12 +149,14 @@ def find(
     \b
     carnet find 258063523804186
     carnet find 258063523804186 --fhir --type '11502-2^^2.16.840.1.113883.6.1' --json
+    carnet find 258063523804186 --fhir --token token.txt
     carnet find 258063523804186 --url https://localhost:8080 --authorities carnet-pki/trust --assertion vihf.xml \\
         --client-certificate carnet-pki/issued/801234567897-authentication.pem
     """
     patient_id, wanted = patient_id_of(identifier, authority), _code(type_code) if type_code else None
+    shown = _over_fhir(proof, token, fhir=fhir)
     if fhir:
-        rows = FhirClient(url, proof=proof).find(patient_id, type_code=wanted, deprecated_too=deprecated_too)
+        rows = FhirClient(url, proof=shown).find(patient_id, type_code=wanted, deprecated_too=deprecated_too)
     else:
         answer = XdsClient(url, proof=proof).find_documents(patient_id, type_code=wanted, deprecated_too=deprecated_too)
         if not answer.is_success:

@@ -22,13 +22,14 @@ _PLACE = click.Path(exists=True, path_type=Path)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """`context` None speaks plain HTTP; `assertion` None shows none.
+    """`context` None speaks plain HTTP; `assertion` None shows none; `token`, a JWT, takes its place over FHIR.
 
     `carried`: another block of the SOAP header that says for whom it is, `headers` of HTTP that make it believed.
     """
 
     context: ssl.SSLContext | None = None
     assertion: etree._Element | None = None
+    token: str = ""
     carried: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -39,7 +40,9 @@ class Proof:
 
     @property
     def authorization(self) -> dict[str, str]:
-        """The assertion as a token of HTTP, base64url. IUA, SAML Token option: 3.72; RFC 7522"""
+        """The token of HTTP: a JWT, or the assertion as base64url. IUA 3.72, SAML Token option; RFC 6750, 7522"""
+        if self.token:
+            return {"Authorization": f"Bearer {self.token}"}
         if self.assertion is None:
             return {}
         octets = etree.tostring(self.assertion, with_tail=False)

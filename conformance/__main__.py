@@ -1,11 +1,12 @@
 """`python -m conformance …`: one sub-command per kit. Exit code 0: all passed, 1: a step failed, 2: usage."""
 
+import signal
 import sys
 from typing import NoReturn
 
 import click
 
-from conformance.client.command_line import client
+from conformance.client.command_line import client, token
 from conformance.failures import KitError, UnreachableServer
 from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
@@ -30,14 +31,15 @@ def commands() -> None:
 
 
 for command in (
-    *(server, client, data, report, compare, nist, fhir),
+    *(server, client, token, data, report, compare, nist, fhir),
     *(ipf, ipf_server, fhir_server, hapi, hl7_validator, build_peers),
 ):
     commands.add_command(command)
 
 
 def main() -> NoReturn:
-    """Entry point: known failures end in one sentence, never in a stack trace."""
+    """Entry point: known failures end in one sentence, never in a stack trace; told to stop, it stops its servers."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         sys.exit(commands(standalone_mode=False) or 0)
     except click.exceptions.Exit as end:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from conformance.client.exchanges import Laboratory, read_authorities, read_revocations
+from conformance.client.fhir_messages import TRANSACTIONS as FHIR_TRANSACTIONS
 from conformance.client.preparation import Prepared, server_behind
 from conformance.client.recorder import Recorder
 from conformance.client.rules.rule import Rule
@@ -38,11 +39,15 @@ def open_certification(
     folder: RunFolder,
     address: tuple[str, int],
     *,
+    name: str = "",
     page_port: int = 0,
     patience: float = 30.0,
     rules: Sequence[Rule] | None = None,
 ) -> Iterator[Certification]:
-    """Everything started, and stopped in the end. `address`: HOST and port, 0 for a free one. Raises KitError."""
+    """Everything started, and stopped in the end. Raises KitError.
+
+    `address`: HOST and port to listen on, 0 for a free one; `name`: what the software calls HOST, where it differs.
+    """
     sockets = TemporaryDirectory(prefix="certification-")  # the path of a socket may have a hundred octets
     backend = Path(sockets.name) / "server"
     trust = prepared.trust
@@ -57,8 +62,10 @@ def open_certification(
         on_recorded=session.recorded,
         patience=patience,
     )
-    url = f"https://{address[0]}:{recorder.port}"
+    url = f"https://{name or address[0]}:{recorder.port}"
     place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(trust)}
+    if any(one in FHIR_TRANSACTIONS for step in steps for one in step.expects):
+        place["token"] = f"python -m conformance token {folder.path} --server {url}"
     page = WebView(session, people, port=page_port, report=folder.path / REPORT, place=place)
     try:
         with server_behind(prepared, url, backend):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from conformance.client.certification import REPORT, open_certification
-from conformance.client.preparation import prepare
+from conformance.client.preparation import Prepared, make_token, prepare
 from conformance.client.scenarios import Step, read_people, read_scenario, scenario_names
 from conformance.client.terminal import Guide
 from conformance.client.view import LANGUAGES, setup, word
@@ -20,7 +20,7 @@ from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
 
 FAILED = 1
-ALL = "all"
+ALL, LABORATORY = "all", "laboratory"
 
 
 @click.command()
@@ -29,9 +29,8 @@ ALL = "all"
     "names",
     multiple=True,
     type=click.Choice([*scenario_names(), ALL]),
-    default=(ALL,),
-    show_default=True,
-    help="What is certified, repeatable; all: everything over SOAP, fhir is played by its name.",
+    help="What is certified, repeatable; all: everything over SOAP, fhir is played by its name.  "
+    "[default: all, or what the run to go on with is about]",
 )
 @click.option(
     "--listen", default="127.0.0.1:8443", show_default=True, metavar="HOST:PORT", help="Where the software connects."
@@ -49,7 +48,15 @@ ALL = "all"
     metavar="SECONDS",
     help="Confirm a step by itself, so long after its last message; questions are left out.",
 )
-@click.option("--language", type=click.Choice(LANGUAGES), default="fr", show_default=True)
+@click.option(
+    "--lang",
+    "--language",
+    "language",
+    type=click.Choice(LANGUAGES),
+    default="fr",
+    show_default=True,
+    help="Of the page and of the terminal.",
+)
 def client(
     names: tuple[str, ...],
     listen: str,
@@ -68,17 +75,18 @@ def client(
 
     \b
     python -m conformance client --scenario alimentation --out run
-    python -m conformance client --scenario all --listen 0.0.0.0:8443 --name lab.example.org --out run --language en
+    python -m conformance client --scenario all --listen 0.0.0.0:8443 --name lab.example.org --out run --lang en
     python -m conformance client --scenario fhir --out run
     python -m conformance client --out run --resume
     """
     address = _address(listen)
-    people, steps = read_people(), steps_of(names)
-    folder = _folder(out, names, subject, resume=resume)
+    people, folder = read_people(), _folder(out, names or (ALL,), subject, resume=resume)
+    steps = steps_of(names or folder.load().heading.profiles)
     console = Console(highlight=False)
     with console.status(word("title", language)):
-        prepared = prepare(out / "laboratory", people, (*hosts, address[0], "localhost", "127.0.0.1"))
-    with open_certification(prepared, people, steps, folder, address, page_port=web_port) as opened:
+        prepared = prepare(out / LABORATORY, people, (*hosts, address[0], "localhost", "127.0.0.1"))
+    name = hosts[0] if hosts else ""
+    with open_certification(prepared, people, steps, folder, address, name=name, page_port=web_port) as opened:
         for one in setup({"page": opened.page, **opened.place}, language):
             console.print(f"{one['name']} : {escape(one['value'])}", soft_wrap=True)
         is_done = Guide(opened.session, people, console, language=language, unattended=unattended).run()
@@ -90,6 +98,32 @@ def client(
     if not is_done:
         return 130
     return FAILED if run.has_failed else 0
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--server", default="https://127.0.0.1:8443", show_default=True, help="Where the software connects.")
+@click.option(
+    "--patient",
+    type=click.Choice([one.id for one in read_people().patients]),
+    default="followed",
+    show_default=True,
+    help="Whose record, as in conformance/scenarios/people.toml.",
+)
+@click.option("--minutes", type=click.IntRange(1, 1440), default=60, show_default=True, help="Validity.")
+def token(run: Path, server: str, patient: str, minutes: int) -> None:
+    """Print a new token (JWT) of the doctor, which the server of the certification in RUN believes.
+
+    For software that speaks FHIR and has no VIHF: Authorization: Bearer TOKEN.
+
+    \b
+    python -m conformance token runs/mine
+    python -m conformance token runs/mine --server https://lab.example.org:8443 --minutes 5
+    """
+    prepared = Prepared(folder=run / LABORATORY)
+    if not prepared.issuer.exists():
+        raise KitError(f"{run}: found no issuer of tokens, expected the --out of `python -m conformance client`")
+    click.echo(make_token(prepared, read_people(), patient, server, minutes=minutes))
 
 
 def steps_of(names: Sequence[str]) -> tuple[Step, ...]:

@@ -64,12 +64,13 @@ def _children(element: etree._Element) -> dict[str, Any]:
     found: dict[str, Any] = {name: value for name, value in element.attrib.items() if name in ("url", "id")}
     for child in element.iterchildren("*"):
         name = local_name(child)
-        found.setdefault(name, []).append(_value(child, name))
+        found.setdefault(name, []).append(value_of(child))
     return found
 
 
-def _value(child: etree._Element, name: str) -> Any:
-    if name in ("resource", "contained") and len(child):
+def value_of(child: etree._Element) -> Any:
+    """Of a primitive its text, of other elements what is in them."""
+    if local_name(child) in ("resource", "contained") and len(child):
         return _from_xml(child[0])
     return child.get("value") if "value" in child.attrib else _children(child)
 

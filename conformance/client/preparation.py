@@ -21,7 +21,7 @@ from conformance.client.scenarios import SHIPPED, People
 from conformance.failures import KitError
 
 START_SECONDS = 90
-_DOCUMENT = "prepared.xml"
+_DOCUMENT, _ISSUERS = "prepared.xml", "issuers.toml"
 # Of the SubmissionSet that a document published alone [ITI-105] is in. DMP, JDV_J59
 _CONTENT_TYPE = "07^^1.2.250.1.213.2.2"
 
@@ -43,6 +43,11 @@ class Prepared:
     @property
     def data(self) -> Path:
         return self.folder / "server"
+
+    @property
+    def issuer(self) -> Path:
+        """Of tokens (JWT), which the server believes."""
+        return self.folder / "issuer"
 
     @property
     def log(self) -> Path:
@@ -74,9 +79,11 @@ class Prepared:
 def prepare(folder: Path, people: People, hosts: tuple[str, ...]) -> Prepared:
     """Identities and patients in a folder; what an earlier run prepared is kept. Raises KitError."""
     prepared = Prepared(folder=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not prepared.issuer.exists():
+        _carnet("token", "init", str(prepared.issuer))
     if (folder / "prepared").exists():
         return prepared
-    folder.mkdir(parents=True, exist_ok=True)
     for pki in (prepared.pki, folder / "unknown-pki"):
         _carnet("pki", "init", "--pki", str(pki))
         _carnet("pki", "issue", "server", "server", *hosts, "--pki", str(pki))
@@ -109,12 +116,23 @@ def _document_folder(prepared: Prepared) -> Path:
     return folder
 
 
-def _carnet(*arguments: str) -> None:
-    """One command of Carnet. Raises KitError with what it said."""
+def make_token(prepared: Prepared, people: People, patient: str, server: str, *, minutes: int) -> str:
+    """A new token (JWT) of the doctor about a patient, for the server at this address. Raises KitError. IUA 3.71"""
+    doctor, about = people.doctor, people.patient(patient)
+    who = ("--subject", doctor.id, "--name", f"{doctor.given} {doctor.family}", "--structure", people.structure.id)
+    roles = ("--role", doctor.profession, "--role", doctor.speciality)
+    use = ("--mode", "direct", "--patient", about.ins, "--audience", f"{server.rstrip('/')}/fhir")
+    folder = ("--folder", str(prepared.issuer), "--minutes", str(minutes))
+    return _carnet("token", "make", *folder, *who, *roles, *use).strip()
+
+
+def _carnet(*arguments: str) -> str:
+    """What one command of Carnet prints. Raises KitError with what it said."""
     command = [sys.executable, "-m", "carnet", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(), timeout=300)
     if done.returncode:
         raise KitError(f"carnet {' '.join(arguments[:3])} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
 
 
 def _environment() -> dict[str, str]:
@@ -126,7 +144,7 @@ def server_behind(prepared: Prepared, url: str, socket: Path) -> Iterator[None]:
     """Carnet behind the recorder, stopped at the end. Raises KitError."""
     command = [sys.executable, "-m", "carnet", "serve", "--host", f"unix:{socket}", "--base-url", url]
     command += ["--data", str(prepared.data), "--trust", str(prepared.trust)]
-    command += ["--derived-content-type", _CONTENT_TYPE]
+    command += ["--derived-content-type", _CONTENT_TYPE, "--token-issuers", str(prepared.issuer / _ISSUERS)]
     with prepared.log.open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(), start_new_session=True)
     try:

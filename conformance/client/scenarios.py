@@ -48,7 +48,8 @@ class Step:
     """`expects`: transactions that must arrive, in any order; `judges`: requirement ids, patterns allowed.
 
     `behaviour`: a name of `BEHAVIOURS`, or `untrusted`: the server shows a certificate of an unknown authority.
-    `purpose`: the access mode that the VIHF must name. `patient`: an id of `people.toml`.
+    `purpose`: the access mode that the VIHF must name. `patient`: an id of `people.toml`. `change`: what a PATCH must
+    come to, `MASQUE_PS` or `isArchived=true`.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Step:
     purpose: str = "normal"
     at_least: int = 1
     question: Question | None = None
+    change: str = ""
 
     @property
     def key(self) -> str:

@@ -20,8 +20,10 @@ from conformance.client.recorder import Ask, Connection, Recorded
 from conformance.client.rules import (
     administration,
     conversation,
+    conversation_fhir,
     fhir,
     metadata,
+    patches,
     queries,
     signatures,
     soap,
@@ -43,6 +45,7 @@ PROGRESS = "progress.jsonl"
 # Of one verdict on one requirement in one step; what comes beyond is counted.
 MOST_PASSED, MOST_FAILED = 3, 20
 MOST_KEPT, CUT = 2 * 2**30, 4096
+CONVERSATION_RULES = (*conversation.RULES, *conversation_fhir.RULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class Seen:
 
 def message_rules(check: DocumentCheck | None = None) -> tuple[Rule, ...]:
     """Every rule about one message; `check`: another one of documents than by the command."""
-    modules = (transport, soap, vihf, metadata, signatures, queries, administration, fhir, tokens)
+    modules = (transport, soap, vihf, metadata, signatures, queries, administration, fhir, patches, tokens)
     return (*(rule for one in modules for rule in one.RULES), *document_rules(check or DocumentCheck()))
 
 
@@ -335,7 +338,7 @@ def judged(exchange: Exchange, rules: Sequence[Rule], laboratory: Laboratory) ->
 
 def conversation_findings(told: Conversation) -> Iterator[Finding]:
     """What the rules about several messages find on a step."""
-    for rule in conversation.RULES:
+    for rule in CONVERSATION_RULES:
         if not told.step.judges_requirement(rule.requirement) or not rule.applies(told):
             continue
         problems = list(rule.check(told))

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from conformance.client.exchanges import Exchange, parsed
-from conformance.client.fhir_messages import Resource, each, fed_documents, first, provided
+from conformance.client.fhir_messages import Resource, each, fed_documents, first, parameters_of, provided
 from conformance.client.rules.metadata_reading import RPLC, Metadata, associations, entries, submission_sets
+from conformance.client.rules.patches import asked, changes_in
 from conformance.client.rules.patients import patient_of
 from conformance.client.rules.queries import FIND_DOCUMENTS, query_of
 from conformance.client.rules.rule import child_value
+from conformance.client.rules.tokens import token_of
 from conformance.client.rules.vihf_reading import vihf_of
 from conformance.nist.registry_objects import DOCUMENT_ENTRY
 from conformance.nist.xml import text_of
@@ -44,7 +46,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """One exchange in short; `outcome` is what the client was answered, one of the constants above."""
+    """One exchange in short; `outcome` is what the client was answered, one of the constants above.
+
+    `token`: what tells the VIHF, or the JWT, from any other; `patched`: id or uniqueId of the document that a PATCH is
+    about, `changes` what it asks for.
+    """
 
     id: str
     time: datetime
@@ -58,6 +64,7 @@ class Trace:
     purpose: str
     assertion: str
     assertion_digest: str
+    token: str
     submission: str
     documents: tuple[Version, ...]
     contents: str
@@ -70,6 +77,8 @@ class Trace:
     action: str
     addresses: tuple[str, ...] = ()
     asked_address: str = ""
+    patched: str = ""
+    changes: tuple[str, ...] = ()
 
 
 def trace_of(exchange: Exchange) -> Trace:
@@ -85,9 +94,11 @@ def _with_fhir(trace: Trace, exchange: Exchange) -> Trace:
     fed = [one for _entry, one in fed_documents(bundle)]
     contents = b"".join(one.content or b"" for one in fed)
     target = exchange.received.path if trace.transaction == "ITI-68" else ""
+    claims = token_of(exchange.received)
     return replace(
         trace,
         outcome=_outcome_of_fhir(exchange),
+        token=trace.token if claims is None else first(claims, "jti") or exchange.received.headers["authorization"],
         codes=tuple(map(str, each(told, "issue.details.coding.code"))),
         submission=next(
             (first(one, "identifier.value") for one in resources if "List" in each(one, "resourceType")), ""
@@ -104,12 +115,20 @@ def _with_fhir(trace: Trace, exchange: Exchange) -> Trace:
         found=tuple(_found_over_fhir(told)),
         addresses=tuple(urlsplit(str(one)).path for one in each(told, "entry.resource.content.attachment.url")),
         asked_address=urlsplit(target).path,
+        patched=_patched(exchange.received.path) if trace.transaction == "PATCH" else "",
+        changes=tuple(asked(changes_in(exchange))) if trace.transaction == "PATCH" else (),
     )
 
 
+def _patched(target: str) -> str:
+    """The id in the address, or the identifier in its criteria. PDSm 3.1, flow 3"""
+    found = dict(parameters_of(target, b"")).get("identifier", "")
+    return found.rpartition("|")[2].removeprefix("urn:oid:") or urlsplit(target).path.rpartition("/")[2]
+
+
 def _found_over_fhir(told: Resource) -> Iterator[Found]:
-    """DocumentReferences of a search, and those that a Bundle made."""
-    for one in each(told, "entry.resource"):
+    """DocumentReferences of a search, those that a Bundle made, and one that was published or changed."""
+    for one in (*each(told, "entry.resource"), *([told] if first(told, "resourceType") == "DocumentReference" else [])):
         yield _known(first(one, "id"), first(one, "masterIdentifier.value").removeprefix("urn:oid:"))
     for location in each(told, "entry.response.location"):
         kind, _, identifier = str(location).partition("/_history/")[0].rpartition("/")
@@ -152,6 +171,7 @@ def _of_soap(exchange: Exchange) -> Trace:
         purpose="" if vihf is None else vihf.purpose,
         assertion="" if vihf is None else vihf.id,
         assertion_digest=hashlib.sha256(assertion).hexdigest() if assertion else "",
+        token="" if vihf is None else vihf.id,
         submission=sets[0].identifier("uniqueId") if sets else "",
         documents=tuple(_versions(exchange)),
         contents=hashlib.sha256(contents).hexdigest() if contents else "",

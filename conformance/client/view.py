@@ -33,6 +33,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "server": ("Adresse du serveur", "Address of the server"),
     "identities": ("Certificats du logiciel", "Certificates of the software"),
     "trust": ("Autorités à reconnaître", "Authorities to trust"),
+    "token": ("Jeton (JWT) au lieu du VIHF, en FHIR", "Token (JWT) in place of the VIHF, over FHIR"),
     "page": ("Page de suivi", "Page of the run"),
     "setup": ("Réglages du logiciel", "Settings of the software"),
     "unknown": ("message inconnu", "unknown message"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from conformance.fhir.outcomes import CaseOutcome, RunOutcome, Status
 from conformance.judgement import Finding, Heading, Run, Verdict
 from conformance.requirements import Actor, Way, requirement_about
-from conformance.sentence import NOTHING_SAID, joined
+from conformance.sentence import NOTHING_SAID, french, joined
 
 BUNDLES = "Provide Document Bundle"
 _VERDICTS = {Status.PASSED: Verdict.PASSED, Status.FAILED: Verdict.FAILED, Status.SKIPPED: Verdict.NOT_TESTED}
@@ -30,7 +30,7 @@ def findings_of_case(case: CaseOutcome, sent: Sequence[str]) -> Iterator[Finding
         yield Finding(
             requirement=requirement_about(Way.FHIR, group),
             verdict=verdict,
-            text_fr=f"Essai {case.name} : {text.fr}",
+            text_fr=f"Essai {french(case.name)} : {text.fr}",
             text_en=f"Case {case.name}: {text}",
             message=sent[-1] if sent else "",
             step=f"fhir/{case.name}",

@@ -13,6 +13,7 @@ from conformance.failures import KitError
 from conformance.fhir.client import Answer, Client
 from conformance.fhir.outcomes import CaseOutcome
 from conformance.sentence import Sentence, expected
+from conformance.titles import titled
 
 Resource = dict[str, Any]
 _PATIENT, _ORIGINAL, _RANDOM = "${patientResourceId}", "${original}", "@{RandomUUID}"
@@ -87,7 +88,7 @@ def run_case(client: Client, kit: Path, case: BundleCase, patient: KnownPatient)
     return CaseOutcome(
         suite="Provide Document Bundle",
         name=case.id,
-        title=case.summary,
+        title=titled("fhir", case.id, case.summary),
         failures=failures,
         remarks=tuple(run.remarks),
         seconds=time.perf_counter() - began,

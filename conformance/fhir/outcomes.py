@@ -18,11 +18,11 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOutcome:
-    """One case: what was wrong, what could be better, or why it was not run."""
+    """One case: its title, what was wrong, what could be better, or why it was not run."""
 
     suite: str
     name: str
-    title: str
+    title: Sentence
     failures: tuple[Sentence, ...] = ()
     remarks: tuple[Sentence, ...] = ()
     skipped: Sentence = NOTHING_SAID

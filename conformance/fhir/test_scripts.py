@@ -111,13 +111,36 @@ def _tested(
             skipped = sentence_of(problem)
     return CaseOutcome(
         suite=f"TestScript {script.name}",
-        name=f"{script.name}/{test.get('name', '')}",
-        title=test.get("description", ""),
+        name=_name(script, test),
+        title=_title(test),
         failures=() if skipped else found,
         remarks=tuple(play.remarks),
         skipped=skipped,
         seconds=time.perf_counter() - began,
     )
+
+
+def _name(script: Script, test: Resource) -> Sentence:
+    """By its name, which is English; in French by its number."""
+    number = [id(one) for one in script.resource.get("test", ())].index(id(test)) + 1
+    return Sentence(f"{script.name}, n° {number}", f"{script.name}/{test.get('name', '')}")
+
+
+def _title(test: Resource) -> Sentence:
+    """What its author calls it, in English; in French what it asks for."""
+    asked = " ; ".join(f"{_method(one)} {_asked_url(one)}" for one in _operations(test))
+    return Sentence(asked, test.get("description") or asked)
+
+
+def _method(operation: Resource) -> str:
+    method: str = operation.get("method", _METHODS.get(_code(operation), "GET"))
+    return method.upper()
+
+
+def _asked_url(operation: Resource) -> str:
+    """As the script has it, its variables not filled."""
+    url = operation.get("url") or ("metadata" if _code(operation) == "capabilities" else operation.get("resource", ""))
+    return f"{url}{operation.get('params', '')}"
 
 
 # --- what a server declares ------------------------------------------------------------------
@@ -213,23 +236,22 @@ class _Play:
             if problem and asserted.get("warningOnly"):
                 self.remarks.append(problem.about(f"action {number + 1}"))
             elif problem:
-                yield problem.about(f"action {number + 1}, {asserted.get('description', 'assert')}")
+                said = Sentence(f"action {number + 1}", f"action {number + 1}, {asserted.get('description', 'assert')}")
+                yield problem.about(said)
 
     def _operate(self, operation: Resource) -> None:
-        code = _code(operation)
         headers = {one["field"]: self._filled(one["value"]) for one in operation.get("requestHeader", ())}
-        method = operation.get("method", _METHODS.get(code, "GET")).upper()
         source = self._fixture(operation["sourceId"]) if "sourceId" in operation else None
-        self.last = self.client.send(method, self._url(operation, code), source, headers)
+        self.last = self.client.send(_method(operation), self._url(operation), source, headers)
         if "responseId" in operation:
             self.answers[operation["responseId"]] = self.last
 
-    def _url(self, operation: Resource, code: str) -> str:
-        url = operation.get("url") or ("metadata" if code == "capabilities" else operation.get("resource", ""))
+    def _url(self, operation: Resource) -> str:
         target = self.answers.get(str(operation.get("targetId", "")))
         if target is not None:
-            url = f"{target.resource.get('resourceType')}/{target.resource.get('id')}"
-        return self._filled(f"{url}{operation.get('params', '')}")
+            kind = f"{target.resource.get('resourceType')}/{target.resource.get('id')}"
+            operation = {**operation, "url": kind}
+        return self._filled(_asked_url(operation))
 
     def _fixture(self, name: str) -> Resource:
         for fixture in self.script.get("fixture", ()):
@@ -292,4 +314,5 @@ class _Play:
         }
         if operator not in holds:
             raise Unsupported(f"operator {operator}")
-        return NOTHING_SAID if holds[operator] else expected(told, f"{operator} {value}")
+        about = asserted.get("expression") or asserted.get("headerField", "")
+        return NOTHING_SAID if holds[operator] else expected(told, f"{operator} {value}", about=about)

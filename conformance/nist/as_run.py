@@ -10,6 +10,7 @@ from conformance.nist.message_files import octets_of_message
 from conformance.nist.outcomes import RunOutcome, Status, StepOutcome, TestOutcome
 from conformance.requirements import Actor, Way, requirement_about
 from conformance.sentence import Sentence, joined
+from conformance.titles import titled
 
 
 def to_run(outcome: RunOutcome) -> Run:
@@ -72,7 +73,7 @@ def findings_of_test(test: TestOutcome, sent: Mapping[str, str]) -> Iterator[Fin
     if failed:
         return
     why = test.skipped or joined((one.note for one in test.steps if one.note), " ; ")
-    title = joined(one for one in (test.title, why) if one)
+    title = joined(one for one in (titled("nist", test.id, test.title), why) if one)
     verdict = Verdict.NOT_TESTED if test.status is Status.NOT_RUN else Verdict.PASSED
     yield Finding(
         requirement=requirement,

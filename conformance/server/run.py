@@ -89,10 +89,10 @@ def _run_probes(configuration: ServerConfiguration, folder: RunFolder, observer:
         observer.step(probe.name, len(wanted))
         if probe.name not in done:
             wire.step = probe.name
-            _keep(folder, observer, list(_findings(probe, target)))
+            _keep(folder, observer, list(findings(probe, target)))
 
 
-def _findings(probe: Probe, target: Target) -> Iterator[Finding]:
+def findings(probe: Probe, target: Target) -> Iterator[Finding]:
     """One for each thing wrong, or one that says it passed or could not be tried."""
     before = target.wire.last
     try:

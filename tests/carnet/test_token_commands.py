@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from carnet.reports import read_report, with_new_identity
+from tests import servers
 from tests.carnet.test_security_commands import DOCTOR, INS, Done, carnet
+from tests.conformance.vendor_software import next_version
+from tests.servers import ROOT
 
 PERSON = ("--subject", "801234567897", "--name", "ÉLISE VILLARD", "--structure", "1690000014")
 ROLES = ("--role", DOCTOR[0], "--role", DOCTOR[1])
@@ -85,3 +89,37 @@ def test_what_is_missing_is_asked_for(issuer: Path) -> None:
     assert (done.returncode, "--person" in done.stderr) == (2, True)
     elsewhere = carnet(issuer, "token", "make", "--folder", "nowhere", "--person", INS)
     assert (elsewhere.returncode, "carnet token init" in elsewhere.stderr) == (2, True)
+
+
+def test_reports_are_pushed_and_found_over_fhir_with_a_token(issuer: Path) -> None:
+    """A report, its next version, and what is left to be found."""
+    first = with_new_identity(read_report((ROOT / "examples/reports/cr-consultation.xml").read_bytes(), entry_uuid="a"))
+    second = next_version(first)
+    (issuer / "first.xml").write_bytes(first.content)
+    (issuer / "second.xml").write_bytes(second.content)
+    trusted = str(issuer / "carnet-tokens" / "issuers.toml")
+    with servers.started(servers.settings_for(issuer / "data", token_issuers=trusted)) as server:
+        for words in (("open", INS), ("authorise", INS, "801234567897")):
+            assert carnet(issuer, "record", *words, "--data", str(server.settings.data)).returncode == 0
+        who = (*PERSON, *ROLES, "--patient", INS, "--mode", "direct", "--audience", f"{server.url}/fhir")
+        (issuer / "token.txt").write_text(made(issuer, *who))
+        shown = ("--fhir", "--token", "token.txt", "--url", server.url)
+        for name in ("first.xml", "second.xml"):
+            pushed = carnet(issuer, "push", name, *shown, "--json")
+            assert pushed.returncode == 0, pushed.stderr
+            [told] = json.loads(pushed.stdout)["documents"]
+            assert told["file"] == name
+            assert "DocumentReference/" in told["address"]
+        found = json.loads(carnet(issuer, "find", INS, *shown, "--json").stdout)
+        assert [one["uniqueId"] for one in found] == [second.entry.unique_id]
+        assert carnet(issuer, "push", "first.xml", *shown).returncode == 1
+        (issuer / "token.txt").write_text(made(issuer, *who, "--minutes", "-10"))
+        old = carnet(issuer, "find", INS, *shown)
+        assert (old.returncode, "401" in old.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("words", [("find", INS), ("push", "token.txt")])
+def test_a_token_goes_with_fhir_alone(issuer: Path, words: tuple[str, str]) -> None:
+    (issuer / "token.txt").write_text("a.b.c")
+    done = carnet(issuer, *words, "--token", "token.txt")
+    assert (done.returncode, "--fhir" in done.stderr) == (2, True)

@@ -39,17 +39,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, people: People) -> Prepar
         return prepare(tmp_path_factory.mktemp("laboratory"), people, ("localhost", "127.0.0.1"))
 
 
-def _mostly_forked(start: Callable[..., None]) -> Callable[..., None]:
+def _mostly_forked(start: Callable[..., str]) -> Callable[..., str]:
     """The first command of each kind is started as it is on a vendor's machine; those like it are forks."""
     begun = set[str]()
 
-    def command(*arguments: str) -> None:
+    def command(*arguments: str) -> str:
         if arguments[0] not in begun:
             begun.add(arguments[0])
             return start(*arguments)
         done = forked.run(arguments)
         assert done.returncode == 0, done.stderr
-        return None
+        return done.stdout
 
     return command
 

@@ -13,6 +13,7 @@ from tests.conformance.vendor_software import TEST_INS
 from xds.datatypes import CX
 
 FED, REPLACED, SEARCHED, READ = (f"fhir/{name}" for name in ("one-document", "replacement", "search", "document"))
+MASKED, ARCHIVED = "fhir/masking", "fhir/archiving"
 Resource = dict[str, Any]
 OnBundle = Callable[[Resource], object]
 
@@ -90,6 +91,11 @@ def _with_a_code_of_its_own(bundle: Resource) -> None:
     document(bundle)["category"][0]["coding"][0]["code"] = "OWN"
 
 
+def patching(pattern: str, new: str) -> Act:
+    """The PATCH of the step changed."""
+    return lambda bench: bench.send_fhir("PATCH", sub(pattern, new))
+
+
 FHIR_FAULTS: tuple[Fault, ...] = (
     fault(
         "FHIR-01",
@@ -136,5 +142,42 @@ FHIR_FAULTS: tuple[Fault, ...] = (
         lambda bench: bench.send_fhir("ITI-68", head=sub("/fhir/Binary/[^ ?]+", "/fhir/Binary/mine")),
     ),
     fault("FHIR-16", SEARCHED, "shows a token (JWT) about another patient", showing(patient="179046912305541")),
+    fault(
+        "FHIR-17",
+        MASKED,
+        "leads to labels by a place that is no JSON Pointer",
+        patching("/securityLabel/-", "securityLabel/-"),
+    ),
+    fault(
+        "FHIR-18",
+        MASKED,
+        "changes the description as well",
+        patching(r"\]$", ', {"op": "replace", "path": "/description", "value": "Masqué"}]'),
+    ),
+    fault(
+        "FHIR-19",
+        MASKED,
+        "gives the label under the OID of the INS",
+        patching('"https://mos[^"]+"', f'"urn:oid:{TEST_INS}"'),
+    ),
+    fault("FHIR-20", ARCHIVED, "says isArchived by a text", patching('"valueBoolean": true', '"valueBoolean": "true"')),
+    fault(
+        "FHIR-21",
+        MASKED,
+        "replaces the first label without looking",
+        patching('"add", "path": "/securityLabel/-"', '"replace", "path": "/securityLabel/0"'),
+    ),
+    fault(
+        "FHIR-22",
+        ARCHIVED,
+        "archives a document by an identifier of its own making",
+        lambda bench: bench.send_fhir("PATCH", head=sub("urn:oid:[0-9.]+", "urn:oid:2.25.4711")),
+    ),
+    fault(
+        "FHIR-23",
+        ARCHIVED,
+        "unarchives where it should archive",
+        patching('"valueBoolean": true', '"valueBoolean": false'),
+    ),
     fault("FHIR-15", FED, "sends a category of its own", feeding(_with_a_code_of_its_own)),
 )

@@ -82,8 +82,8 @@ def _is_without(name: str) -> Act:
     return answering(is_meant, FOUND)
 
 
-def _fault(requirement: str, what: str, act: Act | None = None, *, tls: str = "") -> Fault:
-    return Fault(requirement=f"SERVER-{requirement}", what=what, act=act, tls=tls)
+def _fault(requirement: str, what: str, act: Act | None = None, *, tls: str = "", tests: tuple[str, ...] = ()) -> Fault:
+    return Fault(requirement=f"SERVER-{requirement}", what=what, act=act, tls=tls, tests=tests)
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -133,7 +133,7 @@ FAULTS: tuple[Fault, ...] = (
         rewriting(has("listAuthorizationByPatient"), r"<nationalId>[^<]*<", "<nationalId><"),
     ),
     _fault("TD-07", "answers the first submission with PartialSuccess", _first_refused),
-    _fault("TD-08", "never finds the second document it was fed", _second_lost),
+    _fault("TD-08", "never finds the second document it was fed", _second_lost, tests=("td.feed", "td.search")),
     _fault("TD-09", "returns documents with one octet changed", _octet_changed),
     _fault("TD-10", "says Success to masking and masks nothing", answering(has(_UPDATE, "MASQUE_PS"), DONE)),
     _fault(

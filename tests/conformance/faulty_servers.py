@@ -1,7 +1,7 @@
 """Faulty servers: Carnet with one thing wrong, one for each requirement. The table is in the documentation.
 
 A fault stands between the kit and Carnet, where TLS ends: it changes a request, an answer, or answers in place of
-Carnet. Faults are tried together, in runs chosen so that each shows what it fails, and that it fails nothing else.
+Carnet. It can be watched as well: where it would have changed anything.
 """
 
 import base64
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,7 +49,7 @@ Act = Callable[[Ask, Next, Place], bytes]
 class Fault:
     """One mutation of the server: what it does in words, and the act on messages, or on the context of TLS.
 
-    `tests` of a kit that show it are few of those that judge its requirement; of probes all are run.
+    `tests` that show it: of a kit few of those that judge its requirement, of probes all, and those that come before.
     """
 
     requirement: str
@@ -61,17 +60,6 @@ class Fault:
 
     def __str__(self) -> str:
         return self.requirement
-
-
-def runs_of(faults: Sequence[Fault], of: int, times: int) -> Iterator[tuple[Fault, ...]]:
-    """`of` runs, each fault in `times` of them and no two in the same ones.
-
-    A fault that failed the requirement of another one would show in a run that has the first alone.
-    """
-    chosen = list(zip(faults, combinations(range(of), times), strict=False))
-    if len(chosen) < len(faults):
-        raise ValueError(f"{len(faults)} faults need more runs than {of}")
-    yield from (tuple(fault for fault, runs in chosen if number in runs) for number in range(of))
 
 
 # --- the place between the kit and Carnet ----------------------------------------------------------
@@ -121,32 +109,74 @@ def _peer(environ: Any) -> bytes | None:
     return base64.b64decode(environ.get(f"HTTP_{CERTIFICATE.upper().replace('-', '_')}", "")) or None
 
 
-@contextmanager
-def faulty(carnet: Behind, faults: Sequence[Fault]) -> Iterator[str]:
-    """The address of a server with these faults: `https://localhost:PORT`."""
-    key = carnet.strangers.persons.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    place = Place(stranger=key.digest)
+class Gate:
+    """A server with faults, at `url`; which ones may change while it runs.
 
-    def answering(ask: Ask, _forward: Next) -> bytes:
-        answer: Next = carnet.forward
-        for one in reversed(faults):
+    Faults may also be watched: `touched` is where each would have changed a request or an answer, by requirement.
+    """
+
+    def __init__(self, carnet: Behind, faults: Sequence[Fault] = ()) -> None:
+        self._carnet, self._watched = carnet, tuple[tuple[Fault, Place], ...]()
+        self._where: Callable[[], str] = str
+        self.touched: dict[str, set[str]] = {}
+        self.use(*faults)
+        self.recorder = Recorder(
+            ("127.0.0.1", 0),
+            context=lambda: self._context,
+            backend="",
+            answering=self._answer,
+            on_recorded=lambda recorded: None,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.recorder.port}"
+
+    def use(self, *faults: Fault) -> None:
+        """From now on the server has these faults, and knows nothing of what was before."""
+        self._faults, self._place = faults, self._new_place()
+        self._context = _context(self._carnet.data, {one.tls for one in faults}, self._carnet.strangers)
+
+    def watch(self, *faults: Fault, where: Callable[[], str]) -> None:
+        """`where`: what is tried now."""
+        self._watched, self._where = tuple((one, self._new_place()) for one in faults), where
+
+    def _new_place(self) -> Place:
+        certificate = self._carnet.strangers.persons.certificate
+        key = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        return Place(stranger=key.digest)
+
+    def _answer(self, ask: Ask, _forward: Next) -> bytes:
+        following: Next = self._carnet.forward
+        for one in reversed(self._faults):
             if one.act is not None:
-                answer = _around(one.act, answer, place)
-        return answer(ask)
+                following = _around(one.act, following, self._place)
+        answer = following(ask)
+        for one, place in self._watched:
+            if one.act is not None and _would_change(one.act, ask, answer, place):
+                self.touched.setdefault(one.requirement, set()).add(self._where())
+        return answer
 
-    context = _context(carnet.data, {one.tls for one in faults}, carnet.strangers)
-    recorder = Recorder(
-        ("127.0.0.1", 0),
-        context=lambda: context,
-        backend="",
-        answering=answering,
-        on_recorded=lambda recorded: None,
-    )
-    recorder.start()
+
+def _would_change(act: Act, ask: Ask, answer: bytes, place: Place) -> bool:
+    asked: list[Ask] = []
+
+    def following(passed: Ask) -> bytes:
+        asked.append(passed)
+        return answer
+
+    return act(ask, following, place) != answer or asked != [ask]
+
+
+@contextmanager
+def faulty(carnet: Behind, faults: Sequence[Fault] = ()) -> Iterator[Gate]:
+    """Open while it is used."""
+    gate = Gate(carnet, faults)
+    gate.recorder.start()
     try:
-        yield f"https://localhost:{recorder.port}"
+        yield gate
     finally:
-        recorder.stop()
+        gate.recorder.stop()
 
 
 def _around(act: Act, following: Next, place: Place) -> Next:

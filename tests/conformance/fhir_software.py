@@ -1,78 +1,60 @@
 """The same vendor over FHIR: Bundles of ITI-65 made by the writers of Carnet, searched and read by its own MHD client."""
 
-import base64
-import hashlib
 import http.client
 import json
-import uuid
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from carnet.exchange import ClientError, base_url, connection_to
 from carnet.fhir_client import FhirClient
-from carnet.reports import Report, submission_of
+from carnet.fhir_submission import bundle_of
+from carnet.proof import Proof
+from carnet.reports import Report
+from conformance.client.patches import IS_ARCHIVED
 from conformance.client.scenarios import SHIPPED
-from fhir_facade import document_list, document_reference
 from tests.conformance.vendor_software import PREPARED_DOCUMENT, Software, a_report, next_version
-from xds.datatypes import DTM
+from tests.servers import ROOT
 
-PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle"
+ARCHIVED = {"name": "valueBoolean", "valueBoolean": True}
 MASKED_SYSTEM = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatusVisibiliteDocument/FHIR/TRE-A07-StatusVisibiliteDocument"
 Resource = dict[str, Any]
 
 
-def bundle_of(report: Report, *, replaces: str = "") -> Resource:
+def fed(report: Report, *, replaces: str = "") -> Resource:
     """A submission of one document; `replaces`: the address of the DocumentReference that it replaces."""
-    content = report.content
-    entry = replace(report.entry, hash=hashlib.sha1(content).hexdigest(), size=len(content))
-    owner = submission_of([report]).submission_set
-    assert owner is not None
-    urls = [f"urn:uuid:{uuid.uuid4()}" for _ in range(3)]
-    reference = document_reference.elements_of(entry, (), _now(owner.submission_time))
-    reference["content"][0]["attachment"]["url"] = urls[2]
-    reference["custodian"] = {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1350999033"}}
-    if replaces:
-        reference["relatesTo"] = [{"code": "replaces", "target": {"reference": replaces}}]
-    listed = document_list.elements_of(owner, (), _now(owner.submission_time))
-    listed["entry"] = [{"item": {"reference": urls[1]}}]
-    binary = {"resourceType": "Binary", "contentType": entry.mime_type, "data": base64.b64encode(content).decode()}
-    entries = [_posted(url, one) for url, one in zip(urls, (listed, reference, binary), strict=True)]
-    return {"resourceType": "Bundle", "meta": {"profile": [PROFILE]}, "type": "transaction", "entry": entries}
-
-
-def _now(time: DTM | None) -> str:
-    return str(time)
-
-
-def _posted(url: str, resource: Resource) -> Resource:
-    """What the server gives is left out."""
-    given = {name: value for name, value in resource.items() if name not in ("id", "meta")}
-    given["identifier"] = [one for one in resource.get("identifier", ()) if one.get("use") == "usual"]
-    kept = {name: value for name, value in given.items() if value}
-    return {"fullUrl": url, "resource": kept, "request": {"method": "POST", "url": resource["resourceType"]}}
+    return bundle_of([report], replaced={report.entry.entry_uuid: replaces})
 
 
 @dataclass
 class FhirSoftware:
-    """Acts over FHIR as the doctor does over SOAP."""
+    """Acts over FHIR as the doctor does over SOAP.
+
+    `proof`: certificate and token for one request; `renew`: what is done where a token is refused.
+    """
 
     software: Software
+    proof: Callable[[], Proof]
+    renew: Callable[[], None] = lambda: None
     fed: list[tuple[Report, str]] = field(default_factory=list)
     found: dict[str, str] = field(default_factory=dict)
     address: str = ""
+    published: Report | None = None
 
     @property
     def client(self) -> FhirClient:
-        return FhirClient(self.software.url, proof=self.software.proof("followed"))
+        return FhirClient(self.software.url, proof=self.proof())
 
     def post(
         self, resource: Resource | list[Resource], path: str = "/fhir", method: str = "POST"
     ) -> tuple[int, Resource]:
         """Status and resource of the answer; status 0 when there is none. A list is a JSON Patch."""
-        proof = self.software.proof("followed")
+        proof = self.proof()
         url = base_url(self.software.url, proof.context)
         connection = connection_to(url, timeout=60, context=proof.context)
         try:
@@ -88,24 +70,26 @@ class FhirSoftware:
 
     def one_document(self) -> None:
         report = a_report()
-        status, answer = self.post(bundle_of(report))
+        status, answer = self.post(fed(report))
         assert status == 200, answer
         address = answer["entry"][1]["response"]["location"]
         self.fed.append((report, f"DocumentReference/{address.partition('/_history')[0].rpartition('/')[2]}"))
 
     def replacement(self) -> None:
         report, address = self.fed[0]
-        status, answer = self.post(bundle_of(next_version(report), replaces=address))
+        status, answer = self.post(fed(next_version(report), replaces=address))
         assert status == 200, answer
 
     def publication(self) -> None:
-        whole = bundle_of(a_report())
+        report = a_report()
+        whole = fed(report)
         reference, binary = (whole["entry"][number]["resource"] for number in (1, 2))
         attachment = reference["content"][0]["attachment"]
         del attachment["url"]
         attachment["data"] = binary["data"]
         status, answer = self.post(reference, "/fhir/DocumentReference")
         assert status == 201, answer
+        self.published = report
         self.address = f"DocumentReference/{answer['id']}"
 
     def masking(self) -> None:
@@ -114,12 +98,24 @@ class FhirSoftware:
         status, answer = self.post(change, f"/fhir/{self.address}", "PATCH")
         assert status == 200, answer
 
+    def archiving(self) -> None:
+        """By its identifier, and by a FHIRPath Patch."""
+        extension = {"name": "value", "part": [{"name": "url", "valueUri": IS_ARCHIVED}, ARCHIVED]}
+        told = {"type": {"valueCode": "add"}, "path": {"valueString": "DocumentReference"}}
+        parts = [{"name": name, **value} for name, value in {**told, "name": {"valueString": "extension"}}.items()]
+        change = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [*parts, extension]}]}
+        assert self.published is not None
+        unique_id = self.published.entry.unique_id
+        where = f"/fhir/DocumentReference?identifier=urn:ietf:rfc:3986%7Curn:oid:{unique_id}"
+        status, answer = self.post(change, where, "PATCH")
+        assert status == 200, answer
+
     def refusal(self) -> None:
-        status, answer = self.post(bundle_of(a_report()))
+        status, answer = self.post(fed(a_report()))
         assert (status, answer["issue"][0]["details"]["coding"][0]["code"]) == (400, "XDSPatientIdDoesNotMatch")
 
     def lost_answer(self) -> None:
-        bundle = bundle_of(a_report())
+        bundle = fed(a_report())
         assert self.post(bundle)[0] == 0
         status, answer = self.post(bundle)
         codes = [one["details"]["coding"][0]["code"] for one in answer.get("issue", ()) if "details" in one]
@@ -142,12 +138,41 @@ class FhirSoftware:
     def refused_token(self) -> None:
         with pytest.raises(ClientError, match="401"):
             self.search()
+        self.renew()
         self.search()
 
 
+@dataclass
+class Tokens:
+    """A client that has a JWT alone: it uses one, made by the command that vendors are given, until it is refused."""
+
+    software: Software
+    run: Path
+    token: str = ""
+
+    def new(self) -> None:
+        command = [sys.executable, "-m", "conformance", "token", str(self.run), "--server", self.software.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
+        self.token = done.stdout.strip()
+
+    def proof(self) -> Proof:
+        if not self.token:
+            self.new()
+        return Proof(context=self.software.context(), token=self.token)
+
+
+def jwt_plays(software: Software, run: Path) -> Mapping[str, Callable[[Software], Any]]:
+    tokens = Tokens(software, run)
+    return _plays(FhirSoftware(software, tokens.proof, tokens.new))
+
+
 def fhir_plays(software: Software) -> Mapping[str, Callable[[Software], Any]]:
+    """The VIHF is the token, a new one for each request."""
+    return _plays(FhirSoftware(software, lambda: software.proof("followed")))
+
+
+def _plays(client: FhirSoftware) -> Mapping[str, Callable[[Software], Any]]:
     """One client for all steps: it knows what it fed and found."""
-    client = FhirSoftware(software)
     names = {
         "one-document": client.one_document,
         "replacement": client.replacement,
@@ -158,6 +183,7 @@ def fhir_plays(software: Software) -> Mapping[str, Callable[[Software], Any]]:
         "damaged": client.damaged,
         "publication": client.publication,
         "masking": client.masking,
+        "archiving": client.archiving,
         "refused-token": client.refused_token,
     }
     return {f"fhir/{name}": (lambda _software, act=act: act()) for name, act in names.items()}

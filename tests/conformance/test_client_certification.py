@@ -1,6 +1,7 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.client.certification import open_certification
 from conformance.client.command_line import steps_of
 from conformance.client.preparation import Prepared
 from conformance.client.recorder import Connection, Recorded
-from conformance.client.rules import conversation
+from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step
-from conformance.client.session import MOST_FAILED, Session, message_rules
+from conformance.client.session import CONVERSATION_RULES, MOST_FAILED, Session, message_rules
 from conformance.client.view import state
 from conformance.client.web import WebView
 from conformance.failures import KitError
@@ -24,10 +26,11 @@ from conformance.judgement import Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
 from tests import browsers
-from tests.conformance.certified import STEPS, Played, another, people, played, prepared, rules, workbench
+from tests.conformance.certified import HEADING, STEPS, Played, another, people, played, prepared, rules, workbench
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
-from tests.conformance.vendor_software import Software
+from tests.conformance.fhir_software import jwt_plays
+from tests.conformance.vendor_software import Software, play
 from tests.mutual_tls import eventually
 from tests.servers import ROOT, free_port
 
@@ -48,7 +51,27 @@ def test_the_own_tools_pass_every_scenario(played: Played) -> None:
 def test_every_requirement_is_tested(played: Played) -> None:
     untested = {one for one, verdict in played.run.verdicts.items() if verdict is Verdict.NOT_TESTED}
     # The own tools act as a doctor with a card: what binds a structure with a seal is in the faulty clients.
-    assert untested == {"CLIENT-VIHF-19", "CLIENT-VIHF-21"}
+    # They show a VIHF over FHIR too: who shows a JWT is below.
+    assert untested == {"CLIENT-VIHF-19", "CLIENT-VIHF-21", "CLIENT-FHIR-16"}
+
+
+def test_a_client_that_has_a_jwt_alone_passes_over_fhir(
+    another: Prepared, people: People, rules: tuple[Rule, ...], tmp_path: Path
+) -> None:
+    steps, folder = steps_of(["fhir"]), RunFolder(path=tmp_path / "run")
+    folder.start(HEADING)
+    (folder.path / "laboratory").symlink_to(another.folder)
+    with open_certification(another, people, steps, folder, ("127.0.0.1", 0), patience=2.0, rules=rules) as opened:
+        assert f"token {folder.path} --server {opened.url}" in opened.place["token"]
+        software = Software(opened.url, another, people)
+        play(software, opened.page, jwt_plays(software, folder.path))
+    run = folder.load()
+    assert [(one.step, one.requirement, one.text_en) for one in run.findings if one.verdict is Verdict.FAILED] == []
+    assert b"saml2" not in b"".join(one.request for one in run.messages)
+    verdicts = run.verdicts
+    assert {verdicts[f"CLIENT-{one}"] for one in ("FHIR-01", "FHIR-16", "ERR-06")} == {Verdict.PASSED}
+    about_vihf = {verdict for name, verdict in verdicts.items() if name.startswith("CLIENT-VIHF")}
+    assert about_vihf == {Verdict.NOT_TESTED}
 
 
 # --- faulty clients --------------------------------------------------------------------------------
@@ -81,7 +104,7 @@ def test_the_page_of_faulty_clients_is_not_stale() -> None:
 
 
 def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
-    for rule in (*message_rules(), *conversation.RULES):
+    for rule in (*message_rules(), *CONVERSATION_RULES):
         assert any(step.judges_requirement(rule.requirement) for step in STEPS), rule.requirement
 
 
@@ -212,10 +235,10 @@ def test_the_command_guides_reports_and_goes_on(another: Prepared, people: Peopl
     out, port = tmp_path / "run", free_port()
     out.mkdir()
     (out / "laboratory").symlink_to(another.folder)
-    command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
-    command += ["--listen", f"127.0.0.1:{port}", "--language", "en"]
+    command = [sys.executable, "-m", "conformance", "client", "--out", str(out)]
+    command += ["--listen", f"127.0.0.1:{port}", "--lang", "en"]
     software = Software(f"https://127.0.0.1:{port}", another, people)
-    with conducted(command) as process:
+    with conducted([*command, "--scenario", "consultation"]) as process:
         assert process.stdin is not None
         read_until(process, "1/9 Existence test")
         software.tests_existence()
@@ -235,6 +258,20 @@ def test_the_command_guides_reports_and_goes_on(another: Prepared, people: Peopl
     assert b"CLIENT-ADM-01" in (out / "report.html").read_bytes()
     assert (out / "report.xml").exists()
     assert RunFolder(path=out).load().verdicts["CLIENT-ADM-01"] is Verdict.PASSED
+
+
+def test_a_certification_that_is_told_to_stop_leaves_no_server(another: Prepared, tmp_path: Path) -> None:
+    """As a continuous integration does."""
+    out, port = tmp_path / "run", free_port()
+    out.mkdir()
+    (out / "laboratory").symlink_to(another.folder)
+    command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
+    with conducted([*command, "--listen", f"127.0.0.1:{port}", "--unattended", "60", "--lang", "en"]) as process:
+        read_until(process, "1/9 Existence test")
+        process.terminate()
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    children = subprocess.run(["pgrep", "-f", f"base-url https://127.0.0.1:{port}"], capture_output=True, check=False)
+    assert children.stdout == b""
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from conformance.client.recorder import Connection
 from conformance.client.rules.tokens import RULES, claims_of
 from conformance.client.scenarios import read_people
 from tests.conformance.faults_of_fhir import jwt
-from tests.conformance.fhir_software import bundle_of
+from tests.conformance.fhir_software import fed as bundle_of
 from tests.conformance.vendor_software import a_report
 
 HOST = "lab.example.org:8443"

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from conformance.fhir.as_run import to_run as fhir_run
-from conformance.fhir.bundle_cases import KnownPatient
+from conformance.fhir.bundle_cases import KnownPatient, read_cases
 from conformance.fhir.client import Client
 from conformance.fhir.command_line import run_cases
 from conformance.fhir.outcomes import RunOutcome
 from conformance.judgement import Finding, Verdict
 from conformance.nist.as_run import to_run as nist_run
+from conformance.nist.kit import read_kit
 from conformance.run_folder import RunFolder
+from conformance.titles import french_titles, titled
 from tests.conformance.fake_servers import Reply, Request, soap_server
 from tests.conformance.kits import a_registry_response, a_step
 from tests.conformance.nist.test_run import QUERY, SUBMIT, run, section, successful
@@ -24,8 +26,8 @@ from tests.servers import ROOT
 
 ENGLISH = re.compile(r"\b(the|is|are|not|no|with|found|expected|got|answer|step|has|of|was)\b")
 
-# The title of a test, paths, the id of a step and what a parser says are words of others.
-QUOTED = re.compile(r"Title of \d+|/\S+|étape step|(?<=n'est pas du XML).*")
+# A title that nobody has translated, paths, the id of a step and what a parser says are words of others.
+QUOTED = re.compile(r"« [^»]* »|/\S+|étape step|(?<=n'est pas du XML).*")
 
 
 def spoken(node: ast.expr) -> str:
@@ -48,6 +50,19 @@ def test_no_french_sentence_is_written_in_english() -> None:
     assert len(found) > 150
     assert [one for one in found if ENGLISH.search(one[0])] == []
     assert [one for one in found if one[0] == one[1] and " " in one[0].strip()] == []
+
+
+@pytest.mark.corpus
+def test_every_title_of_the_kits_is_said_in_french(corpus: Path) -> None:
+    """In one table; the scripts of FHIR are called by what they ask for."""
+    titles = {("nist", one.id): one.title for one in read_kit(corpus / "nist-xds").tests.values()}
+    titles |= {("fhir", one.id): one.summary for one in read_cases(corpus / "mhd")}
+    assert titles.keys() == french_titles().keys()
+    for (kit, test), title in titles.items():
+        said = titled(kit, test, title)
+        assert said.fr != said.en
+        assert "«" not in said.fr
+        assert not ENGLISH.search(said.fr), said.fr
 
 
 def told(findings: tuple[Finding, ...]) -> list[Finding]:
@@ -121,11 +136,11 @@ def test_what_the_kit_of_fhir_finds_is_told_in_both_languages(tmp_path: Path) ->
         client = Client(base=server.url)
         cases = tuple(run_cases(client, fhir_kit(tmp_path), (), KnownPatient(url="Patient/1", token="a|1")))
     outcome = RunOutcome(base=server.url, started=datetime.now(UTC), cases=cases)
-    asked = f"action 2, créé : trouvé POST {server.url}/x: HTTP 200, attendu 201"
+    asked = f"POST x, action 2 : trouvé POST {server.url}/x: HTTP 200, attendu 201"
     assert {(one.verdict, one.text_fr) for one in told(fhir_run(outcome).findings)} == {
-        (Verdict.FAILED, "Essai c/1 : un lot, b.json : trouvé –, attendu Bundle, transaction-response"),
-        (Verdict.FAILED, f"Essai s/t : {asked}"),
-        (Verdict.NOT_TESTED, "Essai s/u : le serveur n'annonce pas Observation"),
+        (Verdict.FAILED, "Essai c/1 : « un lot », b.json : trouvé –, attendu Bundle, transaction-response"),
+        (Verdict.FAILED, f"Essai s, n° 1 : {asked}"),
+        (Verdict.NOT_TESTED, "Essai s, n° 2 : GET Observation, le serveur n'annonce pas Observation"),
     }
 
 

@@ -125,25 +125,6 @@ def _asks_where_it_lies(conversation: Conversation) -> Shown:
                 yield one.id, expected(repository, wanted, wanted, "RepositoryUniqueId")
 
 
-def _reads_where_it_was_told(conversation: Conversation) -> Shown:
-    known: set[str] = set()
-    for one, is_now in conversation.marked():
-        known |= set(one.addresses)
-        if one.asked_address and one.asked_address not in known and is_now:
-            fr, en = "l'adresse d'une pièce trouvée", "the address of an attachment that was found"
-            yield one.id, expected(one.asked_address, fr, en, "attachment.url")
-
-
-def _replaces_what_was_found(conversation: Conversation) -> Shown:
-    known: set[str] = set()
-    for one, is_now in conversation.marked():
-        for target in one.replaced if is_now and one.transaction == "ITI-65" else ():
-            if target.rpartition("/")[2] not in known:
-                fr, en = "l'adresse d'un document déposé ou trouvé", "the address of a document that was fed or found"
-                yield one.id, expected(target, fr, en, "relatesTo.target.reference")
-        known |= {entry.entry_uuid for entry in one.found}
-
-
 def _does_not_search_by_itself(conversation: Conversation) -> Shown:
     has_fed = False
     for one in conversation.now:
@@ -224,9 +205,9 @@ def _does_not_believe_another_answer(conversation: Conversation) -> Shown:
 def _makes_a_new_assertion(conversation: Conversation) -> Shown:
     refused = next((one for one in conversation.now if one.outcome == FAULT), None)
     for one in conversation.now:
-        if refused is not None and one.time > refused.time and one.assertion == refused.assertion:
-            fr, en = "une nouvelle assertion", "a new assertion"
-            yield one.id, expected(one.assertion, fr, en, "/Assertion/@ID")
+        if refused is not None and one.time > refused.time and one.token == refused.token:
+            fr, en = "une nouvelle assertion ou un nouveau jeton", "a new assertion or token"
+            yield one.id, expected(one.token, fr, en, "/Assertion/@ID" if one.assertion else "jti")
 
 
 def _versions_follow(conversation: Conversation) -> Shown:
@@ -252,7 +233,7 @@ def _changes_confidentiality_alone(conversation: Conversation) -> Shown:
                 yield trace.id, expected(one.entry_uuid, fr, en, "ExtrinsicObject")
 
 
-def _has(*transactions: str) -> Callable[[Conversation], bool]:
+def has(*transactions: str) -> Callable[[Conversation], bool]:
     return lambda conversation: any(one.transaction in transactions for one in conversation.now)
 
 
@@ -276,32 +257,30 @@ def _told(code: str) -> Callable[[Conversation], bool]:
     return lambda conversation: any(code in one.codes for one in conversation.now)
 
 
-def _rule(
+def conversation_rule(
     requirement: str, applies: Callable[[Conversation], bool], check: Callable[[Conversation], Shown]
 ) -> ConversationRule:
     return ConversationRule(requirement=f"CLIENT-{requirement}", applies=applies, check=check)
 
 
 RULES = (
-    _rule("TLS-04", _is_untrusted, _refuses_the_server),
-    _rule("SOAP-04", _is_any, _message_ids_are_new),
-    _rule("VIHF-06", lambda one: any(trace.assertion for trace in one.now), _assertion_ids_are_of_one),
-    _rule("CDA-05", _is_replacing, _versions_follow),
-    _rule("RET-01", _has("ITI-43"), _asks_where_it_lies),
-    _rule("UPD-02", lambda one: any(trace.sent for trace in one.now), _changes_confidentiality_alone),
-    _rule("FHIR-10", lambda one: any(trace.replaced for trace in one.of("ITI-65")), _replaces_what_was_found),
-    _rule("FHIR-14", _has("ITI-68"), _reads_where_it_was_told),
-    _rule("ORDER-01", _has(*_ON_DOCUMENTS), _existence_was_tested),
-    _rule("ORDER-02", _has("ITI-18"), _reads_with_authorisation),
-    _rule("ORDER-03", _has("TD0.2"), _adds_itself_only_where_needed),
-    _rule("ORDER-04", _has("ITI-43"), _asks_for_what_was_found),
-    _rule("ORDER-05", _has(*_FEEDINGS), _does_not_search_by_itself),
-    _rule("ORDER-06", _is_any, _uses_the_purpose_of_the_step),
-    _rule("ERR-01", _was(REFUSED), _does_not_insist),
-    _rule("ERR-02", _was(NONE), _repeats_the_same),
-    _rule("ERR-03", _told(_DUPLICATE), _takes_duplicate_for_done),
-    _rule("ERR-04", lambda one: any(trace.busy for trace in one.now), _waits_where_it_is_busy),
-    _rule("ERR-05", _was(UNREADABLE), _does_not_believe_noise),
-    _rule("ERR-06", _was(FAULT), _makes_a_new_assertion),
-    _rule("ERR-07", _was(UNRELATED), _does_not_believe_another_answer),
+    conversation_rule("TLS-04", _is_untrusted, _refuses_the_server),
+    conversation_rule("SOAP-04", _is_any, _message_ids_are_new),
+    conversation_rule("VIHF-06", lambda one: any(trace.assertion for trace in one.now), _assertion_ids_are_of_one),
+    conversation_rule("CDA-05", _is_replacing, _versions_follow),
+    conversation_rule("RET-01", has("ITI-43"), _asks_where_it_lies),
+    conversation_rule("UPD-02", lambda one: any(trace.sent for trace in one.now), _changes_confidentiality_alone),
+    conversation_rule("ORDER-01", has(*_ON_DOCUMENTS), _existence_was_tested),
+    conversation_rule("ORDER-02", has("ITI-18"), _reads_with_authorisation),
+    conversation_rule("ORDER-03", has("TD0.2"), _adds_itself_only_where_needed),
+    conversation_rule("ORDER-04", has("ITI-43"), _asks_for_what_was_found),
+    conversation_rule("ORDER-05", has(*_FEEDINGS), _does_not_search_by_itself),
+    conversation_rule("ORDER-06", _is_any, _uses_the_purpose_of_the_step),
+    conversation_rule("ERR-01", _was(REFUSED), _does_not_insist),
+    conversation_rule("ERR-02", _was(NONE), _repeats_the_same),
+    conversation_rule("ERR-03", _told(_DUPLICATE), _takes_duplicate_for_done),
+    conversation_rule("ERR-04", lambda one: any(trace.busy for trace in one.now), _waits_where_it_is_busy),
+    conversation_rule("ERR-05", _was(UNREADABLE), _does_not_believe_noise),
+    conversation_rule("ERR-06", _was(FAULT), _makes_a_new_assertion),
+    conversation_rule("ERR-07", _was(UNRELATED), _does_not_believe_another_answer),
 )

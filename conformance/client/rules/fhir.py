@@ -208,6 +208,10 @@ def _on_fhir(exchange: Exchange) -> bool:
     return exchange.received.is_fhir
 
 
+def _searches_with_vihf(exchange: Exchange) -> bool:
+    return exchange.transaction in SEARCHES and exchange.received.assertion is not None
+
+
 def rules() -> Iterator[Rule]:
     """CLIENT-FHIR-10 and CLIENT-FHIR-14 are about several messages, CLIENT-FHIR-16 is in `tokens`."""
     yield Rule(requirement="CLIENT-FHIR-01", applies=_on_fhir, check=_has_token)
@@ -228,7 +232,7 @@ def rules() -> Iterator[Rule]:
     ):
         yield Rule(requirement=f"CLIENT-FHIR-{number:02}", applies=_FEEDING, check=check)
     yield Rule(requirement="CLIENT-FHIR-12", applies=on(*SEARCHES), check=_asks_by_patient_and_status)
-    yield Rule(requirement="CLIENT-FHIR-13", applies=on(*SEARCHES), check=_asks_about_the_patient)
+    yield Rule(requirement="CLIENT-FHIR-13", applies=_searches_with_vihf, check=_asks_about_the_patient)
 
 
 RULES = tuple(rules())

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from conformance.client.exchanges import Exchange, Laboratory, Problems
 from conformance.client.fhir_messages import SEARCHES, each, first, parameters_of, provided
+from conformance.client.received import Received
 from conformance.client.rules.patients import patient_of
 from conformance.client.rules.rule import Rule, expected
 
@@ -34,12 +35,20 @@ def claims_of(authorization: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def _agrees(exchange: Exchange, _: Laboratory) -> Problems:
+def token_of(received: Received) -> Mapping[str, Any] | None:
+    """The claims of the JWT that a FHIR request shows; None for another token, or none."""
+    return claims_of(received.headers.get("authorization", "")) if received.is_fhir else None
+
+
+def _shows_jwt(exchange: Exchange) -> bool:
     """Another kind of token is judged by the rules on the VIHF."""
-    claims = claims_of(exchange.received.headers.get("authorization", ""))
-    if claims is not None:
-        for check in (_is_of_now, _is_for_this_server, _is_about_the_patient, _is_of_the_author):
-            yield from check(claims, exchange)
+    return token_of(exchange.received) is not None
+
+
+def _agrees(exchange: Exchange, _: Laboratory) -> Problems:
+    claims = token_of(exchange.received) or {}
+    for check in (_is_of_now, _is_for_this_server, _is_about_the_patient, _is_of_the_author):
+        yield from check(claims, exchange)
 
 
 def _is_of_now(claims: Mapping[str, Any], exchange: Exchange) -> Problems:
@@ -98,4 +107,4 @@ def _identifiers(value: Any) -> Iterator[str]:
             yield from _identifiers(one)
 
 
-RULES = (Rule(requirement="CLIENT-FHIR-16", applies=lambda exchange: exchange.received.is_fhir, check=_agrees),)
+RULES = (Rule(requirement="CLIENT-FHIR-16", applies=_shows_jwt, check=_agrees),)
