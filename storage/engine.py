@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError
 
 from xds.failure import WrongSettings
@@ -23,6 +23,8 @@ SQLITE_PRAGMAS: Mapping[str, str] = {
     "cell_size_check": "1",
 }
 _SQLITE_CACHE_KIB = 32 * 1024
+# Threads beside those of requests that use the database: the sealer, jobs, senders, the dispatcher of notices …
+_OF_NO_REQUEST = 8
 _READ_AT_EVERY_START = 1024**3
 # Setting -> values under which a commit that was acknowledged is on disk, and stays after a failed fsync.
 POSTGRESQL_SAFE: Mapping[str, tuple[str, ...]] = {
@@ -42,12 +44,22 @@ class UnsafeDatabase(WrongSettings):
 def open_engine(url: str, *, connections: int = 16) -> Engine:
     """An engine for `sqlite:///FILE` or `postgresql+psycopg://…`, ready and checked.
 
+    `connections` to PostgreSQL stay open; twice as many may be, since a request that reads may write meanwhile, and a
+    few for what no request asks for.
+
     Raises UnsafeDatabase for unsafe settings, ValueError for another kind of database.
     """
     opener = _OPENERS.get(database_kind(url))
     if opener is None or not make_url(url).database:
         raise ValueError("expected sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME")
     return opener(make_url(url), connections)
+
+
+def connections_of(engine: Engine) -> int:
+    """How many were asked for when it was opened."""
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)  # noqa: S101 - as it was opened
+    return pool.size()
 
 
 def database_kind(url: str) -> str:
@@ -116,7 +128,10 @@ def _is_to_be_read(file: Path) -> bool:
 
 def _open_postgresql(url: URL, connections: int) -> Engine:
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_size=connections, max_overflow=connections, hide_parameters=True
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=connections,
+        max_overflow=connections + _OF_NO_REQUEST,
+        hide_parameters=True,
     )
     event.listen(engine, "checkout", _check_connection)
     try:

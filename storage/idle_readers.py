@@ -1,5 +1,6 @@
 """Connections for reading that stay open between questions: opening one takes as long as a question does."""
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,13 @@ from storage.unit_of_work import StorageFailed
 
 
 class IdleReaders:
-    """Lends connections of an engine, each to one thread at a time; a transaction never outlives a loan."""
+    """Lends connections of an engine, each to one thread at a time; a transaction never outlives a loan.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    `most` stay open between two loans: where an engine has no more than so many, writers would wait for them in vain.
+    """
+
+    def __init__(self, engine: Engine, *, most: int = sys.maxsize) -> None:
+        self._engine, self._most = engine, most
         self._idle: deque[Connection] = deque()
         self._closed = False
 
@@ -50,7 +54,10 @@ class IdleReaders:
             connection.close()
             return
         _end(connection)
-        self._idle.append(connection)
+        if len(self._idle) < self._most:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     def _release_all(self) -> None:
         while self._idle:

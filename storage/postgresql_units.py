@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from storage.engine import connections_of
 from storage.failures import CONFLICTS, as_storage_failed, sqlstate, storage_failed
 from storage.idle_readers import IdleReaders
 from storage.unit_of_work import UnitOfWork
@@ -22,7 +23,8 @@ class PostgresqlUnits:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._appending = engine, engine.execution_options(isolation_level="AUTOCOMMIT")
         self._readers = IdleReaders(
-            engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+            most=connections_of(engine),
         )
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:

@@ -117,10 +117,13 @@ class OpenLoop:
             self._tell()
 
     def _start(self) -> None:
-        """Send what waits, as far as connections are free, the one used last first; open others for the rest."""
+        """Send what waits, as far as connections are free, as many clients would; open others for the rest.
+
+        The one that has been free longest is first: so all processes of a server have their part.
+        """
         self._retire()
         while self._waiting and self._idle:
-            arrival, (connection, _) = self._waiting.popleft(), self._idle.pop()
+            arrival, (connection, _) = self._waiting.popleft(), self._idle.popleft()
             self._busy[connection] = _Busy(arrival=arrival, since=self._now)
             self.counted.sent += 1
             connection.send(self.requests.octets(arrival))
