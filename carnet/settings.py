@@ -311,10 +311,10 @@ class Settings:
     )
     workers: int = _setting(1, "server processes; only one with SQLite")
     scrub_mb_per_s: int = _setting(0, "MB read per second to check stored documents in the background; 0 checks none")
-    threads: int = _setting(16, "requests answered at once by a process")
+    threads: int = _setting(4, "requests answered at once by a process; 2 where all is on one machine")
     queue: int = _setting(200, "requests that wait for their turn in a process; one more is answered 503 at once")
     queue_milliseconds: int = _setting(
-        150,
+        300,
         "milliseconds of waiting for a turn after which more come than a process serves: while one request has "
         "waited longer, others are answered 503 at once; 0 is no limit",
     )
