@@ -130,6 +130,16 @@ class Connection:
             self._whole = whole_length(self._received)
         return Answer(bytes(self._received)) if 0 <= self._whole <= len(self._received) else None
 
+    def has_ended(self) -> bool:
+        """Whether the server has closed the idle connection since it was last looked at."""
+        try:
+            self._look_for_the_end()
+        except (ssl.SSLWantReadError, BlockingIOError):
+            return False
+        except (Lost, OSError):
+            return True
+        return False
+
     def _look_for_the_end(self) -> None:
         if not self.socket.recv(1):
             raise Lost("the server closed the idle connection")

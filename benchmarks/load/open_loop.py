@@ -123,7 +123,11 @@ class OpenLoop:
         """
         self._retire()
         while self._waiting and self._idle:
-            arrival, (connection, _) = self._waiting.popleft(), self._idle.popleft()
+            connection, _ = self._idle.popleft()
+            if connection.has_ended():
+                self._forget(connection)
+                continue
+            arrival = self._waiting.popleft()
             self._busy[connection] = _Busy(arrival=arrival, since=self._now)
             self.counted.sent += 1
             connection.send(self.requests.octets(arrival))

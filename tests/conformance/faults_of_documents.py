@@ -191,7 +191,7 @@ def _feeds_it_as_another(bench: Bench) -> None:
 
 
 def _floods(bench: Bench) -> None:
-    threads = [Thread(target=bench.send, args=(FEEDING,)) for _ in range(5)]
+    threads = [Thread(target=bench.send, args=(FEEDING,)) for _ in range(12)]
     for one in threads:
         one.start()
     for one in threads:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,14 +52,14 @@ class Host:
 def hosts(shared_postgresql_url: str) -> Iterator[tuple[Host, Host]]:
     with ExitStack() as whole:
         endpoint = whole.enter_context(blob_stores.object_store())
-        shared = {"documents": f"s3://{blob_stores.BUCKET}/carnet", "s3_endpoint": endpoint}
+        shared: dict[str, Any] = {"documents": f"s3://{blob_stores.BUCKET}/carnet", "s3_endpoint": endpoint}
         pki = mutual_tls.a_pki(whole.enter_context(memory.folder()))
         found = []
         for _ in range(2):
             data: Path = whole.enter_context(memory.folder())
-            settings = mutual_tls.settings_for(
-                pki, data, database=shared_postgresql_url, workers=2, audit="on", **shared
-            )
+            # A busy machine makes requests wait, and none may be refused for that here.
+            shared |= {"database": shared_postgresql_url, "queue_milliseconds": 0}
+            settings = mutual_tls.settings_for(pki, data, workers=2, audit="on", **shared)
             found.append(Host(pki, settings, whole.enter_context(ExitStack())))
             found[-1].start()
         servers.know_patients(found[0].settings)

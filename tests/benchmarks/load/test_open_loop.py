@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.load.answers import Answer, whole_length
 from benchmarks.load.arrivals import Arrival
+from benchmarks.load.connection import Connection, Phase
 from benchmarks.load.counted import Counted, Outcome
 from benchmarks.load.open_loop import OpenLoop, Place
 
@@ -129,3 +130,16 @@ def test_an_answer_is_whole_at_its_last_octet(length: int) -> None:
     assert found == -1 or found > length
     assert whole_length(RIGHT) == len(RIGHT)
     assert Answer(RIGHT).status == 200
+
+
+def test_a_connection_that_was_closed_while_it_was_free_is_known_before_it_is_used() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = Connection("127.0.0.1", listener.getsockname()[1], None)
+        accepted = listener.accept()[0]
+        connection.advance()
+        assert (connection.phase, connection.has_ended()) == (Phase.IDLE, False)
+        accepted.close()
+        deadline = time.monotonic() + 5
+        while not connection.has_ended():
+            assert time.monotonic() < deadline
+        connection.close()
