@@ -66,7 +66,7 @@ def open_certification(
     place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(trust)}
     if any(one in FHIR_TRANSACTIONS for step in steps for one in step.expects):
         place["token"] = f"python -m conformance token {folder.path} --server {url}"
-    page = WebView(session, people, port=page_port, report=folder.path / REPORT, place=place)
+    page = WebView(session, people, port=page_port, place=place)
     try:
         with server_behind(prepared, url, backend):
             recorder.start()

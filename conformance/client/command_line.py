@@ -1,5 +1,6 @@
 """The command `python -m conformance client`."""
 
+import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +80,9 @@ def client(
     python -m conformance client --scenario fhir --out run
     python -m conformance client --out run --resume
     """
-    address = _address(listen)
+    address = _free(_address(listen), "--listen")
+    if web_port:
+        _free(("127.0.0.1", web_port), "--web")
     people, folder = read_people(), _folder(out, names or (ALL,), subject, resume=resume)
     steps = steps_of(names or folder.load().heading.profiles)
     console = Console(highlight=False)
@@ -150,3 +153,12 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isdigit():
         raise KitError(f"--listen: found {text}, expected HOST:PORT such as 127.0.0.1:8443")
     return host, int(port)
+
+
+def _free(address: tuple[str, int], option: str) -> tuple[str, int]:
+    """The address, where it can be listened on: else nothing is begun. Raises KitError."""
+    try:
+        socket.create_server(address).close()
+    except (OSError, OverflowError) as problem:
+        raise KitError(f"{option}: {address[0]}:{address[1]} cannot be listened on: {problem}") from None
+    return address

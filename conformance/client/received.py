@@ -3,7 +3,7 @@
 Judging starts where reading ends: what is missing or broken is an empty value here, and a finding of a rule there.
 """
 
-import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +12,11 @@ from lxml import etree
 
 from conformance.client import fhir_messages
 from conformance.client.fhir_messages import Resource
+from conformance.client.recorder import MOST_OCTETS
 from conformance.failures import ExchangeFailed
 from conformance.nist.mtom import Part, media_type, read_multipart
 from conformance.nist.xml import BadXml, local_name, parse, text_of
+from conformance.sentence import Sentence, sentence_of
 
 SOAP_12, SOAP_11 = "http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"
 WSA = "http://www.w3.org/2005/08/addressing"
@@ -108,11 +110,11 @@ class Received:
         body = self.body
         try:
             if self.headers.get("content-encoding", "").lower() == "gzip":
-                body = gzip.decompress(body)
+                body = _unzipped(body)
             kind, parameters = self.media
             return (*read_multipart(parameters, body), "") if kind == "multipart/related" else (body, [], "")
-        except (ExchangeFailed, OSError, EOFError, ValueError) as problem:
-            return b"", [], str(problem)
+        except (ExchangeFailed, zlib.error, ValueError) as problem:
+            return b"", [], sentence_of(problem)
 
     @property
     def root(self) -> bytes:
@@ -127,7 +129,7 @@ class Received:
         if self._unpacked[2]:
             return None, self._unpacked[2]
         if not self.root:
-            return None, "the body is empty"
+            return None, Sentence("le corps est vide", "the body is empty")
         try:
             return parse(self.root), ""
         except BadXml as problem:
@@ -192,6 +194,15 @@ class Received:
         reason = self.payload.find(".//{*}reasonCode")
         code = "" if reason is None else reason.get("code", "")
         return TRANSACTIONS.get((name, code)) or TRANSACTIONS.get((name, "*"), "")
+
+
+def _unzipped(body: bytes) -> bytes:
+    """As it was before gzip, no longer than a message may be. Raises zlib.error and ValueError."""
+    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    found = unzip.decompress(body, MOST_OCTETS)
+    if not unzip.eof:
+        raise ValueError(Sentence("le gzip est coupé ou trop long", "the gzip is cut or too long"))
+    return found
 
 
 def _unchunked(body: bytes) -> bytes:

@@ -6,21 +6,28 @@ and disk are bounded: a message is kept up to `MOST_OCTETS`, what exceeds is ref
 
 import http.client
 import logging
+import re
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 from urllib.parse import quote
 
 from cryptography import x509
 
+from conformance.sentence import Sentence, sentence_of
+
 MOST_OCTETS, MOST_HEAD = 64 * 2**20, 64 * 2**10
 _CONNECTIONS, _CHUNK = 32, 2**16
+_LONGEST_SIZE = 15  # digits
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,%d}" % _LONGEST_SIZE)
 _HOPS = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "content-length", "expect"})
 _OURS = frozenset({"x-client-certificate"})
+_NO_ANSWER = Sentence("aucune réponse n'a été donnée", "no answer was given")
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +84,7 @@ class Answering(Protocol):
 class Incomplete(Exception):
     """The client stopped, or sent what cannot be read as HTTP: `octets` is what came, `answer` what it is told."""
 
-    def __init__(self, problem: str, octets: bytes, answer: bytes = b"") -> None:
+    def __init__(self, problem: Sentence, octets: bytes, answer: bytes = b"") -> None:
         super().__init__(problem)
         self.octets, self.answer = octets, answer
 
@@ -155,13 +162,13 @@ class Recorder:
                 ask, rest = read_request(secured, connection, rest)
             except Incomplete as problem:
                 if problem.octets:  # else a connection that was kept open and not used again
-                    self._keep(connection, problem.octets, answer=problem.answer, problem=str(problem))
+                    self._keep(connection, problem.octets, answer=problem.answer, problem=sentence_of(problem))
                     secured.sendall(problem.answer)
                 return
             if ask is None:
                 return
             answer = self._answering(ask, self.forward)
-            self._keep(connection, ask.octets, answer=answer, problem="" if answer else "no answer was given", ask=ask)
+            self._keep(connection, ask.octets, answer=answer, problem="" if answer else _NO_ANSWER, ask=ask)
             if not answer:
                 return
             secured.sendall(answer)
@@ -190,6 +197,8 @@ class Recorder:
             behind.putheader("Content-Length", str(len(ask.body)))
             behind.endheaders(ask.body)
             return written(behind.getresponse())
+        except ValueError:  # what the client sent is no header, or no address, of HTTP
+            return plain_answer(400, "Bad Request", "a header or the address cannot be read")
         except (OSError, http.client.HTTPException) as problem:
             return plain_answer(502, "Bad Gateway", f"the server behind gives no answer: {_said(problem)}")
         finally:
@@ -214,46 +223,65 @@ def read_request(connection: socket.socket, peer: Connection, rest: bytes = b"")
     octets = rest
     while b"\r\n\r\n" not in octets:
         if len(octets) > MOST_HEAD:
-            raise Incomplete("the head is longer than 64 kB", octets, plain_answer(431, "Too Large", "head too large"))
-        more = _received(connection, octets)
+            told = Sentence("l'en-tête HTTP dépasse 64 ko", "the head is longer than 64 kB")
+            raise Incomplete(told, octets, plain_answer(431, "Too Large", "head too large"))
+        more = _received(connection, partial(bytes, octets))
         if not more:
             if octets:
-                raise Incomplete("the client stopped within the head", octets)
+                told = Sentence("le client s'est arrêté dans l'en-tête HTTP", "the client stopped within the head")
+                raise Incomplete(told, octets)
             return None, b""
         octets += more
     head, _, body = octets.partition(b"\r\n\r\n")
     line = head.split(b"\r\n")[0].split(b" ")
     if len(line) != 3 or not line[2].startswith(b"HTTP/1."):
-        raise Incomplete("this is not HTTP", octets, plain_answer(400, "Bad Request", "this is not HTTP/1.1"))
+        told = Sentence("ce n'est pas du HTTP", "this is not HTTP")
+        raise Incomplete(told, octets, plain_answer(400, "Bad Request", "this is not HTTP/1.1"))
     return _with_body(connection, Ask(peer, head, b""), body)
 
 
 def _with_body(connection: socket.socket, ask: Ask, start: bytes) -> tuple[Ask, bytes]:
-    headers = ask.head.lower()
-    if b"expect: 100-continue" in headers:
+    if _header(ask.head, b"expect").lower() == b"100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    if b"transfer-encoding:" in headers:
+    if _header(ask.head, b"transfer-encoding"):
         ask.body = _chunks(connection, ask.head, start)
         return ask, b""
     length = _length(ask)
     body = bytearray(start)
+
+    def so_far() -> bytes:
+        return ask.octets + bytes(body)
+
     while len(body) < length:
-        more = _received(connection, ask.head + b"\r\n\r\n" + bytes(body))
+        more = _received(connection, so_far)
         if not more:
-            raise Incomplete(f"the client stopped after {len(body)} of {length} octets", ask.octets + bytes(body))
+            told = Sentence(
+                f"le client s'est arrêté après {len(body)} octets sur {length}",
+                f"the client stopped after {len(body)} of {length} octets",
+            )
+            raise Incomplete(told, so_far())
         body += more
     ask.body = bytes(body[:length])
     return ask, bytes(body[length:])
 
 
+def _header(head: bytes, name: bytes) -> bytes:
+    """The value of the first header of this name; empty without one."""
+    pairs = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return next((value.strip() for found, _, value in pairs if found.strip().lower() == name), b"")
+
+
 def _length(ask: Ask) -> int:
     """Content-Length. Raises Incomplete."""
-    found = [one.partition(b":")[2].strip() for one in ask.head.lower().split(b"\r\n") if one.startswith(b"content-l")]
-    text = found[0] if found else b"0"
+    text = _header(ask.head, b"content-length") or b"0"
     if not text.isdigit():
-        raise Incomplete("Content-Length is no number", ask.octets, plain_answer(400, "Bad Request", "Content-Length"))
-    if int(text) > MOST_OCTETS:
-        problem = f"the request is longer than {MOST_OCTETS} octets and was not read"
+        told = Sentence("Content-Length n'est pas un nombre", "Content-Length is no number")
+        raise Incomplete(told, ask.octets, plain_answer(400, "Bad Request", "Content-Length"))
+    if len(text) > _LONGEST_SIZE or int(text) > MOST_OCTETS:
+        problem = Sentence(
+            f"la demande dépasse {MOST_OCTETS} octets et n'a pas été lue",
+            f"the request is longer than {MOST_OCTETS} octets and was not read",
+        )
         raise Incomplete(problem, ask.octets, plain_answer(413, "Content Too Large", problem))
     return int(text)
 
@@ -262,24 +290,30 @@ def _chunks(connection: socket.socket, head: bytes, start: bytes) -> bytes:
     """The body of a chunked request, without its chunking. RFC 9112: 7.1. Raises Incomplete."""
     body, buffer = bytearray(), bytearray(start)
 
+    def so_far() -> bytes:
+        return head + b"\r\n\r\n" + bytes(body + buffer)
+
     def need(size: int) -> None:
         while len(buffer) < size:
-            more = _received(connection, head + b"\r\n\r\n" + bytes(body))
+            more = _received(connection, so_far)
             if not more:
-                raise Incomplete("the client stopped within a chunk", head + b"\r\n\r\n" + bytes(body))
+                told = Sentence("le client s'est arrêté dans un fragment", "the client stopped within a chunk")
+                raise Incomplete(told, so_far())
             buffer.extend(more)
 
     while True:
-        while b"\r\n" not in buffer:
+        while b"\r\n" not in buffer[:_CHUNK]:
+            if len(buffer) > _CHUNK:
+                raise _no_size(so_far())
             need(len(buffer) + 1)
-        line, _, _ = bytes(buffer).partition(b"\r\n")
-        try:
-            size = int(line.split(b";")[0], 16)
-        except ValueError:
-            octets = head + b"\r\n\r\n" + bytes(body + buffer)
-            raise Incomplete("a chunk has no size", octets, plain_answer(400, "Bad Request", "no size")) from None
+        line, _, _ = bytes(buffer[:_CHUNK]).partition(b"\r\n")
+        text = line.split(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(text):
+            raise _no_size(so_far())
+        size = int(text, 16)
         if len(body) + size > MOST_OCTETS:
-            raise Incomplete("the chunks are too many", head, plain_answer(413, "Content Too Large", "too many octets"))
+            told = Sentence("les fragments sont trop longs", "the chunks are too many")
+            raise Incomplete(told, so_far(), plain_answer(413, "Content Too Large", "too many octets"))
         need(len(line) + 2 + size + 2)
         body += buffer[len(line) + 2 : len(line) + 2 + size]
         del buffer[: len(line) + 2 + size + 2]
@@ -287,15 +321,21 @@ def _chunks(connection: socket.socket, head: bytes, start: bytes) -> bytes:
             return bytes(body)
 
 
-def _received(connection: socket.socket, so_far: bytes) -> bytes:
+def _no_size(octets: bytes) -> Incomplete:
+    told = Sentence("un fragment n'a pas de taille", "a chunk has no size")
+    return Incomplete(told, octets, plain_answer(400, "Bad Request", "no size"))
+
+
+def _received(connection: socket.socket, so_far: Callable[[], bytes]) -> bytes:
     try:
         return connection.recv(_CHUNK)
     except TimeoutError:
-        raise Incomplete(
-            "the client fell silent", so_far, plain_answer(408, "Request Timeout", "no more octets came")
-        ) from None
+        told = Sentence("le client n'envoie plus rien", "the client fell silent")
+        raise Incomplete(told, so_far(), plain_answer(408, "Request Timeout", "no more octets came")) from None
     except OSError as problem:
-        raise Incomplete(f"the connection broke: {_said(problem)}", so_far) from None
+        said = _said(problem)
+        told = Sentence(f"la connexion s'est rompue : {said}", f"the connection broke: {said}")
+        raise Incomplete(told, so_far()) from None
 
 
 def _with_tls(connection: Connection, secured: ssl.SSLSocket) -> Connection:

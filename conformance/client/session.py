@@ -40,11 +40,13 @@ from conformance.failures import KitError
 from conformance.judgement import Finding, Message, Verdict
 from conformance.requirements import requirement
 from conformance.run_folder import RunFolder
+from conformance.sentence import Sentence, joined
 
 PROGRESS = "progress.jsonl"
 # Of one verdict on one requirement in one step; what comes beyond is counted.
 MOST_PASSED, MOST_FAILED = 3, 20
 MOST_KEPT, CUT = 2 * 2**30, 4096
+_CUT = Sentence(f"coupé à {CUT} octets", f"cut to {CUT} octets")
 CONVERSATION_RULES = (*conversation.RULES, *conversation_fhir.RULES)
 
 
@@ -166,7 +168,7 @@ class Session:
         """With its octets, cut once the run holds more than it may."""
         request, answer, problem = one.request, one.answer, one.problem
         if self._octets > MOST_KEPT:
-            request, answer, problem = request[:CUT], answer[:CUT], f"{problem} cut to {CUT} octets".strip()
+            request, answer, problem = request[:CUT], answer[:CUT], joined((problem, _CUT) if problem else (_CUT,))
         self._octets += len(request) + len(answer)
         return Message(
             id=exchange.id,
@@ -186,7 +188,10 @@ class Session:
             try:
                 self._judge(exchange)
             except Exception as problem:  # noqa: BLE001 - the run goes on whatever a message does to a rule
-                self._see(exchange, [_broken(exchange, problem)])
+                finding = _broken(exchange, problem)
+                with self._lock:
+                    self._keep(finding)
+                self._see(exchange, [finding])
             finally:
                 self._queue.task_done()
         self._queue.task_done()

@@ -24,7 +24,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "skip": ("Passer l'étape", "Skip the step"),
     "yes": ("Oui", "Yes"),
     "no": ("Non", "No"),
-    "done": ("Toutes les étapes sont faites. Le rapport est écrit.", "Every step is done. The report is written."),
+    "done": (
+        "Toutes les étapes sont faites. Le terminal dit où est le rapport.",
+        "Every step is done. The terminal says where the report is.",
+    ),
     "waiting": ("en attente", "waiting"),
     "arrived": ("arrivé", "arrived"),
     "right": ("conforme", "as it should be"),

@@ -31,11 +31,9 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(
-        self, session: Session, people: People, *, port: int, report: Path | None, place: Mapping[str, str]
-    ) -> None:
+    def __init__(self, session: Session, people: People, *, port: int, place: Mapping[str, str]) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.session, self.people, self.report, self.place = session, people, report, place
+        self.session, self.people, self.place = session, people, place
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -44,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        parts, report = urlsplit(self.path), self.server.report
+        parts = urlsplit(self.path)
         if not self._is_here():
             return
         if parts.path == "/state":
@@ -52,8 +50,6 @@ class _Handler(BaseHTTPRequestHandler):
             known = language if language in LANGUAGES else LANGUAGES[0]
             server = self.server
             self._json(HTTPStatus.OK, state(server.session, server.people, known, server.place))
-        elif parts.path == "/report.html" and report is not None and report.exists():
-            self._send(HTTPStatus.OK, "text/html; charset=utf-8", report.read_bytes(), policy="")
         elif parts.path in _FILES:
             name, kind = _FILES[parts.path]
             self._send(HTTPStatus.OK, kind, (_PAGES / name).read_bytes())
@@ -87,11 +83,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, status: HTTPStatus, value: Mapping[str, Any]) -> None:
         self._send(status, _JSON, json.dumps(value, ensure_ascii=False).encode())
 
-    def _send(self, status: HTTPStatus, kind: str, body: bytes, policy: str = _POLICY) -> None:
+    def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
         self.send_response(status)
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
-        headers |= {"Content-Security-Policy": policy} if policy else {}
-        for name, value in {**headers, "X-Content-Type-Options": "nosniff"}.items():
+        for name, value in {**headers, "Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -101,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class WebView:
-    """Serves the page on a port of 127.0.0.1, and the report once it is there; `place`: how the software is set up."""
+    """Serves the page on a port of 127.0.0.1; `place`: how the software is set up."""
 
     def __init__(
         self,
@@ -109,10 +104,9 @@ class WebView:
         people: People,
         *,
         port: int = 0,
-        report: Path | None = None,
         place: Mapping[str, str] | None = None,
     ) -> None:
-        self._server = _Server(session, people, port=port, report=report, place=place or {})
+        self._server = _Server(session, people, port=port, place=place or {})
         self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
 
     @property

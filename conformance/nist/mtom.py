@@ -7,6 +7,7 @@ import quopri
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import collapse_rfc2231_value
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -79,7 +80,9 @@ def _media_parts(content_type: str) -> tuple[tuple[str, str], ...]:
     message = email.message.Message()
     message["Content-Type"] = content_type
     parameters = message.get_params(header="Content-Type", unquote=True) or [("", "")]
-    return tuple((name.lower(), value) for name, value in parameters)
+    return tuple(
+        (name.lower(), value if isinstance(value, str) else collapse_rfc2231_value(value)) for name, value in parameters
+    )
 
 
 def read_multipart(parameters: Mapping[str, str], body: bytes) -> tuple[bytes, list[Part]]:

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from conformance.failures import KitError
 from conformance.judgement import Finding, Verdict
+from conformance.population.write_set import read_manifest
 from conformance.report.command_line import FAILED, summarise, write_reports
 from conformance.run_folder import HEADING, RunFolder
 from conformance.server.configuration import read_configuration
@@ -82,6 +83,8 @@ def server(
         for one in probes(configuration):
             click.echo(f"{one.name}\t{one.title_en}")
         return 0
+    if configuration.dmp is not None:
+        read_manifest(configuration.dmp.data)  # a run without its data set would blame the server
     kept = RunFolder(path=folder or Path("runs") / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
     if not resume:
         kept.start(heading(configuration))

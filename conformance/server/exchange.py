@@ -1,6 +1,7 @@
 """Requests of probes: sent octet by octet as given, kept in the run, answers read as far as they can be."""
 
 import http.client
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from conformance.nist.xml import BadXml, parse
 # Of an answer; what comes after is not read.
 _MOST_OCTETS = 64 * 2**20
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
+# Nobody listens, or there is no such host: nothing was refused.
+UNREACHED = (ConnectionRefusedError, socket.gaierror)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +93,15 @@ Keep = Callable[[Message], None]
 
 
 class Wire:
-    """Sends, and hands every exchange to `keep`. `step` is the probe that runs, `sent` how many were sent before."""
+    """Sends, and hands every exchange to `keep`. `step` is the probe that runs, `sent` how many were sent before.
+
+    `is_unreached`: nobody was there to take the last message.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None, timeout_seconds: float, keep: Keep, *, sent: int = 0) -> None:
         self.tls, self.timeout_seconds, self.keep = tls, timeout_seconds, keep
         self.step, self._sent = "", sent
+        self.is_unreached = False
 
     def send(
         self,
@@ -110,13 +117,14 @@ class Wire:
         connection = connect(url, timeout_seconds=self.timeout_seconds, tls=tls or self.tls)
         target = urlsplit(url)
         path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-        given, began = dict(headers or {}), datetime.now(UTC)
+        given, began, self.is_unreached = dict(headers or {}), datetime.now(UTC), False
         try:
             connection.request(method, path, body or None, given)
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
             reply = Reply(status=answer.status, headers=found, body=answer.read(_MOST_OCTETS))
         except (OSError, http.client.HTTPException) as problem:
+            self.is_unreached = isinstance(problem, UNREACHED)
             reply = Reply(problem=f"– ({problem or type(problem).__name__})")
         finally:
             connection.close()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from conformance.population.pki import Use
 from conformance.sentence import Sentence
-from conformance.server.exchange import Reply
+from conformance.server.exchange import UNREACHED, Reply
 from conformance.server.probe import Failures, NotTestable, Probe, expected
 from conformance.server.target import QUERY, Target, find_documents
 
@@ -51,6 +51,8 @@ def _old_protocol(target: Target) -> Failures:
                 "the TLS library of this machine does not speak TLS 1.1",
             ) from None
         return
+    except UNREACHED:
+        raise NotTestable("personne ne répond à cette adresse", "nobody answers at this address") from None
     except OSError:
         return
     yield Sentence(f"{version} a été accepté", f"{version} was accepted")

@@ -94,9 +94,11 @@ def _run_probes(configuration: ServerConfiguration, folder: RunFolder, observer:
 
 def findings(probe: Probe, target: Target) -> Iterator[Finding]:
     """One for each thing wrong, or one that says it passed or could not be tried."""
-    before = target.wire.last
+    before, target.wire.is_unreached = target.wire.last, False
     try:
         wrong = list(probe.failures(target))
+        if not wrong and target.wire.is_unreached:
+            raise NotTestable("personne ne répond à cette adresse", "nobody answers at this address")
         verdict = Verdict.FAILED if wrong else Verdict.PASSED
     except NotTestable as reason:
         wrong, verdict = [Sentence(reason.fr, reason.en)], Verdict.NOT_TESTED

@@ -25,6 +25,7 @@ from conformance.failures import KitError
 from conformance.judgement import Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
+from conformance.sentence import french
 from tests import browsers
 from tests.conformance.certified import HEADING, STEPS, Played, another, people, played, prepared, rules, workbench
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
@@ -124,6 +125,8 @@ def test_garbage_is_recorded_and_judged_and_the_run_goes_on(workbench: Workbench
         run = bench.finished()
         assert [one.problem != "" for one in run.messages] == [True, True, True, True, False]
         assert run.messages[1].request.endswith(b"\r\n\r\nhalf")
+        assert run.messages[1].problem == "the client fell silent"
+        assert french(run.messages[1].problem) == "le client n'envoie plus rien"
         assert {
             one.message for one in run.findings if one.requirement == "CLIENT-SOAP-01" and one.verdict is Verdict.FAILED
         } == {one.id for one in run.messages[:4]}
@@ -326,5 +329,9 @@ def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, 
                 shown.page.wait_for_selector("#end:not([hidden])")
                 assert bench.session.step is None
                 assert shown.complaints == []
+                page.stop()  # as the command does after the last step: nothing is offered that is gone
+                shown.page.evaluate("refresh()")
+                assert shown.page.is_hidden("#lost")
+                assert shown.page.query_selector("#end a") is None
         finally:
             page.stop()

@@ -9,12 +9,13 @@ from pathlib import Path
 from rich.console import Console
 
 from conformance.client.command_line import steps_of
-from conformance.client.exchanges import Laboratory
+from conformance.client.exchanges import Exchange, Laboratory, Problems
 from conformance.client.recorder import Connection, Recorded
+from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, read_people
 from conformance.client.session import Session
 from conformance.client.terminal import Guide
-from conformance.judgement import Heading
+from conformance.judgement import Heading, Verdict
 from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
 from conformance.server.probes_record import record_query
@@ -55,6 +56,25 @@ def test_a_step_is_confirmed_when_it_is_quiet_and_questions_are_left_out(tmp_pat
     finally:
         session.close()
     assert "1/2 Test d'existence" in shown.getvalue()
+
+
+def test_a_message_that_a_rule_could_not_judge_is_in_the_run(tmp_path: Path) -> None:
+    """It is no verdict on the client, and it is not hidden."""
+
+    def breaks(exchange: Exchange, laboratory: Laboratory) -> Problems:
+        raise KeyError("something")
+
+    people, folder = read_people(), RunFolder(path=tmp_path / "run")
+    folder.start(HEADING)
+    rule = Rule(requirement="CLIENT-SOAP-01", applies=lambda exchange: True, check=breaks)
+    first = next(one for one in steps_of(["alimentation"]) if one.key == EXIST)
+    session = Session((first,), Laboratory(people=people, authorities=()), folder, rules=(rule,))
+    octets = b"POST / HTTP/1.1\r\n\r\n"
+    session.recorded(Recorded(time=datetime.now(UTC), connection=Connection(address="127.0.0.1"), request=octets))
+    session.close()
+    [finding] = folder.load().findings
+    assert (finding.verdict, finding.message) == (Verdict.NOT_TESTED, "00001")
+    assert "KeyError" in finding.text_en
 
 
 def existence_test(people: People) -> bytes:

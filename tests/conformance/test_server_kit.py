@@ -112,6 +112,36 @@ def test_what_is_wrong_is_told_in_both_languages(tmp_path: Path) -> None:
     )
 
 
+def test_a_server_that_is_not_there_meets_nothing(data: Path, tmp_path: Path) -> None:
+    """What nobody took was not refused."""
+    url, trust = f"https://localhost:{servers.free_port()}", data / "pki" / "trust" / "root.pem"
+    file = tmp_path / "server.toml"
+    addresses = "".join(f'{one} = "{url}"\n' for one in ("registry", "repository", "patients", "habilitations"))
+    file.write_text(
+        f'name = "nobody"\n[tls]\nauthorities = "{trust}"\n[mhd]\nbase = "{url}"\n'
+        f'[dmp]\ndata = "{data}"\nwrapped = 1\n{addresses}'
+    )
+    run = judged(file, tmp_path / "run")
+    assert [one for one, verdict in run.verdicts.items() if verdict is Verdict.PASSED] == []
+    [alone] = [one for one in run.findings if one.step == "tls.no-certificate"]
+    assert (alone.verdict, alone.text_fr) == (
+        Verdict.NOT_TESTED,
+        "connexion sans certificat : personne ne répond à cette adresse",
+    )
+
+
+def test_a_run_without_its_data_set_does_not_begin(tmp_path: Path) -> None:
+    file, run = tmp_path / "server.toml", tmp_path / "run"
+    file.write_text(
+        'name = "x"\n[dmp]\ndata = "nothing"\nregistry = "http://localhost:1"\nrepository = "http://localhost:1"\n'
+    )
+    command = [sys.executable, "-m", "conformance", "server", "--config", str(file), "--run", str(run)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert "expected a data set made by" in done.stderr
+    assert not run.exists()
+
+
 def test_a_run_is_resumed_and_nothing_is_tried_twice(server: Server, data: Path, tmp_path: Path) -> None:
     configuration = read_configuration(dmp_under_test.configuration(server, data, tmp_path, more="wrapped = 1\n"))
     folder = RunFolder(path=tmp_path / "run")

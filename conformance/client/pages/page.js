@@ -68,7 +68,7 @@ async function refresh() {
     const text = await (await fetch(`state?language=${language}`)).text();
     one("#lost").hidden = true;
     if (text !== shown) { shown = text; show(JSON.parse(text)); }
-  } catch (problem) { one("#lost").hidden = false; }
+  } catch (problem) { one("#lost").hidden = !one("#end").hidden; }  // after the last step the kit stops
 }
 
 async function decide(path) {

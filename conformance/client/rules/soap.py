@@ -10,6 +10,7 @@ from conformance.client.exchanges import XOP, Exchange, Laboratory, Problem, Pro
 from conformance.client.received import ACTIONS, SOAP_12, WSA
 from conformance.client.rules.rule import Rule, expected, on_request, on_soap, unless
 from conformance.nist.xml import as_root, local_name, text_of
+from conformance.sentence import french
 
 ANONYMOUS = f"{WSA}/anonymous"
 _MARKUP = re.compile(rb"<!DOCTYPE|<\?(?!xml\s)")
@@ -20,7 +21,7 @@ def _is_one_soap_message(exchange: Exchange, _: Laboratory) -> Problems:
     if envelope is None:
         why = exchange.received.problem or exchange.problem
         evidence = exchange.received.body[:500].decode("utf-8", "replace")
-        fr, en = f"aucune enveloppe SOAP lisible : {why}", f"no readable SOAP envelope: {why}"
+        fr, en = f"aucune enveloppe SOAP lisible : {french(why)}", f"no readable SOAP envelope: {why}"
         yield Problem(fr=fr, en=en, evidence=evidence or exchange.received.head[:500].decode("latin-1"))
         return
     name = f"{{{SOAP_12}}}Envelope"

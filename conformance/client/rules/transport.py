@@ -11,6 +11,7 @@ from conformance.client.rules.rule import MULTIPART, Rule, among, expected, on, 
 from conformance.client.rules.vihf_reading import signer_of
 from conformance.failures import ExchangeFailed
 from conformance.nist.mtom import media_type, split_parts
+from conformance.sentence import french
 
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([^"']+)["']""")
 
@@ -18,7 +19,7 @@ _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([^"']+)["']""")
 def _shows_certificate(exchange: Exchange, _: Laboratory) -> Problems:
     yield from unless(
         bool(exchange.connection.certificate),
-        f"aucun certificat client reconnu n'a été présenté {exchange.problem}".strip(),
+        f"aucun certificat client reconnu n'a été présenté {french(exchange.problem)}".strip(),
         f"no trusted client certificate was shown {exchange.problem}".strip(),
         "TLS",
         str(exchange.connection),
