@@ -173,7 +173,7 @@ def _takes_duplicate_for_done(conversation: Conversation) -> Shown:
 
 
 def _waits_where_it_is_busy(conversation: Conversation) -> Shown:
-    busy = next((one for one in conversation.now if one.busy), None)
+    busy = min((one for one in conversation.now if one.busy), key=lambda one: one.time, default=None)
     if busy is None:
         return
     soon = [one for one in conversation.now if 0 < (one.time - busy.time).total_seconds() < BUSY_SECONDS]
