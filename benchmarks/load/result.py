@@ -52,6 +52,8 @@ class Result:
         if self.is_overload:
             yield from self._overloaded()
             return
+        if refused := self.counted.over(Outcome.REFUSED).total:
+            yield f"{refused} requests refused, goal none"
         intended = self.plan.arrivals_a_second * sum(step.share * step.factor for step in self.plan.profile.steps)
         if self.kept_up < _KEPT_UP * intended:
             yield f"{self.kept_up:.1f} a second accepted in time of {intended:.1f} intended"

@@ -96,6 +96,14 @@ def test_what_is_answered_after_the_last_arrival_was_not_kept_up() -> None:
     assert result.plain()["processor_ms"]["accepted"] == 12_000
 
 
+def test_a_steady_load_of_which_one_request_was_refused_is_missed() -> None:
+    counted = Counted()
+    for _ in range(30_000):
+        counted.record(("", "iti41", Outcome.ACCEPTED), at=1, taken=0.1, served=0.1)
+    counted.record(("", "iti41", Outcome.REFUSED), at=1, taken=0.1, served=0.1)
+    assert "1 requests refused, goal none" in list(a_result(counted, "feed").misses())
+
+
 def test_a_steady_load_that_is_not_kept_up_is_missed() -> None:
     counted = Counted()
     for _ in range(100):
