@@ -83,7 +83,7 @@ def find_assertion(
     identifier = _identifier(assertion, loose_id=loose_id)
     if _count_of_id(envelope, identifier) != 1:
         raise Refused(Reason.DUPLICATE_ID)
-    octets = etree.tostring(assertion, with_tail=False)
+    octets = etree.tostring(assertion, encoding="UTF-8", with_tail=False)
     if len(octets) > caps.octets:
         raise Refused(Reason.SIZE)
     return FoundAssertion(id=identifier, octets=octets)

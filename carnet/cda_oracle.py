@@ -132,7 +132,9 @@ class Oracle:
     def seconds(self, path: str, data: bytes) -> float:
         """Processor time that Saxon takes for one schema on a document, parsing included: what a benchmark measures."""
         sheet, root = style_sheet(self.source(path), self._pack.address(path)), read_document(data).clinical_document
-        spent: float = self._child.submit(_timed, path, sheet, etree.tostring(own_tree(root))).result()
+        spent: float = self._child.submit(
+            _timed, path, sheet, etree.tostring(own_tree(root), encoding="UTF-8")
+        ).result()
         return spent
 
     def _ours(self, layer: Layer, nodes: Nodes) -> Iterator[Failed]:

@@ -45,7 +45,7 @@ class Proof:
             return {"Authorization": f"Bearer {self.token}"}
         if self.assertion is None:
             return {}
-        octets = etree.tostring(self.assertion, with_tail=False)
+        octets = etree.tostring(self.assertion, encoding="UTF-8", with_tail=False)
         return {"Authorization": f"Bearer {base64.urlsafe_b64encode(octets).decode()}"}
 
 

@@ -75,7 +75,7 @@ def _named(body: etree._Element) -> str:
 def _recorded(auditor: Auditor, message: Message, action: Action) -> Iterator[None]:
     """A record of it, whatever its end; without one there is no answer. ITI TF-2: 3.52.5.1"""
     caller: Caller = message.caller
-    octets = etree.tostring(message.body, with_tail=False) if action is Action.CREATE else b""
+    octets = etree.tostring(message.body, encoding="UTF-8", with_tail=False) if action is Action.CREATE else b""
     objects = (a_query("ITI-52", "wsnt:Subscribe", octets),) if octets else ()
     patient = "" if caller.patient_id is None else caller.patient_id.key
     told = Occurrence(event="ITI-52", action=action, patient=patient, objects=objects)

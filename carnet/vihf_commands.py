@@ -193,7 +193,7 @@ def _message(file: Path) -> etree._Element:
         raise click.ClickException(f"{file}: {problem}") from None
     if etree.QName(root).localname == "Envelope":
         return root
-    octets = etree.tostring(root)
+    octets = etree.tostring(root, encoding="UTF-8")
     if root.tag == f"{{{SAML}}}Assertion":
         octets = b'<w:Security xmlns:w="%s">%s</w:Security>' % (WSSE.encode(), octets)
     text = b'<e:Envelope xmlns:e="%s"><e:Header>%s</e:Header><e:Body><b/></e:Body></e:Envelope>'

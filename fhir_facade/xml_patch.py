@@ -59,7 +59,7 @@ def xml_patched(resource: Mapping[str, Any], patch: etree._Element) -> dict[str,
     written = write_xml(resource)
     same, root = read_xml(written), parse(written)
     apply_operations(root, patch)
-    after = read_xml(etree.tostring(root))
+    after = read_xml(etree.tostring(root, encoding="UTF-8"))
     return {
         name: resource[name] if name in resource and same.get(name) == after[name] else after[name] for name in after
     }

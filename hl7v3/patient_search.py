@@ -45,7 +45,7 @@ def read_patient_search(message: etree._Element) -> PatientSearch:
     return PatientSearch(
         traits=traits,
         query=queries[0] if queries else None,
-        parameters=tuple(etree.tostring(one, with_tail=False) for one in (lists[0] if lists else ())),
+        parameters=tuple(etree.tostring(one, encoding="UTF-8", with_tail=False) for one in (lists[0] if lists else ())),
         details=tuple(_rules(traits)),
     )
 

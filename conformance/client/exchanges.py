@@ -80,7 +80,7 @@ class Exchange:
         payload = self.answered.payload
         if payload is None:
             return False
-        text = etree.tostring(payload)
+        text = etree.tostring(payload, encoding="UTF-8")
         marks = (b"ResponseStatusType:Success", b">DMPOk<", b'typeCode="AA"', b'typeCode code="AA"')
         return any(mark in text for mark in marks)
 

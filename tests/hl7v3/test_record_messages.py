@@ -196,3 +196,12 @@ def test_a_patient_search_needs_a_family_name() -> None:
     search = read_patient_search(etree.fromstring(written.patient_search(family="", given="")))
     [detail] = search.details
     assert "family name" in detail.text
+
+
+@pytest.mark.parametrize("name", ["valeur_née", "va\U0001f4a9lue"])
+def test_the_question_is_repeated_whatever_letters_its_names_have(name: str) -> None:
+    """A letter of a name cannot be written as a reference to its number, as one of a text can."""
+    asked = written.patient_search().replace(b'<value value="', f'<value {name}="1" value="'.encode())
+    message = etree.fromstring(asked)
+    octets = write_candidates(read_transmission(message), read_patient_search(message), (), now="20260310090001")
+    assert [value for one in etree.fromstring(octets).iter() if (value := one.get(name))] == ["1"]

@@ -68,7 +68,7 @@ def _is_signed(vihf: Vihf, exchange: Exchange, _: Laboratory) -> Problems:
 def _verified(assertion: etree._Element, signer: x509.Certificate, time: datetime) -> Problems:
     digests = frozenset(DigestAlgorithm)
     config = SignatureConfiguration(signature_methods=_METHODS, digest_algorithms=digests, verification_time=time)
-    octets = etree.tostring(assertion, with_tail=False)
+    octets = etree.tostring(assertion, encoding="UTF-8", with_tail=False)
     try:
         XMLVerifier().verify(
             octets, x509_cert=signer, id_attribute="ID", validate_schema=False, expect_config=config, require_x509=True
