@@ -188,7 +188,7 @@ def _steps(account: Account, settings: Settings, reports: list[Report], identiti
         raise DemoFailed(f"FHIR found {len(mine)} of {len(reports)} reports")
     account.step(
         "6. It reads each document from its URL [ITI-68]",
-        lambda: [fhir.document(row["url"]) == wanted[row["uniqueId"]].content for row in mine],
+        lambda: [fhir.document(row) == wanted[row["uniqueId"]].content for row in mine],
         _same_bytes,
     )
 
@@ -240,14 +240,14 @@ def _found(xds: XdsClient, patient_id: CX) -> list[str]:
 
 def _retrieve(account: Account, xds: XdsClient, reports: list[Report]) -> None:
     unique_ids = [report.entry.unique_id or "" for report in reports]
+
+    def retrieved() -> tuple[bytes, ...]:
+        repository = xds.document_entry(unique_ids[0]).repository_unique_id or ""
+        return xds.retrieve(unique_ids, repository=repository).contents
+
     account.step(
         "4. It retrieves the three documents by Retrieve Document Set [ITI-43]",
-        lambda: [
-            content == report.content
-            for content, report in zip(
-                xds.retrieve(unique_ids, repository=xds.repository_of(unique_ids[0])).contents, reports, strict=True
-            )
-        ],
+        lambda: [content == report.content for content, report in zip(retrieved(), reports, strict=True)],
         _same_bytes,
     )
 

@@ -8,7 +8,8 @@ from xml.sax.saxutils import escape, quoteattr
 from carnet.dmp_answers import Said, read_said
 from carnet.proof import NO_PROOF, Proof
 from carnet.reports import SOURCE_ID
-from carnet.xds_client import Answer, XdsClient
+from carnet.xds_answers import Answer
+from carnet.xds_client import XdsClient
 from hl7v3.person import Person, write_person
 from xds.datatypes import CX, DTM, Code
 from xds.identifiers import new_oid

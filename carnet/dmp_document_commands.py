@@ -8,7 +8,8 @@ from access_policy.document_facts import RESTRICTIONS
 from carnet.dmp_client import APPROVED, ARCHIVED, DELETED, MASKED, DmpClient
 from carnet.options import json_option, print_result, url_option
 from carnet.proof import Proof, proof_options
-from carnet.xds_client import Answer, XdsClient
+from carnet.xds_answers import Answer
+from carnet.xds_client import XdsClient
 from xds.datatypes import Code
 from xds.errors import Rejected
 from xds.metadata import DocumentEntry

@@ -18,7 +18,8 @@ from carnet.pki_folder import read_credential
 from carnet.proof import Proof, proof_options
 from carnet.reports import Report, read_report
 from carnet.signing import signed_submission
-from carnet.xds_client import Answer, XdsClient
+from carnet.xds_answers import Answer
+from carnet.xds_client import XdsClient
 from cda.unreadable import UnreadableDocument
 from xds.datatypes import Code
 from xds.errors import Rejected
@@ -190,17 +191,17 @@ def _row(entry: Any) -> dict[str, str]:
 def get(unique_id: str, output: Path | None, repository: str, url: str, proof: Proof, registry: str) -> None:
     """Retrieve a document by its uniqueId [ITI-43], byte for byte.
 
+    Size and hash are compared with its metadata; where they differ, nothing is written and the exit code is 1.
+
     \b
     carnet get 2.25.1234567890 -o report.xml
     """
     client = XdsClient(url, registry=registry, proof=proof)
-    answer = client.retrieve([unique_id], repository=repository or client.repository_of(unique_id))
-    if not answer.contents:
-        raise Rejected(answer.errors)
+    content = client.document(client.document_entry(unique_id), repository=repository)
     if output is None:
-        sys.stdout.buffer.write(answer.contents[0])
+        sys.stdout.buffer.write(content)
     else:
-        output.write_bytes(answer.contents[0])
+        output.write_bytes(content)
 
 
 def _finish(answer: Answer, result: dict[str, Any], sentence: str, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """One HTTP request of a client and its answer, and the ways it fails."""
 
+import hashlib
 import http.client
 import socket
 import ssl
@@ -23,7 +24,16 @@ class AnswerLost(ClientError):
     """The connection broke once a request was under way: whether it was carried out is unknown."""
 
 
-def _one_line(problem: Exception) -> str:
+def check_content(content: bytes, *, size: int | None, sha1: str) -> None:
+    """Octets that came against what their metadata say, where they say it; `sha1` in hex. Raises ClientError."""
+    if size is not None and len(content) != size:
+        raise ClientError(f"the document is damaged: found {len(content)} octets, expected the {size} of its metadata")
+    found = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    if sha1 and found != sha1.lower():
+        raise ClientError(f"the document is damaged: found the hash {found}, expected {sha1.lower()} of its metadata")
+
+
+def one_line(problem: Exception) -> str:
     return " ".join(str(problem).split()) or type(problem).__name__
 
 
@@ -48,7 +58,7 @@ def exchange(
         response = connection.getresponse()
         return response.status, response.getheader("Content-Type", ""), response.read()
     except (OSError, http.client.HTTPException) as problem:
-        raise AnswerLost(f"{url.geturl()} gave no answer: {_one_line(problem)}") from problem
+        raise AnswerLost(f"{url.geturl()} gave no answer: {one_line(problem)}") from problem
     finally:
         connection.close()
 

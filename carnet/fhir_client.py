@@ -1,18 +1,19 @@
 """A small MHD client over HTTP, for the command line and the demonstration. MHD 2:3.65, 2:3.67, 2:3.68."""
 
+import base64
 import http.client
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from carnet.exchange import ClientError, base_url, connection_to
+from carnet.exchange import AnswerLost, ClientError, NotTaken, base_url, check_content, connection_to, one_line
 from carnet.fhir_submission import bundle_of
 from carnet.proof import NO_PROOF, Proof
 from carnet.reports import CONTENT_TYPE, Report
 from xds.datatypes import CX, Code
+from xds.identifiers import new_oid
 
-_TIMEOUT_SECONDS = 60
 _JSON = "application/fhir+json"
 _URIS = {"2.16.840.1.113883.6.1": "http://loinc.org"}
 
@@ -27,9 +28,14 @@ class FhirClient:
         self, reports: Sequence[Report], *, content_type: Code = CONTENT_TYPE, submission_unique_id: str = ""
     ) -> list[str]:
         """Provide Document Bundle [ITI-65]: the address of each document. One that replaces another is linked to it."""
+        submission_unique_id = submission_unique_id or new_oid()
         replaced = {one.entry.entry_uuid: self._address_of(one.replaces) for one in reports if one.replaces}
         bundle = bundle_of(reports, content_type=content_type, replaced=replaced, unique_id=submission_unique_id)
-        told = json.loads(self._ask("POST", "/fhir", accept=_JSON, body=json.dumps(bundle).encode()))
+        try:
+            told = json.loads(self._ask("POST", "/fhir", accept=_JSON, body=json.dumps(bundle).encode()))
+        except AnswerLost as problem:
+            again = f"Push it again as submission {submission_unique_id}"
+            raise AnswerLost(f"{problem}; whether the submission was stored is unknown. {again}") from problem
         places = [one["response"].get("location", "").partition("/_history")[0] for one in told.get("entry", ())]
         return [place for place in places if "DocumentReference/" in place]
 
@@ -60,10 +66,12 @@ class FhirClient:
             path = _next(bundle)
         return rows
 
-    def document(self, url: str) -> bytes:
-        """Retrieve Document [ITI-68] from the attachment URL of a DocumentReference."""
-        parts = urlsplit(url)
-        return self._ask("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, accept="*/*")
+    def document(self, found: Mapping[str, str]) -> bytes:
+        """Retrieve Document [ITI-68] that `find` found. Raises ClientError where its metadata say another one."""
+        parts = urlsplit(found["url"])
+        content = self._ask("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, accept="*/*")
+        check_content(content, size=int(found["size"]) if found["size"] else None, sha1=found["hash"])
+        return content
 
     def _json(self, path: str) -> dict[str, Any]:
         try:
@@ -73,7 +81,11 @@ class FhirClient:
         return found
 
     def _ask(self, method: str, path: str, *, accept: str, body: bytes | None = None) -> bytes:
-        connection = connection_to(self._url, timeout=_TIMEOUT_SECONDS, context=self._proof.context)
+        connection = connection_to(self._url, timeout=self._proof.timeout, context=self._proof.context)
+        try:
+            connection.connect()
+        except OSError as problem:
+            raise NotTaken(f"{self._url.geturl()} cannot be reached: {one_line(problem)}") from problem
         try:
             headers = {"Accept": accept, **self._proof.authorization}
             headers |= {} if body is None else {"Content-Type": _JSON}
@@ -81,9 +93,7 @@ class FhirClient:
             response = connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as problem:
-            raise ClientError(
-                f"{self._url.geturl()} cannot be reached: {problem or type(problem).__name__}"
-            ) from problem
+            raise AnswerLost(f"{self._url.geturl()} gave no answer: {one_line(problem)}") from problem
         finally:
             connection.close()
         if response.status != 200:
@@ -100,6 +110,8 @@ def _row(resource: dict[str, Any]) -> dict[str, str]:
         "created": "".join(char for char in attachment.get("creation", "")[:19] if char.isdigit()),
         "status": resource["status"],
         "url": attachment["url"],
+        "size": str(attachment.get("size", "")),
+        "hash": base64.b64decode(attachment.get("hash", "")).hex(),
     }
 
 

@@ -17,6 +17,7 @@ class Shown:
     def __init__(self, settings: Settings) -> None:
         """Raises SettingsError for a secret or a certificate that cannot be used."""
         self._secret = read_secret(settings)
+        self._timeout = float(settings.registry_timeout_seconds)
         self._context = watched_client_context(settings) if settings.internal_certificate else None
 
     @property
@@ -31,4 +32,5 @@ class Shown:
 
     def for_caller(self, caller: Caller) -> Proof:
         """What a SOAP message for this caller carries."""
-        return Proof(context=self.context, carried=carried_caller_header(caller), headers=self.headers)
+        carried = carried_caller_header(caller)
+        return Proof(context=self.context, carried=carried, headers=self.headers, timeout=self._timeout)

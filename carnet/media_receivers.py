@@ -10,7 +10,8 @@ from audit.objects import a_document
 from audit.occurrence import Occurrence
 from carnet.proof import NO_PROOF, Proof
 from carnet.wiring import Actors
-from carnet.xds_client import Answer, XdsClient, provide_request, read_answer
+from carnet.xds_answers import Answer, read_answer
+from carnet.xds_client import XdsClient, provide_request
 from portable_media.importer import OutgoingDocument
 from registry import iti57_update_document_set as iti57
 from registry.criteria import Criteria

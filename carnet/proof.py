@@ -1,4 +1,4 @@
-"""What a client of these commands shows to a server: a certificate to open the connection, an assertion in messages."""
+"""How a client of these commands meets a server: the certificate and assertion it shows, and how long it waits."""
 
 import base64
 import ssl
@@ -15,6 +15,7 @@ from access_policy.security_header import SAML, WSSE
 from carnet.exchange import ClientError
 from xds.xml import BadXml, parse
 
+TIMEOUT_SECONDS = 60.0
 _ASSERTION = f"{{{SAML}}}Assertion"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PLACE = click.Path(exists=True, path_type=Path)
@@ -24,6 +25,7 @@ _PLACE = click.Path(exists=True, path_type=Path)
 class Proof:
     """`context` None speaks plain HTTP; `assertion` None shows none; `token`, a JWT, takes its place over FHIR.
 
+    `timeout`: seconds of silence after which an answer is no longer waited for.
     `carried`: another block of the SOAP header that says for whom it is, `headers` of HTTP that make it believed.
     """
 
@@ -32,6 +34,7 @@ class Proof:
     token: str = ""
     carried: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = TIMEOUT_SECONDS
 
     @property
     def security_header(self) -> bytes:
@@ -87,6 +90,7 @@ def proof_options(command: Callable[..., None]) -> Callable[..., None]:
         client_key: Path | None,
         authorities: Path | None,
         assertion: Path | None,
+        timeout: float,
         **given: Any,
     ) -> None:
         if (client_certificate is None) != (authorities is None):
@@ -95,10 +99,18 @@ def proof_options(command: Callable[..., None]) -> Callable[..., None]:
         if client_certificate is not None and authorities is not None:
             context = client_context(client_certificate, client_key, authorities)
         shown = None if assertion is None else read_assertion(assertion)
-        command(proof=Proof(context=context, assertion=shown), **given)
+        command(proof=Proof(context=context, assertion=shown, timeout=timeout), **given)
 
     decorated: Callable[..., None] = run
     for option in (
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=TIMEOUT_SECONDS,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long a silent server is waited for.",
+        ),
         click.option("--assertion", type=_FILE, help="Signed assertion to show, as carnet vihf make writes it."),
         click.option("--authorities", type=_PLACE, help="Whose servers are believed: a PEM file or a folder of them."),
         click.option("--client-key", type=_FILE, help="Its key; default the .key file beside it, or in it."),

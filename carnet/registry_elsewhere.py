@@ -12,7 +12,8 @@ from carnet.internal_calls import PREFIX, BadCall, read_call, write_call
 from carnet.internal_proof import Shown
 from carnet.on_demand_json import read_on_demand
 from carnet.settings import Settings
-from carnet.xds_client import Answer, XdsClient, read_answer
+from carnet.xds_answers import Answer, read_answer
+from carnet.xds_client import XdsClient
 from registry.sql.stored_entries import START, StoredEntry
 from repository.on_demand_source import OnDemandDocument
 from repository.registration import RegistryNotAvailable
@@ -40,7 +41,7 @@ class RegistryElsewhere:
 
     def register(self, reading: Reading, caller: Caller) -> Sequence[RegistryError]:
         """Register Document Set-b [ITI-42]; returns warnings. The registry judges the claims of the caller."""
-        client = XdsClient(self._registry, timeout=self._timeout, proof=self._shown.for_caller(caller))
+        client = XdsClient(self._registry, proof=self._shown.for_caller(caller))
         try:
             answer = client.register(reading.submission)
         except NotTaken as problem:

@@ -7,40 +7,27 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from urllib.parse import SplitResult
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
-from carnet.exchange import AnswerLost, ClientError, NotTaken, base_url, exchange
+from carnet.exchange import AnswerLost, base_url, check_content, exchange
 from carnet.proof import NO_PROOF, Proof
 from carnet.reports import CONTENT_TYPE, Report, submission_of
 from carnet.signing import SIGNATURE_ID
-from soap.content_type import parse_content_type
+from carnet.xds_answers import Answer, SoapAnswer, read_soap
 from soap.envelope import write_envelope
-from soap.faults import HttpRefusal, SoapFault
-from soap.mtom import (
-    MimeLimits,
-    MtomPart,
-    MultipartReader,
-    PartStart,
-    content_type_of,
-    multipart_length,
-    new_boundary,
-    write_multipart,
-)
-from soap.xop import XOP, content_id_matches, include_href
+from soap.mtom import MtomPart, content_type_of, multipart_length, new_boundary, write_multipart
+from soap.xop import XOP
 from xds.datatypes import CX, Code
-from xds.ebrim.read import read_document_entries
 from xds.ebrim.write import write_submit_objects_request
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.identifiers import new_oid
 from xds.metadata import DocumentEntry, Submission
 from xds.query_grammar import ReturnType
 from xds.stored_queries import FIND_DOCUMENTS, GET_DOCUMENTS
-from xds.vocabulary import QUERY, RIM, RS, XDS_B, AvailabilityStatus, ResponseStatus, Severity
-from xds.xml import BadXml, parse
+from xds.vocabulary import QUERY, RIM, XDS_B, AvailabilityStatus, ResponseStatus
 
 # Adds the signature entry to a submission and gives its octets.
 Sign = Callable[[Submission, Mapping[str, bytes]], tuple[Submission, bytes]]
@@ -53,33 +40,14 @@ _RETRIEVE = "urn:ihe:iti:2007:RetrieveDocumentSet"
 _STATUSES = (AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A registry response: status, errors, and what it brought.
-
-    `was_stored_before`: an earlier attempt, whose answer was lost, had stored the submission.
-    """
-
-    status: str
-    errors: tuple[RegistryError, ...] = ()
-    documents: tuple[DocumentEntry, ...] = ()
-    references: tuple[str, ...] = ()
-    contents: tuple[bytes, ...] = ()
-    was_stored_before: bool = False
-
-    @property
-    def is_success(self) -> bool:
-        return self.status == ResponseStatus.SUCCESS
-
-
 class XdsClient:
     """Talks to a repository and its registry, under one base URL or two."""
 
-    def __init__(self, url: str, *, registry: str = "", timeout: float = 60.0, proof: Proof = NO_PROOF) -> None:
-        """`registry`: base URL of the registry where it is another server; `timeout`: seconds of silence."""
+    def __init__(self, url: str, *, registry: str = "", proof: Proof = NO_PROOF) -> None:
+        """`registry`: base URL of the registry where it is another server."""
         urls = {"repository": url, "registry": registry or url}
         self._urls = {service: base_url(one, proof.context) for service, one in urls.items()}
-        self._timeout, self._proof = timeout, proof
+        self._proof = proof
 
     def push(
         self,
@@ -95,17 +63,17 @@ class XdsClient:
         either takes it or names it a duplicate, which is success when it holds these documents. Raises AnswerLost
         when no attempt is answered: give the uniqueId it names to the next call. `sign` adds the signature entry.
         """
-        submission_unique_id = submission_unique_id or new_oid()
+        submission_unique_id, why = submission_unique_id or new_oid(), ""
         for _ in range(_ATTEMPTS):
             try:
                 answer = self._provide(reports, content_type, submission_unique_id, sign)
-            except AnswerLost:
+            except AnswerLost as problem:
+                why = str(problem)
                 time.sleep(_PAUSE_SECONDS)
                 continue
             return self._recognised(reports, answer, submission_unique_id)
         raise AnswerLost(
-            f"{self._urls['repository'].geturl()} gave no answer; whether the submission was stored is unknown. "
-            f"Push it again as submission {submission_unique_id}"
+            f"{why}; whether the submission was stored is unknown. Push it again as submission {submission_unique_id}"
         )
 
     def _recognised(self, reports: Sequence[Report], answer: Answer, submission_unique_id: str) -> Answer:
@@ -170,12 +138,25 @@ class XdsClient:
         body = f'<xds:RetrieveDocumentSetRequest xmlns:xds="{XDS_B}">{requests}</xds:RetrieveDocumentSetRequest>'
         return self._send("repository", _RETRIEVE, body.encode(), [])
 
-    def repository_of(self, unique_id: str) -> str:
-        """repositoryUniqueId that the registry names for a document. Raises Rejected when it knows none."""
-        documents = self.get_documents(unique_id).documents
-        if not documents:
-            raise _unknown(unique_id)
-        return documents[0].repository_unique_id or ""
+    def document(self, entry: DocumentEntry, *, repository: str = "") -> bytes:
+        """Retrieve one document [ITI-43] and compare it with its metadata. ITI TF-2: 3.43.5
+
+        `repository`: repositoryUniqueId where it is another than the entry names. Raises Rejected, and ClientError when
+        size or hash differ from those of the entry; the entry of an on-demand document states neither.
+        """
+        answer = self.retrieve([entry.unique_id or ""], repository=repository or entry.repository_unique_id or "")
+        if not answer.contents:
+            raise Rejected(answer.errors)
+        content = answer.contents[0]
+        check_content(content, size=entry.size, sha1=entry.hash or "")
+        return content
+
+    def document_entry(self, unique_id: str) -> DocumentEntry:
+        """The metadata of a document. Raises Rejected when the registry knows none."""
+        answer = self.get_documents(unique_id)
+        if not answer.documents:
+            raise Rejected(answer.errors) if answer.errors else _unknown(unique_id)
+        return answer.documents[0]
 
     def _entry_uuid(self, unique_id: str) -> str:
         references = self.get_documents(unique_id, return_type=ReturnType.OBJECT_REF).references
@@ -197,32 +178,35 @@ class XdsClient:
 
     def ask(self, service: str, action: str, body: bytes) -> etree._Element:
         """One exchange of another service of the registry's server: what is in the Body. Raises ClientError."""
-        url = self._urls["registry"]
-        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}", self._proof)
-        content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
-        status, kind, message = self._post(url, service, content_type, (envelope,), length=len(envelope))
-        return _payload(status, kind, message)
+        return self._exchange(self._urls["registry"], service, action, body, None).payload
 
     def _send(self, service: str, action: str, body: bytes, parts: Sequence[MtomPart] | None) -> Answer:
-        """One exchange; `parts` None sends simple SOAP, anything else MTOM."""
-        url = self._urls[service]
-        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}", self._proof)
-        if parts is None:
-            content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
-            return _read_answer(*self._post(url, service, content_type, (envelope,), length=len(envelope)))
-        boundary, root_id = new_boundary(), "root@carnet"
-        message = write_multipart(envelope, parts, boundary=boundary, root_id=root_id)
-        length = multipart_length(envelope, parts, boundary=boundary, root_id=root_id)
-        content_type = content_type_of(boundary, root_id)
-        return _read_answer(*self._post(url, service, content_type, message, length=length))
+        """One exchange with registry or repository."""
+        return self._exchange(self._urls[service], service, action, body, parts).registry_answer
+
+    def _exchange(
+        self, url: SplitResult, service: str, action: str, body: bytes, parts: Sequence[MtomPart] | None
+    ) -> SoapAnswer:
+        """A request and the answer to it, and to no other; `parts` None sends simple SOAP, anything else MTOM."""
+        message_id = f"urn:uuid:{uuid.uuid4()}"
+        envelope = _request_envelope(body, action, f"{url.geturl()}/xds/{service}", message_id, self._proof)
+        content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
+        message: Iterable[bytes] = (envelope,)
+        length: int | None = len(envelope)
+        if parts is not None:
+            boundary, root_id = new_boundary(), "root@carnet"
+            message = write_multipart(envelope, parts, boundary=boundary, root_id=root_id)
+            length = multipart_length(envelope, parts, boundary=boundary, root_id=root_id)
+            content_type = content_type_of(boundary, root_id)
+        return read_soap(*self._post(url, service, content_type, message, length=length), message_id=message_id)
 
     def _post(
         self, url: SplitResult, service: str, content_type: str, message: Iterable[bytes], *, length: int | None
     ) -> tuple[int, str, bytes]:
         headers = {"Content-Type": content_type, **self._proof.headers}
         headers |= {} if length is None else {"Content-Length": str(length)}
-        context = self._proof.context
-        return exchange(url, f"/xds/{service}", message, headers, timeout=self._timeout, context=context)
+        shown = self._proof
+        return exchange(url, f"/xds/{service}", message, headers, timeout=shown.timeout, context=shown.context)
 
 
 def provide_request(submission: Submission, parts: Mapping[str, MtomPart]) -> bytes:
@@ -255,83 +239,9 @@ def _unknown(unique_id: str) -> Rejected:
     return Rejected([RegistryError(code=ErrorCode.DOCUMENT_UNIQUE_ID, context=context, location=unique_id)])
 
 
-def _request_envelope(body: bytes, action: str, to: str, proof: Proof) -> bytes:
+def _request_envelope(body: bytes, action: str, to: str, message_id: str, proof: Proof) -> bytes:
     header = (
-        f"<wsa:To>{escape(to)}</wsa:To><wsa:MessageID>urn:uuid:{uuid.uuid4()}</wsa:MessageID>"
+        f"<wsa:To>{escape(to)}</wsa:To><wsa:MessageID>{message_id}</wsa:MessageID>"
         "<wsa:ReplyTo><wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address></wsa:ReplyTo>"
     )
     return write_envelope(body, action=action, header=header + proof.security_header.decode())
-
-
-def read_answer(response: etree._Element) -> Answer:
-    """A registry response that came without documents."""
-    errors = tuple(_error(one) for one in response.iter(f"{{{RS}}}RegistryError"))
-    return Answer(status=response.get("status", ""), errors=errors, documents=read_document_entries(response))
-
-
-def _read_answer(status: int, content_type: str, message: bytes) -> Answer:
-    failure = NotTaken if 400 <= status < 500 else ClientError
-    root, parts = _unpacked(content_type, message)
-    try:
-        envelope = parse(root)
-    except BadXml as problem:
-        raise failure(f"the server answered {status} {content_type or 'nothing'}: {message[:200]!r}") from problem
-    reason = envelope.find(".//{http://www.w3.org/2003/05/soap-envelope}Text")
-    response = next(envelope.iter(f"{{{RS}}}RegistryResponse", f"{{{QUERY}}}AdhocQueryResponse"), None)
-    if response is None:
-        raise failure(f"the server answered a fault: {'' if reason is None else reason.text}")
-    return replace(
-        read_answer(response),
-        references=tuple(one.get("id", "") for one in response.iter(f"{{{RIM}}}ObjectRef")),
-        contents=tuple(_content(one, parts) for one in envelope.iter(f"{{{XDS_B}}}Document")),
-    )
-
-
-def _payload(status: int, content_type: str, message: bytes) -> etree._Element:
-    """What is in the Body of an answer. Raises ClientError for a fault and for what is no SOAP."""
-    try:
-        body = parse(_unpacked(content_type, message)[0]).find("{*}Body")
-    except BadXml as problem:
-        raise ClientError(f"the server answered {status} {content_type or 'nothing'}: {message[:200]!r}") from problem
-    payload = None if body is None else next(body.iterchildren(etree.Element), None)
-    if payload is None or etree.QName(payload).localname == "Fault":
-        reason = None if payload is None else payload.findtext(".//{*}Text")
-        raise ClientError(f"the server answered a fault: {reason or ''}")
-    return payload
-
-
-def _error(element: etree._Element) -> RegistryError:
-    code = element.get("errorCode", "")
-    known = code in {str(one) for one in ErrorCode}
-    return RegistryError(
-        code=ErrorCode(code) if known else ErrorCode.REGISTRY,
-        context=element.get("codeContext", "") if known else f"{code}: {element.get('codeContext', '')}",
-        location=element.get("location", ""),
-        severity=Severity.WARNING if element.get("severity") == Severity.WARNING else Severity.ERROR,
-    )
-
-
-def _content(element: etree._Element, parts: Sequence[tuple[str, bytes]]) -> bytes:
-    href = include_href(element) or ""
-    found = next((content for content_id, content in parts if content_id_matches(href, content_id)), None)
-    if found is None:
-        raise ClientError("the answer lacks the part of a document")
-    return found
-
-
-def _unpacked(content_type: str, message: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """The root of an answer and its other parts (Content-ID, octets)."""
-    parsed = parse_content_type(content_type)
-    if parsed.media_type != "multipart/related":
-        return message, []
-    reader = MultipartReader(parsed.parameter("boundary"), limits=MimeLimits())
-    parts: list[tuple[str, bytes]] = []
-    try:
-        for event in (*reader.feed(message), *reader.finish()):
-            if isinstance(event, PartStart):
-                parts.append((event.content_id, b""))
-            elif isinstance(event, bytes):
-                parts[-1] = (parts[-1][0], parts[-1][1] + event)
-    except (SoapFault, HttpRefusal) as problem:
-        raise ClientError(f"the answer cannot be read: {problem.reason}") from problem
-    return parts[0][1], parts[1:]

@@ -50,6 +50,10 @@ def main() -> NoReturn:
     except (KitError, UnreachableServer) as problem:
         click.echo(f"conformance: {problem}", err=True)
         sys.exit(USAGE)
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        click.echo(f"conformance: {where}{problem.strerror or problem}", err=True)
+        sys.exit(USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
 

@@ -29,11 +29,16 @@ class RunFolder:
     path: Path
 
     def start(self, heading: Heading) -> None:
-        """Begin a run in a new or empty folder. Raises KitError when it holds a run already."""
-        if (self.path / HEADING).exists():
-            raise KitError(f"{self.path} holds a run already: resume it, or give another folder")
+        """Begin a run in a folder without one. Raises KitError when it holds a run already."""
+        self.check_empty()
         (self.path / OCTETS).mkdir(parents=True, exist_ok=True)
         self._write_heading(heading, None)
+
+    def check_empty(self) -> None:
+        """Raises KitError when there is a run already."""
+        if (self.path / HEADING).exists():
+            fr = f"{self.path} contient déjà un essai : reprenez-le (--resume), ou donnez un autre dossier"
+            raise KitError(Sentence(fr, f"{self.path} holds a run already: resume it, or give another folder"))
 
     def add_message(self, message: Message) -> None:
         """Keep the octets first, then the line: a line never names octets that are not there."""
@@ -41,10 +46,10 @@ class RunFolder:
             raise KitError(f"found the message id {message.id!r}, expected letters, digits, dots and dashes")
         (self.path / OCTETS / f"{message.id}.request").write_bytes(message.request)
         (self.path / OCTETS / f"{message.id}.answer").write_bytes(message.answer)
-        self._add(MESSAGES, _written_message(message))
+        self.add_line(MESSAGES, _written_message(message))
 
     def add_finding(self, finding: Finding) -> None:
-        self._add(FINDINGS, _written_finding(finding))
+        self.add_line(FINDINGS, _written_finding(finding))
 
     def end(self, time: datetime) -> None:
         self._write_heading(self.load().heading, time)
@@ -53,9 +58,9 @@ class RunFolder:
         """Everything so far. Raises KitError when there is no run here, or a file of it is damaged."""
         heading, ended = self._heading()
         messages = {}
-        for line in self._lines(MESSAGES):
+        for line in self.lines(MESSAGES):
             messages[line["id"]] = self._message(line)
-        findings = tuple(_finding(line) for line in self._lines(FINDINGS))
+        findings = tuple(_finding(line) for line in self.lines(FINDINGS))
         return Run(heading=heading, ended=ended, messages=tuple(messages.values()), findings=findings)
 
     def _heading(self) -> tuple[Heading, datetime | None]:
@@ -91,7 +96,8 @@ class RunFolder:
         except (OSError, ValueError, TypeError, KeyError) as problem:
             raise KitError(f"{self.path / MESSAGES}: message {line.get('id')} cannot be read: {problem}") from None
 
-    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+    def lines(self, name: str) -> Iterator[dict[str, Any]]:
+        """Those of a file, without a last one that was cut. Raises KitError naming file and line."""
         path = self.path / name
         lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
         for number, line in enumerate(lines[:-1], 1):
@@ -100,7 +106,12 @@ class RunFolder:
             except ValueError as problem:
                 raise KitError(f"{path}, line {number}: {problem}") from None
 
-    def _add(self, name: str, line: Mapping[str, Any]) -> None:
+    def is_cut(self, name: str) -> bool:
+        """Did a crash leave a last line without its end?"""
+        path = self.path / name
+        return path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+
+    def add_line(self, name: str, line: Mapping[str, Any]) -> None:
         """A line in one write; what a crash left of an earlier one is cut off first."""
         octets = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         with (self.path / name).open("ab+") as file:

@@ -1,7 +1,10 @@
 """What the kit tells people, in its two languages."""
 
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Self
+
+from conformance.failures import KitError
 
 NOTHING = "–"
 
@@ -27,6 +30,29 @@ class Sentence(str):
 
 
 NOTHING_SAID = Sentence("", "")
+
+
+def counted(number: int, fr: tuple[str, str], en: tuple[str, str]) -> Sentence:
+    """A number and what it counts, one and many: `1 message`, `0 messages`; French counts nought as one."""
+    return Sentence(f"{number} {fr[number > 1]}", f"{number} {en[number != 1]}")
+
+
+def in_(language: str, text: str) -> str:
+    """What is said in a language, `fr` or `en`."""
+    return french(text) if language == "fr" else str(text)
+
+
+def in_its_language(command: Callable[..., int]) -> Callable[..., int]:
+    """A command with the option `language`: what it cannot do is told in that."""
+
+    @wraps(command)
+    def run(**given: Any) -> int:
+        try:
+            return command(**given)
+        except KitError as problem:
+            raise KitError(in_(given["language"], sentence_of(problem))) from problem
+
+    return run
 
 
 def french(text: str) -> str:

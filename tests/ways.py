@@ -1,10 +1,10 @@
-"""A way to a server on which requests and answers get lost."""
+"""Ways to a server: on one, requests and answers get lost; on another, answers come late or changed."""
 
 import http.client
 import socketserver
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from tests.servers import Server
@@ -28,26 +28,40 @@ class Losses:
         return True
 
 
-@contextmanager
-def losing(server: Server, losses: Losses) -> Iterator[str]:
+def losing(server: Server, losses: Losses) -> AbstractContextManager[str]:
     """The URL of the way; what is lost ends in a cut connection."""
 
+    def after(path: str, body: bytes) -> bytes | None:
+        return None if losses.takes(path, "answers") else body
+
+    return _way(server, lambda path: losses.takes(path, "requests"), after)
+
+
+def changing(server: Server, change: Callable[[str, bytes], bytes]) -> AbstractContextManager[str]:
+    """The URL of the way; `change` is given path and body of each answer, and gives the body that arrives."""
+    return _way(server, lambda path: False, change)
+
+
+@contextmanager
+def _way(server: Server, is_lost: Callable[[str], bool], after: Callable[[str, bytes], bytes | None]) -> Iterator[str]:
     class Way(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             method, path = self.rfile.readline().decode().split()[:2]
             headers = http.client.parse_headers(self.rfile)
-            body = self.rfile.read(int(headers.get("Content-Length", "0")))
-            if losses.takes(path, "requests"):
+            request = self.rfile.read(int(headers.get("Content-Length", "0")))
+            if is_lost(path):
                 return
             kept = {name: headers[name] for name in ("Content-Type", "Authorization") if name in headers}
-            answer = server.request(method, path, body or None, kept)
-            if losses.takes(path, "answers"):
+            answer = server.request(method, path, request or None, kept)
+            body = after(path, answer.body)
+            if body is None:
                 return
             self.wfile.write(b"HTTP/1.1 %d OK\r\nConnection: close\r\n" % answer.status)
             self.wfile.write(f"Content-Type: {answer.headers['content-type']}\r\n".encode())
-            self.wfile.write(b"Content-Length: %d\r\n\r\n" % len(answer.body) + answer.body)
+            self.wfile.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Way) as listening:
+        listening.daemon_threads = True
         thread = threading.Thread(target=listening.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listening.server_address[1]}"

@@ -8,10 +8,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from conformance.client.fhir_messages import first
+from conformance.client.http_reading import Ask, plain_answer
 from conformance.client.received import SOAP_12, WSA, Received
-from conformance.client.recorder import Ask, plain_answer
 from conformance.nist.mtom import write_multipart
 from conformance.nist.vocabulary import QUERY, RS
 
@@ -48,6 +49,14 @@ def silent(ask: Ask, received: Received, forward: Forward) -> bytes:
     """The submission is carried out and its answer lost: the connection ends without an octet."""
     answer = forward(ask)
     return b"" if received.transaction in _FEEDINGS and _is_success(answer) else answer
+
+
+def held(ask: Ask, received: Received, forward: Forward, seconds: float = 0) -> bytes:
+    """The submission is carried out and its answer held: whoever is still there after so many seconds is given it."""
+    answer = forward(ask)
+    if received.transaction not in _FEEDINGS or not _is_success(answer):
+        return answer
+    return b"" if ask.hangs_up_within(seconds) else answer
 
 
 def busy(ask: Ask, received: Received, forward: Forward) -> bytes:
@@ -95,6 +104,7 @@ def damaged(ask: Ask, received: Received, forward: Forward) -> bytes:
     return answer
 
 
+HOLD = "hold-answer"
 _ALWAYS, _ONCE, BUSY_SECONDS = math.inf, 0.0, 5.0
 # Name in a scenario -> what is done, and for how many seconds from the first message that it concerns.
 BEHAVIOURS: Mapping[str, tuple[Behaviour, float]] = {
@@ -102,12 +112,19 @@ BEHAVIOURS: Mapping[str, tuple[Behaviour, float]] = {
     "refuse": (refused, _ALWAYS),
     "duplicate": (duplicate, _ALWAYS),
     "lose-answer": (silent, _ONCE),
+    HOLD: (held, _ONCE),
     "busy": (busy, BUSY_SECONDS),
     "unreadable": (unreadable, _ONCE),
     "refuse-assertion": (assertion_refused, _ONCE),
     "unrelated": (unrelated, _ONCE),
     "damage": (damaged, _ALWAYS),
 }
+
+
+def behaviour_of(name: str, seconds: float) -> tuple[Behaviour, float]:
+    """With how long it lasts; `seconds`: how long an answer is held, where it is."""
+    behaviour, lasting = BEHAVIOURS[name]
+    return (partial(held, seconds=seconds) if name == HOLD else behaviour), lasting
 
 
 def _is_success(answer: bytes) -> bool:

@@ -31,6 +31,12 @@ class Certification:
     place: Mapping[str, str]
 
 
+def laboratory_of(prepared: Prepared, people: People) -> Laboratory:
+    """Raises KitError naming a file that cannot be used."""
+    trust = prepared.trust
+    return Laboratory(people=people, authorities=read_authorities(trust), revocations=read_revocations(trust))
+
+
 @contextmanager
 def open_certification(
     prepared: Prepared,
@@ -50,10 +56,8 @@ def open_certification(
     """
     sockets = TemporaryDirectory(prefix="certification-")  # the path of a socket may have a hundred octets
     backend = Path(sockets.name) / "server"
-    trust = prepared.trust
-    laboratory = Laboratory(people=people, authorities=read_authorities(trust), revocations=read_revocations(trust))
-    session = Session(steps, laboratory, folder, rules=rules)
     trusted, untrusted = prepared.context(), prepared.untrusted_context()
+    session = Session(steps, laboratory_of(prepared, people), folder, rules=rules)
     recorder = Recorder(
         address,
         context=lambda: untrusted if session.is_untrusted else trusted,
@@ -63,7 +67,7 @@ def open_certification(
         patience=patience,
     )
     url = f"https://{name or address[0]}:{recorder.port}"
-    place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(trust)}
+    place = {"server": url, "identities": str(prepared.pki / "issued"), "trust": str(prepared.trust)}
     if any(one in FHIR_TRANSACTIONS for step in steps for one in step.expects):
         place["token"] = f"python -m conformance token {folder.path} --server {url}"
     page = WebView(session, people, port=page_port, place=place)

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,18 +10,20 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from conformance.client.certification import REPORT, open_certification
+from conformance.client.certification import REPORT, laboratory_of, open_certification
 from conformance.client.preparation import Prepared, make_token, prepare
 from conformance.client.scenarios import Step, read_people, read_scenario, scenario_names
+from conformance.client.session import Session
 from conformance.client.terminal import Guide
 from conformance.client.view import LANGUAGES, setup, word
 from conformance.failures import KitError
-from conformance.judgement import Heading
+from conformance.judgement import Heading, Run, Verdict
 from conformance.report.command_line import summarise, write_reports
 from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
+from conformance.sentence import Sentence, expected, in_its_language
 
-FAILED = 1
+FAILED, NOT_ALL_TESTED = 1, 3
 ALL, LABORATORY = "all", "laboratory"
 
 
@@ -47,7 +50,21 @@ ALL, LABORATORY = "all", "laboratory"
     "--unattended",
     default=0.0,
     metavar="SECONDS",
-    help="Confirm a step by itself, so long after its last message; questions are left out.",
+    help="Nobody is there: confirm a step by itself, so long after its last message. Questions are not asked; what "
+    "they alone test stays untested.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="End of --unattended: a step that is not played by then is skipped.",
+)
+@click.option(
+    "--hold",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long the step late-answer holds its answer, for software whose time-out is longer.  [default: 20]",
 )
 @click.option(
     "--lang",
@@ -58,6 +75,7 @@ ALL, LABORATORY = "all", "laboratory"
     show_default=True,
     help="Of the page and of the terminal.",
 )
+@in_its_language
 def client(
     names: tuple[str, ...],
     listen: str,
@@ -67,40 +85,79 @@ def client(
     subject: str,
     web_port: int,
     unattended: float,
+    minutes: float,
+    hold: float | None,
     language: str,
 ) -> int:
     """Certify a client of the DMP: record what it sends, step by step, and judge every message.
 
     Starts a server with test identities and patients, says what to do in the software under test, and keeps and judges
-    what arrives. Exit code 0: no requirement failed, 1: one failed, 2: the run could not start, 130: interrupted.
+    what arrives.
+
+    Exit code 0: every step was played and no requirement failed; 1: one failed; 2: the run could not start or go on;
+    3: none failed, but a step was skipped, did not come in time, or could not be kept; 130: interrupted.
 
     \b
     python -m conformance client --scenario alimentation --out run
     python -m conformance client --scenario all --listen 0.0.0.0:8443 --name lab.example.org --out run --lang en
     python -m conformance client --scenario fhir --out run
     python -m conformance client --out run --resume
+    python -m conformance client --scenario consultation --out run --unattended 5 --minutes 10
     """
     address = _free(_address(listen), "--listen")
     if web_port:
         _free(("127.0.0.1", web_port), "--web")
-    people, folder = read_people(), _folder(out, names or (ALL,), subject, resume=resume)
-    steps = steps_of(names or folder.load().heading.profiles)
-    console = Console(highlight=False)
+    people, folder, console = read_people(), RunFolder(path=out), Console(highlight=False)
+    heading = Heading(
+        actor=Actor.CLIENT, subject=subject or "client", profiles=names or (ALL,), started=datetime.now(UTC)
+    )
+    if resume:
+        heading = folder.load().heading
+    else:
+        folder.check_empty()
+    steps = tuple(_with_hold(one, hold) for one in steps_of(names or heading.profiles))
     with console.status(word("title", language)):
         prepared = prepare(out / LABORATORY, people, (*hosts, address[0], "localhost", "127.0.0.1"))
+        prepared.check()
+        laboratory_of(prepared, people)
+    if not resume:  # nothing is begun that could not be played
+        folder.start(heading)
     name = hosts[0] if hosts else ""
     with open_certification(prepared, people, steps, folder, address, name=name, page_port=web_port) as opened:
         for one in setup({"page": opened.page, **opened.place}, language):
             console.print(f"{one['name']} : {escape(one['value'])}", soft_wrap=True)
-        is_done = Guide(opened.session, people, console, language=language, unattended=unattended).run()
-    run = folder.load()
+        session = opened.session
+        guide = Guide(session, people, console, language=language, unattended=unattended, minutes=minutes)
+        is_done = guide.run()
+    run = session.run
     reports = {"page": out / REPORT, "junit": out / "report.xml", "json_file": out / "report.json"}
     write_reports(run, **reports, language=language)
     summarise(run, language)
+    _tell_untested(session, run, console, language)
     console.print(str(reports["page"]))
     if not is_done:
         return 130
-    return FAILED if run.has_failed else 0
+    if run.has_failed:
+        return FAILED
+    return NOT_ALL_TESTED if session.troubles or any(one.is_skipped for one in session.done) else 0
+
+
+def _with_hold(step: Step, hold: float | None) -> Step:
+    return replace(step, seconds=hold) if hold and step.seconds else step
+
+
+def _tell_untested(session: Session, run: Run, console: Console, language: str) -> None:
+    """What was asked for and not played, and what nothing else of the run tested."""
+    skipped = {one.step for one in session.done if one.is_skipped}
+    steps = [one for one in session.steps if one.key in skipped]
+    untested = [
+        name
+        for name, verdict in run.verdicts.items()
+        if verdict is Verdict.NOT_TESTED and any(one.judges_requirement(name) for one in steps)
+    ]
+    for about, names in (("not-played", sorted(skipped)), ("not-tested", untested)):
+        if names:
+            console.print(f"[yellow]{word(about, language)}[/] : {', '.join(names)}", soft_wrap=True)
 
 
 @click.command()
@@ -125,7 +182,9 @@ def token(run: Path, server: str, patient: str, minutes: int) -> None:
     """
     prepared = Prepared(folder=run / LABORATORY)
     if not prepared.issuer.exists():
-        raise KitError(f"{run}: found no issuer of tokens, expected the --out of `python -m conformance client`")
+        fr = f"{run} : aucun émetteur de jetons ; attendu le --out de `python -m conformance client`"
+        en = f"{run}: no issuer of tokens; expected the --out of `python -m conformance client`"
+        raise KitError(Sentence(fr, en))
     click.echo(make_token(prepared, read_people(), patient, server, minutes=minutes))
 
 
@@ -136,22 +195,11 @@ def steps_of(names: Sequence[str]) -> tuple[Step, ...]:
     return tuple(step for one in wanted for step in one.steps)
 
 
-def _folder(out: Path, names: tuple[str, ...], subject: str, *, resume: bool) -> RunFolder:
-    """The folder of a new run, or of one to go on with. Raises KitError."""
-    folder = RunFolder(path=out)
-    if resume:
-        folder.load()
-        return folder
-    heading = Heading(actor=Actor.CLIENT, subject=subject or "client", profiles=names, started=datetime.now(UTC))
-    folder.start(heading)
-    return folder
-
-
 def _address(text: str) -> tuple[str, int]:
     """HOST:PORT. Raises KitError."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit():
-        raise KitError(f"--listen: found {text}, expected HOST:PORT such as 127.0.0.1:8443")
+        raise KitError(expected(text, "HOST:PORT (127.0.0.1:8443)", about="--listen"))
     return host, int(port)
 
 
@@ -160,5 +208,7 @@ def _free(address: tuple[str, int], option: str) -> tuple[str, int]:
     try:
         socket.create_server(address).close()
     except (OSError, OverflowError) as problem:
-        raise KitError(f"{option}: {address[0]}:{address[1]} cannot be listened on: {problem}") from None
+        where, why = f"{address[0]}:{address[1]}", getattr(problem, "strerror", None) or problem
+        said = Sentence(f"{where} ne peut pas être écouté ({why})", f"{where} cannot be listened on ({why})")
+        raise KitError(said.about(option)) from None
     return address

@@ -1,24 +1,29 @@
 """What rules look at: one exchange of the run with all that is known about it, and the laboratory it happens in."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from lxml import etree
 
+from conformance.client.http_reading import Connection
 from conformance.client.received import Received
-from conformance.client.recorder import Connection
 from conformance.client.scenarios import People, Step
+from conformance.failures import KitError
+from conformance.judgement import Message
 from conformance.nist.mtom import Part, octets_of_base64
 from conformance.nist.registry_objects import RegistryObjects, read_registry_objects
 from conformance.nist.xml import BadXml, parse
+from conformance.sentence import Sentence
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 XDS_B = "urn:ihe:iti:xds-b:2007"
+Pem = TypeVar("Pem")
 XOP = "http://www.w3.org/2004/08/xop/include"
 
 
@@ -85,6 +90,19 @@ class Exchange:
         return any(mark in text for mark in marks)
 
 
+def replayed(message: Message, step: Step, sender: Connection | None = None) -> Exchange:
+    """An exchange that was kept; without `sender`, who was at the other end is told in words alone."""
+    return Exchange(
+        id=message.id,
+        time=message.time,
+        step=step,
+        connection=sender or Connection(address=message.peer),
+        received=Received.of(message.request),
+        answered=Received.of(message.answer),
+        problem=message.problem,
+    )
+
+
 def content_of(element: etree._Element, parts: Sequence[Part]) -> bytes | None:
     """Octets of an `xds:Document`; None where they are not there."""
     include = element.find(f"{{{XOP}}}Include")
@@ -145,13 +163,21 @@ def _rows(schemas: Path, value_set: str) -> tuple[Mapping[str, str], ...]:
 
 
 def read_authorities(trust: Path) -> tuple[x509.Certificate, ...]:
-    """Certificates of a folder of PEM files."""
-    return tuple(x509.load_pem_x509_certificate(file.read_bytes()) for file in sorted(trust.glob("*.pem")))
+    """Certificates of a folder of PEM files. Raises KitError."""
+    return tuple(_loaded(x509.load_pem_x509_certificate, file) for file in sorted(trust.glob("*.pem")))
 
 
 def read_revocations(trust: Path) -> tuple[x509.CertificateRevocationList, ...]:
-    """Lists of revoked certificates of a folder of PEM files."""
-    return tuple(x509.load_pem_x509_crl(file.read_bytes()) for file in sorted(trust.glob("*.crl")))
+    """Lists of revoked certificates of a folder of PEM files. Raises KitError."""
+    return tuple(_loaded(x509.load_pem_x509_crl, file) for file in sorted(trust.glob("*.crl")))
+
+
+def _loaded(load: Callable[[bytes], Pem], file: Path) -> Pem:
+    try:
+        return load(file.read_bytes())
+    except (OSError, ValueError) as problem:
+        fr, en = f"{file} : ce PEM ne peut pas être lu", f"{file}: this PEM cannot be read"
+        raise KitError(Sentence(f"{fr} ({problem})", f"{en} ({problem})")) from None
 
 
 def parsed(octets: bytes) -> etree._Element | None:

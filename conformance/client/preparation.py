@@ -19,6 +19,7 @@ from pathlib import Path
 from conformance.client.recorder import UnixConnection
 from conformance.client.scenarios import SHIPPED, People
 from conformance.failures import KitError
+from conformance.sentence import Sentence
 
 START_SECONDS = 90
 _DOCUMENT, _ISSUERS = "prepared.xml", "issuers.toml"
@@ -64,16 +65,31 @@ class Prepared:
         """The same server with a certificate of an authority that nobody knows."""
         return self._context(self.folder / "unknown-pki" / "issued" / "server-server.pem")
 
+    def check(self) -> None:
+        """That the server can be started with it. Raises KitError naming a file."""
+        self.context()
+        self.untrusted_context()
+
     def _context(self, certificate: Path) -> ssl.SSLContext:
         """Suites beyond those of the DMP too: what a client would use is to be seen."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("DEFAULT")
-        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         context.verify_mode = ssl.CERT_OPTIONAL
-        for file in sorted(self.trust.glob("*.pem")):
-            context.load_verify_locations(cafile=str(file))
+        for file in (certificate, *sorted(self.trust.glob("*.pem"))):
+            try:
+                if file == certificate:
+                    context.load_cert_chain(file, file.with_suffix(".key"))
+                else:
+                    context.load_verify_locations(cafile=str(file))
+            except OSError as problem:
+                raise self._unusable(file, problem) from None
         return context
+
+    def _unusable(self, file: Path, problem: OSError) -> KitError:
+        """The kit made it, and can make it again."""
+        fr = f"{file} ne peut pas être utilisé ({problem}) : supprimez {self.folder}, le kit le refait"
+        return KitError(Sentence(fr, f"{file} cannot be used ({problem}): delete {self.folder}, the kit makes it anew"))
 
 
 def prepare(folder: Path, people: People, hosts: tuple[str, ...]) -> Prepared:
@@ -131,7 +147,8 @@ def _carnet(*arguments: str) -> str:
     command = [sys.executable, "-m", "carnet", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(), timeout=300)
     if done.returncode:
-        raise KitError(f"carnet {' '.join(arguments[:3])} failed: {done.stderr.strip() or done.stdout.strip()}")
+        begun, told = " ".join(("carnet", *arguments[:3])), done.stderr.strip() or done.stdout.strip()
+        raise KitError(Sentence(f"{begun} a échoué : {told}", f"{begun} failed: {told}"))
     return done.stdout
 
 
@@ -160,7 +177,9 @@ def _await(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise KitError(f"the server stopped at once; see {log}")
+            raise KitError(
+                Sentence(f"le serveur s'est arrêté aussitôt : voir {log}", f"the server stopped at once; see {log}")
+            )
         connection = UnixConnection(str(socket))
         try:
             connection.request("GET", "/health/ready")
@@ -170,4 +189,5 @@ def _await(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.1)
         finally:
             connection.close()
-    raise KitError(f"the server was not ready within {START_SECONDS} s; see {log}")
+    late = Sentence(f"n'était pas prêt après {START_SECONDS} s", f"was not ready within {START_SECONDS} s")
+    raise KitError(Sentence(f"le serveur {late.fr} : voir {log}", f"the server {late}; see {log}"))

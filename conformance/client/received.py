@@ -12,7 +12,7 @@ from lxml import etree
 
 from conformance.client import fhir_messages
 from conformance.client.fhir_messages import Resource
-from conformance.client.recorder import MOST_OCTETS
+from conformance.client.http_reading import MOST_OCTETS
 from conformance.failures import ExchangeFailed
 from conformance.nist.mtom import Part, media_type, read_multipart
 from conformance.nist.xml import BadXml, local_name, parse, text_of

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.client import fhir_messages
-from conformance.client.behaviours import BEHAVIOURS
+from conformance.client.behaviours import BEHAVIOURS, HOLD
 from conformance.client.received import TRANSACTIONS
 from conformance.failures import KitError
+from conformance.requirements import SHIPPED as REQUIREMENTS
 from conformance.requirements import Actor, requirements_of
+from conformance.sentence import Sentence, expected
 
 SHIPPED = Path(__file__).resolve().parents[1] / "scenarios"
 PEOPLE = "people.toml"
@@ -48,6 +50,7 @@ class Step:
     """`expects`: transactions that must arrive, in any order; `judges`: requirement ids, patterns allowed.
 
     `behaviour`: a name of `BEHAVIOURS`, or `untrusted`: the server shows a certificate of an unknown authority.
+    `seconds`: how long an answer is held by the behaviour `hold-answer`; the texts name it as {seconds}.
     `purpose`: the access mode that the VIHF must name. `patient`: an id of `people.toml`. `change`: what a PATCH must
     come to, `MASQUE_PS` or `isArchived=true`.
     """
@@ -65,11 +68,16 @@ class Step:
     at_least: int = 1
     question: Question | None = None
     change: str = ""
+    seconds: float = 0
 
     @property
     def key(self) -> str:
         """Names the step in a run of several scenarios."""
         return f"{self.scenario}/{self.id}"
+
+    def told(self, text: Text, language: str) -> str:
+        """One of its texts, with how long an answer is held."""
+        return text.in_(language).replace("{seconds}", f"{self.seconds:g}")
 
     def judges_requirement(self, identifier: str) -> bool:
         return _is_among(identifier, self.judges)
@@ -162,28 +170,30 @@ def read_scenario(name: str, folder: Path = SHIPPED) -> Scenario:
     """Raises KitError naming file, step and field."""
     path = folder / f"{name}.toml"
     if name not in scenario_names(folder):
-        raise KitError(f"found the scenario {name}, expected {', '.join(scenario_names(folder))}")
+        raise KitError(expected(name, ", ".join(scenario_names(folder)), about="scenario"))
     found = _toml(path)
     people = {one.id for one in read_people(folder).patients}
     everywhere = found.get("judges", [])
     steps = tuple(_step({**one, "judges": [*everywhere, *one.get("judges", [])]}, name, path) for one in found["steps"])
     for step in steps:
         for problem in _step_problems(step, people):
-            raise KitError(f"{path}, step {step.id}: {problem}")
+            raise KitError(problem.about(f"{path}, {step.id}"))
     return Scenario(name=name, title=_text(found, "title"), steps=steps, is_apart=found.get("is_apart", False))
 
 
-def _step_problems(step: Step, people: set[str]) -> Iterator[str]:
+def _step_problems(step: Step, people: set[str]) -> Iterator[Sentence]:
     known = {*TRANSACTIONS.values(), *fhir_messages.TRANSACTIONS}
-    yield from (f"found the transaction {one} in expects" for one in step.expects if one not in known)
+    yield from (expected(one, "transactions", about="expects") for one in step.expects if one not in known)
     if step.behaviour not in BEHAVIOURS and step.behaviour != UNTRUSTED:
-        yield f"found the behaviour {step.behaviour}, expected {', '.join(BEHAVIOURS)} or {UNTRUSTED}"
+        yield expected(step.behaviour, ", ".join((*BEHAVIOURS, UNTRUSTED)), about="behaviour")
+    if (step.behaviour == HOLD) != (step.seconds > 0):
+        yield expected(f"{step.seconds:g}, {step.behaviour}", f"seconds > 0 ↔ behaviour = {HOLD}", about="seconds")
     if step.patient and step.patient not in people:
-        yield f"found the patient {step.patient}, expected {', '.join(sorted(people))}"
+        yield expected(step.patient, ", ".join(sorted(people)), about="patient")
     identifiers = [one.id for one in requirements_of(Actor.CLIENT)]
     for pattern in step.judges:
         if not any(fnmatchcase(one, pattern) for one in identifiers):
-            yield f"no requirement is called {pattern}"
+            yield expected(pattern, REQUIREMENTS.name, about="judges")
 
 
 def _step(found: Mapping[str, Any], scenario: str, path: Path) -> Step:
@@ -208,17 +218,17 @@ def _made(kind: type[Made], found: Mapping[str, Any], path: Path) -> Made:
     names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
     strange = sorted(set(found) - names)
     if strange:
-        raise KitError(
-            f"{path}: found {', '.join(strange)} in a {kind.__name__.lower()}, expected {', '.join(sorted(names))}"
-        )
+        where = f"{path}, {kind.__name__.lower()}"
+        raise KitError(expected(", ".join(strange), ", ".join(sorted(names)), about=where))
     try:
         return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
     except TypeError as problem:
-        raise KitError(f"{path}: a {kind.__name__.lower()} {found.get('id', '')}: {problem}") from None
+        where = f"{path}, {kind.__name__.lower()} {found.get('id', '')}"
+        raise KitError(Sentence(f"{where} : incomplet ({problem})", f"{where}: incomplete ({problem})")) from None
 
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as problem:
-        raise KitError(f"{path} cannot be read: {problem}") from None
+        raise KitError(Sentence(f"{path} est illisible ({problem})", f"{path} cannot be read ({problem})")) from None

@@ -12,24 +12,41 @@ from conformance.client.scenarios import People
 from conformance.client.session import Session
 from conformance.client.view import state, word, wrong
 from conformance.failures import KitError
+from conformance.sentence import in_, sentence_of
 
 _PAUSE = 0.3
 _PROMPTS = {
     "fr": "Entrée : étape suivante · s : passer · q : interrompre (--resume reprend)",
     "en": "Enter: next step · s: skip · q: stop (--resume goes on)",
 }
+_ASKING = {
+    "fr": "o ou n, puis Entrée : répondre, étape suivante · s : passer · q : interrompre (--resume reprend)",
+    "en": "y or n, then Enter: answer, next step · s: skip · q: stop (--resume goes on)",
+}
 _ANSWERS = {"o": True, "oui": True, "y": True, "yes": True, "n": False, "non": False, "no": False}
 
 
 class Guide:
-    """Leads a person through the steps; `unattended`: seconds of quiet after which a step that is done is confirmed."""
+    """Leads a person through the steps.
+
+    `unattended`: seconds of quiet after which a step that is done is confirmed; then, after so many `minutes`, what is
+    left is skipped.
+    """
 
     def __init__(
-        self, session: Session, people: People, console: Console, *, language: str, unattended: float = 0.0
+        self,
+        session: Session,
+        people: People,
+        console: Console,
+        *,
+        language: str,
+        unattended: float = 0.0,
+        minutes: float = 60.0,
     ) -> None:
         self._session, self._people, self._console = session, people, console
         self._language, self._unattended = language, unattended
-        self._shown_step = ""
+        self._deadline = time.monotonic() + 60 * minutes
+        self._shown_step, self._shown_troubles = "", 0
         self._shown_messages: dict[str, int] = {}
         self._lines: queue.Queue[str] = queue.Queue()
 
@@ -56,6 +73,9 @@ class Guide:
             if self._shown_messages.get(message["id"]) != len(message["problems"]):
                 self._shown_messages[message["id"]] = len(message["problems"])
                 self._show_message(message)
+        for trouble in told["troubles"][self._shown_troubles :]:
+            self._console.print(f"[bold red]{word('trouble', self._language)} : {escape(trouble)}[/]", soft_wrap=True)
+        self._shown_troubles = len(told["troubles"])
         step = told["step"]
         if step is not None and step["key"] != self._shown_step:
             self._shown_step = step["key"]
@@ -70,9 +90,8 @@ class Guide:
         expects = [one["transaction"] for one in step["expects"]]  # type: ignore[attr-defined]
         console.print(f"{word('expected', language)} : {', '.join(expects) or word('nothing', language)}")
         if step["question"]:
-            yes, no = word("yes", language)[0].lower(), word("no", language)[0].lower()
-            console.print(f"[bold]{escape(str(step['question']))}[/] ({yes}/{no})")
-        console.print(f"[dim]{_PROMPTS[language]}[/]")
+            console.print(f"[bold]{escape(str(step['question']))}[/]")
+        console.print(f"[dim]{(_ASKING if step['question'] else _PROMPTS)[language]}[/]")
 
     def _show_message(self, message: dict[str, object]) -> None:
         problems: list[dict[str, str]] = message["problems"]  # type: ignore[assignment]
@@ -98,7 +117,7 @@ class Guide:
         try:
             self._session.confirm(answer=_ANSWERS.get(text), is_skipped=text == "s")
         except KitError as problem:
-            self._console.print(f"[yellow]{escape(str(problem))}[/]")
+            self._console.print(f"[yellow]{escape(in_(self._language, sentence_of(problem)))}[/]")
         return True
 
     def _confirm_when_quiet(self) -> None:
@@ -106,8 +125,12 @@ class Guide:
         step = session.step
         quiet_since = session.changed
         time.sleep(_PAUSE)
-        if step is None or session.missing or time.monotonic() - quiet_since < self._unattended:
+        if step is None:
             return
-        if session.is_untrusted and not session.has_refused:
-            return
-        session.confirm(is_skipped=step.question is not None, step=step.key)
+        is_over = time.monotonic() > self._deadline
+        is_waiting = bool(session.missing) or (session.is_untrusted and not session.has_refused)
+        if is_waiting and is_over:
+            self._console.print(f"[yellow]{word('over', self._language)}[/]")
+            session.confirm(is_skipped=True, step=step.key)
+        elif not is_waiting and (is_over or time.monotonic() - quiet_since >= self._unattended):
+            session.confirm(is_unasked=True, step=step.key)

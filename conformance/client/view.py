@@ -40,6 +40,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "page": ("Page de suivi", "Page of the run"),
     "setup": ("Réglages du logiciel", "Settings of the software"),
     "unknown": ("message inconnu", "unknown message"),
+    "over": (
+        "Le temps est écoulé (--minutes) : cette étape n'est pas jouée.",
+        "The time is over (--minutes): this step is not played.",
+    ),
+    "not-played": ("Étapes non jouées", "Steps not played"),
+    "not-tested": ("Exigences non testées de ce fait", "Requirements not tested because of that"),
+    "trouble": ("Le kit n'a pas pu tout conserver", "The kit could not keep everything"),
     "lost": ("Le kit ne répond plus.", "The kit answers no more."),
     "nothing": ("aucun message", "no message"),
     "success": ("réponse : succès", "answer: success"),
@@ -78,6 +85,7 @@ def state(session: Session, people: People, language: str, place: Mapping[str, s
             for number, one in enumerate(session.steps)
         ],
         "step": None if step is None else _step(session, people, language),
+        "troubles": [one.text_en if language == "en" else one.text_fr for one in session.troubles],
         "messages": [_message(one, language) for one in reversed(session.seen[-50:])],
     }
 
@@ -106,14 +114,14 @@ def _step(session: Session, people: People, language: str) -> dict[str, Any]:
         return {}
     patient, doctor = people.patient(step.patient), people.doctor
     missing = session.missing
-    question = "" if step.question is None else step.question.text.in_(language)
+    question = "" if step.question is None else step.told(step.question.text, language)
     return {
         "key": step.key,
         "number": len(session.done) + 1,
         "count": len(session.steps),
         "title": step.title.in_(language),
-        "do": step.do.in_(language),
-        "then": step.then.in_(language),
+        "do": step.told(step.do, language),
+        "then": step.told(step.then, language),
         "patient": f"{patient.family} {patient.given}, INS {patient.ins}",
         "doctor": f"{doctor.family} {doctor.given}, PS_IdNat {doctor.id}, Struct_IdNat {people.structure.id}",
         "expects": [{"transaction": one, "arrived": one not in missing} for one in step.expects],

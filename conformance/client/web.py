@@ -13,6 +13,7 @@ from conformance.client.scenarios import People
 from conformance.client.session import Session
 from conformance.client.view import LANGUAGES, state
 from conformance.failures import KitError
+from conformance.sentence import in_, sentence_of
 
 _PAGES = Path(__file__).with_name("pages")
 _FILES: Mapping[str, tuple[str, str]] = {
@@ -68,7 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
             skips = self.path == "/skip"
             self.server.session.confirm(answer=given.get("answer"), is_skipped=skips, step=given.get("step"))
         except (KitError, ValueError, AttributeError) as problem:
-            self._json(HTTPStatus.CONFLICT, {"problem": str(problem)})
+            told = sentence_of(problem)
+            self._json(HTTPStatus.CONFLICT, {language: in_(language, told) for language in LANGUAGES})
             return
         self._json(HTTPStatus.OK, {})
 

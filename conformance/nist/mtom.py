@@ -90,15 +90,15 @@ def read_multipart(parameters: Mapping[str, str], body: bytes) -> tuple[bytes, l
     parts = list(split_parts(parameters.get("boundary", ""), body))
     if not parts:
         raise ExchangeFailed(
-            Sentence("la réponse multipart ne contient aucune partie", "the multipart answer holds no part")
+            Sentence("le message multipart ne contient aucune partie", "the multipart message holds no part")
         )
     start = parameters.get("start", "").strip("<>")
     root = parts[0] if not start else next((part for part in parts if part.content_id == start), None)
     if root is None:
         raise ExchangeFailed(
             Sentence(
-                f"la réponse multipart n'a pas la partie {start} que nomme son paramètre start",
-                f"the multipart answer has no part {start}, which its start parameter names",
+                f"le message multipart n'a pas la partie {start} que nomme son paramètre start",
+                f"the multipart message has no part {start}, which its start parameter names",
             )
         )
     return root.content, [part for part in parts if part is not root]
@@ -109,8 +109,8 @@ def split_parts(boundary: str, body: bytes) -> list[Part]:
     if not boundary:
         raise ExchangeFailed(
             Sentence(
-                "le Content-Type de la réponse multipart ne nomme pas de boundary",
-                "the Content-Type of the multipart answer names no boundary",
+                "le Content-Type de le message multipart ne nomme pas de boundary",
+                "the Content-Type of the multipart message names no boundary",
             )
         )
     marker = b"\r\n--" + boundary.encode()
@@ -118,8 +118,8 @@ def split_parts(boundary: str, body: bytes) -> list[Part]:
     if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
         raise ExchangeFailed(
             Sentence(
-                "la réponse multipart ne finit pas par son délimiteur de fin",
-                "the multipart answer does not end with its closing boundary",
+                "le message multipart ne finit pas par son délimiteur de fin",
+                "the multipart message does not end with its closing boundary",
             )
         )
     return [_part(piece) for piece in pieces[1:-1]]
@@ -130,8 +130,8 @@ def _part(piece: bytes) -> Part:
     if not separator:
         raise ExchangeFailed(
             Sentence(
-                "l'en-tête d'une partie de la réponse multipart n'a pas de fin",
-                "a part of the multipart answer has no end of its header",
+                "l'en-tête d'une partie de le message multipart n'a pas de fin",
+                "a part of the multipart message has no end of its header",
             )
         )
     headers = email.message_from_bytes(head.lstrip(b" \t\r\n") + b"\r\n\r\n")
@@ -157,8 +157,8 @@ def resolve_includes(envelope: etree._Element, parts: Sequence[Part]) -> None:
         if part is None or holder is None:
             raise ExchangeFailed(
                 Sentence(
-                    f"la réponse inclut {href}, mais aucune partie n'a ce Content-ID",
-                    f"the answer includes {href}, but no part has this Content-ID",
+                    f"le message inclut {href}, mais aucune partie n'a ce Content-ID",
+                    f"the message includes {href}, but no part has this Content-ID",
                 )
             )
         holder.remove(include)

@@ -15,8 +15,9 @@ from conformance.report.junit import write_run_as_junit
 from conformance.report.page import write_page
 from conformance.report.run_json import write_run_as_json
 from conformance.report.shown import visible
-from conformance.report.words import VERDICTS, Words
+from conformance.report.words import COUNTED, VERDICTS, Words
 from conformance.run_folder import RunFolder
+from conformance.sentence import Sentence, counted, in_its_language
 
 FAILED = 1
 _COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.NOT_TESTED: "yellow"}
@@ -32,6 +33,7 @@ _out = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--lang", "language", type=click.Choice(["fr", "en"]), default="fr", show_default=True, help="Opens in it."
 )
+@in_its_language
 def report(run: Path, html: Path | None, junit: Path | None, json_file: Path | None, language: str) -> int:
     """Write the reports of a run that was kept in a folder, finished or not.
 
@@ -51,6 +53,7 @@ def report(run: Path, html: Path | None, junit: Path | None, json_file: Path | N
 @click.argument("before", metavar="RUN1", type=_run)
 @click.argument("after", metavar="RUN2", type=_run)
 @click.option("--lang", "language", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
+@in_its_language
 def compare(before: Path, after: Path, language: str) -> int:
     """Show what changed from one run to another, requirement by requirement.
 
@@ -81,7 +84,8 @@ def write_reports(
         try:
             write(run, path)
         except OSError as problem:
-            raise KitError(f"the report {path} cannot be written: {problem.strerror}") from None
+            fr, en = f"le rapport {path} ne peut pas être écrit", f"the report {path} cannot be written"
+            raise KitError(Sentence(f"{fr} : {problem.strerror}", f"{en}: {problem.strerror}")) from None
 
 
 def summarise(run: Run, language: str = "fr") -> None:
@@ -93,10 +97,12 @@ def summarise(run: Run, language: str = "fr") -> None:
             console.print(f"[red]{said(VERDICTS[Verdict.FAILED])}[/]  {one.id}  {said((one.text_fr, one.text_en))}")
             told = visible(said((failed[0].text_fr, failed[0].text_en)))
             console.print(f"        {told} {visible(failed[0].evidence)}"[:500], markup=False)
-    counts = ", ".join(f"{run.counts[verdict]} {said(VERDICTS[verdict])}" for verdict in Verdict)
-    (tested, every), messages = run.coverage, len(run.messages)
-    french = f"{counts} ; couverture : {tested} exigences sur {every}, {messages} messages"
-    console.print(said((french, f"{counts}; coverage {tested} of {every} requirements, {messages} messages")))
+    counts = ", ".join(f"{count} {said(COUNTED[one][count > 1])}" for one in Verdict for count in (run.counts[one],))
+    tested, every = run.coverage
+    covered = counted(tested, ("exigence", "exigences"), ("requirement", "requirements"))
+    messages = counted(len(run.messages), ("message", "messages"), ("message", "messages"))
+    fr, en = f"{covered.fr} sur {every}, {messages.fr}", f"{covered} of {every}, {messages}"
+    console.print(said((f"{counts} ; couverture : {fr}", f"{counts}; coverage: {en}")))
 
 
 def _in(language: str, words: Words) -> str:
@@ -114,5 +120,6 @@ def _show(found: list[Change], language: str) -> None:
         console.print(table)
     worse = sum(one.is_worse for one in found)
     better = len(found) - worse
-    french = f"{len(found)} changements : {worse} en moins bien, {better} en mieux"
-    console.print(said((french, f"{len(found)} changed: {worse} worse, {better} better")))
+    changed = counted(len(found), ("changement", "changements"), ("change", "changes"))
+    fr, en = f"{changed.fr} : {worse} en moins bien, {better} en mieux", f"{changed}: {worse} worse, {better} better"
+    console.print(said((fr, en)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from conformance.failures import KitError
 from conformance.judgement import Run, Verdict
 from conformance.requirements import Requirement
+from conformance.sentence import Sentence
 
 _ORDER = (Verdict.FAILED, Verdict.NOT_TESTED, Verdict.PASSED)
 
@@ -27,10 +28,9 @@ class Change:
 def changes(before: Run, after: Run) -> Iterator[Change]:
     """In the order of the requirements. Raises KitError when one run is of a client, the other of a server."""
     if before.heading.actor is not after.heading.actor:
-        raise KitError(
-            f"the first run is of a {before.heading.actor.value}, the second of a {after.heading.actor.value}: "
-            "they have no requirement in common"
-        )
+        actors = f"{before.heading.actor.value}, {after.heading.actor.value}"
+        fr, en = "les deux essais n'ont aucune exigence en commun", "the two runs have no requirement in common"
+        raise KitError(Sentence(f"{fr} : {actors}", f"{en}: {actors}"))
     first, second = before.verdicts, after.verdicts
     for one in after.requirements:
         if first[one.id] is not second[one.id]:

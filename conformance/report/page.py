@@ -27,7 +27,7 @@ from conformance.report.words import (
     text,
 )
 from conformance.requirements import Requirement, Way
-from conformance.sentence import french
+from conformance.sentence import counted, french
 
 # What is kept in the page; all of it is in the folder of the run.
 MESSAGES_IN_FULL, EVIDENCE_OCTETS = 500, 256 * 1024
@@ -81,7 +81,8 @@ def _head(run: Run) -> Iterator[str]:
         yield f'<li class="{_class(verdict)}"><b>{count}</b>{SIGNS[verdict]} {both(words[count > 1])}</li>'
     count = len(run.messages)
     yield f"<li><b>{count}</b>{both(('messages', 'messages') if count > 1 else ('message', 'message'))}</li></ul>"
-    covered = (f"{tested} exigences testées sur {every}", f"{tested} of {every} requirements tested")
+    done = counted(tested, ("exigence testée", "exigences testées"), ("requirement", "requirements"))
+    covered = (f"{done.fr} sur {every}", f"{done} of {every} tested")
     yield f'<p id="coverage">{both(covered)}<br><progress max="{every}" value="{tested}"></progress></p>'
     yield from _to_mend(run)
 
@@ -178,7 +179,9 @@ def _messages(run: Run) -> Iterator[str]:
         yield from _message(message, run.findings_on(message.id))
     left = len(run.messages) - MESSAGES_IN_FULL
     if left > 0:
-        yield f"<p>{both((f'{left} autres messages sont dans le dossier.', f'{left} more are in the folder.'))}</p>"
+        are = ("autre message est dans le dossier.", "autres messages sont dans le dossier.")
+        more = counted(left, are, ("more is in the folder.", "more are in the folder."))
+        yield f"<p>{both((more.fr, more))}</p>"
     yield "</section></main>"
 
 

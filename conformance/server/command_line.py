@@ -9,11 +9,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from conformance.failures import KitError
 from conformance.judgement import Finding, Verdict
-from conformance.population.write_set import read_manifest
 from conformance.report.command_line import FAILED, summarise, write_reports
 from conformance.run_folder import HEADING, RunFolder
+from conformance.sentence import in_its_language
 from conformance.server.configuration import read_configuration
-from conformance.server.run import Observer, heading, probes, run_server
+from conformance.server.run import Observer, check, heading, probes, run_server
 
 _out = click.Path(dir_okay=False, path_type=Path)
 
@@ -68,6 +68,7 @@ Exit code 0: no requirement failed; 1: one did; 2: the run could not start.
     show_default=True,
     help="Of the page and of the terminal.",
 )
+@in_its_language
 def server(
     config: Path,
     folder: Path | None,
@@ -83,8 +84,7 @@ def server(
         for one in probes(configuration):
             click.echo(f"{one.name}\t{one.title_en}")
         return 0
-    if configuration.dmp is not None:
-        read_manifest(configuration.dmp.data)  # a run without its data set would blame the server
+    check(configuration)
     kept = RunFolder(path=folder or Path("runs") / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
     if not resume:
         kept.start(heading(configuration))

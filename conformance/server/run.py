@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from conformance.failures import KitError, StepFailed
 from conformance.judgement import Finding, Heading, Run, Verdict
+from conformance.population.write_set import read_manifest
 from conformance.requirements import Actor, Way, requirement_about
 from conformance.run_folder import RunFolder
 from conformance.sentence import NOTHING_SAID, Sentence, sentence_of
@@ -47,6 +48,18 @@ def probes(configuration: ServerConfiguration) -> Iterator[Probe]:
         yield from probes_person.PROBES
         yield from probes_vihf.probes(configuration.dmp.wrapped)
         yield from probes_documents.probes()
+
+
+def check(configuration: ServerConfiguration) -> None:
+    """That what the run needs can be read, before it is begun. Raises KitError naming the file."""
+    if configuration.tls is not None:
+        client_context(configuration.tls.authorities, configuration.tls.certificate)
+    if configuration.dmp is not None:
+        read_manifest(configuration.dmp.data)  # a run without its data set would blame the server
+    for name, section in (("xds", configuration.xds), ("mhd", configuration.mhd)):
+        if section is not None and section.kit is not None and not section.kit.is_dir():
+            fr, en = f"[{name}] kit : {section.kit} n'est pas un dossier", f"[{name}] kit: {section.kit} is no folder"
+            raise KitError(Sentence(fr, en))
 
 
 def run_server(configuration: ServerConfiguration, folder: RunFolder, observer: Observer) -> Run:

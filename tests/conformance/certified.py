@@ -2,19 +2,20 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 
 from conformance.client import preparation
+from conformance.client.behaviours import HOLD
 from conformance.client.certification import Certification, open_certification
 from conformance.client.command_line import steps_of
+from conformance.client.judging import message_rules
 from conformance.client.preparation import Prepared, prepare
 from conformance.client.rules.documents import DocumentCheck, by_command
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, read_people
-from conformance.client.session import message_rules
 from conformance.judgement import Heading, Run
 from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
@@ -23,7 +24,7 @@ from tests.conformance.faulty_clients import Workbench
 from tests.conformance.fhir_software import fhir_plays
 from tests.conformance.vendor_software import PLAYS, Software, play
 
-STEPS = steps_of(["all", "fhir"])
+STEPS = tuple(replace(one, seconds=6.0) if one.behaviour == HOLD else one for one in steps_of(["all", "fhir"]))
 HEADING = Heading(actor=Actor.CLIENT, subject="Carnet", profiles=("all",), started=datetime.now(UTC))
 
 

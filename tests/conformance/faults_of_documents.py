@@ -205,6 +205,10 @@ def _goes_on(bench: Bench) -> None:
     bench.send(QUERY, step=SEARCH)
 
 
+def _waits(bench: Bench) -> None:
+    assert bench.push(a_report()).is_success
+
+
 def _same_assertion_again(bench: Bench) -> None:
     made = bench.assertion("followed", claim={})
     for _ in range(2):
@@ -437,4 +441,5 @@ ORDER_FAULTS: tuple[Fault, ...] = (
         "ERR-06", "alimentation/refused-assertion", "sends the assertion that was refused again", _same_assertion_again
     ),
     fault("ERR-07", "consultation/another-answer", "goes on after the answer to another request", _goes_on),
+    fault("ERR-09", "alimentation/late-answer", "waits as long as the server likes", _waits),
 )

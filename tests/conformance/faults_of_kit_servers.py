@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 
 from conformance.client.behaviours import refused
+from conformance.client.http_reading import Ask
 from conformance.client.received import Received
-from conformance.client.recorder import Ask
 from tests.conformance.faulty_servers import Act, Fault, Next, Place, answering, has, is_query, resized, rewriting
 
 _REGISTER = "urn:ihe:iti:2007:RegisterDocumentSet-b<"

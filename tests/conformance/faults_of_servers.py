@@ -2,7 +2,7 @@
 
 import re
 
-from conformance.client.recorder import Ask
+from conformance.client.http_reading import Ask
 from tests.conformance.faulty_servers import (
     DONE,
     FOUND,

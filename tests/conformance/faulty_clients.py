@@ -26,12 +26,12 @@ from carnet.proof import Proof, client_context
 from carnet.reports import Report
 from carnet.signing import signed_submission
 from carnet.xds_client import XdsClient
-from conformance.client.exchanges import Laboratory, read_authorities, read_revocations
+from conformance.client.exchanges import Laboratory, read_authorities, read_revocations, replayed
 from conformance.client.received import SAML, Received
 from conformance.client.recorder import Recorder
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import Step
-from conformance.client.session import Session, replayed
+from conformance.client.session import Session
 from conformance.client.traces import Trace, trace_of
 from conformance.failures import KitError
 from conformance.judgement import Finding, Heading, Message, Run, Verdict
@@ -235,10 +235,10 @@ class Bench:
         return list(self.session.folder.load().findings)
 
     def replay(self) -> None:
-        """What the client without fault sent in this step."""
-        for one in self.place.run.messages:
-            if one.step == self.step:
-                (self.send_fhir if Received.of(one.request).is_fhir else self.send)(one.transaction)
+        """What the client without fault sent in this step; what it repeated, once."""
+        sent = {one.transaction: one for one in self.place.run.messages if one.step == self.step}
+        for one in sent.values():
+            (self.send_fhir if Received.of(one.request).is_fhir else self.send)(one.transaction)
 
     def finished(self) -> Run:
         """The run, its step confirmed."""

@@ -20,7 +20,7 @@ def page() -> str:
         for one in steps_of(["all"])
         if one.question
     }
-    rows = [(one, *(faults | asked)[one.id]) for one in requirements_of(Actor.CLIENT)]
+    rows = [(one, *(asked | faults)[one.id]) for one in requirements_of(Actor.CLIENT)]
     lines = [f"| {one.id} | {one.level.value} | {one.text_en} | {what} | `{step}` |" for one, what, step in rows]
     head = "| requirement | level | what must hold | the client that fails it, and no other | step |\n|---|---|---|---|---|\n"
     note = (

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from conformance.client.recorder import Ask, Recorder, written
+from conformance.client.http_reading import Ask
+from conformance.client.recorder import Recorder, written
 from conformance.population.pki import Pki
 from conformance.population.write_set import read_manifest, read_table
 from tests.conformance.dmp_under_test import a_data_set, know, settings_of

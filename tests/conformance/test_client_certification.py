@@ -14,11 +14,13 @@ import pytest
 
 from conformance.client.certification import open_certification
 from conformance.client.command_line import steps_of
+from conformance.client.http_reading import Connection
+from conformance.client.judging import CONVERSATION_RULES, message_rules
 from conformance.client.preparation import Prepared
-from conformance.client.recorder import Connection, Recorded
+from conformance.client.recorder import Recorded
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, Step
-from conformance.client.session import CONVERSATION_RULES, MOST_FAILED, Session, message_rules
+from conformance.client.session import MOST_FAILED, Session
 from conformance.client.view import state
 from conformance.client.web import WebView
 from conformance.failures import KitError
@@ -163,7 +165,7 @@ def test_ten_thousand_messages_are_recorded_and_the_findings_bounded(workbench: 
 
 
 def test_a_run_holds_no_more_than_it_may(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.client.session.MOST_KEPT", 10_000)
+    monkeypatch.setattr("conformance.client.keeping.MOST_KEPT", 10_000)
     with workbench.opened(EXIST) as bench:
         connection = Connection(address="127.0.0.1")
         for _ in range(3):
@@ -257,7 +259,7 @@ def test_the_command_guides_reports_and_goes_on(another: Prepared, people: Peopl
         read_until(process, "2/9 Search")
         process.stdin.write("s\n" * 8)  # skipped: what the own tools do in them is tested above
         process.stdin.flush()
-        assert process.wait(timeout=60) == 0, process.stdout and process.stdout.read()
+        assert process.wait(timeout=60) == 3, process.stdout and process.stdout.read()
     assert b"CLIENT-ADM-01" in (out / "report.html").read_bytes()
     assert (out / "report.xml").exists()
     assert RunFolder(path=out).load().verdicts["CLIENT-ADM-01"] is Verdict.PASSED
@@ -275,6 +277,21 @@ def test_a_certification_that_is_told_to_stop_leaves_no_server(another: Prepared
         assert process.wait(timeout=60) == 128 + signal.SIGTERM
     children = subprocess.run(["pgrep", "-f", f"base-url https://127.0.0.1:{port}"], capture_output=True, check=False)
     assert children.stdout == b""
+
+
+def test_a_run_that_nobody_played_is_no_success(another: Prepared, tmp_path: Path) -> None:
+    """Without a person it has an end, says what was not played, and its exit code says so too."""
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "laboratory").symlink_to(another.folder)
+    command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
+    command += ["--listen", f"127.0.0.1:{free_port()}", "--unattended", "0.1", "--minutes", "0.01"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "Étapes non jouées : consultation/another-answer, consultation/authorisation" in done.stdout
+    assert "Exigences non testées de ce fait : CLIENT-TLS-01" in done.stdout
+    assert "0 exigence conforme" in done.stdout
+    assert (out / "report.html").exists()
 
 
 @contextmanager

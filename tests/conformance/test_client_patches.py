@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from conformance.client.command_line import steps_of
 from conformance.client.exchanges import Exchange, Laboratory
+from conformance.client.http_reading import Connection
 from conformance.client.patches import IS_ARCHIVED, TYPES, changes_of
 from conformance.client.received import Received
-from conformance.client.recorder import Connection
 from conformance.client.rules.patches import RULES, asked
 from conformance.client.scenarios import read_people
 

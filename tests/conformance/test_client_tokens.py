@@ -8,8 +8,8 @@ import pytest
 
 from conformance.client.command_line import steps_of
 from conformance.client.exchanges import Exchange, Laboratory
+from conformance.client.http_reading import Connection
 from conformance.client.received import Received
-from conformance.client.recorder import Connection
 from conformance.client.rules.tokens import RULES, claims_of
 from conformance.client.scenarios import read_people
 from tests.conformance.faults_of_fhir import jwt

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from conformance.client.command_line import steps_of
 from conformance.client.exchanges import Exchange, Laboratory, Problems
-from conformance.client.recorder import Connection, Recorded
+from conformance.client.http_reading import Connection
+from conformance.client.recorder import Recorded
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import People, read_people
 from conformance.client.session import Session
@@ -52,10 +53,29 @@ def test_a_step_is_confirmed_when_it_is_quiet_and_questions_are_left_out(tmp_pat
         session.recorded(asking)
         thread.join(timeout=60)
         assert ended == [True]
-        assert [one.is_skipped for one in session.done] == [False, True]
+        assert [(one.is_skipped, one.answer) for one in session.done] == [(False, None), (False, None)]
+        assert asked.question is not None
+        assert session.run.verdicts[asked.question.requirement] is Verdict.NOT_TESTED
     finally:
         session.close()
     assert "1/2 Test d'existence" in shown.getvalue()
+
+
+def test_a_run_without_a_person_has_an_end(tmp_path: Path) -> None:
+    """A step that nobody plays is skipped when the time is over, and said so."""
+    people, folder = read_people(), RunFolder(path=tmp_path / "run")
+    steps = steps_of(["alimentation"])[:3]
+    folder.start(HEADING)
+    session = Session(steps, Laboratory(people=people, authorities=()), folder, rules=())
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    try:
+        guide = Guide(session, people, console, language="fr", unattended=0.1, minutes=0.01)
+        assert guide.run()
+        assert [one.is_skipped for one in session.done] == [True, True, True]
+    finally:
+        session.close()
+    assert shown.getvalue().count("cette étape n'est pas jouée") == 3
 
 
 def test_a_message_that_a_rule_could_not_judge_is_in_the_run(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from conformance.client.behaviours import assertion_refused, damaged, refused, silent
 from conformance.client.fhir_messages import each, fed_documents, first, ins_of, resource_of, transaction_of
+from conformance.client.http_reading import Ask, Connection
 from conformance.client.received import SAML, Received
-from conformance.client.recorder import Ask, Connection
 
 JSON_BUNDLE = b"""{"resourceType":"Bundle","type":"transaction","entry":[
 {"fullUrl":"urn:uuid:1","resource":{"resourceType":"DocumentReference","masterIdentifier":{"value":"urn:oid:2.25.1"},

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.client.http_reading import MOST_OCTETS
 from conformance.client.received import Received
-from conformance.client.recorder import MOST_OCTETS
 from conformance.sentence import french
 
 SOAP = b"POST /xds/registry HTTP/1.1\r\nContent-Type: application/soap+xml\r\n"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.client.recorder import Ask, Connection, Incomplete, Recorder, read_request
+from conformance.client.http_reading import Ask, Connection, Incomplete, read_request
+from conformance.client.recorder import Recorder
 from conformance.sentence import sentence_of
 from tests.servers import ROOT
 
@@ -113,5 +114,5 @@ def test_an_address_that_is_taken_is_one_sentence_and_nothing_is_begun(option: s
         command = [sys.executable, "-m", "conformance", "client", "--out", str(out), *words]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f"conformance: {option}: 127.0.0.1:{port} cannot be listened on: ")
+    assert done.stderr.startswith(f"conformance: {option} : 127.0.0.1:{port} ne peut pas être écouté (")
     assert not out.exists()

@@ -44,7 +44,10 @@ def test_a_run_that_was_kept_is_reported_in_three_forms(tmp_path: Path) -> None:
     junit, told = tmp_path / "j.xml", tmp_path / "r.json"
     done = command("report", folder, "--junit", junit, "--json", told, "--lang", "en")
     assert done.returncode == 1
-    assert f"1 passed, 2 failed, {EVERY - 3} not tested; coverage 3 of {EVERY} requirements, 2 messages" in done.stdout
+    assert (
+        f"1 requirement passed, 2 requirements failed, {EVERY - 3} requirements not tested; "
+        f"coverage: 3 requirements of {EVERY}, 2 messages"
+    ) in done.stdout
     page = (folder / "report.html").read_text("utf-8")
     assert page.startswith('<!DOCTYPE html>\n<html lang="en">')
     suites = {one.get("name"): one for one in etree.parse(str(junit)).getroot()}
@@ -64,8 +67,8 @@ def test_a_run_without_a_failure_ends_with_0(tmp_path: Path) -> None:
     done = command("report", folder)
     assert done.returncode == 0
     assert (
-        f"1 conforme, 0 non conforme, {EVERY - 1} non testé ; couverture : 1 exigences sur {EVERY}, 2 messages"
-        in done.stdout
+        f"1 exigence conforme, 0 exigence non conforme, {EVERY - 1} exigences non testées ; "
+        f"couverture : 1 exigence sur {EVERY}, 2 messages" in done.stdout
     )
 
 
@@ -75,10 +78,10 @@ def test_what_changed_between_two_runs_is_told(tmp_path: Path) -> None:
     first, second = kept(tmp_path / "1", before), kept(tmp_path / "2", after)
     better, worse = command("compare", first, second, "--lang", "en"), command("compare", second, first)
     assert (better.returncode, worse.returncode) == (0, 1)
-    assert "1 changed: 0 worse, 1 better" in better.stdout
+    assert "1 change: 0 worse, 1 better" in better.stdout
     assert "CLIENT-SOAP-01" in worse.stdout
     assert "non conforme" in worse.stdout
-    assert "1 changements : 1 en moins bien, 0 en mieux" in worse.stdout
+    assert "1 changement : 1 en moins bien, 0 en mieux" in worse.stdout
     assert "CLIENT-SOAP-02" not in worse.stdout
 
 
@@ -91,7 +94,7 @@ def test_a_requirement_that_is_not_tested_any_more_got_worse() -> None:
 def test_a_client_is_not_compared_with_a_server() -> None:
     run = a_run()
     other = replace(run, heading=replace(run.heading, actor=Actor.SERVER), findings=())
-    with pytest.raises(KitError, match="the first run is of a client, the second of a server"):
+    with pytest.raises(KitError, match="the two runs have no requirement in common: client, server"):
         list(changes(run, other))
 
 

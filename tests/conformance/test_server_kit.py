@@ -41,6 +41,24 @@ def run(server: Server, data: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return judged(dmp_under_test.configuration(server, data, folder), folder / "run")
 
 
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ('[tls]\nauthorities = "none.pem"\n[mhd]\nbase = "https://127.0.0.1:1"\n', "none.pem"),
+        ('[mhd]\nbase = "http://127.0.0.1:1"\nkit = "no-kit"\n', "n'est pas un dossier"),
+    ],
+)
+def test_a_file_that_is_missing_is_told_before_the_run_is_begun(tmp_path: Path, section: str, told: str) -> None:
+    (tmp_path / "server.toml").write_text(f'name = "nobody"\n{section}')
+    command = [sys.executable, "-m", "conformance", "server", "--config", str(tmp_path / "server.toml")]
+    command += ["--run", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def judged(file: Path, folder: Path) -> Run:
     configuration, kept = read_configuration(file), RunFolder(path=folder)
     kept.start(heading(configuration))
@@ -193,7 +211,7 @@ def test_xds_and_mhd_are_judged_by_their_kits(corpus: Path, tmp_path: Path) -> N
     cases = etree.parse(str(tmp_path / "j.xml")).findall(".//testcase")
     assert len(cases) == told["coverage"]["requirements"]
     assert "coverage" in done.stdout
-    assert "requirements tested" in (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "exigences testées sur" in (tmp_path / "run" / "report.html").read_text("utf-8")
 
 
 GOOD = '[mhd]\nbase = "http://127.0.0.1:1/fhir"\n'

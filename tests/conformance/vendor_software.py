@@ -2,11 +2,14 @@
 
 import json
 import ssl
+import subprocess
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -24,6 +27,7 @@ from carnet.xds_client import XdsClient
 from conformance.client.preparation import Prepared
 from conformance.client.scenarios import SHIPPED, Patient, People
 from hl7v3.person import Person
+from tests import forked
 from tests.servers import ROOT
 from xds.datatypes import CX, XCN, Code
 from xds.identifiers import new_oid
@@ -91,6 +95,25 @@ class Software:
     def existence(self, patient: str = "followed", purpose: PurposeOfUse = PurposeOfUse.NORMAL) -> str:
         return self.dmp(patient, purpose).existence(self.cx(self.people.patient(patient))).details["AUTORISATION"]
 
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command of Carnet about the patient who is followed, as a person types it: what it shows, its exit code."""
+        with TemporaryDirectory() as made:
+            vihf, card = Path(made) / "vihf.xml", self.prepared.issued(self.doctor, "authentication")
+            vihf.write_bytes(etree.tostring(self.proof("followed").assertion))
+            proof = ("--assertion", str(vihf), "--client-certificate", str(card))
+            return forked.run([*arguments, "--url", self.url, "--authorities", str(self.prepared.trust), *proof])
+
+    def push_command(self, report: Report, *more: str) -> subprocess.CompletedProcess[str]:
+        with TemporaryDirectory() as made:
+            file = Path(made) / "report.xml"
+            file.write_bytes(report.content)
+            signer = self.prepared.issued(self.doctor, "signature")
+            return self.command("push", str(file), "--sign", str(signer), *more)
+
+    @property
+    def followed(self) -> str:
+        return self.people.patient("followed").ins
+
     # --- feeding ---------------------------------------------------------------------------------
 
     def push(self, *reports: Report) -> Any:
@@ -131,11 +154,16 @@ class Software:
         answer = client.push((report,), sign=sign)
         assert answer.is_success, answer.errors
 
-    def refusal(self) -> None:
-        assert [str(one.code) for one in self.push(self.another).errors] == ["XDSPatientIdDoesNotMatch"]
+    def refusal(self) -> bool:
+        done = self.push_command(self.another)
+        return done.returncode == 1 and "XDSPatientIdDoesNotMatch" in done.stderr
 
     def lost_answer(self) -> None:
         assert self.push(self.another).was_stored_before
+
+    def late_answer(self) -> bool:
+        done = self.push_command(a_report(), "--timeout", "3")
+        return done.returncode == 0 and "stored by an earlier attempt" in done.stdout
 
     def already_there(self) -> None:
         assert not self.push(self.another).is_success
@@ -159,22 +187,19 @@ class Software:
         self.found = {one.title or "": one for one in answer.documents}
         assert PREPARED_DOCUMENT in self.found
 
-    def document(self) -> bytes:
-        entry = self.found[PREPARED_DOCUMENT]
-        [content] = (
-            self.xds("followed").retrieve([entry.unique_id or ""], repository=entry.repository_unique_id or "").contents
-        )
-        return content
-
     def reads_document(self) -> None:
-        assert self.document() == (SHIPPED / "prepared.xml").read_bytes()
+        content = self.xds("followed").document(self.found[PREPARED_DOCUMENT])
+        assert content == (SHIPPED / "prepared.xml").read_bytes()
 
-    def reads_damaged(self) -> None:
-        assert self.document() != (SHIPPED / "prepared.xml").read_bytes()
+    def reads_damaged(self) -> bool:
+        with TemporaryDirectory() as made:
+            file = Path(made) / "document.xml"
+            done = self.command("get", self.found[PREPARED_DOCUMENT].unique_id or "", "-o", str(file))
+            return done.returncode == 1 and not file.exists() and "the document is damaged" in done.stderr
 
-    def refused_search(self) -> None:
-        answer = self.xds("followed").find_documents(self.cx(self.people.patient("followed")))
-        assert not answer.is_success
+    def refused_search(self) -> bool:
+        done = self.command("find", self.followed)
+        return (done.returncode, done.stdout) == (1, "") and "XDSPatientIdDoesNotMatch" in done.stderr
 
     def authorisation(self) -> None:
         patient = self.people.patient("unknown-doctor")
@@ -187,12 +212,13 @@ class Software:
         self.existence(patient.id, purpose)
         assert self.xds(patient.id, purpose).find_documents(self.cx(patient)).is_success
 
-    def noise(self) -> None:
-        with pytest.raises(ClientError):
-            self.existence()
+    def noise(self) -> bool:
+        done = self.command("dmp", "existence", self.followed)
+        return (done.returncode, done.stdout) == (1, "") and "no SOAP" in done.stderr
 
-    def another_answer(self) -> None:
-        self.existence()
+    def another_answer(self) -> bool:
+        done = self.command("dmp", "existence", self.followed)
+        return (done.returncode, done.stdout) == (1, "") and "the answer is to another request" in done.stderr
 
     # --- the record ------------------------------------------------------------------------------
 
@@ -285,6 +311,7 @@ PLAYS: Mapping[str, Callable[[Software], Any]] = {
     "alimentation/employee": Software.employee,
     "alimentation/refusal": Software.refusal,
     "alimentation/lost-answer": Software.lost_answer,
+    "alimentation/late-answer": Software.late_answer,
     "alimentation/already-there": Software.already_there,
     "alimentation/busy": Software.busy,
     "alimentation/refused-assertion": Software.refused_assertion,
@@ -352,8 +379,8 @@ def decide(page: str, path: str, value: dict[str, Any]) -> None:
 
 
 def play(software: Software, page: str, plays: Mapping[str, Callable[[Software], Any]] = PLAYS) -> None:
-    """Every step as a person would: look at the page, use the software, confirm."""
+    """Every step as a person would: look at the page, use the software, confirm; what it showed answers a question."""
     while (step := state_of(page)["step"]) is not None:
-        plays[step["key"]](software)
-        answer = True if step["question"] else None
-        decide(page, "confirm", {"step": step["key"], "answer": answer})
+        shown = plays[step["key"]](software)
+        assert isinstance(shown, bool) == bool(step["question"]), step["key"]
+        decide(page, "confirm", {"step": step["key"], "answer": shown if step["question"] else None})

@@ -12,7 +12,8 @@ from carnet.pki import Card, Credential, Igc, Structure, Use, issue_card, issue_
 from carnet.pki_folder import write_igc
 from carnet.reports import Report, read_report, with_new_identity
 from carnet.signing import SIGNATURE_ID, signed_submission
-from carnet.xds_client import Answer, Sign, XdsClient
+from carnet.xds_answers import Answer
+from carnet.xds_client import Sign, XdsClient
 from tests import servers
 from tests.servers import Server
 from xds.metadata import Submission

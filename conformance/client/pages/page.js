@@ -57,6 +57,8 @@ function show(state) {
   one("#setup").hidden = state.setup.length === 0;
   one("#setup dl").replaceChildren(...state.setup.flatMap((told) => [element("dt", told.name), element("dd", told.value)]));
   showStep(state.step, state.words);
+  one("#trouble").hidden = state.troubles.length === 0;
+  one("#trouble ul").replaceChildren(...state.troubles.map((told) => element("li", told)));
   one("#messages .nothing").hidden = state.messages.length > 0;
   const opened = new Set([...document.querySelectorAll("#messages details[open]")].map((detail) => detail.dataset.key));
   one("#messages ol").replaceChildren(...state.messages.map((told) => message(told, opened)));
@@ -75,7 +77,7 @@ async function decide(path) {
   const chosen = one("input[name=answer]:checked");
   const body = JSON.stringify({ step: current, answer: chosen === null ? null : chosen.value === "yes" });
   const answer = await fetch(path, { method: "POST", headers: { "X-Certification": "1" }, body });
-  one(".problem").textContent = answer.ok ? "" : (await answer.json()).problem;
+  one(".problem").textContent = answer.ok ? "" : (await answer.json())[language];
   await refresh();
 }
 

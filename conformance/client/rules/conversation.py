@@ -6,7 +6,7 @@ They are judged when a step is done, on the traces of that step and of all befor
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from conformance.client.behaviours import BUSY_SECONDS
+from conformance.client.behaviours import BUSY_SECONDS, HOLD
 from conformance.client.exchanges import Problem
 from conformance.client.rules.rule import expected
 from conformance.client.scenarios import UNTRUSTED, Step
@@ -165,6 +165,14 @@ def _repeats_the_same(conversation: Conversation) -> Shown:
             yield one.id, expected(one.submission, lost.submission, lost.submission, "SubmissionSet.uniqueId")
 
 
+def _stops_waiting(conversation: Conversation) -> Shown:
+    first = conversation.of(*_FEEDINGS)[0]
+    if first.outcome == SUCCESS:
+        seconds = f"{conversation.step.seconds:g} s"
+        fr, en = "la fin de l'attente auparavant", "the end of the waiting before"
+        yield first.id, expected(f"{first.transaction} + {seconds}", fr, en, "")
+
+
 def _takes_duplicate_for_done(conversation: Conversation) -> Shown:
     told = next((one for one in conversation.now if _DUPLICATE in one.codes), None)
     for one in conversation.of(*_FEEDINGS):
@@ -253,6 +261,10 @@ def _is_untrusted(conversation: Conversation) -> bool:
     return conversation.step.behaviour == UNTRUSTED and bool(conversation.now or conversation.refused_connections)
 
 
+def _is_held(conversation: Conversation) -> bool:
+    return conversation.step.behaviour == HOLD and bool(conversation.of(*_FEEDINGS))
+
+
 def _told(code: str) -> Callable[[Conversation], bool]:
     return lambda conversation: any(code in one.codes for one in conversation.now)
 
@@ -283,4 +295,5 @@ RULES = (
     conversation_rule("ERR-05", _was(UNREADABLE), _does_not_believe_noise),
     conversation_rule("ERR-06", _was(FAULT), _makes_a_new_assertion),
     conversation_rule("ERR-07", _was(UNRELATED), _does_not_believe_another_answer),
+    conversation_rule("ERR-09", _is_held, _stops_waiting),
 )

@@ -11,7 +11,7 @@ from conformance.client.rules.rule import MULTIPART, Rule, among, expected, on, 
 from conformance.client.rules.vihf_reading import signer_of
 from conformance.failures import ExchangeFailed
 from conformance.nist.mtom import media_type, split_parts
-from conformance.sentence import french
+from conformance.sentence import counted, french, sentence_of
 
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([^"']+)["']""")
 
@@ -64,7 +64,12 @@ def _is_in_utf8(exchange: Exchange, _: Laboratory) -> Problems:
     try:
         received.root.decode("utf-8")
     except UnicodeDecodeError as problem:
-        yield Problem(fr=f"ce n'est pas de l'UTF-8 : {problem}", en=f"this is no UTF-8: {problem}", location="Body")
+        found = f"0x{problem.object[problem.start]:02x}"
+        yield Problem(
+            fr=f"ce n'est pas de l'UTF-8 : trouvé {found} à l'octet {problem.start}",
+            en=f"this is no UTF-8: found {found} at octet {problem.start}",
+            location="Body",
+        )
 
 
 def _is_mtom(exchange: Exchange, _: Laboratory) -> Problems:
@@ -82,10 +87,15 @@ def _root_part_comes_first(exchange: Exchange, _: Laboratory) -> Problems:
     received = exchange.received
     parameters = received.media[1]
     try:
-        first = split_parts(parameters.get("boundary", ""), received.body)[0]
-    except (ExchangeFailed, IndexError) as problem:
-        yield Problem(fr=f"parties illisibles : {problem}", en=f"unreadable parts: {problem}", location="MIME")
+        parts = split_parts(parameters.get("boundary", ""), received.body)
+    except ExchangeFailed as problem:
+        told = sentence_of(problem)
+        yield Problem(fr=f"parties illisibles : {told.fr}", en=f"unreadable parts: {told}", location="MIME")
         return
+    if not parts:
+        yield expected("0", "une partie", "a part", "MIME")
+        return
+    first = parts[0]
     yield from among(media_type(first.content_type)[0], ("application/xop+xml",), "MIME part 1; Content-Type")
     start = parameters.get("start", "").strip("<>")
     if start and start != first.content_id:
@@ -99,10 +109,12 @@ def _documents_travel_in_parts(exchange: Exchange, _: Laboratory) -> Problems:
     hrefs = [one.get("href", "").removeprefix("cid:") for one in received.payload.iter(f"{{{XOP}}}Include")]
     documents = [one for one in received.payload.iterchildren("*") if one.tag.endswith("}Document")]
     ids = [one.content_id for one in received.parts]
+    told = counted(len(documents), ("document", "documents"), ("document", "documents"))
+    others = counted(len(ids), ("partie", "parties"), ("part", "parts"))
     if sorted(hrefs) != sorted(ids) or len(hrefs) != len(documents):
         yield Problem(
-            fr=f"{len(documents)} documents, {len(hrefs)} xop:Include, {len(ids)} parties : chacun désigne l'autre",
-            en=f"{len(documents)} documents, {len(hrefs)} xop:Include, {len(ids)} parts: each names the other once",
+            fr=f"{told.fr}, {len(hrefs)} xop:Include, {others.fr} : attendu que chacun désigne l'autre une fois",
+            en=f"{told}, {len(hrefs)} xop:Include, {others}: expected that each names the other once",
             location="xds:Document",
             evidence="\n".join([*hrefs, *ids]),
         )
