@@ -23,7 +23,7 @@ from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
 from conformance.sentence import Sentence, expected, in_its_language
 
-FAILED, NOT_ALL_TESTED = 1, 3
+FAILED, NOT_ALL_TESTED, INTERRUPTED = 1, 3, 130
 ALL, LABORATORY = "all", "laboratory"
 
 
@@ -64,7 +64,7 @@ ALL, LABORATORY = "all", "laboratory"
     "--hold",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="How long the step late-answer holds its answer, for software whose time-out is longer.  [default: 20]",
+    help="How long the steps late-answer hold their answer, for software whose time-out is longer.  [default: 20]",
 )
 @click.option(
     "--lang",
@@ -108,13 +108,7 @@ def client(
     if web_port:
         _free(("127.0.0.1", web_port), "--web")
     people, folder, console = read_people(), RunFolder(path=out), Console(highlight=False)
-    heading = Heading(
-        actor=Actor.CLIENT, subject=subject or "client", profiles=names or (ALL,), started=datetime.now(UTC)
-    )
-    if resume:
-        heading = folder.load().heading
-    else:
-        folder.check_empty()
+    heading = folder.load().heading if resume else _heading(folder, names, subject)
     steps = tuple(_with_hold(one, hold) for one in steps_of(names or heading.profiles))
     with console.status(word("title", language)):
         prepared = prepare(out / LABORATORY, people, (*hosts, address[0], "localhost", "127.0.0.1"))
@@ -129,14 +123,25 @@ def client(
         session = opened.session
         guide = Guide(session, people, console, language=language, unattended=unattended, minutes=minutes)
         is_done = guide.run()
+    code = _report(session, out, console, language)
+    return code if is_done else INTERRUPTED
+
+
+def _heading(folder: RunFolder, names: tuple[str, ...], subject: str) -> Heading:
+    """Of a new run. Raises KitError when the folder holds one."""
+    folder.check_empty()
+    started = datetime.now(UTC)
+    return Heading(actor=Actor.CLIENT, subject=subject or "client", profiles=names or (ALL,), started=started)
+
+
+def _report(session: Session, out: Path, console: Console, language: str) -> int:
+    """Write the reports, sum up on the terminal: the exit code. Raises KitError."""
     run = session.run
-    reports = {"page": out / REPORT, "junit": out / "report.xml", "json_file": out / "report.json"}
-    write_reports(run, **reports, language=language)
+    page = out / REPORT
+    write_reports(run, page=page, junit=out / "report.xml", json_file=out / "report.json", language=language)
     summarise(run, language)
     _tell_untested(session, run, console, language)
-    console.print(str(reports["page"]))
-    if not is_done:
-        return 130
+    console.print(str(page))
     if run.has_failed:
         return FAILED
     return NOT_ALL_TESTED if session.troubles or any(one.is_skipped for one in session.done) else 0

@@ -4,13 +4,14 @@ import queue
 import sys
 import threading
 import time
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from conformance.client.scenarios import People
 from conformance.client.session import Session
-from conformance.client.view import state, word, wrong
+from conformance.client.view import failures, state, word, wrong
 from conformance.failures import KitError
 from conformance.sentence import in_, sentence_of
 
@@ -86,7 +87,8 @@ class Guide:
         console.rule(f"[bold]{step['number']}/{step['count']} {escape(str(step['title']))}[/]", align="left")
         console.print(escape(str(step["do"])))
         console.print(f"[dim]{word('then', language)} : {escape(str(step['then']))}[/]")
-        console.print(f"{word('patient', language)} : {escape(str(step['patient']))}")
+        for name in ("patient", "doctor"):
+            console.print(f"{word(name, language)} : {escape(str(step[name]))}", soft_wrap=True)
         expects = [one["transaction"] for one in step["expects"]]  # type: ignore[attr-defined]
         console.print(f"{word('expected', language)} : {', '.join(expects) or word('nothing', language)}")
         if step["question"]:
@@ -114,11 +116,19 @@ class Guide:
         text = line.strip().lower()
         if not line or text == "q":
             return False
+        self._confirm(answer=_ANSWERS.get(text), is_skipped=text == "s")
+        return True
+
+    def _confirm(self, **given: Any) -> None:
+        """Go on, where that can be; what is wrong with the step that is done is counted."""
+        step = self._session.step
         try:
-            self._session.confirm(answer=_ANSWERS.get(text), is_skipped=text == "s")
+            self._session.confirm(**given)
         except KitError as problem:
             self._console.print(f"[yellow]{escape(in_(self._language, sentence_of(problem)))}[/]")
-        return True
+            return
+        if step is not None and (count := failures(self._session)[step.key]):
+            self._console.print(f"  [red]{escape(step.title.in_(self._language))} : {wrong(count, self._language)}[/]")
 
     def _confirm_when_quiet(self) -> None:
         session = self._session
@@ -131,6 +141,6 @@ class Guide:
         is_waiting = bool(session.missing) or (session.is_untrusted and not session.has_refused)
         if is_waiting and is_over:
             self._console.print(f"[yellow]{word('over', self._language)}[/]")
-            session.confirm(is_skipped=True, step=step.key)
+            self._confirm(is_skipped=True, step=step.key)
         elif not is_waiting and (is_over or time.monotonic() - quiet_since >= self._unattended):
-            session.confirm(is_unasked=True, step=step.key)
+            self._confirm(is_unasked=True, step=step.key)

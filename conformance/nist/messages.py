@@ -7,6 +7,7 @@ from conformance.nist.mtom import media_type, read_multipart
 from conformance.nist.outcomes import StepOutcome
 from conformance.nist.soap_client import HttpMessage
 from conformance.nist.xml import pretty
+from conformance.sentence import sentence_of
 
 
 def shown_messages(step: StepOutcome) -> list[tuple[str, str]]:
@@ -33,7 +34,8 @@ def shown_message(message: HttpMessage) -> str:
     try:
         root, parts = read_multipart(parameters, message.body)
     except ExchangeFailed as problem:
-        return "\n".join([*head, f"[{problem}]", message.body.decode("utf-8", "replace")])
+        told = sentence_of(problem)
+        return "\n".join([*head, f"[{told.fr} / {told}]", message.body.decode("utf-8", "replace")])
     named = [f"[part {part.content_id}: {part.content_type}, {len(part.content)} octets]" for part in parts]
     return "\n".join([*head, pretty(root), *named])
 

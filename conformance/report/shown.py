@@ -50,4 +50,4 @@ def _cut(text: str) -> str:
     if len(lines) <= LINES and len(text) <= CHARACTERS:
         return text
     kept = "\n".join(lines[:LINES])[:CHARACTERS]
-    return f"{kept}\n… {len(lines)} lines, {len(text)} characters in all"
+    return f"{kept}\n… {len(lines)} lignes / lines, {len(text)} caractères / characters"

@@ -205,6 +205,12 @@ def _goes_on(bench: Bench) -> None:
     bench.send(QUERY, step=SEARCH)
 
 
+def _asks_for_no_reason(bench: Bench) -> None:
+    """Which the step does not take for what it waits for."""
+    bench.send("TD1.3a", sub("CNSLT_DATA", "CNSLT"))
+    bench.send("TD1.3a")
+
+
 def _waits(bench: Bench) -> None:
     assert bench.push(a_report()).is_success
 
@@ -378,9 +384,7 @@ METADATA_FAULTS: tuple[Fault, ...] = (
         "sends a date without its type",
         sending("TD0.4", "<dateType>.*?</dateType>"),
     ),
-    fault(
-        "ADM-04", "administration/data", "asks without the reason CNSLT_DATA", sending("TD1.3a", "CNSLT_DATA", "CNSLT")
-    ),
+    fault("ADM-04", "administration/data", "asks without the reason CNSLT_DATA, then with it", _asks_for_no_reason),
     fault("ADM-05", "administration/professionals", "asks for an unknown mode", sending("TD1.6", ">ACTIVE<", ">TOUS<")),
     fault("ADM-06", CLOSE, "names who acts without a family name", sending("TD1.4", "<family>EXEMPLE-CARIOU</family>")),
     fault("ADM-07", CLOSE, "closes without a reason", sending("TD1.4", "<text>demande du patient</text>", "<text/>")),

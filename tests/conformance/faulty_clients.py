@@ -33,7 +33,6 @@ from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import Step
 from conformance.client.session import Session
 from conformance.client.traces import Trace, trace_of
-from conformance.failures import KitError
 from conformance.judgement import Finding, Heading, Message, Run, Verdict
 from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
@@ -225,12 +224,12 @@ class Bench:
         client = XdsClient(self.url, proof=Proof(context=self.context(), assertion=assertion))
         return client.push(fed, sign=partial(signed_submission, signer=signer or self.signer()), **given)
 
-    def findings(self) -> list[Finding]:
-        """Of the step, once everything is judged."""
+    def findings(self, *, is_done: bool = True) -> list[Finding]:
+        """Of the step, once everything is judged, the conversation too; `is_done`: what it waits for has come."""
         self.session.settle()
-        try:
+        if is_done:
             self.session.confirm(answer=True)
-        except KitError:
+        else:
             assert self.session.missing
         return list(self.session.folder.load().findings)
 
@@ -245,9 +244,9 @@ class Bench:
         self.findings()
         return self.session.folder.load()
 
-    def failed(self) -> dict[str, str]:
+    def failed(self, *, is_done: bool = True) -> dict[str, str]:
         """Requirement -> what was found."""
-        return {one.requirement: one.text_en for one in self.findings() if one.verdict is Verdict.FAILED}
+        return {one.requirement: one.text_en for one in self.findings(is_done=is_done) if one.verdict is Verdict.FAILED}
 
 
 def changed(octets: bytes, change: Octets) -> bytes:

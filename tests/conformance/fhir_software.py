@@ -5,13 +5,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from carnet.exchange import ClientError, base_url, connection_to
+from carnet.exchange import AnswerLost, ClientError, base_url, connection_to
 from carnet.fhir_client import FhirClient
 from carnet.fhir_submission import bundle_of
 from carnet.proof import Proof
@@ -124,6 +124,21 @@ class FhirSoftware:
         codes = [one["details"]["coding"][0]["code"] for one in answer.get("issue", ()) if "details" in one]
         assert status == 200 or "XDSDuplicateUniqueIdInRegistry" in codes, answer
 
+    def late_answer(self) -> bool:
+        """It says that it does not know, and what to give to the next attempt; that one learns that it is stored."""
+        report, client = a_report(), FhirClient(self.software.url, proof=replace(self.proof(), timeout=3.0))
+        try:
+            client.push([report])
+        except AnswerLost as shown:
+            told, submission = str(shown), str(shown).rpartition(" ")[2]
+        else:
+            return False
+        try:
+            self.client.push([report], submission_unique_id=submission)
+        except ClientError as shown:
+            return "unknown" in told and "XDSDuplicateUniqueIdInRegistry" in str(shown)
+        return "unknown" in told
+
     def search(self) -> None:
         patient = self.software.cx(self.software.people.patient("followed"))
         self.found = {one["title"]: one for one in self.client.find(patient)}
@@ -185,6 +200,7 @@ def _plays(client: FhirSoftware) -> Mapping[str, Callable[[Software], Any]]:
         "replacement": client.replacement,
         "refusal": client.refusal,
         "lost-answer": client.lost_answer,
+        "late-answer": client.late_answer,
         "search": client.search,
         "document": client.document,
         "damaged": client.damaged,
