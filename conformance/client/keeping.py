@@ -9,6 +9,7 @@ import errno
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -116,7 +117,8 @@ class Keeping:
     def judged(self, identifier: str) -> None:
         """The findings on a message are kept; while they are not, a run that is resumed judges it again."""
         if not self._waiting:
-            self._unjudged(identifier).unlink(missing_ok=True)
+            with suppress(OSError):  # it is judged once more
+                self._unjudged(identifier).unlink(missing_ok=True)
 
     def unjudged(self) -> Mapping[str, Connection]:
         """Messages that were kept and not judged, by id, with who sent them."""

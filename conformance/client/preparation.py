@@ -4,6 +4,7 @@ The server is Carnet, driven by its commands alone, so that nothing of it is imp
 where the recorder hands it requests and the certificates of their clients.
 """
 
+import ctypes
 import http.client
 import os
 import signal
@@ -23,6 +24,7 @@ from conformance.sentence import Sentence
 
 START_SECONDS = 90
 _DOCUMENT, _ISSUERS = "prepared.xml", "issuers.toml"
+_LIBC = ctypes.CDLL(None)
 # Of the SubmissionSet that a document published alone [ITI-105] is in. DMP, JDV_J59
 _CONTENT_TYPE = "07^^1.2.250.1.213.2.2"
 
@@ -163,7 +165,14 @@ def server_behind(prepared: Prepared, url: str, socket: Path) -> Iterator[None]:
     command += ["--data", str(prepared.data), "--trust", str(prepared.trust)]
     command += ["--derived-content-type", _CONTENT_TYPE, "--token-issuers", str(prepared.issuer / _ISSUERS)]
     with prepared.log.open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(), start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            env=_environment(),
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
     try:
         _await(socket, process, prepared.log)
         yield
@@ -171,6 +180,12 @@ def server_behind(prepared: Prepared, url: str, socket: Path) -> Iterator[None]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
+
+
+def _end_with_parent() -> None:
+    """A kit that is killed leaves no server. Linux: prctl(2), PR_SET_PDEATHSIG; elsewhere it is left."""
+    if sys.platform == "linux":
+        _LIBC.prctl(1, signal.SIGTERM)
 
 
 def _await(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -66,6 +66,7 @@ class Session:
         self.traces: list[Trace] = list(history)
         self._start, self._number, self._refused = len(self.traces), 0, 0
         self._injected: dict[str, float] = {}
+        self._under_way = 0
         self.written: Counter[tuple[str, str, Verdict]] = Counter()
         self._lock, self.changed = threading.RLock(), time.monotonic()
         self._queue: queue.Queue[Exchange | None] = queue.Queue(maxsize=200)
@@ -82,6 +83,12 @@ class Session:
     def has_refused(self) -> bool:
         """Did a client refuse the connection in this step?"""
         return self._refused > 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Is there anything that the step waits for: messages, a refused connection, an answer that is under way?"""
+        is_to_refuse = self.is_untrusted and not self.has_refused
+        return bool(self.missing) or is_to_refuse or self._under_way > 0
 
     @property
     def is_untrusted(self) -> bool:
@@ -121,8 +128,13 @@ class Session:
         with self._lock:
             began, now = self._injected.get(step.key), time.monotonic()
             self._injected.setdefault(step.key, now)
+            self._under_way += 1
         is_over = began is not None and now > began + seconds
-        return forward(ask) if is_over else behaviour(ask, received, forward)
+        try:
+            return forward(ask) if is_over else behaviour(ask, received, forward)
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def recorded(self, one: Recorded) -> None:
         """Keep it, and have it judged; what cannot be kept is told and not judged."""
@@ -243,6 +255,9 @@ class Session:
             raise KitError(
                 Sentence(f"l'étape {step.key} attend encore {missing}", f"step {step.key} still waits for {missing}")
             )
+        if self._under_way:
+            fr, en = f"l'étape {step.key} attend une réponse encore retenue", f"step {step.key} waits for a held answer"
+            raise KitError(Sentence(fr, en))
         if step.question is not None and not has_answer:
             raise KitError(
                 Sentence(

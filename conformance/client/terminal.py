@@ -138,9 +138,8 @@ class Guide:
         if step is None:
             return
         is_over = time.monotonic() > self._deadline
-        is_waiting = bool(session.missing) or (session.is_untrusted and not session.has_refused)
-        if is_waiting and is_over:
+        if session.is_waiting and is_over:
             self._console.print(f"[yellow]{word('over', self._language)}[/]")
             self._confirm(is_skipped=True, step=step.key)
-        elif not is_waiting and (is_over or time.monotonic() - quiet_since >= self._unattended):
+        elif not session.is_waiting and (is_over or time.monotonic() - quiet_since >= self._unattended):
             self._confirm(is_unasked=True, step=step.key)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -27,13 +28,13 @@ from conformance.failures import KitError
 from conformance.judgement import Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import RunFolder
-from conformance.sentence import french
+from conformance.sentence import Sentence, french
 from tests import browsers
 from tests.conformance.certified import HEADING, STEPS, Played, another, people, played, prepared, rules, workbench
 from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
 from tests.conformance.fhir_software import jwt_plays
-from tests.conformance.vendor_software import Software, play
+from tests.conformance.vendor_software import Software, a_report, play
 from tests.mutual_tls import eventually
 from tests.servers import ROOT, free_port
 
@@ -214,6 +215,23 @@ def test_a_step_is_not_done_before_what_it_waits_for_has_come(workbench: Workben
             bench.session.confirm(step=EXIST)
 
 
+def test_a_step_is_not_done_while_its_answer_is_held(workbench: Workbench) -> None:
+    """A client that asks again before the first answer has come: the first message belongs to this step too."""
+    with workbench.opened("alimentation/late-answer") as bench:
+        first = Thread(target=bench.push, args=(a_report(),), daemon=True)
+        first.start()
+        eventually(lambda: bench.session._under_way)
+        assert bench.push(a_report()).is_success
+        bench.session.settle()
+        assert bench.session.missing == ()
+        with pytest.raises(KitError, match="waits for a held answer"):
+            bench.session.confirm(answer=True)
+        assert bench.session.is_waiting
+        first.join()
+        bench.session.confirm(answer=True)
+        assert len(bench.session.folder.load().messages) == 2
+
+
 def test_a_run_goes_on_after_its_last_step(workbench: Workbench) -> None:
     steps = steps_of(["consultation"])[:2]
     with workbench.opened("consultation/existence") as bench:
@@ -265,18 +283,25 @@ def test_the_command_guides_reports_and_goes_on(another: Prepared, people: Peopl
     assert RunFolder(path=out).load().verdicts["CLIENT-ADM-01"] is Verdict.PASSED
 
 
-def test_a_certification_that_is_told_to_stop_leaves_no_server(another: Prepared, tmp_path: Path) -> None:
-    """As a continuous integration does."""
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_a_certification_that_is_stopped_leaves_no_server(
+    another: Prepared, tmp_path: Path, by: signal.Signals
+) -> None:
+    """Told so as a continuous integration does, or killed."""
     out, port = tmp_path / "run", free_port()
     out.mkdir()
     (out / "laboratory").symlink_to(another.folder)
     command = [sys.executable, "-m", "conformance", "client", "--scenario", "consultation", "--out", str(out)]
     with conducted([*command, "--listen", f"127.0.0.1:{port}", "--unattended", "60", "--lang", "en"]) as process:
         read_until(process, "1/9 Existence test")
-        process.terminate()
-        assert process.wait(timeout=60) == 128 + signal.SIGTERM
-    children = subprocess.run(["pgrep", "-f", f"base-url https://127.0.0.1:{port}"], capture_output=True, check=False)
-    assert children.stdout == b""
+        process.send_signal(by)
+        assert process.wait(timeout=60) == (128 + by if by is signal.SIGTERM else -by)
+
+    def is_gone() -> bool:
+        words = ["pgrep", "-f", f"base-url https://127.0.0.1:{port}"]
+        return subprocess.run(words, capture_output=True, check=False).stdout == b""
+
+    eventually(is_gone)
 
 
 def test_a_run_that_nobody_played_is_no_success(another: Prepared, tmp_path: Path) -> None:
@@ -346,6 +371,8 @@ def test_the_page_is_live_and_used_by_keyboard_on_a_phone(workbench: Workbench, 
                 shown.page.wait_for_selector("#end:not([hidden])")
                 assert bench.session.step is None
                 assert shown.complaints == []
+                bench.session._keeping._tell(Sentence("le disque est plein", "the disk is full"))
+                shown.page.wait_for_selector("#trouble li:text-is('le disque est plein')")
                 page.stop()  # as the command does after the last step: nothing is offered that is gone
                 shown.page.evaluate("refresh()")
                 assert shown.page.is_hidden("#lost")
