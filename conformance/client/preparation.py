@@ -24,7 +24,7 @@ from conformance.sentence import Sentence
 
 START_SECONDS = 90
 _DOCUMENT, _ISSUERS = "prepared.xml", "issuers.toml"
-_LIBC = ctypes.CDLL(None)
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 # Of the SubmissionSet that a document published alone [ITI-105] is in. DMP, JDV_J59
 _CONTENT_TYPE = "07^^1.2.250.1.213.2.2"
 
@@ -183,9 +183,12 @@ def server_behind(prepared: Prepared, url: str, socket: Path) -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """A kit that is killed leaves no server. Linux: prctl(2), PR_SET_PDEATHSIG; elsewhere it is left."""
-    if sys.platform == "linux":
-        _LIBC.prctl(1, signal.SIGTERM)
+    """A kit that is killed leaves no server. Linux: prctl(2), PR_SET_PDEATHSIG; elsewhere it is left.
+
+    Runs between fork and exec, beside threads: it imports nothing and takes no lock.
+    """
+    if _PRCTL is not None:
+        _PRCTL(1, signal.SIGTERM)
 
 
 def _await(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:
