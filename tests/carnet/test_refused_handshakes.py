@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from audit.dicom import read_message
-from carnet.audit_wiring import started_audit
 from carnet.address import network_of
+from carnet.audit_wiring import started_audit
 from carnet.refused_handshakes import RefusedHandshakes
 from carnet.wiring import open_actors
 from tests import servers
