@@ -177,7 +177,7 @@ def _table(
     found: dict[str, list[tuple[Percentiles, Percentiles]]], stalls: Stalls, rounds: int, requests: int, load: float
 ) -> str:
     lines = [
-        f"| arrangement | p50 alone / beside {stalls.count} | p95 | p99 | p99 beside : alone, median (smallest–largest) |",
+        f"| arrangement | p50 alone / beside {stalls.count} | p95 | p99 | p99 beside : alone, median (least–most) |",
         "|---|---|---|---|---|",
     ]
     for name, pairs in found.items():
