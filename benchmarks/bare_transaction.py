@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import cycle
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, select
@@ -40,12 +41,12 @@ def _all(connection: Connection, table: Table, *where: Any) -> list[dict[str, An
 
 
 class BareTransactions:
-    """Inserts the rows of one submission, each run with new keys."""
+    """Inserts the rows of submissions in turn, each time with new keys; one is named by a document that it brought."""
 
-    def __init__(self, url: str, entry_uuid: str) -> None:
+    def __init__(self, url: str, *entry_uuids: str) -> None:
         self._engine, self._keys = open_engine(url), Keys()
         with self._engine.connect() as connection:
-            self._rows = rows_of_submission(connection, entry_uuid)
+            self._submissions = cycle([rows_of_submission(connection, one) for one in entry_uuids])
         self._texts = {table.name: _insert(table, self._engine) for table in _WRITTEN_BEFORE_COMMIT}
 
     def run(self, connections: int, seconds: float) -> Sample:
@@ -70,7 +71,7 @@ class BareTransactions:
         cursor, renewed = connection.cursor(), _Renewal(self._keys)
         if self._engine.dialect.name == "sqlite":
             cursor.execute("BEGIN IMMEDIATE")
-        for name, rows in self._rows.items():
+        for name, rows in next(self._submissions).items():
             if rows:
                 cursor.executemany(self._texts[name], [renewed(name, row) for row in rows])
         connection.commit()
