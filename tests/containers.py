@@ -78,9 +78,8 @@ class Images:
         try:
             yield container, process
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait(30)
+            process.terminate()  # which ends what it has begun; killed, it would leave that behind
+            process.wait(30)
 
     def done(self, container: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """A command in a container, when it has ended."""
