@@ -20,7 +20,7 @@ help:
 	@echo "make install     the environment in $(VENV) only"
 	@echo "make lint types contracts   the checks that .ci/run adds"
 	@echo "make durability  kills and power cuts, the long form (about an hour)"
-	@echo "make bench       measure each transaction beside what costs nothing: canned bytes, bare inserts, a plain copy (ENTRIES=100000)"
+	@echo "make bench       measure each transaction beside what costs nothing, and what each layer of security takes (ENTRIES=100000)"
 	@echo "make bench-compare BASE=FILE   what became slower since an earlier result"
 	@echo "make load        arrivals of LOAD=feed (or search, mixed, overload …) in an open loop, all of security on (DATABASE=PostgreSQL)"
 
@@ -61,6 +61,7 @@ durability: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.bench --entries $(ENTRIES)
+	@$(BIN)/python -m benchmarks.layers
 	@$(BIN)/python -m benchmarks.large_documents
 
 LOAD ?= feed

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import cycle
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection, Engine, Table, select, tuple_
 
 from benchmarks.closed_loop import Sample, sample_of
 from registry.sql.identities import object_keys_of
@@ -23,16 +24,20 @@ _WRITTEN_BEFORE_COMMIT = (registry_object, identity, object_value)
 Rows = Mapping[str, Sequence[dict[str, Any]]]
 
 
-def rows_of_submission(connection: Connection, entry_uuid: str) -> Rows:
-    """Every row of the newest submission of its patient, by table, found by the entryUUID of one of its documents."""
-    ((patient, document),) = object_keys_of(connection, [entry_uuid])[entry_uuid]
-    o = registry_object.c
-    submission = select(o.submission_key).where(o.patient_key == patient, o.object_key == document).scalar_subquery()
-    found = {registry_object.name: _all(connection, registry_object, o.submission_key == submission)}
-    keys = [row["object_key"] for row in found[registry_object.name]]
+def rows_of_submissions(connection: Connection, entry_uuids: Sequence[str]) -> list[Rows]:
+    """Every row of the submissions that brought these documents, by table."""
+    o, places = registry_object.c, object_keys_of(connection, entry_uuids)
+    named = [place for one in entry_uuids for place in places[one]]
+    brought = select(o.patient_key, o.submission_key).where(tuple_(o.patient_key, o.object_key).in_(named))
+    of_submission: dict[int, int] = {}
+    found: dict[int, dict[str, list[dict[str, Any]]]] = {}
+    for row in _all(connection, registry_object, tuple_(o.patient_key, o.submission_key).in_(brought)):
+        of_submission[row["object_key"]] = row["submission_key"]
+        found.setdefault(row["submission_key"], {}).setdefault(registry_object.name, []).append(row)
     for table in (identity, object_value):
-        found[table.name] = _all(connection, table, table.c.object_key.in_(keys))
-    return found
+        for row in _all(connection, table, table.c.object_key.in_(list(of_submission))):
+            found[of_submission[row["object_key"]]].setdefault(table.name, []).append(row)
+    return list(found.values())
 
 
 def _all(connection: Connection, table: Table, *where: Any) -> list[dict[str, Any]]:
@@ -40,12 +45,12 @@ def _all(connection: Connection, table: Table, *where: Any) -> list[dict[str, An
 
 
 class BareTransactions:
-    """Inserts the rows of one submission, each run with new keys."""
+    """Inserts the rows of submissions in turn, each time with new keys; one is named by a document that it brought."""
 
-    def __init__(self, url: str, entry_uuid: str) -> None:
+    def __init__(self, url: str, *entry_uuids: str) -> None:
         self._engine, self._keys = open_engine(url), Keys()
         with self._engine.connect() as connection:
-            self._rows = rows_of_submission(connection, entry_uuid)
+            self._submissions = cycle(rows_of_submissions(connection, entry_uuids))
         self._texts = {table.name: _insert(table, self._engine) for table in _WRITTEN_BEFORE_COMMIT}
 
     def run(self, connections: int, seconds: float) -> Sample:
@@ -70,7 +75,7 @@ class BareTransactions:
         cursor, renewed = connection.cursor(), _Renewal(self._keys)
         if self._engine.dialect.name == "sqlite":
             cursor.execute("BEGIN IMMEDIATE")
-        for name, rows in self._rows.items():
+        for name, rows in next(self._submissions).items():
             if rows:
                 cursor.executemany(self._texts[name], [renewed(name, row) for row in rows])
         connection.commit()

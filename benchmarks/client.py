@@ -159,6 +159,8 @@ def answer_to(connection: http.client.HTTPConnection, request: Request) -> bytes
     headers = {"Content-Type": request.content_type} if request.content_type else {}
     if request.accept:
         headers["Accept"] = request.accept
+    if request.authorization:
+        headers["Authorization"] = request.authorization
     connection.request(request.method, request.path, body=request.body or None, headers=headers)
     response = connection.getresponse()
     body = response.read()

@@ -1,6 +1,7 @@
 """The measurement of the layers of security as Markdown, from its JSON."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from benchmarks.layered_server import Layer
@@ -19,8 +20,8 @@ _TITLES: Mapping[Layer, str] = {
 
 
 def markdown(outcome: Mapping[str, Any]) -> str:
-    """Circumstances, then one table for each database and transaction."""
-    return "\n".join((*_circumstances(outcome), *_tables(outcome))) + "\n"
+    """Circumstances, processor time by layers, then one table for each database and transaction."""
+    return "\n".join((*_circumstances(outcome), *_by_layers(outcome), *_tables(outcome))) + "\n"
 
 
 def _circumstances(outcome: Mapping[str, Any]) -> Iterator[str]:
@@ -33,11 +34,29 @@ def _circumstances(outcome: Mapping[str, Any]) -> Iterator[str]:
     yield f"- {under_load(how)}."
 
 
+def _by_layers(outcome: Mapping[str, Any]) -> Iterator[str]:
+    """All transactions in one table: what each layer takes of the processors for a request."""
+    transactions = [one for database in outcome["databases"].values() for one in database["transactions"].values()]
+    layers = list(transactions[0]["layers"])
+    heads = (_TITLES[Layer[name]].partition(":")[0] for name in layers)
+    yield from ("", f"| Processor ms of one request | of | {' | '.join(heads)} | together |")
+    yield "|---|---|" + "--:|" * (len(layers) + 1)
+    for name, database in outcome["databases"].items():
+        for figures in database["transactions"].values():
+            for whose in ("server", "database"):
+                used = [layer[f"{whose}_cpu_ms"] for layer in figures["layers"].values()]
+                if None not in used:
+                    added = [_milliseconds(used[0]), *(f"{after - before:+.2f}" for before, after in pairwise(used))]
+                    cells = (f"{figures['title']}, {name}", whose, *added, f"**{_milliseconds(used[-1])}**")
+                    yield f"| {' | '.join(cells)} |"
+
+
 def _tables(outcome: Mapping[str, Any]) -> Iterator[str]:
     for name, database in outcome["databases"].items():
         for figures in database["transactions"].values():
             told = f"**{name} {database['version']}: {figures['title']}**, everything on {figures['ratio']:.2f} of open"
-            yield from ("", f"{told}, target {target_of(figures)}", "", _HEAD, _RULE)
+            target = "" if figures["target"] is None else f", target {target_of(figures)}"
+            yield from ("", f"{told}{target}", "", _HEAD, _RULE)
             yield from _lines(figures["layers"])
 
 

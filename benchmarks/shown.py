@@ -1,8 +1,12 @@
 """What the client of a measurement shows a secured server: its certificate, and an assertion for each patient."""
 
+import base64
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
+
+from lxml import etree
 
 from access_policy.make_vihf import make_vihf, security_header
 from benchmarks.requests import Request
@@ -31,23 +35,38 @@ class Shown:
 NOTHING = Shown()
 
 
+class Signed(NamedTuple):
+    """One assertion, as the header of an envelope and as a token."""
+
+    header: bytes
+    token: str
+
+
 @dataclass(slots=True)
 class Assertions:
     """A VIHF for each patient, signed once: clients reuse one while it is valid. DECISIONS 1"""
 
     signer: str
-    _headers: dict[str, bytes] = field(default_factory=dict)
+    _signed: dict[str, Signed] = field(default_factory=dict)
 
     def in_message(self, request: Request, patient_id: CX) -> Request:
-        """The request with wsse:Security in the header of its envelope; as it was where nobody signs."""
+        """The request with wsse:Security in its envelope, a GET with a token; as it was where nobody signs."""
         if not self.signer:
             return request
-        if patient_id.key not in self._headers:
-            self._headers[patient_id.key] = self._header(patient_id)
-        header = self._headers[patient_id.key]
+        if patient_id.key not in self._signed:
+            self._signed[patient_id.key] = self._sign(patient_id)
+        header, token = self._signed[patient_id.key]
+        if request.method == "GET":
+            return replace(request, authorization=token)
         return replace(request, body=request.body.replace(_END_OF_HEADER, header + _END_OF_HEADER, 1))
 
-    def _header(self, patient_id: CX) -> bytes:
+    def _sign(self, patient_id: CX) -> Signed:
         signer, now = read_credential(Path(self.signer), Path(self.signer)), datetime.now(UTC).replace(microsecond=0)
         claim = sts.a_claim(patient_id=patient_id, life=_LIFE)
-        return security_header(make_vihf(claim, signer.certificate, signer.key, now=now))
+        return shown_as(make_vihf(claim, signer.certificate, signer.key, now=now))
+
+
+def shown_as(assertion: etree._Element) -> Signed:
+    """The header of SOAP and the Authorization of FHIR that show this assertion."""
+    token = base64.urlsafe_b64encode(etree.tostring(assertion, with_tail=False)).decode()
+    return Signed(header=security_header(assertion), token=f"Bearer {token}")

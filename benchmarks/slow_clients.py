@@ -65,7 +65,7 @@ def percentiles(found: list[float]) -> Percentiles:
     "kinds",
     multiple=True,
     type=click.Choice(list(slow_clients.KINDS)),
-    help="Only this kind, repeatable; default all that ask for nothing.",
+    help="Only this kind, repeatable.  [default: all]",
 )
 @click.option("--rounds", default=5, show_default=True, help="Rounds; each measures without and with them.")
 @click.option("--requests", default=2000, show_default=True, help="Requests of a measurement.")
@@ -77,9 +77,9 @@ def main(stalled: int, kinds: tuple[str, ...], rounds: int, requests: int, docum
     python -m benchmarks.slow_clients
     python -m benchmarks.slow_clients --rounds 9 --requests 4000 --document
     python -m benchmarks.slow_clients --kind silent --kind "dripping octets"
-    python -m benchmarks.slow_clients --kind "answers never read" --stalled 50
+    python -m benchmarks.slow_clients --kind "answers never read"
     """
-    stalls = Stalls(count=stalled, kinds=kinds or slow_clients.STALLED)
+    stalls = Stalls(count=stalled, kinds=kinds or tuple(slow_clients.KINDS))
     found: dict[str, list[tuple[Percentiles, Percentiles]]] = {}
     load = machine.load_average()
     with tempfile.TemporaryDirectory() as folder:
@@ -89,10 +89,10 @@ def main(stalled: int, kinds: tuple[str, ...], rounds: int, requests: int, docum
             measured(server, pki, requests)  # warms up
             found[name] = [_round(server, pki, stalls, requests, number) for number in range(rounds)]
             click.echo(f"{name}: measured", err=True)
-    table = _table(found, stalled, rounds, requests, load)
+    table = _table(found, stalls, rounds, requests, load)
     click.echo(table)
     if document:
-        _keep(found, table, stalled)
+        _keep(found, table, stalls)
 
 
 def _arrangements(pki: Pki, folder: Path) -> Iterator[tuple[str, Server]]:
@@ -174,10 +174,10 @@ def _milliseconds(kept: http.client.HTTPSConnection, message: bytes, headers: di
 
 
 def _table(
-    found: dict[str, list[tuple[Percentiles, Percentiles]]], stalled: int, rounds: int, requests: int, load: float
+    found: dict[str, list[tuple[Percentiles, Percentiles]]], stalls: Stalls, rounds: int, requests: int, load: float
 ) -> str:
     lines = [
-        f"| arrangement | p50 alone / beside {stalled} | p95 | p99 | p99 beside : alone, median (smallest–largest) |",
+        f"| arrangement | p50 alone / beside {stalls.count} | p95 | p99 | p99 beside : alone, median (least–most) |",
         "|---|---|---|---|---|",
     ]
     for name, pairs in found.items():
@@ -192,6 +192,8 @@ def _table(
     where = machine.machine()
     lines += [
         "",
+        f"Of the {stalls.count} by turns: {', '.join(stalls.kinds)}.",
+        "",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {rounds} rounds of {requests} ITI-18 requests by {_CLIENTS} clients; "
         f"{where['cores']} cores, {where.get('processor', 'processor unknown')}; load average before: {load:.1f}; "
         f"commit {machine.commit()}",
@@ -199,12 +201,15 @@ def _table(
     return "\n".join(lines)
 
 
-def _keep(found: dict[str, list[tuple[Percentiles, Percentiles]]], table: str, stalled: int) -> None:
+def _keep(found: dict[str, list[tuple[Percentiles, Percentiles]]], table: str, stalls: Stalls) -> None:
     rounds = {
         name: [{"alone": _as_dict(alone), "beside": _as_dict(beside)} for alone, beside in pairs]
         for name, pairs in found.items()
     }
-    RESULT.write_text(json.dumps({"stalled": stalled, "arrangements": rounds}, indent=1) + "\n", encoding="utf-8")
+    RESULT.write_text(
+        json.dumps({"stalled": stalls.count, "kinds": stalls.kinds, "arrangements": rounds}, indent=1) + "\n",
+        encoding="utf-8",
+    )
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(_BEGIN)
     PAGE.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{rest.partition(_END)[2]}", encoding="utf-8")

@@ -1,5 +1,6 @@
-"""Where the server listens: a free port, and a clear refusal before anything is started."""
+"""Where the server listens: a free port, and a clear refusal before anything is started. What counts as one address."""
 
+import ipaddress
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,17 @@ def address_of(text: str, setting: str) -> tuple[str, int]:
     if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise SettingsError(f"setting {setting}: found {text!r}, expected HOST:PORT, such as 127.0.0.1:2575")
     return host, int(port)
+
+
+def network_of(address: str) -> str:
+    """What one client has at will: its address, of IPv6 the network of 64 bits that it is in. RFC 4291: 2.5.4"""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:  # a unix socket has none
+        return address
+    if isinstance(found, ipaddress.IPv4Address) or found.ipv4_mapped is not None:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False))
 
 
 def _bound(settings: Settings) -> int:

@@ -26,7 +26,7 @@ _STEP_BACK_SECONDS = 0.02
 
 
 class ConnectionLoop(ThreadWorker):  # type: ignore[misc]
-    """`waiting`: the connections it watches. `held`: how many there are of each address and certificate."""
+    """`waiting`: the connections it watches. `held`: how many there are of each network and certificate."""
 
     def init_process(self) -> None:
         self.front = self.app.front
@@ -121,10 +121,11 @@ class ConnectionLoop(ThreadWorker):  # type: ignore[misc]
             deadline=time.monotonic() + limits.head_seconds,
             is_health=self.front.is_health(server),
         )
-        if address and self.held[address] >= limits.connections_per_client and not connection.is_health:
+        network = connection.network
+        if network and self.held[network] >= limits.connections_per_client and not connection.is_health:
             accepted.close()
             return
-        self.held[address] += 1
+        self.held[network] += 1
         self.share.grew(1)
         connection.bound_unsent()
         if self.front.tls is not None and not connection.is_health:
@@ -156,7 +157,7 @@ class ConnectionLoop(ThreadWorker):  # type: ignore[misc]
         self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
-        for key in (connection.address, connection.certificate):
+        for key in (connection.network, connection.certificate):
             if key is not None:
                 self.held[key] -= 1
                 if self.held[key] <= 0:

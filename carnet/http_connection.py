@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from gunicorn.http.parser import RequestParser
 
+from carnet.address import network_of
 from carnet.client_stream import ClientStream
 from carnet.http_refusals import BARE_LINE_FEED, END_OF_HEAD, plain_body_length, refusal
 
@@ -52,9 +53,9 @@ class Head(Enum):
 class Connection:
     """`deadline` is when its client must have done what the phase waits for; `certificate` what TLS has proved (DER).
 
-    `dropping`: octets of the body of a refused request that are still to come. `is_ahead`: its client sent a request
-    before it had the answer to the one before. `client`: who sent the request that is worked for. One thread at a time
-    has it: the loop, a handshake, or a request.
+    `network`: its client's address as it is counted. `dropping`: octets of the body of a refused request that are still
+    to come. `is_ahead`: its client sent a request before it had the answer to the one before. `client`: who sent the
+    request that is worked for. One thread at a time has it: the loop, a handshake, or a request.
     """
 
     sock: socket.socket
@@ -71,6 +72,10 @@ class Connection:
     dropping: int = 0
     is_ahead: bool = False
     client: object = None
+    network: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.network = network_of(self.address)
 
     @property
     def has_begun(self) -> bool:

@@ -169,9 +169,9 @@ class HttpWorker(ConnectionLoop):
             self._begin(connection)
 
     def _client_of(self, connection: Connection) -> object:
-        """Whoever asks: the certificate that TLS has proved or the proxy tells, else the address."""
+        """Whoever asks: the certificate that TLS has proved or the proxy tells, else where it comes from."""
         told = certificate_told(bytes(connection.head)) if self.front.is_behind_proxy else None
-        return connection.certificate or told or connection.address
+        return connection.certificate or told or connection.network
 
     def _begin(self, connection: Connection) -> None:
         self.requests += 1

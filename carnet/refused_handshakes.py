@@ -5,7 +5,6 @@ from the same address is on record once a minute, with how often it happened, an
 written is counted by the log alone. Of IPv6 a network of 64 bits is one address: whoever has one has all of it.
 """
 
-import ipaddress
 import queue
 import threading
 import time
@@ -16,6 +15,7 @@ import structlog
 from access_policy.caller import Caller, Peer
 from audit.occurrence import Occurrence
 from audit.record import Outcome
+from carnet.address import network_of
 from carnet.auditing import Auditor
 from storage.unit_of_work import StorageFailed
 
@@ -97,17 +97,6 @@ class RefusedHandshakes:
             if told.since:
                 _record(auditor, (refusal[0], told.address), told.since)
                 self._seen[refusal] = _Seen(time.monotonic(), told.address)
-
-
-def network_of(address: str) -> str:
-    """What one who knocks has at will: the address, of IPv6 its network of 64 bits."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:  # a unix socket has none
-        return address
-    if isinstance(found, ipaddress.IPv4Address) or found.ipv4_mapped is not None:
-        return address
-    return str(ipaddress.ip_network((found, 64), strict=False))
 
 
 def _record(auditor: Auditor, refusal: Refusal, more: int = 0) -> None:

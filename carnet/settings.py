@@ -325,7 +325,7 @@ class Settings:
         2000, "connections of a process; one more closes the one that waits nearest to its deadline"
     )
     connections_per_client: int = _setting(
-        500, "connections of one address, and of one client certificate, to a process"
+        500, "connections of one address (IPv6: of one /64), and of one client certificate, to a process"
     )
     requests_per_second: int = _setting(
         1000, "requests a second, in each process, from one client certificate; one more is answered 429; 0 is no limit"

@@ -10,6 +10,7 @@ import pytest
 FILES = (
     "tests/attacks/test_fuzzed_doors.py",
     "tests/conformance/test_ipf_peer.py",
+    "tests/examples/test_container.py",
     "tests/conformance/test_client_certification.py",
     "tests/dmp/test_every_door.py",
     "tests/carnet/test_command_line.py",

@@ -74,14 +74,12 @@ KINDS: dict[str, Callable[[Connect], socket.socket]] = {
     "answered, never closed": answered_and_kept_open,
     "answers never read": answers_never_read,
 }
-# Those that ask for nothing; whoever takes no answer has asked for many, which is work beside a stall.
-STALLED = tuple(name for name in KINDS if name != "answers never read")
 # What shows that the server ended a connection whose answers nobody takes; of the others anything that comes.
 _ENDS = {"answers never read": select.POLLRDHUP}
 
 
 @contextmanager
-def stalling(connect: Connect, count: int, kinds: Sequence[str] = STALLED) -> Iterator[list[str]]:
+def stalling(connect: Connect, count: int, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[list[str]]:
     """So many connections, of these kinds by turns, held until the end; those that the server ends are opened anew.
 
     Yields the kinds that are open; dripping ones send an octet of a header each half second.

@@ -3,7 +3,6 @@
 A client uses an assertion about a patient for a few messages and then gets another one; how many is `reuse`.
 """
 
-import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,14 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from lxml import etree
-
-from access_policy.make_vihf import make_vihf, security_header
+from access_policy.make_vihf import make_vihf
 from benchmarks.load.answers import Answer
 from benchmarks.load.arrivals import Arrival
 from benchmarks.load.profiles import FEED
 from benchmarks.plan import QUERIED_ENTRIES
 from benchmarks.requests import BOUNDARY, ROOT_ID, Request, Workload, is_success
+from benchmarks.shown import Signed, shown_as
 from benchmarks.transaction import Transaction
 from benchmarks.transactions import BY_KEY
 from carnet.pki import Credential
@@ -163,8 +161,7 @@ class SignedRequests:
         self._messages, self._reuse = messages, reuse
         self._signer = read_credential(Path(signer), Path(signer)) if signer else None
         self._turns: dict[tuple[str, int], int] = {}
-        self._headers: dict[tuple[str, int], bytes] = {}
-        self._tokens: dict[tuple[str, int], str] = {}
+        self._signed: dict[tuple[str, int], Signed] = {}
 
     def prepare(self, arrivals: Sequence[Arrival], on_progress: Callable[[int], None] = lambda _: None) -> int:
         """Sign what these arrivals need; returns how many assertions that are."""
@@ -175,10 +172,10 @@ class SignedRequests:
             patient = self._messages[arrival.key].patient(arrival.number)
             turn = self._turns[arrival.key, arrival.number] = asked[patient.key] // self._reuse
             asked[patient.key] += 1
-            if (patient.key, turn) not in self._headers:
+            if (patient.key, turn) not in self._signed:
                 self._sign(self._signer, patient, turn)
             on_progress(place + 1)
-        return len(self._headers)
+        return len(self._signed)
 
     def octets(self, arrival: Arrival) -> bytes:
         messages = self._messages[arrival.key]
@@ -187,16 +184,13 @@ class SignedRequests:
             return request.octets()
         kept = messages.patient(arrival.number).key, self._turns[arrival.key, arrival.number]
         if request.method == "GET":
-            return replace(request, authorization=self._tokens[kept]).octets()
+            return replace(request, authorization=self._signed[kept].token).octets()
         before, end, after = request.body.partition(_END_OF_HEADER)
-        return replace(request, body=b"".join((before, self._headers[kept], end, after))).octets()
+        return replace(request, body=b"".join((before, self._signed[kept].header, end, after))).octets()
 
     def problem(self, arrival: Arrival, answer: Answer) -> str:
         return self._messages[arrival.key].problem(arrival.number, answer.body)
 
     def _sign(self, signer: Credential, patient: CX, turn: int) -> None:
         claim, now = sts.a_claim(patient_id=patient, life=_LIFE), datetime.now(UTC).replace(microsecond=0)
-        assertion = make_vihf(claim, signer.certificate, signer.key, now=now)
-        self._headers[patient.key, turn] = security_header(assertion)
-        token = base64.urlsafe_b64encode(etree.tostring(assertion, with_tail=False)).decode()
-        self._tokens[patient.key, turn] = f"Bearer {token}"
+        self._signed[patient.key, turn] = shown_as(make_vihf(claim, signer.certificate, signer.key, now=now))

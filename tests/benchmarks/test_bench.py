@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -72,8 +73,21 @@ def test_a_registry_is_measured_beside_a_smaller_one(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
     assert "GB are free" in disk.check(tmp_path / "not" / "yet", disk.needed(1000, ["SQLite"]))
-    with pytest.raises(disk.DiskTooSmall, match=r"needs 24000000\.0 GB of disk"):
+    with pytest.raises(disk.DiskTooSmall, match=r"needs 29000000\.0 GB of disk"):
         disk.check(tmp_path, disk.needed(10**12, ["SQLite"]))
+
+
+def test_five_million_entries_are_refused_where_they_have_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The long form says first what it needs, and fills nothing in vain."""
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**10))
+    command = ["--entries", "5000000", "--beside", "10000", "--database", "SQLite", "--keep", str(tmp_path)]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert "bench: the data set needs 145.0 GB of disk under" in done.output
+    assert "10.0 GB are free" in done.output
+    assert not list(tmp_path.rglob("dataset.json"))
 
 
 def test_a_data_set_that_cannot_be_is_one_sentence() -> None:

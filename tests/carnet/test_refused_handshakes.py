@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from audit.dicom import read_message
+from carnet.address import network_of
 from carnet.audit_wiring import started_audit
-from carnet.refused_handshakes import RefusedHandshakes, network_of
+from carnet.refused_handshakes import RefusedHandshakes
 from carnet.wiring import open_actors
 from tests import servers
 from tests.audit_store import rows_of

@@ -1,4 +1,4 @@
-"""What a site installs: the wheel outside the checkout, the unit of systemd, the container file."""
+"""What a site installs: the wheel outside the checkout, the unit of systemd, what the examples say of settings."""
 
 import re
 import shutil
@@ -14,25 +14,8 @@ from tests import servers
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "examples" / "systemd" / "carnet.service"
+NGINX = ROOT / "examples" / "nginx" / "carnet.conf"
 CONTAINER = ROOT / "examples" / "container" / "Containerfile"
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, as from a fresh checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")):
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode and "Could not find a version that satisfies" in done.stderr:
-        pytest.skip("setuptools, which builds the wheel, could not be fetched")
-    assert done.returncode == 0, done.stderr
-    return next(folder.glob("carnet-*.whl"))
 
 
 def test_the_wheel_holds_the_program_and_its_data_and_nothing_of_the_checkout(wheel: Path) -> None:
@@ -73,29 +56,58 @@ def test_the_wheel_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> Non
         assert process.wait(40) == 0
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+
+
+@needs_systemd
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    """Only the program, the account and services that are not here are another's."""
-    text = UNIT.read_text().replace("/opt/carnet/bin/carnet", "/bin/true").replace("=carnet\n", "=root\n", 2)
-    unit = tmp_path / "carnet.service"
-    unit.write_text(text)
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
-    )
-    said = [line for line in (done.stdout + done.stderr).splitlines() if "carnet.service" in line]
-    assert not said
+    assert not said_of(UNIT.read_text(), tmp_path)
+
+
+@needs_systemd
+@pytest.mark.parametrize("line", ["ProtectSystem=strict", "KillMode=mixed", "RestrictAddressFamilies=AF_INET"])
+def test_systemd_tells_what_it_does_not_know(line: str, tmp_path: Path) -> None:
+    """The proof can fail, for a name and for a value."""
+    assert line in UNIT.read_text()
+    for wrong in (line.replace("=", "s="), f"{line.partition('=')[0]}=nothing of that kind"):
+        assert said_of(UNIT.read_text().replace(line, wrong), tmp_path)
+
+
+def said_of(text: str, folder: Path) -> list[str]:
+    """What systemd says; only the program, the account and services that are not here are another's."""
+    unit = folder / "carnet.service"
+    unit.write_text(text.replace("/opt/carnet/bin/carnet", "/bin/true").replace("=carnet\n", "=root\n", 2))
+    command = ["systemd-analyze", "verify", "--man=no", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [line for line in (done.stdout + done.stderr).splitlines() if "carnet.service" in line]
+
+
+@pytest.mark.parametrize("file", [UNIT, NGINX, CONTAINER], ids=lambda file: file.name)
+def test_examples_give_options_that_there_are(file: Path) -> None:
+    """In commands, in comments and in the list of a container's."""
+    text = file.read_text()
+    commands = [*re.findall(r"carnet serve (.*)", text), *re.findall(r"^CMD (.*)", text, re.MULTILINE)]
+    options = {option for command in commands for option in re.findall(r"--([a-z-]+)", command)}
+    assert options
+    assert {one.replace("-", "_") for one in options} <= {"config", *Settings.__slots__}
+
+
+def test_the_bounds_of_nginx_are_those_of_the_server() -> None:
+    """What one refuses the other need not see; nothing that the server takes is refused before it."""
+    text, defaults = NGINX.read_text(), Settings()
+    assert f"limit_conn certificate {defaults.connections_per_client};" in text
+    (body,) = re.findall(r"client_max_body_size (\d+)m;", text)
+    assert int(body) * 2**20 >= defaults.max_message_mb * 10**6
+    for setting, directive in (
+        ("head_seconds", "client_header_timeout"),
+        ("slow_seconds", "client_body_timeout"),
+        ("slow_seconds", "send_timeout"),
+        ("idle_seconds", "keepalive_timeout"),
+    ):
+        assert f" {directive} {getattr(defaults, setting)}s;" in text, setting
 
 
 def test_the_unit_leaves_the_time_that_a_stop_takes() -> None:
     found = re.search(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
     assert found is not None
     assert int(found[1]) > 30
-
-
-def test_the_container_starts_what_there_is() -> None:
-    text = CONTAINER.read_text()
-    command = re.findall(r'"(--[a-z-]+)"', text[text.rindex("CMD") :])
-    assert {one.removeprefix("--").replace("-", "_") for one in command} <= {"config", *Settings.__slots__}
-    for name in re.findall(r"^COPY ([^\n]*) /tmp/$", text, re.MULTILINE)[0].split():
-        assert name == "dist/carnet-*.whl" or (ROOT / name).exists()
-    assert "USER carnet" in text

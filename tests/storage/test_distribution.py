@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import UniqueConstraint
+from sqlalchemy.exc import DatabaseError
 
 from access_policy.visibility import Purpose
 from registry.criteria import Criteria, Frame
 from registry.store import Registry
 from storage import engine
-from storage.distribution import ACROSS, BY_TABLE, across_table, script
+from storage.distribution import ACROSS, BY_TABLE, across_table, script, statements
 from storage.postgresql_units import PostgresqlUnits
 from tests import messages, servers
 from tests.access_policy.callers import NURSE, a_record
@@ -254,3 +255,44 @@ def test_the_script_names_every_table_once() -> None:
     lines = script().splitlines()
     for name in BY_TABLE:
         assert len([line for line in lines if f"'{name}'" in line.split(",")[0] or line.startswith(f"-- {name}:")]) == 1
+
+
+# Functions of the names of Citus' that refuse what Citus refuses; that is all they have of a cluster.
+_STAND_INS = """
+CREATE TABLE divided (name regclass PRIMARY KEY, kind regtype);
+CREATE FUNCTION create_distributed_table(divided_table regclass, divider text, colocate_with text) RETURNS void AS $$
+DECLARE place smallint; kind_of regtype; refused text;
+BEGIN
+    SELECT attnum, atttypid INTO STRICT place, kind_of FROM pg_attribute
+        WHERE attrelid = divided_table AND attname = divider AND attnotnull;
+    SELECT indexrelid::regclass INTO refused FROM pg_index
+        WHERE indrelid = divided_table AND indisunique AND NOT place = ANY(indkey);
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION USING MESSAGE = refused || ' is unique without ' || divider;
+    END IF;
+    IF colocate_with <> 'none' THEN
+        PERFORM FROM divided WHERE divided.name = colocate_with::regclass AND divided.kind = kind_of;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING MESSAGE = divided_table::text || ' cannot lie beside ' || colocate_with;
+        END IF;
+    END IF;
+    INSERT INTO divided VALUES (divided_table, kind_of);
+END $$ LANGUAGE plpgsql;
+CREATE FUNCTION create_reference_table(name regclass) RETURNS void AS 'INSERT INTO divided VALUES ($1, NULL)' LANGUAGE sql;
+"""
+
+
+@pytest.mark.postgresql
+def test_the_script_runs_on_the_newest_schema(shared_postgresql_url: str) -> None:
+    """Every table, column and key that it speaks of is there as Citus wants it; Citus itself is not."""
+    opened = engine.open_engine(shared_postgresql_url)
+    with opened.connect() as connection, connection.begin() as unit:
+        connection.exec_driver_sql(_STAND_INS)
+        for statement in statements():
+            connection.exec_driver_sql(statement)
+        count = connection.exec_driver_sql("SELECT count(*) FROM divided").scalar_one()
+        assert count == sum(line.startswith("SELECT ") for line in script().splitlines())
+        with pytest.raises(DatabaseError, match="is unique without object_key"):
+            connection.exec_driver_sql("SELECT create_distributed_table('identity', 'object_key', 'none')")
+        unit.rollback()
+    opened.dispose()

@@ -1,0 +1,67 @@
+"""Connections of one client are counted by its address, of IPv6 by its network of 64 bits."""
+
+import selectors
+import socket
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import pytest
+
+from carnet.connection_loop import ConnectionLoop
+from carnet.connection_shares import Shares
+
+_EACH = 2
+
+
+class Listener:
+    """Gives connections from these addresses, then has no more."""
+
+    def __init__(self, addresses: Sequence[str], held: ExitStack) -> None:
+        self._waiting, self._held = list(addresses), held
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        if not self._waiting:
+            raise BlockingIOError
+        ours, theirs = socket.socketpair()
+        self._held.enter_context(theirs)
+        return ours, (self._waiting.pop(0), 50_000)
+
+    def getsockname(self) -> tuple[str, int]:
+        return "::", 8443
+
+
+@pytest.fixture
+def loop() -> Iterator[ConnectionLoop]:
+    """As `init_process` leaves it, without gunicorn's processes."""
+    made = ConnectionLoop.__new__(ConnectionLoop)
+    limits = SimpleNamespace(head_seconds=10, connections=100, connections_per_client=_EACH)
+    made.front = SimpleNamespace(limits=limits, tls=None, is_health=lambda _server: False)
+    made.waiting, made.held, made.share = set(), Counter(), Shares().of(1)
+    made.has_stepped_back, made.poller = False, selectors.DefaultSelector()
+    yield made
+    for connection in list(made.waiting):
+        made._close(connection)
+    made.poller.close()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "taken"),
+    [
+        (["2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3", "2001:db8::4"], _EACH),
+        (["2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:4::1"], 4),
+        (["192.0.2.1", "192.0.2.1", "192.0.2.1"], _EACH),
+        (["192.0.2.1", "192.0.2.2", "192.0.2.3"], 3),
+        (["::ffff:192.0.2.1", "::ffff:192.0.2.2", "::ffff:192.0.2.3"], 3),
+    ],
+)
+def test_who_has_a_network_of_ipv6_has_the_connections_of_one(
+    loop: ConnectionLoop, addresses: Sequence[str], taken: int
+) -> None:
+    with ExitStack() as held:
+        loop.accept(Listener(addresses, held))
+        assert len(loop.waiting) == taken
+        for connection in list(loop.waiting):
+            loop._close(connection)
+        assert not loop.held
