@@ -110,6 +110,8 @@ def _decompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
             while piece:
                 yield piece
                 piece = stream.decompress(stream.unconsumed_tail, _CHUNK)
+            if stream.unused_data:  # of which zlib would keep all that comes
+                raise FhirProblem(400, "structure", "the compressed body goes on behind its end")
     except zlib.error:
         raise FhirProblem(400, "structure", "the body is not what its Content-Encoding says") from None
     if not stream.eof:
