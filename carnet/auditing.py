@@ -38,7 +38,7 @@ _QUESTIONS = ("ITI-18", "ITI-51")
 _READINGS = frozenset({"ITI-18", "ITI-43", "ITI-66", "ITI-67", "ITI-68", "read"})
 # Event and caller -> the rule of the policy that let the caller read; empty where nothing is judged.
 RuleOf = Callable[[str, Caller], str]
-_REFERENCE_PARAMETERS = ("patient", "subject")
+_REFERENCE_PARAMETERS, _IDENTIFIERS = ("patient", "subject"), ("identifier", "sourceIdentifier")
 # A reference of a search -> the patient it means; None where that is nobody whom the caller may know.
 Referenced = Callable[[str], CX | None]
 
@@ -168,6 +168,7 @@ class Auditor:
         except Exception as problem:
             self.told(_failed(occurrence, problem), caller)
             raise
+        occurrence = replace(occurrence, patient=about.patient or occurrence.patient)
         if self.accesses is not None:
             self.accesses.served(occurrence.event, caller)
         self.told(replace(occurrence, objects=about.objects), caller)
@@ -194,6 +195,13 @@ class Auditor:
         asked = a_query(transaction, resource, raw.encode(errors="surrogatepass"))
         return Occurrence(event=transaction, patient=patient, objects=(asked,))
 
+    def whose(self, transaction: str, raw: str, parameters: list[tuple[str, str]], caller: Caller) -> Occurrence:
+        """A question who a patient is: the one that is asked for, else the one that the proof names. PDQm, PIXm"""
+        asked_for = (_cx(value.partition(",")[0]) for name, value in parameters if name in _IDENTIFIERS)
+        own = "" if caller.patient_id is None else caller.patient_id.key
+        asked = a_query(transaction, "Patient", raw.encode(errors="surrogatepass"))
+        return Occurrence(event=transaction, patient=next(filter(None, asked_for), own), objects=(asked,))
+
     def read(self, event: str, entry_uuid: str) -> Occurrence:
         """One document, or what is known of it, by the entryUUID it was asked for. MHD 2:3.68.5.1"""
         patient = "" if self.trail is None else self.patients_of([entry_uuid]).get(entry_uuid, "")
@@ -202,9 +210,10 @@ class Auditor:
 
 @dataclass(slots=True)
 class About:
-    """The objects of an interaction; what it finds out about them replaces what was asked for."""
+    """The objects of an interaction, and its patient; what it finds out about them replaces what was asked for."""
 
     objects: tuple[ParticipantObject, ...]
+    patient: str = ""
 
 
 def about_caller_where_unnamed(found: Iterable[Occurrence], caller: Caller) -> list[Occurrence]:

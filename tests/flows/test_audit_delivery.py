@@ -286,7 +286,9 @@ def test_a_cut_end_shows_by_a_signed_anchor_and_a_forged_anchor_is_told(
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM audit_record WHERE sequence >= 5"))
     engine.dispose()
+    (tmp_path / "none").touch()
     assert run(settings, "verify", *signs, "--anchors", str(tmp_path / "none"))[0] == 0
+    assert run(settings, "verify", *signs, "--anchors", str(tmp_path / "mistyped"))[0] == 2
     code, said = run(settings, "verify", "--anchors", str(elsewhere), *signs)
     assert (code, "removed from its end" in said) == (1, True)
 
