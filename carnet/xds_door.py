@@ -47,6 +47,7 @@ from repository.registration import RegistryNotAvailable
 from repository.store import Repository
 from schemas.wsdl import wsdl, xsd
 from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal, sender
+from soap.large_messages import LargeMessages
 from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
 from storage.unit_of_work import StorageFailed
@@ -64,6 +65,8 @@ ENDPOINTS = {
     "habilitations": Role.REGISTRY,
     "recipient": Role.RECIPIENT,
 }
+# Large messages that come slowly, for each that is worked on.
+_LARGE_OF_A_THREAD = 4
 LogRequest = Callable[[str, str, int, float], None]
 
 
@@ -353,11 +356,11 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
     def on_error(correlation_id: str, problem: BaseException) -> None:
         log_unexpected(problem, correlation_id)
 
-    wire = WIRES[wire_name(actors.settings)]
+    wire, large = WIRES[wire_name(actors.settings)], LargeMessages(_LARGE_OF_A_THREAD * actors.settings.threads)
     limits = soap_limits(actors.settings)
     statuses = {**HTTP_STATUS, FaultCode.SENDER: actors.settings.fault_status}
     return {
-        name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error, statuses=statuses)
+        name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error, statuses=statuses, large=large)
         for name, operations in _operations(actors)
     }
 
