@@ -214,6 +214,8 @@ def audit_export(
         start=_moment(start, is_end=False) if start else 0,
         stop=_moment(stop, is_end=True) if stop else Question().stop,
     )
+    if question.stop <= question.start:
+        raise click.UsageError(f"--from {start} --to {stop}: expected an end behind the begin")
     with existing_units(settings, from_replica=True) as units:
         _record_use(settings, units, question)
         with units.read() as connection:
@@ -262,6 +264,6 @@ def _moment(text: str, *, is_end: bool) -> int:
             day = date.fromisoformat(text) + timedelta(days=1 if is_end else 0)
             return int(datetime.combine(day, time(), UTC).timestamp()) * _MICROSECOND
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.UsageError(f"{text}: expected a day, 2026-03-01, or a moment, 2026-03-01T12:00:00Z") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * _MICROSECOND)
