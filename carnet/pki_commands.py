@@ -140,7 +140,9 @@ def _check_names(**texts: str) -> None:
     """What stands in a subject is 1 to 64 characters long. RFC 5280: A.1"""
     for name, text in texts.items():
         if not text.strip() or len(text) > _LONGEST_NAME:
-            raise click.UsageError(f"{name}: found {len(text)} characters, expected 1 to {_LONGEST_NAME}, not all blank")
+            raise click.UsageError(
+                f"{name}: found {len(text)} characters, expected 1 to {_LONGEST_NAME}, not all blank"
+            )
 
 
 def _told(files: list[Path], as_json: bool) -> None:

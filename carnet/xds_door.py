@@ -300,6 +300,8 @@ class XdsDoor:
         began = time.perf_counter()
         try:
             answer = endpoint.answer(_request(environ, self._caller_of))
+        except StorageFailed:  # who asks, or that it was refused, could not be noted
+            answer = _not_now("what is asked cannot be noted now")
         except Exception as problem:  # noqa: BLE001 - the client gets a correlation id, the log the rest
             answer = _unexpected(problem)
         self._log("POST", path, answer.status, began)
@@ -318,7 +320,11 @@ def _request(environ: WSGIEnvironment, caller_of: CallerOfMessage) -> HttpReques
 
 
 def _unexpected(problem: Exception) -> HttpAnswer:
-    body = f"unexpected failure, reported as {log_unexpected(problem)}\n".encode()
+    return _not_now(f"unexpected failure, reported as {log_unexpected(problem)}")
+
+
+def _not_now(sentence: str) -> HttpAnswer:
+    body = f"{sentence}\n".encode()
     headers = (("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Retry-After", "5"))
     return HttpAnswer(status=503, headers=headers, body=[body])
 

@@ -134,9 +134,7 @@ class Endpoint:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _mtom_root(
-        self, request: HttpRequest, content_type: ContentType, exchange: Exchange, grows: Grows
-    ) -> bytes:
+    def _mtom_root(self, request: HttpRequest, content_type: ContentType, exchange: Exchange, grows: Grows) -> bytes:
         """The root part; what follows it stays on the connection, as `exchange.parts`."""
         root_type = content_type.parameter("type").lower()
         if root_type not in ("", *_ROOTS):

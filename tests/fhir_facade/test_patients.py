@@ -11,11 +11,11 @@ from tests import servers
 from tests.builders import PATIENT
 from xds.datatypes import CX
 
+NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 def proved(kind: Kind, patient: CX | None = None) -> Caller:
-    proof = Credentials(
-        kind=kind, assertion_id="_1", issuer="https://sts.test/", expires=datetime.max, client="", signer=""
-    )
+    proof = Credentials(kind=kind, assertion_id="_1", issuer="https://sts.test/", expires=NEVER, client="", signer="")
     return Caller(name="jane@example.org", patient_id=patient, credentials=proof)
 
 
