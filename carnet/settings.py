@@ -118,7 +118,7 @@ class Settings:
     mllp: str = _setting("", "HOST:PORT of the patient identity feed, port 0 takes a free one; default no feed")
     mllp_certificate: str = _setting("", "certificate of the feed's server, PEM, then its chain; makes the feed TLS")
     mllp_key: str = _setting("", "private key of the feed's server, PEM; default in the file of the certificate")
-    mllp_trust: str = _setting("", "certificates, PEM, of those that issue client certificates for the feed")
+    mllp_trust: str = _setting("", "certificates, PEM, of those that issue clients of the feed; their lists (CRL) too")
     mllp_clients: str = _setting(
         "", "client certificates that may feed: SHA-256 fingerprints or subjects (CN=…,O=…), separated by semicolons"
     )
