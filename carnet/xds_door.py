@@ -66,7 +66,7 @@ ENDPOINTS = {
     "recipient": Role.RECIPIENT,
 }
 # Large messages that come slowly, for each that is worked on.
-_LARGE_OF_A_THREAD = 4
+_LARGE_OF_A_THREAD = 8
 LogRequest = Callable[[str, str, int, float], None]
 
 
