@@ -150,6 +150,16 @@ def _check_key(certificate: x509.Certificate) -> None:
     raise Refused(Reason.KEY, "expected RSA of 2048 to 4096 bits, or P-256 or P-384")
 
 
+def check_readable(found: x509.Certificate | x509.CertificateRevocationList) -> None:
+    """Whether what is asked of an authority or a list can be read: libraries find out late. Raises Refused."""
+    try:
+        _ = found.issuer, found.extensions
+        if isinstance(found, x509.Certificate):
+            _ = found.subject, found.public_key()
+    except _UNREADABLE as problem:
+        raise Refused(Reason.CHAIN, f"it cannot be read ({type(problem).__name__})") from None
+
+
 def load_certificate(octets: bytes) -> x509.Certificate:
     """A certificate in DER. Raises Refused."""
     try:

@@ -75,7 +75,7 @@ def audit_verify(settings: Settings, anchors_file: str | None, signed_by: tuple[
     """
     own = signing_certificate(settings)
     believed = read_certificates(tuple(map(Path, signed_by)) or (() if own is None else (own,)))
-    anchors = _read_anchors(Path(anchors_file) if anchors_file else settings.data_folder / ANCHORS, believed)
+    anchors = _read_anchors(anchors_file, settings.data_folder / ANCHORS, believed)
     with existing_units(settings) as units, units.read() as connection:
         purged = retention.segments(connection)
         verified = chain.verify(
@@ -113,12 +113,18 @@ def _sentence(result: dict[str, Any], *, knows_signer: bool) -> str:
     return f"{result['verified']} records are whole and in their order{gone}, {agree}{not_yet}"
 
 
-def _read_anchors(file: Path, believed: tuple[x509.Certificate, ...]) -> Anchors:
-    """Raises UsageError for a line that is no anchor, or not signed by who is believed."""
-    if not file.exists():
+def _read_anchors(named: str | None, default: Path, believed: tuple[x509.Certificate, ...]) -> Anchors:
+    """Those of the file that is named, or that the server keeps, which may have none yet.
+
+    Raises UsageError for a named file that cannot be read, a line that is no anchor, or not signed by who is believed.
+    """
+    file = Path(named) if named else default
+    if not named and not file.exists():
         return Anchors()
     try:
         return read_anchors(file.read_text(encoding="utf-8"), believed)
+    except (OSError, UnicodeDecodeError) as problem:
+        raise click.UsageError(f"{file} cannot be read: {problem}") from None
     except BadAnchor as problem:
         raise click.UsageError(f"{file}, {problem}") from None
 
@@ -208,6 +214,8 @@ def audit_export(
         start=_moment(start, is_end=False) if start else 0,
         stop=_moment(stop, is_end=True) if stop else Question().stop,
     )
+    if question.stop <= question.start:
+        raise click.UsageError(f"--from {start} --to {stop}: expected an end behind the begin")
     with existing_units(settings, from_replica=True) as units:
         _record_use(settings, units, question)
         with units.read() as connection:
@@ -256,6 +264,6 @@ def _moment(text: str, *, is_end: bool) -> int:
             day = date.fromisoformat(text) + timedelta(days=1 if is_end else 0)
             return int(datetime.combine(day, time(), UTC).timestamp()) * _MICROSECOND
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.UsageError(f"{text}: expected a day, 2026-03-01, or a moment, 2026-03-01T12:00:00Z") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * _MICROSECOND)

@@ -33,12 +33,16 @@ RECORDED_WITH_CHANGE = frozenset(
         *("TD0.3", "TD1.1", "TD1.2", "TD1.3b", "TD1.4", "TD1.5"),
     }
 )
-_ON_RECORDS = frozenset(one.name for one in RECORD_TRANSACTIONS)
+# About the person of the proof where they name nobody: who proves one is shown no other, and changes no other.
+_OF_PROOF = frozenset(one.name for one in RECORD_TRANSACTIONS) | {
+    *("ITI-18", "ITI-51", "ITI-66", "ITI-67"),
+    *("ITI-65", "ITI-105", "ITI-106"),
+}
 _QUESTIONS = ("ITI-18", "ITI-51")
 _READINGS = frozenset({"ITI-18", "ITI-43", "ITI-66", "ITI-67", "ITI-68", "read"})
 # Event and caller -> the rule of the policy that let the caller read; empty where nothing is judged.
 RuleOf = Callable[[str, Caller], str]
-_REFERENCE_PARAMETERS = ("patient", "subject")
+_REFERENCE_PARAMETERS, _IDENTIFIERS = ("patient", "subject"), ("identifier", "sourceIdentifier")
 # A reference of a search -> the patient it means; None where that is nobody whom the caller may know.
 Referenced = Callable[[str], CX | None]
 
@@ -115,7 +119,8 @@ class Auditor:
         is_refusal = isinstance(problem, HttpRefusal | SoapFault)
         ended = Ended(outcome=Outcome.SERIOUS if is_refusal else Outcome.MAJOR, codes=(type(problem).__name__,))
         try:
-            self.trail.keep(self._occurrences(transaction_of(operation), message.body, ended), message.caller)
+            found = self._occurrences(transaction_of(operation), message.body, ended)
+            self.trail.keep(about_caller_where_unnamed(found, message.caller), message.caller)
         except StorageFailed:
             structlog.get_logger().error("audit record not kept", transaction=transaction_of(operation))
 
@@ -146,7 +151,7 @@ class Auditor:
     def told(self, occurrence: Occurrence, caller: Caller) -> None:
         """Keep one occurrence. Raises StorageFailed."""
         if self.trail is not None:
-            self.trail.keep(self._with_rule([occurrence], caller), caller)
+            self.trail.keep(self._with_rule(about_caller_where_unnamed([occurrence], caller), caller), caller)
 
     def _occurrences(self, transaction: str, body: etree._Element, ended: Ended) -> tuple[Occurrence, ...]:
         """No request is so broken that there is no record of it."""
@@ -168,6 +173,7 @@ class Auditor:
         except Exception as problem:
             self.told(_failed(occurrence, problem), caller)
             raise
+        occurrence = replace(occurrence, patient=about.patient or occurrence.patient)
         if self.accesses is not None:
             self.accesses.served(occurrence.event, caller)
         self.told(replace(occurrence, objects=about.objects), caller)
@@ -194,6 +200,13 @@ class Auditor:
         asked = a_query(transaction, resource, raw.encode(errors="surrogatepass"))
         return Occurrence(event=transaction, patient=patient, objects=(asked,))
 
+    def whose(self, transaction: str, raw: str, parameters: list[tuple[str, str]], caller: Caller) -> Occurrence:
+        """A question who a patient is: the one that is asked for, else the one that the proof names. PDQm, PIXm"""
+        asked_for = (_cx(value.partition(",")[0]) for name, value in parameters if name in _IDENTIFIERS)
+        own = "" if caller.patient_id is None else caller.patient_id.key
+        asked = a_query(transaction, "Patient", raw.encode(errors="surrogatepass"))
+        return Occurrence(event=transaction, patient=next(filter(None, asked_for), own), objects=(asked,))
+
     def read(self, event: str, entry_uuid: str) -> Occurrence:
         """One document, or what is known of it, by the entryUUID it was asked for. MHD 2:3.68.5.1"""
         patient = "" if self.trail is None else self.patients_of([entry_uuid]).get(entry_uuid, "")
@@ -202,15 +215,19 @@ class Auditor:
 
 @dataclass(slots=True)
 class About:
-    """The objects of an interaction; what it finds out about them replaces what was asked for."""
+    """The objects of an interaction, and its patient; what it finds out about them replaces what was asked for."""
 
     objects: tuple[ParticipantObject, ...]
+    patient: str = ""
 
 
 def about_caller_where_unnamed(found: Iterable[Occurrence], caller: Caller) -> list[Occurrence]:
-    """The transactions on records take their person from the assertion where the message has none. DMP 3 (TD0.3)"""
+    """What asks by identifiers of documents, say, is an access to the record of the proof all the same. DMP 3, 13
+
+    So nobody keeps out of the journal of a record by naming its documents and not its patient.
+    """
     known = "" if caller.patient_id is None else caller.patient_id.key
-    return [replace(one, patient=known) if one.event in _ON_RECORDS and not one.patient else one for one in found]
+    return [replace(one, patient=known) if one.event in _OF_PROOF and not one.patient else one for one in found]
 
 
 def transaction_of(operation: str) -> str:

@@ -82,13 +82,13 @@ def sent_type() -> tuple[str, Mapping[str, str]]:
     return name, parameters
 
 
-def read_body(*, instead: str = "") -> bytes:
+def read_body(*, most: int = LARGEST_BODY, instead: str = "") -> bytes:
     """The request body as it was before it was compressed. Raises FhirProblem 400, 413 or 415."""
     body = bytearray()
     for chunk in _chunks():
         body += chunk
-        if len(body) > LARGEST_BODY:
-            raise FhirProblem(413, "too-long", f"expected a body of at most {LARGEST_BODY} octets{instead}")
+        if len(body) > most:
+            raise FhirProblem(413, "too-long", f"expected a body of at most {most} octets{instead}")
     return bytes(body)
 
 
@@ -110,6 +110,8 @@ def _decompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
             while piece:
                 yield piece
                 piece = stream.decompress(stream.unconsumed_tail, _CHUNK)
+            if stream.unused_data:  # of which zlib would keep all that comes
+                raise FhirProblem(400, "structure", "the compressed body goes on behind its end")
     except zlib.error:
         raise FhirProblem(400, "structure", "the body is not what its Content-Encoding says") from None
     if not stream.eof:

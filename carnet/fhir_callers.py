@@ -23,6 +23,22 @@ from xds.xml import BadXml, parse
 
 _ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
 _LONGEST = 64 * 1024
+_FORM = "application/x-www-form-urlencoded"
+_OPERATIONS = {"$generate-metadata": "ITI-106", "$ihe-pix": "ITI-83", "$validate": "ITI-65"}
+_CHANGES = {
+    ("POST", ""): "ITI-65",
+    ("POST", "DocumentReference"): "ITI-105",
+    ("PATCH", "DocumentReference"): "ITI-57",
+    ("POST", "Patient"): "ITI-104",
+    ("PUT", "Patient"): "ITI-104",
+}
+_READINGS = {
+    "List": "ITI-66",
+    "Binary": "ITI-68",
+    "Patient": "ITI-78",
+    "AuditEvent": "ITI-81",
+    "Subscription": "ITI-111",
+}
 _CONSTANT = (
     "a token is required: an assertion (SAML 2.0, base64url), or a JWT where it is taken; this one is not accepted"
 )
@@ -60,8 +76,11 @@ def refused_token() -> FhirProblem:
 
 
 def asked_for(environ: WSGIEnvironment) -> str:
-    """What a request under /fhir asks for, before anybody knows whether it may."""
-    return "ITI-68" if environ["PATH_INFO"].startswith("/fhir/Binary/") else "ITI-67"
+    """The transaction that a request under /fhir asks for, before anybody knows whether it may."""
+    kind, _, what = environ["PATH_INFO"].removeprefix("/fhir").strip("/").partition("/")
+    is_search = what == "_search" or environ.get("CONTENT_TYPE", "").startswith(_FORM)
+    change = "" if is_search else _CHANGES.get((environ["REQUEST_METHOD"], kind), "")
+    return _OPERATIONS.get(what or kind) or change or _READINGS.get(kind, "ITI-67")
 
 
 def bearer_of(environ: WSGIEnvironment) -> str:

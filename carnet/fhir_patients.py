@@ -49,27 +49,28 @@ def add_patients(
     def read_patient(fhir_id: str) -> flask.Response:
         wanted()
         caller = caller_of("ITI-67", "Patient.r")
-        with auditor.interaction(Occurrence(event="read"), caller):
+        with auditor.interaction(auditor.whose("ITI-78", question()[0], [], caller), caller) as about:
             resource, row = patient.read(known_to(caller), fhir_id, described_to(caller))
+            about.patient = row.patient_id.key
             return read_answer("Patient", resource, _versioned(row))
 
     @door.get("/Patient")
     @door.route("/Patient/_search", methods=("GET", "POST"))
     def search_patients() -> flask.Response:
-        _, parameters = question()
+        raw, parameters = question()
         wanted()
         caller = caller_of("ITI-67", "Patient.s")
-        with auditor.interaction(Occurrence(event="read"), caller):
+        with auditor.interaction(auditor.whose("ITI-78", raw, parameters, caller), caller):
             return answer(
                 iti78.handle(known_to(caller), parameters, strict=is_strict(), described=described_to(caller))
             )
 
     @door.get("/Patient/$ihe-pix")
     def cross_reference() -> flask.Response:
-        _, parameters = question()
+        raw, parameters = question()
         wanted()
         caller = caller_of("ITI-67", "Patient.s")
-        with auditor.interaction(Occurrence(event="read"), caller):
+        with auditor.interaction(auditor.whose("ITI-83", raw, parameters, caller), caller):
             return answer(iti83.handle(known_to(caller), parameters))
 
     @door.post("/Patient")

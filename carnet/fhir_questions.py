@@ -35,11 +35,9 @@ def question() -> tuple[str, Parameters]:
 
 
 def _form() -> str:
-    octets = read_body()
+    octets = read_body(most=_LARGEST_FORM)
     if octets and sent_type()[0] != _FORM:
         raise FhirProblem(415, "not-supported", f"expected the parameters of a search as {_FORM}")
-    if len(octets) > _LARGEST_FORM:
-        raise FhirProblem(413, "too-long", f"expected a form of at most {_LARGEST_FORM} octets")
     return octets.decode("utf-8", "replace")
 
 

@@ -12,6 +12,7 @@ from carnet.options import json_option, print_result
 from carnet.pki import Card, Structure, Use
 from carnet.pki_folder import read_igc, revoke, write_credentials, write_igc
 
+_LONGEST_NAME = 64
 _folder = click.option(
     "--pki",
     "folder",
@@ -78,6 +79,7 @@ def issue_card(identifier: str, family: str, given: str, title: str, folder: Pat
     carnet pki issue card 801234567897 --family VILLARD --given ÉLISE
     carnet pki issue card 899700218896 --family KERGOAT --given MAËL --title Infirmier
     """
+    _check_names(PS_IDNAT=identifier, family=family, given=given, title=title)
     card = Card(identifier=identifier, family=family, given=given, title=title)
     issued = test_pki.issue_card(read_igc(folder), card, now=_now())
     _told(write_credentials(folder, identifier, issued), as_json)
@@ -96,6 +98,7 @@ def issue_structure(identifier: str, name: str, folder: Path, as_json: bool) -> 
     """
     if not is_structure_id(identifier):
         raise click.UsageError(f"{identifier}: expected a Struct_IdNat, such as 1 and nine characters of a FINESS")
+    _check_names(name=name)
     structure = Structure(identifier=identifier, name=name)
     issued = test_pki.issue_structure(read_igc(folder), structure, now=_now())
     _told(write_credentials(folder, identifier, issued), as_json)
@@ -131,6 +134,15 @@ def revoke_certificate(certificate: Path, folder: Path, as_json: bool) -> None:
         raise click.UsageError(f"{certificate}: found no certificate in PEM") from None
     file = revoke(folder, found, now=_now())
     print_result({"list": str(file)}, f"revoked; the list is {file}", as_json)
+
+
+def _check_names(**texts: str) -> None:
+    """What stands in a subject is 1 to 64 characters long. RFC 5280: A.1"""
+    for name, text in texts.items():
+        if not text.strip() or len(text) > _LONGEST_NAME:
+            raise click.UsageError(
+                f"{name}: found {len(text)} characters, expected 1 to {_LONGEST_NAME}, not all blank"
+            )
 
 
 def _told(files: list[Path], as_json: bool) -> None:

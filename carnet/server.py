@@ -183,7 +183,11 @@ def _in_a_child(work: Callable[[], None], *, meanwhile: Callable[[], None]) -> N
 
 def _open_and_close(settings: Settings) -> None:
     configure_log()
-    open_actors(settings).units.close()
+    actors = open_actors(settings)
+    try:
+        application(actors, client_certificate if settings.security == "mtls" else None)
+    finally:
+        actors.units.close()
 
 
 def _allow_descriptors(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from carnet.audit_settings import audit_rules
 from carnet.clock import clock_rules
 from carnet.elsewhere_settings import elsewhere_rules
 from carnet.notice_settings import notice_rules
+from carnet.proof_settings import proof_rules
 from carnet.record_settings import record_rules
 from carnet.roles import ALL_ROLES, Role, read_roles, roles_rules
 from carnet.storage_settings import storage_rules
@@ -28,7 +29,7 @@ ENVIRONMENT_PREFIX = "CARNET_"
 UNIX = "unix:"
 _AT_LEAST_ONE = (
     *("max_document_mb", "max_message_mb", "max_root_mb", "max_parts", "max_part_header_kb"),
-    *("mllp_message_kb", "registry_timeout_seconds", "vihf_life_seconds", "assertion_hours"),
+    *("mllp_message_kb", "registry_timeout_seconds"),
     *("audit_retention_years", "notification_attempts", "notification_days"),
     *("queue", "uploads", "connections", "connections_per_client"),
     *("handshake_seconds", "head_seconds", "slow_seconds", "idle_seconds"),
@@ -117,7 +118,7 @@ class Settings:
     mllp: str = _setting("", "HOST:PORT of the patient identity feed, port 0 takes a free one; default no feed")
     mllp_certificate: str = _setting("", "certificate of the feed's server, PEM, then its chain; makes the feed TLS")
     mllp_key: str = _setting("", "private key of the feed's server, PEM; default in the file of the certificate")
-    mllp_trust: str = _setting("", "certificates, PEM, of those that issue client certificates for the feed")
+    mllp_trust: str = _setting("", "certificates, PEM, of those that issue clients of the feed; their lists (CRL) too")
     mllp_clients: str = _setting(
         "", "client certificates that may feed: SHA-256 fingerprints or subjects (CN=…,O=…), separated by semicolons"
     )
@@ -464,8 +465,6 @@ def _check(settings: Settings) -> None:
     for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingsError(f"setting {name}: found {getattr(settings, name)}, expected at least 1")
-    if settings.clock_skew_seconds < 0:
-        raise SettingsError(f"setting clock_skew_seconds: found {settings.clock_skew_seconds}, expected 0 or more")
     if settings.workers < 1 or settings.threads < 1 or settings.max_document_mb < 1 or not 0 <= settings.port < 65536:
         raise SettingsError("settings workers, threads, max_document_mb: expected at least 1; port: 0 to 65535")
     if settings.home_community_id and not is_oid_urn(settings.home_community_id):
@@ -478,6 +477,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"setting codes: the domain {settings.domain} has its own codes, expected --domain ihe")
     _check_roles(settings)
     for sentence in (
+        *proof_rules(settings),
         *storage_rules(settings),
         *audit_rules(settings),
         *record_rules(settings),

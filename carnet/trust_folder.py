@@ -15,7 +15,8 @@ from typing import Any
 
 from cryptography import x509
 
-from access_policy.trust import Trust
+from access_policy.refusals import Refused
+from access_policy.trust import Trust, check_readable
 from access_policy.xua import IdentityProvider
 from carnet.reloading import Reloading
 from carnet.settings import Settings, SettingsError
@@ -73,19 +74,29 @@ def read_certificates(file: Path) -> list[x509.Certificate]:
     """All certificates of a PEM file, or the one of a DER file. Raises SettingsError."""
     octets = file.read_bytes()
     try:
-        if _PEM in octets:
-            return x509.load_pem_x509_certificates(octets)
-        return [x509.load_der_x509_certificate(octets)]
-    except ValueError as problem:
+        found = x509.load_pem_x509_certificates(octets) if _PEM in octets else [x509.load_der_x509_certificate(octets)]
+    except (ValueError, x509.InvalidVersion) as problem:
         raise SettingsError(f"{file}: found no certificate in PEM or DER") from problem
+    for one in found:
+        _check(file, "certificate", one)
+    return found
 
 
 def _read_list(file: Path) -> x509.CertificateRevocationList:
     octets = file.read_bytes()
     try:
-        return x509.load_pem_x509_crl(octets) if _PEM in octets else x509.load_der_x509_crl(octets)
-    except ValueError as problem:
+        found = x509.load_pem_x509_crl(octets) if _PEM in octets else x509.load_der_x509_crl(octets)
+    except (ValueError, x509.InvalidVersion) as problem:
         raise SettingsError(f"{file}: found no revocation list in PEM or DER") from problem
+    _check(file, "revocation list", found)
+    return found
+
+
+def _check(file: Path, name: str, found: x509.Certificate | x509.CertificateRevocationList) -> None:
+    try:
+        check_readable(found)
+    except Refused as problem:
+        raise SettingsError(f"{file}: found a {name} that is of no use: {problem.detail}") from None
 
 
 def read_providers(file: Path) -> tuple[IdentityProvider, ...]:

@@ -37,6 +37,7 @@ PURPOSES = {
     "centre-15": PurposeOfUse.REGULATION,
 }
 _WORDS = {"fr": ("valide", "REFUSÉ"), "en": ("valid", "REFUSED")}
+_MINUTES = click.IntRange(-525_600, 525_600)  # a year: what is valid too long, or no more, can be made as well
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -73,7 +74,7 @@ def vihf() -> None:
 @click.option("--reason", default="", help="Why the glass is broken.")
 @click.option("--secret", is_flag=True, help="Secret connection of a minor.")
 @click.option("--audience", default="", help="Audience; the DMP fills none in.")
-@click.option("--minutes", default=5, show_default=True, help="Validity; 0 writes no Conditions.")
+@click.option("--minutes", type=_MINUTES, default=5, show_default=True, help="Validity; 0 writes no Conditions.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File; default standard output.")
 @click.option("--header", is_flag=True, help="Wrap it in the wsse:Security header.")
 def make(certificate: Path, key: Path | None, output: Path | None, header: bool, **given: Any) -> None:
@@ -89,7 +90,10 @@ def make(certificate: Path, key: Path | None, output: Path | None, header: bool,
     """
     signer = read_credential(certificate, key)
     claim = _claim(_holder(signer.certificate), given)
-    made = make_vihf(claim, signer.certificate, signer.key, now=datetime.now(UTC).replace(microsecond=0))
+    try:
+        made = make_vihf(claim, signer.certificate, signer.key, now=datetime.now(UTC).replace(microsecond=0))
+    except ValueError:
+        raise click.UsageError("a value holds characters that XML cannot carry") from None
     octets = security_header(made) if header else etree.tostring(made, encoding="UTF-8", xml_declaration=True)
     if output is None:
         sys.stdout.buffer.write(octets + b"\n")
@@ -189,15 +193,17 @@ def _message(file: Path) -> etree._Element:
     """The file as a message: an assertion or a header is put where it belongs."""
     try:
         root = parse(file.read_bytes())
+        return root if etree.QName(root).localname == "Envelope" else parse(_around(root))
     except BadXml as problem:
         raise click.ClickException(f"{file}: {problem}") from None
-    if etree.QName(root).localname == "Envelope":
-        return root
+
+
+def _around(root: etree._Element) -> bytes:
     octets = etree.tostring(root, encoding="UTF-8")
     if root.tag == f"{{{SAML}}}Assertion":
         octets = b'<w:Security xmlns:w="%s">%s</w:Security>' % (WSSE.encode(), octets)
     text = b'<e:Envelope xmlns:e="%s"><e:Header>%s</e:Header><e:Body><b/></e:Body></e:Envelope>'
-    return parse(text % (_ENVELOPE.encode(), octets))
+    return text % (_ENVELOPE.encode(), octets)
 
 
 def print_findings(told: tuple[Finding, ...], lang: str, as_json: bool) -> None:

@@ -47,6 +47,7 @@ from repository.registration import RegistryNotAvailable
 from repository.store import Repository
 from schemas.wsdl import wsdl, xsd
 from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal, sender
+from soap.large_messages import LargeMessages
 from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import WIRES
 from storage.unit_of_work import StorageFailed
@@ -64,6 +65,8 @@ ENDPOINTS = {
     "habilitations": Role.REGISTRY,
     "recipient": Role.RECIPIENT,
 }
+# Large messages that come slowly, for each that is worked on.
+_LARGE_OF_A_THREAD = 8
 LogRequest = Callable[[str, str, int, float], None]
 
 
@@ -297,6 +300,8 @@ class XdsDoor:
         began = time.perf_counter()
         try:
             answer = endpoint.answer(_request(environ, self._caller_of))
+        except StorageFailed:  # who asks, or that it was refused, could not be noted
+            answer = _not_now("what is asked cannot be noted now")
         except Exception as problem:  # noqa: BLE001 - the client gets a correlation id, the log the rest
             answer = _unexpected(problem)
         self._log("POST", path, answer.status, began)
@@ -315,7 +320,11 @@ def _request(environ: WSGIEnvironment, caller_of: CallerOfMessage) -> HttpReques
 
 
 def _unexpected(problem: Exception) -> HttpAnswer:
-    body = f"unexpected failure, reported as {log_unexpected(problem)}\n".encode()
+    return _not_now(f"unexpected failure, reported as {log_unexpected(problem)}")
+
+
+def _not_now(sentence: str) -> HttpAnswer:
+    body = f"{sentence}\n".encode()
     headers = (("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Retry-After", "5"))
     return HttpAnswer(status=503, headers=headers, body=[body])
 
@@ -353,11 +362,11 @@ def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
     def on_error(correlation_id: str, problem: BaseException) -> None:
         log_unexpected(problem, correlation_id)
 
-    wire = WIRES[wire_name(actors.settings)]
+    wire, large = WIRES[wire_name(actors.settings)], LargeMessages(_LARGE_OF_A_THREAD * actors.settings.threads)
     limits = soap_limits(actors.settings)
     statuses = {**HTTP_STATUS, FaultCode.SENDER: actors.settings.fault_status}
     return {
-        name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error, statuses=statuses)
+        name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error, statuses=statuses, large=large)
         for name, operations in _operations(actors)
     }
 

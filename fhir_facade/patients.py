@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from access_policy.caller import Caller
-from access_policy.visibility import claimed
+from access_policy.visibility import NOTHING, Visibility, claimed
 from fhir_facade.read_people import authority_of, read_cx
 from fhir_facade.search_values import unescape
 from registry import patient_resources
@@ -47,7 +47,7 @@ class Patients:
         """Those with any identifier of this system, at most so many: among all of them for who may know every patient,
         else whom the caller's proof is about, or nobody.
         """
-        seen = claimed(self.caller)
+        seen = self._seen
         if seen.shows_nothing:
             return []
         only = None if seen.everything else CX(seen.patient)
@@ -91,7 +91,13 @@ class Patients:
         return self.of_identifier(system, value) if bar and len(query) == 1 else None
 
     def _may_know(self, patient: PatientRow) -> bool:
-        return claimed(self.caller).admits(patient.patient_id.key)
+        return self._seen.admits(patient.patient_id.key)
+
+    @property
+    def _seen(self) -> Visibility:
+        """Where records say who sees them, a proof that names nobody opens none of them."""
+        seen, policy = claimed(self.caller), self.registry.policy
+        return NOTHING if seen.everything and policy.judges(self.caller) else seen
 
 
 def domain_identifier(resource: Mapping[str, Any], domain: AffinityDomain) -> CX | None:

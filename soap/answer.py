@@ -9,6 +9,7 @@ from soap.message import OutgoingPart
 from soap.mtom import MtomPart, content_type_of, multipart_length, new_boundary, write_multipart
 from soap.xop import XOP
 
+_RETRY_SECONDS = "5"
 Http = tuple[int, tuple[tuple[str, str], ...], Iterable[bytes]]
 
 
@@ -19,6 +20,7 @@ def refusal_answer(refusal: HttpRefusal) -> Http:
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", str(len(body))),
         ("Connection", "close"),
+        *((("Retry-After", _RETRY_SECONDS),) if refusal.status == 503 else ()),
     )
     return refusal.status, headers, [body]
 

@@ -75,7 +75,7 @@ def _value(name: str) -> str:
 
 @dataclass(eq=False)
 class HttpRefusal(Exception):
-    """A plain HTTP answer of the closed list: 411, 413, 415."""
+    """A plain HTTP answer of the closed list: 411, 413, 415, 503."""
 
     status: int
     reason: str

@@ -12,6 +12,7 @@ from typing import Protocol
 from soap.answer import mtom_answer, plain_answer, refusal_answer
 from soap.content_type import ContentType, parse_content_type
 from soap.faults import HTTP_STATUS, FaultCode, HttpRefusal, SoapFault, sender
+from soap.large_messages import Grows, LargeMessages
 from soap.message import IncomingPart, Message, Operation, OutgoingPart, Reply
 from soap.mtom import Event, MimeLimits, MultipartReader, PartEnd, PartStart
 from soap.spyne_pipeline import CallerOf, Exchange, OnError, Pipeline
@@ -78,20 +79,29 @@ class Endpoint:
         limits: SoapLimits,
         on_error: OnError,
         statuses: Mapping[FaultCode, int] = HTTP_STATUS,
+        large: LargeMessages | None = None,
     ) -> None:
-        """`statuses` are those that faults of each code are sent with."""
+        """`statuses` are those that faults of each code are sent with; `large` is what endpoints share."""
         self._wire, self._limits, self._statuses = wire, limits, statuses
+        self._large = large or LargeMessages()
         xml_limits = XmlLimits(octets=limits.root)
         self._pipeline = Pipeline(tuple(operations), wire=wire, limits=xml_limits, on_error=on_error)
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         """Run the transaction the message names; every failure has an answer of the closed list."""
+        with self._large.one() as grows:
+            return self._answer(request, grows)
+
+    def _answer(self, request: HttpRequest, grows: Grows) -> HttpAnswer:
         content_type = parse_content_type(request.content_type)
         is_mtom = content_type.media_type == "multipart/related"
         exchange = Exchange(caller_of=request.caller_of, http_action=content_type.parameter("action"), is_mtom=is_mtom)
         try:
             self._check_request(request, content_type)
-            root = self._mtom_root(request, content_type, exchange) if is_mtom else self._simple_root(request, exchange)
+            if is_mtom:
+                root = self._mtom_root(request, content_type, exchange, grows)
+            else:
+                root = self._simple_root(request, exchange, grows)
             envelope = self._pipeline.run(exchange, root)
             if isinstance(exchange.parts, IncomingParts):
                 exchange.parts.drain()
@@ -111,7 +121,7 @@ class Endpoint:
         if (request.content_length or 0) > self._limits.total:
             raise HttpRefusal(413, f"the message has more than {self._limits.total} octets")
 
-    def _simple_root(self, request: HttpRequest, exchange: Exchange) -> bytes:
+    def _simple_root(self, request: HttpRequest, exchange: Exchange, grows: Grows) -> bytes:
         """The whole body of a simple SOAP message."""
         charset = parse_content_type(request.content_type).parameter("charset")
         exchange.charset = None if self._wire.any_part_type else charset or None
@@ -120,10 +130,11 @@ class Endpoint:
             size += len(chunk)
             if size > self._limits.root:
                 raise HttpRefusal(413, f"the SOAP message has more than {self._limits.root} octets")
+            grows(size)
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _mtom_root(self, request: HttpRequest, content_type: ContentType, exchange: Exchange) -> bytes:
+    def _mtom_root(self, request: HttpRequest, content_type: ContentType, exchange: Exchange, grows: Grows) -> bytes:
         """The root part; what follows it stays on the connection, as `exchange.parts`."""
         root_type = content_type.parameter("type").lower()
         if root_type not in ("", *_ROOTS):
@@ -135,7 +146,7 @@ class Endpoint:
             ),
             bare_lf=self._wire.bare_line_feeds,
         )
-        parts = IncomingParts(_events(reader, request.body), self._limits)
+        parts = IncomingParts(_events(reader, request.body), self._limits, grows)
         start = content_type.parameter("start").strip().removeprefix("<").removesuffix(">")
         head, root = parts.take_root(start)
         self._check_root_type(head, exchange)
@@ -185,8 +196,8 @@ def _events(reader: MultipartReader, body: Readable) -> Iterator[Event]:
 class IncomingParts:
     """The parts beside the root, in their order, each a stream that ends where the next begins."""
 
-    def __init__(self, events: Iterator[Event], limits: SoapLimits) -> None:
-        self._events, self._limits = events, limits
+    def __init__(self, events: Iterator[Event], limits: SoapLimits, grows: Grows) -> None:
+        self._events, self._limits, self._grows = events, limits, grows
         self._early: list[IncomingPart] = []
         self._current: _StreamedPart | None = None
 
@@ -231,6 +242,7 @@ class IncomingParts:
                 size += len(event)
                 if size > cap:
                     raise HttpRefusal(status, "the part of the message that must be kept in memory is too large")
+                self._grows(size)
                 chunks.append(event)
         return b"".join(chunks)
 

@@ -4,8 +4,10 @@ SQLite: WAL and synchronous=FULL; NORMAL lost acknowledged rows in a third of si
 PostgreSQL: refuses what could lose an acknowledged row (`POSTGRESQL_SAFE`), whoever has set it: server, database, role.
 """
 
+import os
 import select
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,7 @@ def database_kind(url: str) -> str:
 
 
 def _open_sqlite(url: URL, connections: int) -> Engine:
+    _keep_to_owner(Path(url.database or ""))
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -83,6 +86,12 @@ def _open_sqlite(url: URL, connections: int) -> Engine:
     with engine.connect() as connection:
         _check_pragmas(connection)
     return engine
+
+
+def _keep_to_owner(file: Path) -> None:
+    """A new database is its account's alone; its logs take the mode after it. What there was stays as it is."""
+    with suppress(OSError):  # where there is one, or none can be made: SQLite says so
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

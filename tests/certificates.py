@@ -33,6 +33,18 @@ def a_certificate(folder: Path, name: str, issuer: Holder) -> Holder:
     return _made(folder, name, issuer=issuer)
 
 
+def a_revocation_list(authority: Holder, *revoked: Holder, days: int = 1) -> bytes:
+    """PEM; of now, until in so many days."""
+    now = datetime.datetime.now(datetime.UTC)
+    begin = now + datetime.timedelta(days=min(days, 0), hours=-1)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(authority.certificate.subject)
+    builder = builder.last_update(begin).next_update(begin + datetime.timedelta(days=1))
+    for one in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(one.certificate.serial_number).revocation_date(begin)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 def _made(folder: Path, name: str, *, issuer: Holder | None) -> Holder:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(

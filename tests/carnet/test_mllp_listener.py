@@ -15,7 +15,7 @@ from carnet.mllp_framing import frame
 from carnet.mllp_listener import MllpLimits, MllpListener
 from carnet.mllp_tls import TlsPolicy, subject_of, tls_policy
 from carnet.refused_handshakes import RefusedHandshakes
-from tests.certificates import Holder, a_certificate, an_authority
+from tests.certificates import Holder, a_certificate, a_revocation_list, an_authority
 from tests.mllp import Sender, connected
 
 Receive = Callable[[bytes, Caller], bytes]
@@ -152,8 +152,8 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Holder]:
     }
 
 
-def policy(pki: dict[str, Holder], *clients: str) -> TlsPolicy:
-    files = {"certificate": str(pki["server"].file), "key": "", "trust": str(pki["ca"].file)}
+def policy(pki: dict[str, Holder], *clients: str, trust: Path | None = None) -> TlsPolicy:
+    files = {"certificate": str(pki["server"].file), "key": "", "trust": str(trust or pki["ca"].file)}
     return tls_policy(**files, clients=frozenset(clients))
 
 
@@ -198,6 +198,23 @@ def test_others_are_not_let_in(pki: dict[str, Holder], name: str | None) -> None
         assert received == []
         with connected(port, client(pki, "ehr")) as sender:
             assert sender.send("y")[1].endswith("|y")
+
+
+@pytest.mark.parametrize(("days", "let_in"), [(1, ["ehr"]), (-1, [])])
+def test_a_revoked_certificate_is_not_let_in_nor_anybody_without_a_current_list(
+    pki: dict[str, Holder], tmp_path: Path, days: int, let_in: list[str]
+) -> None:
+    trust = tmp_path / "issuers.pem"
+    trust.write_bytes(pki["ca"].file.read_bytes() + a_revocation_list(pki["ca"], pki["mpi"], days=days))
+    clients = [f"CN={name},O=Tilleuls,C=FR" for name in ("ehr", "mpi")]
+    answered = []
+    with listening(tls=policy(pki, *clients, trust=trust)) as (_, port):
+        for name in ("mpi", "ehr"):
+            with suppress(OSError), connected(port, client(pki, name)) as sender:
+                sender.connection.sendall(frame(b"x"))
+                if sender.connection.recv(1):
+                    answered.append(name)
+    assert answered == let_in
 
 
 def test_plain_text_is_not_taken_on_a_tls_port(pki: dict[str, Holder]) -> None:

@@ -163,11 +163,36 @@ def test_a_header_and_a_message_are_explained_as_well(folder: Path) -> None:
         ((SEAL, *ROLES), "give --name"),
         ((SIGNATURE, "--structure", "1690000014", *ROLES, "--patient", INS, "--authority", "mine"), "expected CX"),
         ((issued("localhost-server.pem"), *ROLES), "of no card and no structure"),
+        ((SIGNATURE, "--structure", "\x1b[31m", *ROLES), "characters that XML cannot carry"),
+        ((SIGNATURE, "--structure", "1690000014", *ROLES, "--minutes", "99999999999"), "--minutes"),
     ],
 )
 def test_what_is_missing_is_asked_for(folder: Path, words: tuple[str, ...], sentence: str) -> None:
     done = carnet(folder, "vihf", "make", *words)
     assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("card", "", "--family", "VILLARD", "--given", "ÉLISE"), "PS_IDNAT: found 0"),
+        (("card", "801234567897", "--family", " ", "--given", "ÉLISE"), "family: found 1"),
+        (("structure", "1690000014", "--name", "x" * 65), "name: found 65"),
+    ],
+)
+def test_a_name_that_no_certificate_can_have_is_told_and_nothing_is_issued(
+    folder: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    before = {one: one.read_bytes() for one in (folder / "carnet-pki" / "issued").iterdir()}
+    done = carnet(folder, "pki", "issue", *words)
+    assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
+    assert {one: one.read_bytes() for one in (folder / "carnet-pki" / "issued").iterdir()} == before
+
+
+def test_a_file_that_is_no_message_is_told_in_a_sentence(folder: Path) -> None:
+    (folder / "deep.xml").write_bytes(b"<a>" * 255 + b"</a>" * 255)
+    done = carnet(folder, "vihf", "check", "deep.xml")
+    assert (done.returncode, "deep.xml: the XML is" in done.stderr) == (2, True), done.stderr
 
 
 def test_a_revoked_card_is_refused(folder: Path) -> None:

@@ -68,6 +68,36 @@ def test_a_folder_that_cannot_be_read_leaves_what_was_known(tmp_path: Path, igc:
     assert folder() is first
 
 
+def unreadable(igc: Igc, old: str, new: str) -> bytes:
+    """The root in DER with some octets changed: libraries load it, and find out when they are asked."""
+    octets = igc.root.certificate.public_bytes(Encoding.DER)
+    changed = octets.replace(bytes.fromhex(old), bytes.fromhex(new))
+    assert changed != octets
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("2a864886f70d010101", "2a864886f70d01017f"),  # the algorithm of the key
+        ("a003020102", "a003020107"),  # the version
+        ("0603551d13", "0603551d0f"),  # one extension twice
+    ],
+)
+def test_a_certificate_that_is_of_no_use_leaves_what_was_known(
+    tmp_path: Path, igc: Igc, old: str, new: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    folder = folder_of(tmp_path, clock)
+    first = folder()
+    (tmp_path / "pki" / "trust" / "new.der").write_bytes(unreadable(igc, old, new))
+    for clock.now in (5, 10):
+        assert folder() is first
+    assert capfd.readouterr().out.count("new.der: found") == 1
+    with pytest.raises(SettingsError, match=r"new\.der: found"):
+        folder_of(tmp_path, clock)
+
+
 def test_authorities_may_be_in_der(tmp_path: Path, igc: Igc) -> None:
     trust = tmp_path / "pki" / "trust"
     for name, authority in zip(("root", "persons", "organisations"), igc.authorities, strict=True):

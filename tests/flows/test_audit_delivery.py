@@ -219,8 +219,18 @@ def test_an_export_by_patient_has_that_patient_alone_and_a_period_bounds_it(
     assert [one["transaction"] for one in json.loads(said)] == ["export"]
 
 
+_OF_X = ("export", "--professional", "x")
+
+
 @pytest.mark.parametrize(
-    "words", [("export",), ("export", "--professional", "x", "--from", "yesterday")], ids=["nobody", "no date"]
+    "words",
+    [
+        ("export",),
+        (*_OF_X, "--from", "yesterday"),
+        (*_OF_X, "--to", "9999-12-31"),
+        (*_OF_X, "--from", "2026-03-02", "--to", "2026-03-01"),
+    ],
+    ids=["nobody", "no date", "a day without end", "an end before the begin"],
 )
 def test_a_question_that_is_none_is_a_usage_error(
     used: tuple[servers.Settings, DocumentEntry], words: tuple[str, ...]
@@ -286,7 +296,9 @@ def test_a_cut_end_shows_by_a_signed_anchor_and_a_forged_anchor_is_told(
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM audit_record WHERE sequence >= 5"))
     engine.dispose()
+    (tmp_path / "none").touch()
     assert run(settings, "verify", *signs, "--anchors", str(tmp_path / "none"))[0] == 0
+    assert run(settings, "verify", *signs, "--anchors", str(tmp_path / "mistyped"))[0] == 2
     code, said = run(settings, "verify", "--anchors", str(elsewhere), *signs)
     assert (code, "removed from its end" in said) == (1, True)
 

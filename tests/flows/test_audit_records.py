@@ -4,6 +4,7 @@ The expected fields restate the tables of the standard; nothing of the product's
 """
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -138,6 +139,17 @@ ROWS = {
         ours="source",
     ),
     "ITI-67": Golden(transaction="ITI-67", name="Find Document References", event=QUERY, action="E", service="/fhir"),
+    "ITI-66": Golden(transaction="ITI-66", name="Find Document Lists", event=QUERY, action="E", service="/fhir"),
+    "ITI-78": Golden(
+        transaction="ITI-78", name="Mobile Patient Demographics Query", event=QUERY, action="E", service="/fhir"
+    ),
+    "ITI-83": Golden(
+        transaction="ITI-83",
+        name="Mobile Patient Identifier Cross-reference Query",
+        event=QUERY,
+        action="E",
+        service="/fhir",
+    ),
     "ITI-68": Golden(
         transaction="ITI-68", name="Retrieve Document", event=EXPORT, action="R", service="/fhir", ours="source"
     ),
@@ -415,6 +427,46 @@ def search_wrongly(server: Server, _trail: Trail) -> list[Golden]:
     return [bad("ITI-67", "required", a_query("ITI-67", "DocumentReference"), patient="")]
 
 
+def search_lists(server: Server, _trail: Trail) -> list[Golden]:
+    assert server.request("GET", f"/fhir/List?patient.identifier={WHOM}&code=submissionset").status == 200
+    return [good("ITI-66", a_query("ITI-66", "List"))]
+
+
+def search_lists_wrongly(server: Server, _trail: Trail) -> list[Golden]:
+    assert server.request("GET", "/fhir/List?status=current").status == 400
+    return [bad("ITI-66", "required", a_query("ITI-66", "List"), patient="")]
+
+
+WHOM = f"urn:oid:{TEST_INS}%7C{PATIENT.id}"
+
+
+def ask_for_patient(server: Server, trail: Trail) -> list[Golden]:
+    """By identifier, and by id."""
+    told = json.loads(server.request("GET", f"/fhir/Patient/$ihe-pix?sourceIdentifier={WHOM}").body)
+    place = next(one["valueReference"]["reference"] for one in told["parameter"] if one["name"] == "targetId")
+    trail.messages()
+    assert server.request("GET", f"/fhir/Patient?identifier={WHOM}").status == 200
+    assert server.request("GET", f"/fhir/{place}").status == 200
+    return [good("ITI-78", a_query("ITI-78", "Patient"))] * 2
+
+
+def ask_for_no_patient(server: Server, _trail: Trail) -> list[Golden]:
+    assert server.request("GET", "/fhir/Patient?family=x").status == 400
+    assert server.request("GET", "/fhir/Patient/999999").status == 404
+    asked = a_query("ITI-78", "Patient")
+    return [bad("ITI-78", "required", asked, patient=""), bad("ITI-78", "not-found", asked, patient="")]
+
+
+def cross_reference(server: Server, _trail: Trail) -> list[Golden]:
+    assert server.request("GET", f"/fhir/Patient/$ihe-pix?sourceIdentifier={WHOM}").status == 200
+    return [good("ITI-83", a_query("ITI-83", "Patient"))]
+
+
+def cross_reference_of_nobody(server: Server, _trail: Trail) -> list[Golden]:
+    assert server.request("GET", f"/fhir/Patient/$ihe-pix?sourceIdentifier=urn:oid:{TEST_INS}%7Cx").status == 404
+    return [bad("ITI-83", "not-found", a_query("ITI-83", "Patient"), patient=f"x^^^&{TEST_INS}&ISO")]
+
+
 def read_document(server: Server, trail: Trail) -> list[Golden]:
     entry = pushed(server, trail)
     uuid = stored_uuid(server, entry).removeprefix("urn:uuid:")
@@ -475,6 +527,12 @@ SCENARIOS: dict[tuple[str, str], Callable[[Server, Trail], list[Golden]]] = {
     ("ITI-8", "failure"): feed_malformed,
     ("ITI-67", "success"): search,
     ("ITI-67", "failure"): search_wrongly,
+    ("ITI-66", "success"): search_lists,
+    ("ITI-66", "failure"): search_lists_wrongly,
+    ("ITI-78", "success"): ask_for_patient,
+    ("ITI-78", "failure"): ask_for_no_patient,
+    ("ITI-83", "success"): cross_reference,
+    ("ITI-83", "failure"): cross_reference_of_nobody,
     ("ITI-68", "success"): read_document,
     ("ITI-68", "failure"): read_no_document,
     ("read", "success"): read_reference,
@@ -511,7 +569,8 @@ def test_every_transaction_that_is_advertised_has_golden_records(tmp_path: Path)
         *patient_operations(registry, actors.auditor),
     )
     actors.units.close()
-    advertised = {transaction_of(one.name) for one in served} | {"ITI-8", "ITI-67", "ITI-68", "read"}
+    of_readers = {"ITI-66", "ITI-67", "ITI-68", "ITI-78", "ITI-83", "read"}
+    advertised = {transaction_of(one.name) for one in served} | {"ITI-8"} | of_readers
     assert len(advertised) > 14
     for outcome in ("success", "failure"):
         assert advertised - {name for name, kind in SCENARIOS if kind == outcome} == set()

@@ -486,3 +486,32 @@ def test_settings_that_leave_a_door_open_are_refused_in_one_sentence(
     assert (ended.value.code, told.count("\n")) == (2, 1), told
     assert words in told
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--xua", "PKI/trust/root.pem"), "setting xua"),
+        (("--sha1-anchors", "zz"), "setting sha1_anchors"),
+        (("--token-issuers", "PKI/none.toml"), "setting token_issuers"),
+        (("--fhir-origins", "*"), "setting fhir_origins"),
+        (("--paths", "x"), "setting paths"),
+    ],
+)
+def test_rules_that_cannot_be_read_are_told_in_one_sentence_before_a_port_is_opened(
+    pki: Pki,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    command = ["carnet", "serve", "--port", str(servers.free_port()), "--data", str(tmp_path / "data")]
+    command += ["--certificate", str(pki.server), "--trust", str(pki.trust), "--audit-reserve-mb", "0"]
+    command += [one.replace("PKI", str(pki.folder)) for one in options]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capfd.readouterr()
+    assert (ended.value.code, words in told.err, "Traceback" in told.err) == (2, True, False), told.err
+    assert "listens" not in told.out + told.err

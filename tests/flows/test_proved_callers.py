@@ -143,6 +143,21 @@ def test_what_a_professional_did_is_on_record_with_identity_roles_and_purpose(wo
     assert (record.patient, int(record.outcome)) == (PATIENT.key, 0)
 
 
+def test_who_names_documents_and_no_patient_is_on_record_with_the_patient_of_the_proof(world: World) -> None:
+    """Else a reader could choose not to be in the journal."""
+    trail, client = Trail(world.server), world.card[Use.AUTHENTICATION]
+    body = messages.query_body(messages.GET_DOCUMENTS, {"$XDSDocumentEntryUniqueId": "('2.25.4711001')"}, "LeafClass")
+    assert world.post("/xds/registry", body, messages.QUERY_ACTION, world.vihf(), client).status == "Success"
+    token = base64.urlsafe_b64encode(etree.tostring(world.vihf())).decode()
+    headers = {"Authorization": f"Bearer {token}", CERTIFICATE: base64.b64encode(client.der).decode()}
+    for path in ("DocumentReference?_id=x", "List?_id=x&code=submissionset", "DocumentReference?status=current"):
+        world.server.request("GET", f"/fhir/{path}", headers=headers)
+    world.server.request("POST", "/fhir", b"{", headers | {"Content-Type": "application/fhir+json"})
+    found = [(one.type_codes[0].code, one.patient) for one in trail.records()]
+    asked = ("ITI-18", "ITI-67", "ITI-66", "ITI-67", "ITI-65")
+    assert found == [(one, PATIENT.key) for one in asked]
+
+
 def issuer_of(assertion: etree._Element) -> str:
     return str(assertion.findtext(f"{{{SAML}}}Issuer"))
 
@@ -345,6 +360,7 @@ def test_a_database_that_cannot_note_a_use_lets_nobody_in(world: World, monkeypa
     }
     answer = world.server.request("POST", "/xds/registry", message, headers)
     assert (answer.status, "retry-after" in answer.headers) == (503, True)
+    assert b"unexpected" not in answer.body
 
 
 def test_wrapped_messages_get_the_constant_answer_at_the_door(world: World) -> None:

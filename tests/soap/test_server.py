@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from lxml import etree
 
 from soap.faults import ADDRESSING, ENVELOPE, HTTP_STATUS, FaultCode
+from soap.large_messages import LargeMessages
 from soap.server import Endpoint, HttpAnswer, HttpRequest, Message, Operation, OutgoingPart, Reply, SoapLimits
 from soap.wire import DMP, STRICT, Wire
 from tests import messages
@@ -495,3 +496,42 @@ def test_messages_of_other_makers_are_read(entry: dict[str, Any], wire: Wire) ->
     answer = door.answer(HttpRequest(content_type=entry["content_type"], body=io.BytesIO(body), caller_of=nobody))
     assert answer.status == 200, text(answer)
     assert bool(seen) == (entry["file"] in ("mtom-xop.body.txt", "mtom-encoded-cid.body.txt"))
+
+
+class _Slow(io.RawIOBase):
+    """A body that breaks off after some octets, once `meanwhile` was called."""
+
+    def __init__(self, octets: bytes, meanwhile: Callable[[], None]) -> None:
+        self._chunks, self._meanwhile = [octets[:300_000], octets[300_000:], b""], meanwhile
+
+    def read(self, size: int = -1, /) -> bytes:
+        if len(self._chunks) == 2:
+            self._meanwhile()
+        return self._chunks.pop(0)
+
+
+@pytest.mark.parametrize("is_mtom", [False, True])
+def test_one_large_message_more_than_there_is_room_for_is_refused_until_another_has_ended(is_mtom: bool) -> None:
+    """Of the same door or another one; small ones are taken meanwhile."""
+    room = LargeMessages(1)
+    door, other = (
+        Endpoint(OPERATIONS, wire=STRICT, limits=SoapLimits(), on_error=lambda *_: None, large=room) for _ in range(2)
+    )
+    long = sent(b'<x:echo xmlns:x="urn:t">' + b" " * 600_000 + b"</x:echo>")
+    content_type = "application/soap+xml"
+    if is_mtom:
+        long, content_type = messages.multipart(long), messages.multipart_type()
+
+    def ask(asked: Endpoint, body: Any, kind: str = content_type) -> HttpAnswer:
+        return asked.answer(HttpRequest(content_type=kind, body=body, caller_of=nobody))
+
+    beside: list[HttpAnswer] = []
+
+    def meanwhile() -> None:
+        beside.append(ask(other, io.BytesIO(long)))
+        beside.append(ask(other, io.BytesIO(sent()), "application/soap+xml"))
+
+    assert ask(door, _Slow(long, meanwhile)).status == 200
+    assert [one.status for one in beside] == [503, 200]
+    assert dict(beside[0].headers)["Retry-After"]
+    assert ask(other, io.BytesIO(long)).status == 200
