@@ -1,6 +1,7 @@
 """The Patient resource of the FHIR door: read and search, and ITI-104 where the domain takes patients by FHIR."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import flask
@@ -23,7 +24,7 @@ from fhir_facade.record_patient import record_patient
 from fhir_facade.times import to_http_date, to_instant
 from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
-from xds.datatypes import DTM
+from xds.datatypes import CX, DTM
 
 
 def add_patients(
@@ -40,10 +41,17 @@ def add_patients(
     """
 
     def known_to(caller: Caller) -> Patients:
-        return Patients(registry=registry, caller=caller, base_url=base_url)
+        return Patients(registry=registry, caller=of_person(caller), base_url=base_url)
 
     def described_to(caller: Caller) -> Describe:
-        return to_patient if desk is None else partial(record_patient, desk, caller)
+        return to_patient if desk is None else partial(record_patient, desk, of_person(caller))
+
+    def of_person(caller: Caller) -> Caller:
+        """A record is of a person: proof that names a former identifier of one is about the same."""
+        if desk is None or caller.patient_id is None:
+            return caller
+        with registry.units.read() as connection:
+            return replace(caller, patient_id=CX(registry.present_patient(connection, caller.patient_id.key)))
 
     @door.get("/Patient/<fhir_id>")
     def read_patient(fhir_id: str) -> flask.Response:

@@ -24,6 +24,7 @@ from carnet.clients import client_certificate, known_clients
 from carnet.connection_shares import Shares
 from carnet.dated_work import Scheduler, started_scheduler
 from carnet.disk_failure import DiskFailure
+from carnet.freed_memory import keep_freed_memory
 from carnet.front import Front, open_front
 from carnet.http_limits import RequestRates
 from carnet.http_worker import HttpWorker
@@ -131,6 +132,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         if attendant is not None:
             attendant.start()
         _keep_from_collection()
+        keep_freed_memory()
         return app
 
     def run(self) -> None:

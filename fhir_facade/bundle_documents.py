@@ -21,7 +21,7 @@ def check_documents(mapping: Mapping65) -> dict[int, str]:
 
     R7: the type a DocumentReference gives is that of its Binary.
     """
-    by_full_url = mapping.bundle.by_full_url()
+    by_full_url = mapping.bundle.by_full_url
     found: dict[int, str] = {}
     for entry in mapping.bundle.of(Slice.DOCUMENT_REFERENCE):
         at = f"{entry.at}.content[0].attachment"

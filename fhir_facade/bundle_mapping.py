@@ -42,7 +42,7 @@ class Mapping65:
 def object_of(mapping: Mapping65, reference: Mapping[str, Any], *types: str) -> str | None:
     """entryUUID of what a reference means: an entry of the Bundle, or the current version of a stored object."""
     text = reference.get("reference", "")
-    entry = mapping.bundle.by_full_url().get(text)
+    entry = mapping.bundle.by_full_url.get(text)
     if entry is not None:
         return mapping.uuids.get(entry.number)
     match = _READ.match(text.removeprefix(f"{mapping.patients.base_url}/"))

@@ -115,7 +115,7 @@ def _one_patient(mapping: Mapping65) -> CX | None:
 
 def subject_of(mapping: Mapping65, subject: Mapping[str, Any]) -> CX | None:
     """The patient of a Patient entry of the Bundle, or of this server."""
-    entry = mapping.bundle.by_full_url().get(subject.get("reference", ""))
+    entry = mapping.bundle.by_full_url.get(subject.get("reference", ""))
     if entry is None or entry.slice is not Slice.PATIENT:
         return mapping.patients.subject(subject)
     if entry.method == "GET":
@@ -128,7 +128,7 @@ def subject_of(mapping: Mapping65, subject: Mapping[str, Any]) -> CX | None:
 
 def _read(mapping: Mapping65, entry: BundleEntry, read: Callable[..., T], patient: CX | None) -> T:
     """One object, first version, with the resource it was sent as."""
-    by_full_url = mapping.bundle.by_full_url()
+    by_full_url = mapping.bundle.by_full_url
 
     def elsewhere(reference: str) -> Mapping[str, Any] | None:
         found = by_full_url.get(reference)
@@ -150,7 +150,7 @@ def _with_locations(value: Any, mapping: Mapping65) -> Any:
         return [_with_locations(one, mapping) for one in value]
     if not isinstance(value, dict):
         return value
-    entry = mapping.bundle.by_full_url().get(value.get("reference", "")) if "reference" in value else None
+    entry = mapping.bundle.by_full_url.get(value.get("reference", "")) if "reference" in value else None
     if entry is None:
         return {name: _with_locations(one, mapping) for name, one in value.items()}
     if entry.slice is Slice.PATIENT:

@@ -16,13 +16,16 @@ from fhir_facade.operation_outcome import FhirProblem
 from fhir_facade.patients import Patients
 from fhir_facade.search import common, read_search
 from fhir_facade.version_tags import check_entry_match, check_tags
+from registry import patient_resources
 from registry.criteria import Criteria, Form, Page
 from registry.snapshot import Snapshot
+from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
 from storage.unit_of_work import UnitOfWork
+from xds.datatypes import CX
 from xds.errors import Rejected
 from xds.identifiers import UUID_PREFIX
-from xds.metadata import Association, DocumentEntry, Folder, Submission
+from xds.metadata import Association, RegistryObject, Submission
 
 
 def criteria_of(text: str, kind: str, base_url: str) -> list[tuple[str, str]]:
@@ -108,7 +111,7 @@ class NoneExist:
 class Match:
     """`ifMatch` of an entry of a Bundle that changes a stored object; `at` is its place. FHIR R4 3.1.0.5"""
 
-    kind: type[DocumentEntry | Folder]
+    kind: type[RegistryObject]
     entry_uuid: str
     tags: str
     at: str
@@ -128,6 +131,30 @@ class Match:
             check_tags(self.tags, set(), at=self.at)
         else:
             check_entry_match(self.tags, read_own_json(found.rendering.decode()), self.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientMatch:
+    """`ifMatch` of an entry of a Bundle that feeds a Patient, None where it says no identifier of the domain."""
+
+    patient_id: CX | None
+    tags: str
+    at: str
+
+    def check(self, registry: Registry, unit: UnitOfWork, submission: Submission, caller: Caller) -> None:
+        """It still is this version. Raises Unmet."""
+        _lock(registry, unit, submission)
+        asked = [] if self.patient_id is None else [self.patient_id]
+        present = patient_resources.locked(registry, unit, asked)
+        try:
+            check_patient_version(self.tags, next(iter(present.values()), None), at=self.at)
+        except FhirProblem as problem:
+            raise Unmet(problem) from None
+
+
+def check_patient_version(if_match: str, present: PatientRow | None, *, at: str = "") -> None:
+    """`If-Match` of a Patient that is fed; where there is none, it is of no version. Raises FhirProblem 412."""
+    check_tags(if_match, set() if present is None else {str(present.version)}, at=at)
 
 
 def _lock(registry: Registry, unit: UnitOfWork, submission: Submission, *further: str) -> None:

@@ -1,5 +1,6 @@
 """FHIR XML <-> the dict that JSON is, by the table of elements: any order in, the standard's out. FHIR R4 2.6.1."""
 
+import codecs
 from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -27,6 +28,7 @@ def read_xml(octets: bytes) -> dict[str, Any]:
     What FHIR R4 does not have stays in the dict, where the structural rules find it: elements, those of other
     namespaces by their whole name, and text beside elements and values as `#text`.
     """
+    check_encoding(octets)
     try:
         root = parse(octets, limits=_LIMITS)
     except BadXml as problem:
@@ -34,6 +36,12 @@ def read_xml(octets: bytes) -> dict[str, Any]:
     if not isinstance(root.tag, str) or not root.tag.startswith(f"{{{FHIR}}}"):
         raise bad_request(f"expected a resource in the namespace {FHIR}", code="structure")
     return _read_resource(root)
+
+
+def check_encoding(octets: bytes) -> None:
+    """UTF-8, which is all that FHIR has; XML may be in UTF-16 elsewhere. Raises FhirProblem 400. FHIR R4 3.1.0.1.9"""
+    if octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise bad_request("found XML in UTF-16, expected UTF-8, the one encoding of FHIR", code="structure")
 
 
 def _read_resource(element: etree._Element) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_facade.conditional import criteria_of
+from fhir_facade.conditional import check_patient_version, criteria_of
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, bad_request, refusal
@@ -12,7 +12,6 @@ from fhir_facade.patient import to_patient
 from fhir_facade.patients import Patients, aliases, given_identifier
 from fhir_facade.search_values import read_token, split
 from fhir_facade.structural_rules import structural_rules
-from fhir_facade.version_tags import check_tags
 from fhir_facade.xds_issues import issues_of
 from registry import patient_resources
 from registry.patients import Source
@@ -22,7 +21,7 @@ from storage.unit_of_work import UnitOfWork
 from xds.datatypes import CX
 from xds.errors import Rejected
 
-_FIRST = 1  # version of a Patient that was just fed
+FIRST_VERSION = 1  # version of a Patient that was just fed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +35,15 @@ class FedPatient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feeding:
-    """A Patient to be fed: the identifier the registry knows it by, the resource, and whether it has to be new."""
+    """A Patient to be fed: the identifier the registry knows it by, the resource, and whether it has to be new; of
+    which version it is, where `if_match` says so, and where that stands.
+    """
 
     patient_id: CX
     resource: Mapping[str, Any]
     is_creation: bool
+    if_match: str = ""
+    at: str = ""
 
 
 def create(patients: Patients, resource: Mapping[str, Any], *, if_none_exist: str = "") -> FedPatient:
@@ -78,19 +81,18 @@ def update(
 
 
 def to_update(
-    patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any], *, if_match: str = ""
+    patients: Patients, query: Mapping[str, str], resource: Mapping[str, Any], *, if_match: str = "", at: str = ""
 ) -> Feeding:
     """What a conditional PUT asks for. Raises FhirProblem."""
     patient_id = _checked(patients.registry, resource)
     found = _matches(patients, query)
     _check_named(query["identifier"], resource)
-    check_tags(if_match, {str(one.version) for one in found})
     if len(found) > 1:
         raise FhirProblem(412, "multiple-matches", "found several Patients with this identifier, expected one")
     if found and found[0].patient_id.key != patient_id.key:
         sentence = "found a Patient with another identifier of this domain than the one asked for"
         raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
-    return Feeding(patient_id=patient_id, resource=resource, is_creation=False)
+    return Feeding(patient_id=patient_id, resource=resource, is_creation=False, if_match=if_match, at=at)
 
 
 def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any], *, if_match: str = "") -> FedPatient:
@@ -101,11 +103,11 @@ def update_by_id(patients: Patients, fhir_id: str, resource: Mapping[str, Any], 
     found = patients.read(f"Patient/{fhir_id}")
     if found is None:
         raise FhirProblem(405, "not-supported", "a Patient is made by POST, or by PUT with Patient?identifier=")
-    check_tags(if_match, {str(found.version)})
     if found.patient_id.key != patient_id.key:
         sentence = "found another identifier of this domain than the Patient has"
         raise bad_request(sentence, code="business-rule", expression="Patient.identifier")
-    return feed(patients, [Feeding(patient_id=patient_id, resource=resource, is_creation=False)])[0]
+    feeding = Feeding(patient_id=patient_id, resource=resource, is_creation=False, if_match=if_match)
+    return feed(patients, [feeding])[0]
 
 
 def _checked(registry: Registry, resource: Mapping[str, Any]) -> CX:
@@ -154,21 +156,29 @@ def matching(patients: Patients, if_none_exist: str) -> PatientRow | None:
 
 
 def feed(patients: Patients, feedings: Sequence[Feeding]) -> list[FedPatient]:
-    """Every one of them, or none. Raises FhirProblem."""
+    """Every one of them, or none. Raises FhirProblem; 412 where one is of another version than is there by now."""
     registry, source = patients.registry, Source(transaction="ITI-104", caller=patients.caller)
+
+    def feed_all(unit: UnitOfWork) -> list[PatientRow]:
+        before = patient_resources.locked(registry, unit, [one.patient_id for one in feedings])
+        for one in feedings:
+            check_patient_version(one.if_match, before.get(one.patient_id.key), at=one.at)
+        return [fed(unit, one) for one in feedings]
 
     def fed(unit: UnitOfWork, one: Feeding) -> PatientRow:
         row = patient_resources.feed(registry, unit, one.patient_id, _text(one), aliases(one.resource), source)
-        if one.is_creation and row.version > _FIRST:
+        if one.is_creation and row.version > FIRST_VERSION:
             raise _duplicate()
         return row
 
     try:
-        rows = registry.units.write(lambda unit: [fed(unit, one) for one in feedings])
+        rows = registry.units.write(feed_all)
     except Rejected as problem:  # for what was fed, which no other try makes better
         issues = issues_of(problem.errors, {})
         raise refusal([one._replace(code="value", expression="Patient.identifier") for one in issues]) from None
-    return [FedPatient(resource=write_json(to_patient(row)), row=row, is_new=row.version == _FIRST) for row in rows]
+    return [
+        FedPatient(resource=write_json(to_patient(row)), row=row, is_new=row.version == FIRST_VERSION) for row in rows
+    ]
 
 
 def _duplicate() -> FhirProblem:

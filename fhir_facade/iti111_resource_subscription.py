@@ -6,16 +6,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fhir_facade.code_systems import from_uri
+from fhir_facade.code_systems import URI_SYSTEM, from_uri
 from fhir_facade.fhir_json import write_json
 from fhir_facade.issues import Issue
 from fhir_facade.operation_outcome import FhirProblem, not_found, refusal
 from fhir_facade.patients import Patients
+from fhir_facade.read_people import authority_of
+from fhir_facade.search_names import table_name, type_named
 from fhir_facade.search_values import read_token, split, unescape
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.times import from_date_time, to_instant
 from subscriptions.broker import Broker, NotTaken
-from subscriptions.subscription import CHANGES, ENTERING, OF_FOLDERS, Channel, CodeFilter, Content, Event, Subscription
+from subscriptions.subscription import (
+    CHANGES,
+    ENTERING,
+    OF_FOLDERS,
+    Channel,
+    CodeFilter,
+    Content,
+    Event,
+    Subscription,
+    WordFilter,
+)
 from xds.datatypes import DTM, Code
 
 _BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
@@ -31,6 +43,14 @@ _OF_DOCUMENTS: Mapping[str, str] = {
     "event": "event_code_list",
     "security-label": "confidentiality_code",
 }
+# Of documents beside: authors and reference ids.
+_WORDS: Mapping[str, str] = {
+    "author.family": "author_family",
+    "author.given": "author_given",
+    "author.name": "author_name",
+    "author.identifier": "author_id",
+    "related.identifier": "reference_id",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +63,10 @@ class Topic:
     events: tuple[Event, ...]
     filtered: Mapping[str, str] = field(default_factory=lambda: _OF_DOCUMENTS)
     code: str = ""
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        return {} if self.code else _WORDS
 
     @property
     def resource(self) -> str:
@@ -161,7 +185,7 @@ def _filter_problems(resource: Mapping[str, Any]) -> Iterator[Issue]:
             yield Issue("too-costly", f"expected at most {_LONGEST} characters", place)
             return
         name, mark, query = text.partition("?") if isinstance(text, str) else ("", "", "")
-        pairs = parse_qsl(query, keep_blank_values=True)
+        pairs = _pairs(query)
         if name != topic.resource or not mark or not pairs:
             yield Issue("value", f"expected {topic.resource}?PARAMETER=VALUE&…", place)
         for parameter, value in pairs:
@@ -175,13 +199,21 @@ def _filter_problems(resource: Mapping[str, Any]) -> Iterator[Issue]:
 
 
 def _parameter_problems(topic: Topic, parameter: str, value: str, place: str) -> Iterator[Issue]:
-    expected = (*_PATIENT, *topic.filtered, *(("code",) if topic.code else ()))
+    expected = (*_PATIENT, *topic.filtered, *topic.words, *(("code",) if topic.code else ()))
     if parameter not in expected:
         yield Issue("not-supported", f"expected {', '.join(expected)}", place)
-    elif not value or len(split(value)) > _MOST_VALUES:
-        yield Issue("value", f"{parameter}: expected 1 to {_MOST_VALUES} values", place)
+    elif not all(split(value)) or len(split(value)) > _MOST_VALUES:
+        yield Issue("value", f"{parameter}: expected 1 to {_MOST_VALUES} values, none of them empty", place)
+    elif parameter in topic.words and not all(read_token(one).code for one in split(value)):
+        yield Issue("value", f"{parameter}: found a system alone, expected a value", place)
     elif parameter == "code" and read_token(value).code != topic.code:
         yield Issue("value", f"code: expected {topic.code}", place)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """The parameters by the names of the tables; one that names a type keeps its own, which none is served by."""
+    given = parse_qsl(query, keep_blank_values=True)
+    return [(name if type_named(name) else table_name(name), value) for name, value in given]
 
 
 def _filters(resource: Mapping[str, Any]) -> list[Any]:
@@ -202,7 +234,7 @@ def _extensions(element: Any) -> list[Mapping[str, Any]]:
 def _wanted(resource: Mapping[str, Any], patients: Patients) -> Subscription:
     """The subscription that a sound resource asks for. Raises FhirProblem for a patient nobody is."""
     channel, topic = resource["channel"], TOPICS[resource["criteria"]]
-    asked = [pair for text in _filters(resource) for pair in parse_qsl(text.partition("?")[2])]
+    asked = [pair for text in _filters(resource) for pair in _pairs(text.partition("?")[2])]
     kept = {
         name: value for name, value in resource.items() if name not in ("id", "meta", "status", "end", "resourceType")
     }
@@ -217,7 +249,7 @@ def _wanted(resource: Mapping[str, Any], patients: Patients) -> Subscription:
         caller="",
         subscriber="",
         events=topic.events,
-        filters=tuple(_code_filters(topic, asked)),
+        filters=(*_code_filters(topic, asked), *_word_filters(topic, asked)),
         criteria=json.dumps({"meta": {"profile": [PROFILE]}} | kept, ensure_ascii=False),
         media_type=channel["payload"],
     )
@@ -248,3 +280,18 @@ def _code_filters(topic: Topic, asked: Sequence[tuple[str, str]]) -> Iterator[Co
             tokens = [read_token(one) for one in split(value)]
             codes = tuple(Code(code=one.code, coding_scheme=from_uri(one.system or "")) for one in tokens)
             yield CodeFilter(attribute=topic.filtered[name], any_of=codes)
+
+
+def _word_filters(topic: Topic, asked: Sequence[tuple[str, str]]) -> Iterator[WordFilter]:
+    """Names as texts, identifiers as `id^OID`, or `id` of any system."""
+    for name, value in asked:
+        if name in topic.words:
+            said = _identifier if name.endswith(".identifier") else unescape
+            yield WordFilter(attribute=topic.words[name], any_of=tuple(map(said, split(value))))
+
+
+def _identifier(text: str) -> str:
+    token = read_token(text)
+    if token.system is None:
+        return token.code
+    return f"{token.code}^{'' if token.system == URI_SYSTEM else authority_of(token.system)}"

@@ -10,9 +10,10 @@ from access_policy.visibility import Purpose
 from fhir_facade.bundle_documents import WriteDocument, check_documents, received
 from fhir_facade.bundle_mapping import Mapping65
 from fhir_facade.bundle_submission import read_submission
-from fhir_facade.conditional import AlreadyThere, Condition, Match, Unmet
+from fhir_facade.conditional import AlreadyThere, Condition, Match, PatientMatch, Unmet
 from fhir_facade.fhir_json import read_own_json, write_json
 from fhir_facade.issues import Issue
+from fhir_facade.iti104_patient_identity_feed_fhir import FIRST_VERSION
 from fhir_facade.newest import current
 from fhir_facade.operation_outcome import outcome_of, refusal
 from fhir_facade.patients import Patients, aliases
@@ -26,6 +27,7 @@ from registry import iti42_register_document_set_b as iti42
 from registry import patient_resources
 from registry.patients import Source
 from registry.snapshot import Snapshot
+from registry.sql.patient_resources import PatientRow
 from registry.store import Registry
 from repository import iti41_provide_and_register_document_set_b as iti41
 from repository.registration import InOneUnit
@@ -36,18 +38,22 @@ from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
 from xds.ebrim.value_rules import value_rules
 from xds.errors import RegistryError, Rejected
-from xds.metadata import DocumentEntry, Folder, Submission
+from xds.metadata import DocumentEntry, Folder, Submission, SubmissionSet
 
 _CREATED = (Slice.SUBMISSION_SET, Slice.DOCUMENT_REFERENCE, Slice.BINARY, Slice.FHIR_DOCUMENT)
+_OBJECTS: Mapping[Slice, type[DocumentEntry | SubmissionSet | Folder]] = {
+    Slice.SUBMISSION_SET: SubmissionSet,
+    Slice.DOCUMENT_REFERENCE: DocumentEntry,
+    Slice.PATCH: DocumentEntry,
+    Slice.FOLDER: Folder,
+}
 
 
 @dataclass(slots=True, kw_only=True)
 class Done:
-    """What the unit of work did with entries, by their position: keys of the Patients that were made known, ETags of
-    what was changed and of new Folders, as a read has them.
-    """
+    """What was done with entries, by their position: the Patients that were fed, and ETags as a read has them."""
 
-    keys: dict[int, int] = field(default_factory=dict)
+    patients: dict[int, PatientRow] = field(default_factory=dict)
     tags: dict[int, str] = field(default_factory=dict)
 
 
@@ -97,36 +103,42 @@ def handle(
     return write_json({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
 
 
-def _matches(mapping: Mapping65) -> tuple[Match, ...]:
+def _matches(mapping: Mapping65) -> tuple[Condition, ...]:
     """`ifMatch` of what the Bundle changes. Raises FhirProblem 412 already where one is of another version now."""
     found = tuple(
-        Match(
-            kind=_kind(entry),
-            entry_uuid=mapping.updated[entry.number],
-            tags=entry.conditions["ifMatch"],
-            at=f"Bundle.entry[{entry.number}].request.ifMatch",
-        )
-        for entry in mapping.bundle.of(Slice.PATCH, Slice.FOLDER)
-        if "ifMatch" in entry.conditions and entry.number in mapping.updated
+        Match(kind=_OBJECTS[part], entry_uuid=mapping.updated[entry.number], tags=tags, at=at)
+        for part in (Slice.PATCH, Slice.FOLDER)
+        for entry, tags, at in _tagged(mapping, part)
+        if entry.number in mapping.updated
     )
     if found:
         with mapping.patients.registry.seen_by(mapping.patients.caller, Purpose.METADATA) as snapshot:
             for one in found:
                 one.holds(snapshot)
-    return found
+    patients = (
+        PatientMatch(patient_id=mapping.patient_ids.get(entry.number), tags=tags, at=at)
+        for entry, tags, at in _tagged(mapping, Slice.PATIENT)
+    )
+    return (*found, *patients)
 
 
-def _kind(entry: BundleEntry) -> type[DocumentEntry | Folder]:
-    """What an entry with a stored object changes."""
-    return DocumentEntry if entry.slice is Slice.PATCH else Folder
+def _tagged(mapping: Mapping65, part: Slice) -> Iterator[tuple[BundleEntry, str, str]]:
+    """Entries that are meant for a version, `ifMatch`, and where that stands."""
+    for entry in mapping.bundle.of(part):
+        if "ifMatch" in entry.conditions:
+            yield entry, entry.conditions["ifMatch"], f"Bundle.entry[{entry.number}].request.ifMatch"
 
 
 def _tags(mapping: Mapping65, snapshot: Snapshot) -> Iterator[tuple[int, str]]:
-    for entry in mapping.bundle.of(Slice.PATCH, Slice.FOLDER):
-        uuid = mapping.updated.get(entry.number) or mapping.uuids.get(entry.number, "")
-        found = current(snapshot, _kind(entry), uuid)
-        if found is not None:
-            yield entry.number, version_tag(read_own_json(found.rendering.decode()))
+    """ETags say what an object relates to, so that is read; what the caller may not read has none."""
+    for part, kind in _OBJECTS.items():
+        for entry in mapping.bundle.of(part):
+            if part is Slice.DOCUMENT_REFERENCE and "relatesTo" not in entry.resource:
+                yield entry.number, 'W/"1"'
+                continue
+            found = current(snapshot, kind, mapping.updated.get(entry.number) or mapping.uuids.get(entry.number, ""))
+            if found is not None:
+                yield entry.number, version_tag(read_own_json(found.rendering.decode()))
 
 
 def _provided(
@@ -140,15 +152,14 @@ def _provided(
     write_document: WriteDocument,
     conditions: tuple[Condition, ...],
 ) -> tuple[RegistryError, ...]:
-    """The steps of ITI-41, with the patients of the Bundle made known in the same unit of work."""
+    """The steps of ITI-41, with the patients of the Bundle fed in the same unit of work."""
 
     def register(unit: UnitOfWork, reading: Reading, caller: Caller) -> tuple[RegistryError, ...]:
         for condition in conditions:
             condition.check(registry, unit, submission, caller)
-        done.keys = dict(_feed_patients(registry, unit, mapping, caller))
+        done.patients = dict(_feed_patients(registry, unit, mapping, caller))
         iti42.handle(registry, unit, reading, caller, kind=mapping.kind)
-        if mapping.bundle.of(Slice.PATCH, Slice.FOLDER):
-            done.tags = dict(_tags(mapping, registry.seen_in(unit, caller, Purpose.METADATA)))
+        done.tags |= _tags(mapping, registry.seen_in(unit, caller, Purpose.METADATA))
         return ()
 
     repository = replace(repository, registration=InOneUnit(registry.units, register))
@@ -156,6 +167,7 @@ def _provided(
     reading = Reading(submission=submission, errors=errors)
     try:
         with received(repository.blobs, mapping, documents, write_document) as octets:
+            done.tags |= {number: f'"{octets.blobs[uuid].digest().sha256}"' for number, uuid in documents.items()}
             return iti41.handle(repository, reading, octets, caller)
     except AlreadyThere:
         raise
@@ -169,7 +181,7 @@ def _provided(
 
 def _feed_patients(
     registry: Registry, unit: UnitOfWork, mapping: Mapping65, caller: Caller
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[tuple[int, PatientRow]]:
     """Patients that the Bundle brings, where the domain and the caller may feed patients by FHIR. Raises Rejected."""
     if not (registry.domain.patients_by_fhir and permits(caller, "ITI-104")):
         return
@@ -185,7 +197,7 @@ def _feed_patients(
             aliases(entry.resource),
             Source(transaction="ITI-104", caller=caller),
         )
-        yield entry.number, fed.key
+        yield entry.number, fed
 
 
 def _of_registry(
@@ -227,12 +239,13 @@ def _response(
 ) -> dict[str, Any]:
     """One entry of the answer, in the order of the request. MHD 2:3.65.4.2"""
     is_new = entry.slice in _CREATED or (entry.slice is Slice.FOLDER and entry.method == "POST")
-    is_new = is_new or entry.number in done.keys
+    fed, tag = done.patients.get(entry.number), done.tags.get(entry.number)
+    if fed is not None:
+        is_new, tag = fed.version == FIRST_VERSION, f'W/"{fed.version}"'
     response: dict[str, Any] = {"status": "201 Created" if is_new else "200 OK"}
     location = _location(entry, mapping, documents, done)
-    if location:
-        response |= {"location": f"{base_url}/{location}"}
-    response |= {"etag": done.tags.get(entry.number, 'W/"1"'), "lastModified": moment}
+    response |= ({"location": f"{base_url}/{location}"} if location else {}) | ({"etag": tag} if tag else {})
+    response |= {"lastModified": moment}
     told = [one for one in warnings if one.expression.startswith(f"{entry.at}.") or one.expression == entry.at]
     return {"response": response | ({"outcome": outcome_of(told)} if told else {})}
 
@@ -249,6 +262,7 @@ def _location(entry: BundleEntry, mapping: Mapping65, documents: Mapping[int, st
         Slice.FHIR_DOCUMENT: "Binary",
     }
     if entry.slice is Slice.PATIENT:
-        key = done.keys.get(entry.number) or mapping.present.get(entry.number)
+        fed = done.patients.get(entry.number)
+        key = mapping.present.get(entry.number) if fed is None else fed.key
         return "" if key is None else f"Patient/{key}"
     return f"{kinds[entry.slice]}/{fhir_id(uuid)}" if entry.slice is not None else ""

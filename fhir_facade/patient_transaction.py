@@ -9,12 +9,14 @@ from fhir_facade.fhir_json import write_json
 from fhir_facade.iti104_patient_identity_feed_fhir import FedPatient, Feeding
 from fhir_facade.operation_outcome import FhirProblem, bad_request, refusal
 from fhir_facade.patients import Patients
+from fhir_facade.provide_bundle import CONDITIONS
 from fhir_facade.structural_rules import structural_rules
 from fhir_facade.times import to_instant
 from xds.datatypes import DTM
 
 MOST_ENTRIES = 500
-_METHODS = ("POST", "PUT")
+# method -> the condition that it may have. FHIR R4 3.1.0.11.2
+_METHODS = {"POST": "ifNoneExist", "PUT": "ifMatch"}
 
 
 def is_of_patients(bundle: Mapping[str, Any]) -> bool:
@@ -50,10 +52,17 @@ def _asked(patients: Patients, entry: Mapping[str, Any], number: int) -> Feeding
     if request.get("method") not in _METHODS or parts.path.removeprefix(f"{patients.base_url}/") != "Patient":
         sentence = "expected POST Patient, or PUT Patient?identifier=system|value"
         raise bad_request(sentence, code="not-supported", expression=f"{at}.request")
+    taken = _METHODS[request["method"]]
+    for name in CONDITIONS:
+        if name in request and name != taken:
+            sentence = f"found a condition that {request['method']} does not have, expected none, or {taken}"
+            raise bad_request(sentence, code="not-supported", expression=f"{at}.request.{name}")
+    condition = request.get(taken, "")
     try:
         if request["method"] == "POST":
-            return iti104.to_create(patients, entry["resource"], if_none_exist=request.get("ifNoneExist", ""))
-        return iti104.to_update(patients, dict(parse_qsl(parts.query)), entry["resource"])
+            return iti104.to_create(patients, entry["resource"], if_none_exist=condition)
+        query, place = dict(parse_qsl(parts.query)), f"{at}.request.ifMatch"
+        return iti104.to_update(patients, query, entry["resource"], if_match=condition, at=place)
     except FhirProblem as problem:
         inside = problem.expression.startswith("Patient")
         place = problem.expression.replace("Patient", f"{at}.resource", 1) if inside else at

@@ -41,6 +41,7 @@ class Patients:
         found = patient_resources.by_identifier(
             self.registry, authority=authority_of(system), system=system, value=value
         )
+        found = list({one.key: one for one in map(self._person, found)}.values())
         return [one for one in found if self._may_know(one) and one.merged_into is None]
 
     def of_system(self, system: str, *, most: int) -> list[PatientRow]:
@@ -90,8 +91,15 @@ class Patients:
         system, bar, value = query.get("identifier", "").partition("|")
         return self.of_identifier(system, value) if bar and len(query) == 1 else None
 
+    def _person(self, patient: PatientRow) -> PatientRow:
+        """Where no patient is fed by FHIR, records are of persons: a former identifier is that of who subsumed it."""
+        is_fed = self.registry.domain.patients_by_fhir
+        return patient if is_fed else patient_resources.present(self.registry, patient)
+
     def _may_know(self, patient: PatientRow) -> bool:
-        return self._seen.admits(patient.patient_id.key)
+        """Whether the caller's proof is about the patient, or who that is now."""
+        seen = self._seen
+        return seen.admits(patient.patient_id.key) or seen.admits(self._person(patient).patient_id.key)
 
     @property
     def _seen(self) -> Visibility:

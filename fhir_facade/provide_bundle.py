@@ -32,7 +32,7 @@ _LEVELS = {
 }
 MOST_ENTRIES = 2000
 # FHIR R4 3.1.0.11.2
-_CONDITIONS = ("ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist")
+CONDITIONS = ("ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist")
 _END = re.compile(r"\Ahttps?://.*/([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})\Z")
 
 
@@ -62,6 +62,7 @@ _CONDITIONAL = (
     ("ifNoneExist", Slice.PATIENT, "POST"),
     ("ifMatch", Slice.PATCH, "PATCH"),
     ("ifMatch", Slice.FOLDER, "PUT"),
+    ("ifMatch", Slice.PATIENT, "PUT"),
 )
 _PROFILES: Mapping[Slice, Sequence[Row]] = {
     Slice.SUBMISSION_SET: SUBMISSION_SET,
@@ -89,19 +90,14 @@ class BundleEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvideBundle:
-    """The entries in their order and the level on which they are checked."""
+    """The entries in their order, and by what a reference may call them; the level on which they are checked."""
 
     level: Level
     entries: tuple[BundleEntry, ...]
+    by_full_url: Mapping[str, BundleEntry]
 
     def of(self, *slices: Slice) -> tuple[BundleEntry, ...]:
         return tuple(one for one in self.entries if one.slice in slices)
-
-    def by_full_url(self) -> dict[str, BundleEntry]:
-        """The entries by what a reference may call them: of a URL its end too, `Binary/1`. FHIR R4 2.36.4.1"""
-        named = {one.full_url: one for one in self.entries if one.full_url}
-        ends = ((_END.search(url), one) for url, one in named.items())
-        return {match[1]: one for match, one in ends if match is not None} | named
 
 
 def read_provide_bundle(bundle: Mapping[str, Any], issues: list[Issue]) -> ProvideBundle:
@@ -117,7 +113,9 @@ def read_provide_bundle(bundle: Mapping[str, Any], issues: list[Issue]) -> Provi
         )
         issues.append(Issue("value", sentence, "Bundle.meta.profile"))
     entries = tuple(_entry(number, one) for number, one in enumerate(bundle.get("entry", ())))
-    read = ProvideBundle(level=Level.MINIMAL if level is None else level, entries=entries)
+    read = ProvideBundle(
+        level=Level.MINIMAL if level is None else level, entries=entries, by_full_url=_by_full_url(entries)
+    )
     issues += _bundle_rules(read)
     for entry in entries:
         issues += _entry_rules(entry, read.level)
@@ -140,8 +138,15 @@ def _entry(number: int, entry: Mapping[str, Any]) -> BundleEntry:
         method=method,
         url=request.get("url", ""),
         resource=resource,
-        conditions={name: request[name] for name in _CONDITIONS if name in request},
+        conditions={name: request[name] for name in CONDITIONS if name in request},
     )
+
+
+def _by_full_url(entries: Sequence[BundleEntry]) -> dict[str, BundleEntry]:
+    """Of a URL its end too, `Binary/1`. FHIR R4 2.36.4.1"""
+    named = {one.full_url: one for one in entries if one.full_url}
+    ends = ((_END.search(url), one) for url, one in named.items())
+    return {match[1]: one for match, one in ends if match is not None} | named
 
 
 def _slice(resource: Mapping[str, Any], request: Mapping[str, Any]) -> Slice | None:
@@ -227,7 +232,7 @@ def _document_reference_rules(entry: BundleEntry) -> Iterator[Issue]:
 
 def unresolved(bundle: ProvideBundle) -> Iterator[Issue]:
     """R4, R5: a `urn:uuid:` or `urn:oid:` that is no entry, a `#id` that is not contained."""
-    known = bundle.by_full_url().keys()
+    known = bundle.by_full_url.keys()
     for entry in bundle.entries:
         if entry.slice is Slice.FHIR_DOCUMENT:
             continue

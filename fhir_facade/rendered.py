@@ -13,8 +13,9 @@ from registry.snapshot import Snapshot
 from xds.identifiers import UUID_PREFIX
 from xds.metadata import DocumentEntry, Folder, RegistryObject
 
-# Within a string of JSON the quotes would stand behind backslashes.
-_MARKS = (b'"relatesTo":[', b'"entry":[')
+# Within a string of JSON the quotes would stand behind backslashes. Looking for both would take twice as long: half a
+# millisecond more for 200 documents.
+_OF_DOCUMENT, _OF_LIST = b'"relatesTo":[', b'"entry":['
 _KINDS: Mapping[str, type[RegistryObject]] = {"DocumentReference": DocumentEntry, "List": Folder}
 
 
@@ -23,7 +24,8 @@ def find_rendered(snapshot: Snapshot, criteria: Criteria, page: Page = ALL) -> t
     found = snapshot.find(criteria, page, Form.FHIR)
     if snapshot.visibility.grants is None:
         return found
-    read = {one.object_key: read_own_json(one.rendering.decode()) for one in found if refers(one.rendering)}
+    referring = (one for one in found if refers(one.rendering, criteria.kind))
+    read = {one.object_key: read_own_json(one.rendering.decode()) for one in referring}
     visible = _visible(snapshot, read.values())
     return tuple(
         one._replace(rendering=write_json(_without_hidden(read[one.object_key], visible)))
@@ -33,9 +35,9 @@ def find_rendered(snapshot: Snapshot, criteria: Criteria, page: Page = ALL) -> t
     )
 
 
-def refers(rendering: bytes) -> bool:
-    """Whether one of these renderings refers to objects that may have to be hidden."""
-    return any(mark in rendering for mark in _MARKS)
+def refers(renderings: bytes, kind: type[RegistryObject]) -> bool:
+    """Whether one of these renderings of objects of this kind refers to others that may have to be hidden."""
+    return (_OF_DOCUMENT if kind is DocumentEntry else _OF_LIST) in renderings
 
 
 def _visible(snapshot: Snapshot, resources: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -1,19 +1,64 @@
-"""Who made a SubmissionSet: persons by the type of `List.source`, organisations. MHD 2:3.66.4.1.2; PDSm 5.1."""
+"""Who made it: authors of documents and SubmissionSets by their FHIR type, organisations.
+
+MHD 2:3.66.4.1.2, 2:3.67.4.1.2; PDSm 5.1.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fhir_facade.code_systems import URI_SYSTEM
 from fhir_facade.read_people import authority_of
-from fhir_facade.search_values import Narrow, Question, SearchParameter, Token, names_with, read_token, unescape
-from registry.criteria import Criteria, LikeCriterion, TextCriterion, TextMatch
+from fhir_facade.search_values import (
+    ANY_NAME,
+    FAMILY,
+    GIVEN,
+    Narrow,
+    Question,
+    SearchParameter,
+    Token,
+    names_with,
+    narrow_person_identifier,
+    read_token,
+    unescape,
+    valued,
+)
+from registry.criteria import AuthorCriterion, Criteria, LikeCriterion, TextCriterion, TextMatch
 from xds.datatypes import escape
 from xds.identifiers import OID_PREFIX
 from xds.query_grammar import has_wildcard
 
 _PROFESSIONALS = ("Practitioner", "PractitionerRole")  # XDS has one author, with a role or without
 _TYPES: Mapping[str, tuple[str, ...]] = dict.fromkeys(_PROFESSIONALS, _PROFESSIONALS)
+_ELEMENTS = {FAMILY: "family", GIVEN: "given", ANY_NAME: "name"}
 _BEFORE_ID = "%^" * 9  # components of XON
+
+
+def author_names(components: tuple[int, ...], match: TextMatch = TextMatch.START) -> Narrow:
+    """By the name of an author person of a document; of an author of the type that is named, whatever that has."""
+    named = names_with(components, match)
+
+    def narrow(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+        if not question.type_named:
+            return named(question, parameter, values)
+        return _with_author(question, _ELEMENTS[components], tuple(map(unescape, values)), match)
+
+    return narrow
+
+
+def narrow_author_identifier(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+    """By the identifier of an author person, or of an author of the type that is named, with or without system."""
+    if not question.type_named:
+        return narrow_person_identifier(question, parameter, values)
+    tokens = valued(parameter, values)
+    texts = tuple(one.code if one.system is None else f"{one.system}|{one.code}" for one in tokens)
+    return _with_author(question, "identifier", texts, TextMatch.WHOLE)
+
+
+def _with_author(question: Question, element: str, texts: tuple[str, ...], match: TextMatch) -> Criteria:
+    kind = question.type_named
+    types = _TYPES.get(kind, (kind,))
+    criterion = AuthorCriterion(attribute=element, any_of=texts, match=match, types=types)
+    return replace(question.criteria, texts=(*question.criteria.texts, criterion))
 
 
 def source_names(components: tuple[int, ...], match: TextMatch = TextMatch.START) -> Narrow:
@@ -39,6 +84,14 @@ def organisation_with(match: TextMatch = TextMatch.START) -> Narrow:
         return replace(question.criteria, texts=(*question.criteria.texts, criterion))
 
     return narrow
+
+
+def names_modified(components: tuple[int, ...]) -> tuple[tuple[str, Narrow], ...]:
+    """The modifiers of the name of an author. FHIR R4 3.1.1.5.5"""
+    return (
+        ("exact", author_names(components, TextMatch.WHOLE)),
+        ("contains", author_names(components, TextMatch.WITHIN)),
+    )
 
 
 def narrow_organisation(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:

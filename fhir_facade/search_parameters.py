@@ -1,5 +1,6 @@
 """The search parameters of ITI-67: one table, read by the search and by /metadata. MHD 2:3.67.4.1.2.1."""
 
+from fhir_facade.search_authors import author_names, names_modified, narrow_author_identifier
 from fhir_facade.search_references import narrow_related, narrow_relates_to, narrow_submitted
 from fhir_facade.search_times import PREFIXES, narrow_given_time, narrow_period, narrow_time
 from fhir_facade.search_values import (
@@ -7,10 +8,7 @@ from fhir_facade.search_values import (
     FAMILY,
     GIVEN,
     SearchParameter,
-    names_modified,
-    names_with,
     narrow_archived,
-    narrow_author_identifier,
     narrow_code,
     narrow_code_not,
     narrow_community,
@@ -128,7 +126,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         name="author.family",
         type="string",
         documentation="family name of an author, from its beginning, in any case; :exact :contains",
-        narrow=names_with(FAMILY),
+        narrow=author_names(FAMILY),
         attributes=("author_person",),
         modifiers=names_modified(FAMILY),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-family",
@@ -137,7 +135,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         name="author.given",
         type="string",
         documentation="given name of an author, from its beginning, in any case; :exact :contains",
-        narrow=names_with(GIVEN),
+        narrow=author_names(GIVEN),
         attributes=("author_person",),
         modifiers=names_modified(GIVEN),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-given",
@@ -146,7 +144,7 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         name="author.name",
         type="string",
         documentation="family or given name of an author, from its beginning, in any case; :exact :contains",
-        narrow=names_with(ANY_NAME),
+        narrow=author_names(ANY_NAME),
         attributes=("author_person",),
         modifiers=names_modified(ANY_NAME),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-name",

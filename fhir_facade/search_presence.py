@@ -12,11 +12,15 @@ _TRUTHS = {"true": True, "false": False}
 _OF_FOLDERS = {"content_type_code": "code_list"}  # what a Folder has in the place of an attribute of a SubmissionSet
 # Not said by an object itself, or not asked for so.
 ELSEWHERE = frozenset({"author", "authorOrg", "related", "relatesto", "source", "targetCommunityIdList"})
+_OF_SEVERAL_TYPES = ("author", "source")
 
 
 def narrow_missing(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
     """Objects with none of the attributes of the parameter, or with one of them; without attributes all have it."""
     name, criteria = f"{parameter.name}:missing", question.criteria
+    if question.type_named and parameter.name.partition(".")[0] in _OF_SEVERAL_TYPES:
+        sentence = f"{name}: not supported where a type is named, :{question.type_named}"
+        raise bad_request(sentence, code="not-supported", expression=name)
     if len(values) != 1 or values[0] not in _TRUTHS:
         raise bad_request(f"{name}: expected true or false", expression=name)
     is_missing = _TRUTHS[values[0]]

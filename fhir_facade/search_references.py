@@ -1,5 +1,6 @@
 """References that a search narrows by: to others, by identifier, as FHIR submitted them. FHIR R4 3.1.1.4.12."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,8 @@ from fhir_facade.read_people import authority_of
 from fhir_facade.search_values import Question, SearchParameter, Token, unescape, valued
 from registry.criteria import Criteria, TextCriterion
 from xds.datatypes import escape
+
+_TYPE_OF = re.compile(r"(?:\A|/)([^/]+)/[^/]+(?:/_history/[^/]+)?\Z")  # of a reference
 
 
 def narrow_related(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria:
@@ -34,6 +37,9 @@ def narrow_submitted(question: Question, parameter: SearchParameter, values: Seq
         texts = [text if "/" in text else f"{question.type_named}/{text}" for text in texts]
     if any("/" not in text for text in texts):
         raise bad_request(f"{parameter.name}: expected Type/id or a URL", expression=parameter.name)
+    if question.type_named and any(_TYPE_OF.findall(text) != [question.type_named] for text in texts):
+        name = f"{parameter.name}:{question.type_named}"
+        raise bad_request(f"{name}: found a reference to another type, expected one to that", expression=name)
     own = (f"{question.base_url}/{text}" for text in texts if "://" not in text)
     criterion = TextCriterion(attribute=parameter.attributes[0], any_of=(*texts, *own))
     return replace(question.criteria, texts=(*question.criteria.texts, criterion))

@@ -237,15 +237,7 @@ def title_with(match: TextMatch = TextMatch.START) -> Narrow:
     return narrow
 
 
-def names_modified(components: tuple[int, ...]) -> tuple[tuple[str, Narrow], ...]:
-    """The modifiers of a name. FHIR R4 3.1.1.5.5"""
-    return (
-        ("exact", names_with(components, TextMatch.WHOLE)),
-        ("contains", names_with(components, TextMatch.WITHIN)),
-    )
-
-
-def narrow_author_identifier(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
+def narrow_person_identifier(question: Question, parameter: SearchParameter, values: Sequence[str]) -> Criteria | None:
     """The identifier of an author person, with or without its system."""
     tokens = valued(parameter, values)
     if any(has_wildcard(token.code) for token in tokens):

@@ -80,7 +80,7 @@ def _first_page(
         return None
     size = (page.size or 0) - 1
     found = snapshot.joined(criteria, size=size, frame=frame(resource, patients.base_url))
-    if found is None or (hides and refers(found.octets)):
+    if found is None or (hides and refers(found.octets, criteria.kind)):
         return None
     return _Result(found.octets, found.total, place_of(found.last, ()) if found.total > size else "")
 

@@ -72,8 +72,8 @@ def check_entry_match(if_match: str, resource: Resource, at: str) -> None:
 
 
 def check_tags(if_match: str, present: Set[str], *, at: str = "") -> None:
-    """One of the tags is that of the present state. Raises FhirProblem 412."""
-    if not if_match or if_match.strip() == "*":
+    """One of the tags is that of the present state, or any is meant and there is one. Raises FhirProblem 412."""
+    if not if_match or (if_match.strip() == "*" and present):
         return
     if not present & set(_TAGS.findall(if_match)):
         sentence = "If-Match: found another version than the present one, which a read tells"

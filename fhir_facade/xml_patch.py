@@ -10,7 +10,7 @@ from typing import Any
 
 from lxml import etree
 
-from fhir_facade.fhir_xml import FHIR, read_xml, write_xml
+from fhir_facade.fhir_xml import FHIR, check_encoding, read_xml, write_xml
 from fhir_facade.json_patch import MOST_OPERATIONS, impossible
 from fhir_facade.operation_outcome import bad_request
 from xds.xml import BadXml, XmlLimits, parse
@@ -29,6 +29,7 @@ _OPERATIONS = ("add", "replace", "remove")
 
 def read_xml_patch(octets: bytes) -> etree._Element:
     """The patch of a request body. Raises FhirProblem 400 for what is none."""
+    check_encoding(octets)
     try:
         patch = parse(octets, limits=XmlLimits(octets=10**6))
     except BadXml as problem:

@@ -76,6 +76,15 @@ class TextCriterion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorCriterion(TextCriterion):
+    """An author who is of one of these FHIR types has one of the texts in the `attribute`: family, given or name; or
+    one of the identifiers, `system|value` or a value of any system.
+    """
+
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
     """All given conditions hold; an empty tuple or None asks nothing.
 

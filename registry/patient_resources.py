@@ -25,10 +25,27 @@ def by_identifier(registry: Registry, *, authority: str, system: str, value: str
         return patient_resources.by_identifier(connection, authority=authority, system=system, value=value)
 
 
+def present(registry: Registry, row: PatientRow) -> PatientRow:
+    """The patient that a merged one is now; itself where it was not merged. ITI TF-2: 3.8.4.2.3"""
+    while row.merged_into is not None:
+        survivor = by_key(registry, row.merged_into)
+        if survivor is None:
+            raise LookupError("the survivor of a merged patient is not there")
+        row = survivor
+    return row
+
+
 def of_system(registry: Registry, *, authority: str, system: str, only: CX | None, most: int) -> list[PatientRow]:
     """At most so many of the patients with any identifier of the system, or `only` this one; `authority` is its OID."""
     with registry.units.read() as connection:
         return patient_resources.of_system(connection, authority=authority, system=system, only=only, most=most)
+
+
+def locked(registry: Registry, unit: UnitOfWork, patient_ids: Collection[CX]) -> dict[str, PatientRow]:
+    """Those of the patients that are known, by CX key; nobody else feeds or merges them until the unit ends."""
+    keys = registry.lock_all(unit, patient_ids, references=())
+    rows = ((name, patient_resources.by_key(unit.connection, key)) for name, key in keys.items())
+    return {name: row for name, row in rows if row is not None}
 
 
 def feed(
@@ -40,7 +57,7 @@ def feed(
     source: Source,
 ) -> PatientRow:
     """Make a patient known, or say anew what is known of it. Raises Rejected. ITI TF-2: 3.104.4.1.3"""
-    is_known = identities.patient_key(unit.connection, patient_id.key) is not None
+    is_known = bool(registry.lock_all(unit, [patient_id], references=()))
     patients.make_known(registry, unit, [patient_id], source, action="U" if is_known else "C")
     key = identities.patient_key(unit.connection, patient_id.key)
     before = None if key is None else patient_resources.by_key(unit.connection, key)

@@ -32,7 +32,17 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import Dialect
 
 from storage.prepared import Prepared, prepare
-from subscriptions.subscription import Channel, CodeFilter, Content, Event, Filter, State, Subscription, TextFilter
+from subscriptions.subscription import (
+    Channel,
+    CodeFilter,
+    Content,
+    Event,
+    Filter,
+    State,
+    Subscription,
+    TextFilter,
+    WordFilter,
+)
 from xds.datatypes import Code
 
 metadata = MetaData()
@@ -122,14 +132,18 @@ def add(connection: Connection, one: Subscription) -> None:
     connection.execute(insert(subscription).values(row))
 
 
-def _written(one: Filter) -> list[Any]:
-    """Codes as pairs, texts as they are."""
+def _written(one: Filter) -> Any:
+    """Codes as pairs, texts as they are, words as words."""
+    if isinstance(one, WordFilter):
+        return {"words": list(one.any_of)}
     if isinstance(one, TextFilter):
         return list(one.any_of)
     return [[code.code, code.coding_scheme or ""] for code in one.any_of]
 
 
-def _filter(name: str, values: list[Any]) -> Filter:
+def _filter(name: str, values: Any) -> Filter:
+    if isinstance(values, dict):
+        return WordFilter(attribute=name, any_of=tuple(values["words"]))
     if isinstance(values[0], str):
         return TextFilter(attribute=name, any_of=tuple(values))
     return CodeFilter(attribute=name, any_of=tuple(Code(code=code, coding_scheme=scheme) for code, scheme in values))

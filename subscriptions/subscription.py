@@ -1,12 +1,12 @@
 """A subscription as a value: whose documents, which changes, where to. ITI TF-2: 3.52; DSUBm 2:3.111."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
-from xds.datatypes import Code, normalised
+from xds.datatypes import XCN, Code, CXi, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import REPLACEMENTS, AssociationType
 
@@ -98,13 +98,63 @@ class TextFilter:
         return any(one.fullmatch(normalised(text)) for text in _texts(thing, self.attribute) for one in patterns)
 
 
-Filter = CodeFilter | TextFilter
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordFilter:
+    """Authors and reference ids as FHIR asks for them: a name (`author_family`, `author_given`, `author_name`) begins
+    with one of the texts, in any case; an identifier (`author_id`, `reference_id`) is one of them, `id^OID`, or `id` of
+    any authority. DSUBm 2:3.111.4.1.2
+    """
+
+    attribute: str
+    any_of: tuple[str, ...]
+
+    def fits(self, thing: RegistryObject) -> bool:
+        words = _WORDS[self.attribute](thing)
+        if self.attribute in _NAMES:
+            starts = tuple(one.casefold() for one in self.any_of)
+            return any(one.casefold().startswith(starts) for one in words)
+        return any(one in self.any_of for one in words)
+
+
+Filter = CodeFilter | TextFilter | WordFilter
+
+
+def _people(thing: RegistryObject) -> Iterator[XCN]:
+    people = (one.author_person for one in getattr(thing, "author", ()))
+    yield from (one for one in people if one is not None)
+
+
+def _families(thing: RegistryObject) -> Iterator[str]:
+    yield from (one.family for one in _people(thing))
+
+
+def _givens(thing: RegistryObject) -> Iterator[str]:
+    yield from (text for one in _people(thing) for text in (one.given, one.further_given) if text)
+
+
+def _names(thing: RegistryObject) -> Iterator[str]:
+    yield from (*_families(thing), *_givens(thing))
+
+
+def _identifiers(of: Iterable[XCN | CXi]) -> Iterator[str]:
+    yield from (text for one in of if one.id for text in (one.id, f"{one.id}^{one.authority}"))
+
+
+_NAMES: Mapping[str, Callable[[RegistryObject], Iterator[str]]] = {
+    "author_family": _families,
+    "author_given": _givens,
+    "author_name": _names,
+}
+_WORDS: Mapping[str, Callable[[RegistryObject], Iterator[str]]] = {
+    **_NAMES,
+    "author_id": lambda thing: _identifiers(_people(thing)),
+    "reference_id": lambda thing: _identifiers(getattr(thing, "reference_id_list", ())),
+}
 
 
 def _texts(thing: RegistryObject, attribute: str) -> Iterator[str]:
     if attribute == "author_person":
-        people = (one.author_person for one in getattr(thing, "author", ()))
-        yield from (str(one) for one in people if one is not None)
+        yield from map(str, _people(thing))
         return
     found = getattr(thing, attribute)
     yield from map(str, found if isinstance(found, tuple) else () if found is None else (found,))

@@ -20,10 +20,19 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from registry.criteria import CodeCriterion, CodePattern, Criteria, LikeCriterion, TextCriterion, TextMatch
+from registry.criteria import (
+    AuthorCriterion,
+    CodeCriterion,
+    CodePattern,
+    Criteria,
+    LikeCriterion,
+    TextCriterion,
+    TextMatch,
+)
 from registry.sql import list_authors, submitted
 from registry.sql.hints import unindexed
 from registry.sql.lists import one_of
+from registry.sql.rendered_authors import has_author
 from registry.sql.tables import (
     ACROSS_PATIENTS,
     CODE_COLUMNS,
@@ -67,6 +76,9 @@ class Having:
         if criterion.attribute in CODE_COLUMNS and isinstance(criterion, CodeCriterion):
             column: ColumnElement[str] = _o[criterion.attribute]
             return or_(*_codes(column if self._starts_from_column else unindexed(column), criterion.any_of))
+        if isinstance(criterion, AuthorCriterion):
+            matches = _identifiers if criterion.attribute == "identifier" else _titles
+            return has_author(criterion.types, criterion.attribute, lambda value: or_(*matches(value, criterion)))
         if isinstance(criterion, TextCriterion) and criterion.attribute in IN_ATTRIBUTES:
             return or_(*_titles(in_attributes(criterion.attribute), criterion))
         if isinstance(criterion, TextCriterion) and criterion.attribute in submitted.ATTRIBUTES:
@@ -144,6 +156,15 @@ def _titles(column: ColumnElement[str], criterion: TextCriterion) -> Iterator[Co
             yield func.lower(column).contains(wanted_text.lower(), autoescape=True)
         else:
             yield func.substr(func.lower(column), 1, len(wanted_text)) == wanted_text.lower()
+
+
+def _identifiers(column: ColumnElement[str], criterion: TextCriterion) -> Iterator[ColumnElement[bool]]:
+    """`system|value`, or a value alone, of any system."""
+    for wanted_text in criterion.any_of:
+        if "|" in wanted_text:
+            yield column == wanted_text
+        else:
+            yield column.endswith(f"|{wanted_text}", autoescape=True)
 
 
 def _at_start(rest: ColumnElement[str], wanted_text: str) -> ColumnElement[bool]:

@@ -25,8 +25,12 @@ def source_is(types: Sequence[str]) -> ColumnElement[bool]:
     """`List.source` of the rendering is of one of these types: that of a contained resource, or what the reference
     says.
     """
-    source = SourceType(_o.fhir)
-    return or_(*(or_(source == one, source.like(f"{one}/%"), source.like(f"%/{one}/%")) for one in types))
+    return is_one_of(SourceType(_o.fhir), types)
+
+
+def is_one_of(kind: ColumnElement[str], types: Sequence[str]) -> ColumnElement[bool]:
+    """A type, or a reference that says it."""
+    return or_(*(or_(kind == one, kind.like(f"{one}/%"), kind.like(f"%/{one}/%")) for one in types))
 
 
 class AuthorInstitutions(FunctionElement[Any]):

@@ -1,6 +1,7 @@
 """FHIR XML and JSON say the same: lenient in the order that comes in, that of the standard going out."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from fhir_facade.fhir_json import read_json, write_json
 from fhir_facade.fhir_xml import FHIR, read_xml, write_xml
 from fhir_facade.operation_outcome import FhirProblem
 from fhir_facade.structural_rules import structural_rules
+from fhir_facade.xml_patch import read_xml_patch
 from tests import fhir_bundles as fhir
 
 
@@ -94,6 +96,19 @@ def test_what_is_no_fhir_xml_is_refused(text: str) -> None:
     with pytest.raises(FhirProblem) as caught:
         read_xml(text.encode())
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("read", [read_xml, read_xml_patch])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
+def test_utf_8_is_the_one_encoding_of_fhir(encoding: str, read: Callable[[bytes], object]) -> None:
+    """Other messages may be XML in UTF-16."""
+    selector = '<replace sel="Patient/active/@value">true</replace>'
+    text = f'<Patient xmlns="{FHIR}">{selector}</Patient>'
+    read(text.encode())
+    mark = b"" if encoding == "utf-16" else "\ufeff".encode(encoding)
+    with pytest.raises(FhirProblem) as caught:
+        read(mark + f'<?xml version="1.0" encoding="UTF-16"?>{text}'.encode(encoding))
+    assert (caught.value.status, "found XML in UTF-16, expected UTF-8" in caught.value.diagnostics) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from fhir_facade import iti65_provide_document_bundle as iti65
+from fhir_facade import iti104_patient_identity_feed_fhir as iti104
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.flows.fhir_requests import fed, find, provide, read, refuse, send
@@ -167,3 +168,148 @@ def test_what_is_new_has_no_version_to_match(server: Server, patient: str, place
     bundle["entry"][place]["request"]["ifMatch"] = 'W/"1"'
     [issue] = refuse(server, bundle)
     assert (issue["code"], issue["expression"]) == ("not-supported", [f"Bundle.entry[{place}].request.ifMatch"])
+
+
+def token_of(resource: dict[str, Any]) -> str:
+    return "{system}|{value}".format(**resource["identifier"][0])
+
+
+def changed(known: dict[str, Any], if_match: str, birth: str = "1980-01-01") -> dict[str, Any]:
+    """The entry that updates a Patient."""
+    entry = fhir.an_entry(known | {"birthDate": birth}, method="PUT", url=f"Patient?identifier={token_of(known)}")
+    entry["request"]["ifMatch"] = if_match
+    return entry
+
+
+def updated(server: Server, known: dict[str, Any], **headers: str) -> Response:
+    """The Patient by a conditional PUT of its own."""
+    body = json.dumps(known | {"birthDate": "1981-01-01"}).encode()
+    sent = {"Content-Type": "application/fhir+json", **{name.replace("_", "-"): one for name, one in headers.items()}}
+    return server.request("PUT", f"/fhir/Patient?identifier={token_of(known)}", body, sent)
+
+
+def test_a_submission_updates_the_patient_of_the_version_that_is_named(server: Server) -> None:
+    known = fhir.a_patient()
+    place = fed(server, known)
+    for birth, number in (("1980-01-01", 2), ("1982-01-01", 3)):
+        bundle = fhir.a_provide_bundle(place)
+        bundle["entry"].append(changed(known, etag(server, place), birth))
+        answer = provide(server, bundle)[3]
+        assert (answer["status"], answer["etag"]) == ("200 OK", f'W/"{number}"')
+        assert answer["etag"] == etag(server, place)
+        assert read(server, place)["birthDate"] == birth
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_submission_that_updates_a_patient_of_another_version_is_refused(server: Server, is_known: bool) -> None:
+    known = fhir.a_patient()
+    subject = fed(server, known) if is_known else fhir.a_urn()
+    bundle = fhir.a_provide_bundle(subject)
+    entry = changed(known, 'W/"7"' if is_known else "*")
+    bundle["entry"].append(entry if is_known else entry | {"fullUrl": subject})
+    stale(server, send(server, "POST", "/fhir", bundle), bundle, "Bundle.entry[3].request.ifMatch")
+    assert find(server, "Patient", ("identifier", token_of(known)))["total"] == int(is_known)
+    assert not is_known or read(server, subject)["birthDate"] == known["birthDate"]
+
+
+def test_a_patient_that_is_new_by_its_bundle_has_no_version_to_match(server: Server, patient: str) -> None:
+    bundle = fhir.a_provide_bundle(patient)
+    entry = fhir.an_entry(fhir.a_patient(), method="POST", url="Patient")
+    entry["request"]["ifMatch"] = 'W/"1"'
+    bundle["entry"].append(entry)
+    [issue] = refuse(server, bundle)
+    assert (issue["code"], issue["expression"]) == ("not-supported", ["Bundle.entry[3].request.ifMatch"])
+
+
+@pytest.mark.parametrize(("tag", "status"), [('W/"1"', 200), ("*", 200), ('W/"2"', 412)])
+def test_patients_of_a_transaction_are_updated_as_they_were_read(server: Server, tag: str, status: int) -> None:
+    first, second = fhir.a_patient(), fhir.a_patient()
+    places = [fed(server, one) for one in (first, second)]
+    entries = [changed(first, 'W/"1"'), changed(second, tag)]
+    answer = send(server, "POST", "/fhir", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    assert answer.status == status, answer.body
+    if status == 200:
+        assert [one["response"]["etag"] for one in json.loads(answer.body)["entry"]] == ['W/"2"', 'W/"2"']
+    else:
+        [issue] = json.loads(answer.body)["issue"]
+        assert (issue["code"], issue["expression"]) == ("conflict", ["Bundle.entry[1].request.ifMatch"])
+    birth = "1980-01-01" if status == 200 else first["birthDate"]
+    assert [read(server, one)["birthDate"] for one in places] == [birth, birth]
+
+
+@pytest.mark.parametrize("name", ["ifNoneExist", "ifNoneMatch", "ifModifiedSince"])
+def test_a_condition_that_an_update_does_not_have_is_refused(server: Server, name: str) -> None:
+    known = fhir.a_patient()
+    place, entry = fed(server, known), changed(known, "*")
+    entry["request"][name] = "2026-01-01T00:00:00Z"
+    answer = send(server, "POST", "/fhir", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert json.loads(answer.body)["issue"][0]["expression"] == [f"Bundle.entry[0].request.{name}"]
+    assert (answer.status, etag(server, place)) == (400, 'W/"1"')
+
+
+def test_each_part_of_a_batch_updates_the_version_that_it_names(server: Server) -> None:
+    known = [fhir.a_patient(), fhir.a_patient()]
+    places = [fed(server, one) for one in known]
+    entries = [changed(one, tag) for one, tag in zip(known, ('W/"1"', 'W/"5"'), strict=True)]
+    answer = send(server, "POST", "/fhir", {"resourceType": "Bundle", "type": "batch", "entry": entries})
+    told = [one["response"]["status"][:3] for one in json.loads(answer.body)["entry"]]
+    assert (told, [etag(server, one) for one in places]) == (["200", "412"], ['W/"2"', 'W/"1"'])
+
+
+def test_of_several_updates_of_a_patient_at_once_one_is_of_what_it_read(server: Server) -> None:
+    known = fhir.a_patient()
+    place = fed(server, known)
+    answers: list[Response] = []
+    ready = threading.Barrier(6)
+
+    def update() -> None:
+        ready.wait()
+        answers.append(updated(server, known, If_Match='W/"1"'))
+
+    threads = [threading.Thread(target=update) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.status for one in answers) == [200, 412, 412, 412, 412, 412]
+    assert etag(server, place) == 'W/"2"'
+
+
+@pytest.mark.parametrize("where", ["Patient?identifier={}", "Patient/{}"])
+def test_a_patient_that_changes_while_an_update_comes_in_is_of_another_version(
+    server: Server, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    known = fhir.a_patient()
+    place, feed, others = fed(server, known), iti104.feed, iter((True,))
+
+    def late(*given: Any) -> Any:
+        if next(others, False):
+            assert updated(server, known).status == 200
+        return feed(*given)
+
+    monkeypatch.setattr(iti104, "feed", late)
+    by_id = place.rpartition("/")[2]
+    body = json.dumps(known | {"id": by_id, "birthDate": "1980-01-01"}).encode()
+    url = f"/fhir/{where.format(token_of(known) if 'identifier' in where else by_id)}"
+    headers = {"Content-Type": "application/fhir+json", "If-Match": 'W/"1"'}
+    assert server.request("PUT", url, body, headers).status == 412
+    assert read(server, place)["birthDate"] == "1981-01-01"
+
+
+def test_an_update_of_any_version_is_of_a_patient_that_is_there(server: Server) -> None:
+    assert updated(server, fhir.a_patient(), If_Match="*").status == 412
+
+
+def test_the_answer_to_a_submission_has_the_etags_of_reads(server: Server) -> None:
+    known = fhir.a_patient()
+    place = fed(server, known)
+    first = fhir.a_provide_bundle(place)
+    first["entry"].append(changed(known, 'W/"1"'))
+    made = provide(server, first)
+    second = fhir.a_provide_bundle(
+        place, b"more", relatesTo=[{"code": "appends", "target": {"reference": made[0]["location"]}}]
+    )
+    made += provide(server, second)
+    kinds = [one["location"].removeprefix(f"{server.url}/fhir/").partition("/")[0] for one in made]
+    assert sorted(kinds) == ["Binary", "Binary", "DocumentReference", "DocumentReference", "List", "List", "Patient"]
+    assert [one["etag"] for one in made] == [etag(server, one["location"]) for one in made]

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from fhir.resources.R4B.bundle import Bundle
 
 from carnet.clock import true_time
+from carnet.command_line import commands
 from carnet.record_wiring import open_records
 from dmp import life, people
 from dmp.actor import OPERATOR
@@ -57,6 +59,13 @@ def found(world: World, patient: CX = PATIENT, more: str = "") -> list[dict[str,
     return [one["resource"] for one in bundle.get("entry", [])]
 
 
+def merge(world: World, subsumed: CX, surviving: CX) -> None:
+    """By the command: an INS that changes is such a merge."""
+    arguments = ["patient", "merge", subsumed.id, surviving.id, "--data", world.server.settings.data]
+    done = CliRunner().invoke(commands, arguments)
+    assert done.exit_code == 0, done.output
+
+
 def extensions(patient: dict[str, Any]) -> dict[str, Any]:
     return {one["url"].removeprefix(DMP): one for one in patient["extension"]}
 
@@ -102,3 +111,29 @@ def test_the_holder_sees_the_own_record(world: World) -> None:
     query = f"identifier=urn:oid:{PATIENT.authority}%7C{PATIENT.id}"
     own = json.loads(world.ask(f"/fhir/Patient?{query}", world.patient(scopes=("patient/*.rs",))).body)
     assert [one["resource"]["active"] for one in own["entry"]] == [True]
+
+
+@pytest.mark.parametrize("asked", [PATIENT, OTHER_PATIENT])
+@pytest.mark.parametrize("proved", [PATIENT, OTHER_PATIENT])
+def test_a_former_ins_finds_the_one_patient_that_its_person_is_now(world: World, asked: CX, proved: CX) -> None:
+    [former] = found(world)
+    merge(world, PATIENT, OTHER_PATIENT)
+    token = world.bearer(patient_id=proved)
+    query = f"identifier=urn:oid:{asked.authority}%7C{asked.id},urn:oid:{PATIENT.authority}%7C{PATIENT.id}"
+    bundle = json.loads(world.ask(f"/fhir/Patient?{query}", token).body)
+    assert bundle["total"] == 1
+    [patient] = (one["resource"] for one in bundle["entry"])
+    assert (patient["active"], "link" in patient) == (True, False)
+    assert [one["value"] for one in patient["identifier"]] == [OTHER_PATIENT.id, PATIENT.id]
+    assert patient["name"][0]["family"] == "MARCHAL"
+    assert json.loads(world.ask(f"/fhir/Patient/{patient['id']}", token).body) == patient
+    read = json.loads(world.ask(f"/fhir/Patient/{former['id']}", token).body)
+    assert (read["id"], read["active"]) == (former["id"], False)
+    assert read["link"] == [{"other": {"reference": f"Patient/{patient['id']}"}, "type": "replaced-by"}]
+
+
+def test_a_former_ins_of_somebody_else_finds_nobody(world: World) -> None:
+    third = CX(f"169127512301418^^^&{PATIENT.authority}&ISO")
+    merge(world, PATIENT, OTHER_PATIENT)
+    query = f"identifier=urn:oid:{PATIENT.authority}%7C{PATIENT.id}"
+    assert json.loads(world.ask(f"/fhir/Patient?{query}", world.bearer(patient_id=third)).body)["total"] == 0

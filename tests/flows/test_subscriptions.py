@@ -36,7 +36,7 @@ from tests.flows import test_fhir_jwt as jwt
 from tests.flows.test_fhir_jwt import World
 from tests.notified import Subscriber, a_subscriber, parameters, until
 from tests.servers import Response, Server
-from xds.datatypes import CX, Code
+from xds.datatypes import CX, Code, CXi
 from xds.metadata import Association, DocumentEntry
 from xds.vocabulary import AssociationType
 
@@ -195,6 +195,47 @@ def test_patient_type_and_topic_decide(server: Server, subscriber: Subscriber, d
     assert server.request("GET", url.removeprefix(server.url)).status == 200
 
 
+PS = "urn:oid:1.2.250.1.71.4.2.1"
+
+
+def test_authors_and_reference_ids_decide(server: Server, subscriber: Subscriber) -> None:
+    """Each is kept as it was asked for, and answers as the search of the same name does."""
+    fitting = [
+        *("author.family=vill", "author.family=x,VILLARD", "author.given=eli", "author.name=ELISE", "author.name=v"),
+        *(
+            "author.identifier=801234567897",
+            f"author:identifier={PS}|801234567897",
+            f"author.identifier=9,{PS}|801234567897",
+        ),
+        *("related.identifier=ORDER_1", "related:identifier=urn:oid:2.25.5|ORDER_1"),
+        "author.family=villard&related.identifier=ORDER_1&author.given=elise&type=http://loinc.org|11488-4",
+    ]
+    others = [
+        *(
+            "author.family=illard",
+            "author.family=elise",
+            "author.given=villard",
+            "author.name=%",
+            "author.identifier=8",
+        ),
+        *(f"author.identifier={PS}.1|801234567897", "author.identifier=|801234567897", "related.identifier=ORDER-1"),
+        *("related.identifier=urn:oid:2.25.6|ORDER_1", "author.family=villard&related.identifier=ORDER_2"),
+    ]
+
+    def subscribed(queries: list[str]) -> set[str]:
+        made = [subscribe(server, wanted(subscriber.url, filters=(f"{OF_PATIENT}&{one}",))) for one in queries]
+        assert [one.status for one in made] == [201] * len(queries), [one.body for one in made]
+        return {json.loads(one.body)["id"] for one in made}
+
+    wanting, _ = subscribed(fitting), subscribed(others)
+    loinc = Code(code="11488-4", coding_scheme="2.16.840.1.113883.6.1", display_name="CR")
+    order = (CXi("ORDER_1^^^&2.25.5&ISO^urn:ihe:iti:xds:2013:order"),)
+    assert submit(server, "2.25.731", type_code=loinc, reference_id_list=order)[0] == "Success"
+    with closing(sqlite3.connect(server.settings.sqlite_file)) as database:
+        told = database.execute("SELECT subscription FROM notification WHERE event = 'new'").fetchall()
+    assert {one for (one,) in told} == wanting
+
+
 def test_a_replacement_names_the_new_document(server: Server, subscriber: Subscriber, dispatcher: Dispatcher) -> None:
     status, _ = submit(server, "2.25.75")
     assert status == "Success"
@@ -259,6 +300,10 @@ def test_a_filter_of_any_length_gets_a_short_answer(server: Server, subscriber: 
         ({"filters": ("Patient?name=x",)}, "Subscription.criteria.extension"),
         ({"filters": ("DocumentReference?author=x",)}, "Subscription.criteria.extension"),
         ({"filters": ("DocumentReference?type=A&type=B",)}, "Subscription.criteria.extension"),
+        *(
+            ({"filters": (f"{OF_PATIENT}&{one}",)}, "Subscription.criteria.extension")
+            for one in ("author.family=a,,b", "author:Practitioner.family=a", "author.identifier=urn:oid:1.2|")
+        ),
         ({"extension": [{"url": "x", "valueInteger": 10**29}]}, "Subscription.extension[0].valueInteger"),
         ({"payload": "text/plain"}, "Subscription.channel.payload"),
         ({"content": "everything"}, "Subscription.channel.payload.extension"),
