@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError
 
+from storage.pipelined import answer_at_once
 from xds.failure import WrongSettings
 
 SQLITE_PRAGMAS: Mapping[str, str] = {
@@ -143,6 +144,7 @@ def _open_postgresql(url: URL, connections: int) -> Engine:
         hide_parameters=True,
     )
     event.listen(engine, "checkout", _check_connection)
+    answer_at_once(engine)
     try:
         with engine.connect() as connection:
             _check_postgresql(connection)
