@@ -1,6 +1,5 @@
 """A proxy before PostgreSQL that sees what a server sends, and each time the server waits for an answer."""
 
-import re
 import socket
 import struct
 import threading
