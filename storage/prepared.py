@@ -88,12 +88,8 @@ def prepare(statement: ClauseElement, dialect: Dialect, *, columns: Collection[s
         (name, one.type.dialect_impl(dialect).bind_processor(dialect)) for one, name in compiled.bind_names.items()
     )
     conversions = {name: convert for name, convert in found if convert is not None}
-    # The mark of a column that must be given is a number, which a driver would write.
-    values = {
-        name: value
-        for name, value in compiled.params.items()
-        if value is not REQUIRED and not compiled.binds[name].required
-    }
+    # The mark of a value that must be given is a number, which a driver would write.
+    values = {name: value for name, value in compiled.params.items() if value is not REQUIRED}
     return Prepared(text=str(compiled), values=values, order=order, conversions=conversions)
 
 

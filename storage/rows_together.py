@@ -22,7 +22,7 @@ def insert_together(connection: Connection, table: Table, rows: Sequence[Mapping
             insertion(table, connection.dialect).write(connection, rows)
         return
     for portion in _portions(rows):
-        given = {f"{name}_{at}": value for at, row in enumerate(portion) for name, value in row.items()}
+        given = {f"{name}_{at}": row[name] for at, row in enumerate(portion) for name in table.columns.keys()}
         _insertion(table, connection.dialect, len(portion)).write(connection, [given])
 
 
