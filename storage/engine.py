@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError
 
-from storage.pipelined import answer_at_once
+from storage.pipelined import leave_for_sqlalchemy
 from xds.failure import WrongSettings
 
 SQLITE_PRAGMAS: Mapping[str, str] = {
@@ -139,10 +139,11 @@ def _open_postgresql(url: URL, connections: int) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         pool_size=2 * connections + _OF_NO_REQUEST,
         max_overflow=0,
+        pool_use_lifo=True,  # the one that was used last has the most statements prepared
         hide_parameters=True,
     )
     event.listen(engine, "checkout", _check_connection)
-    answer_at_once(engine)
+    leave_for_sqlalchemy(engine)
     try:
         with engine.connect() as connection:
             _check_postgresql(connection)

@@ -6,7 +6,7 @@ failed it runs none, and no COMMIT. The failure is raised by what waits for it: 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -17,15 +17,18 @@ from storage.failures import failure_of_driver
 _PIPELINE = "carnet_pipeline"
 
 
-def answer_at_once(engine: Engine) -> None:
-    """Statements that SQLAlchemy runs itself have their results when it looks for them, in a pipeline as elsewhere."""
-    event.listen(engine, "after_cursor_execute", _wait)
+def leave_for_sqlalchemy(engine: Engine) -> None:
+    """A statement that SQLAlchemy runs itself ends the pipeline: it wants its result at once, or cursors of the server.
+
+    What follows in the transaction is waited for, each for itself.
+    """
+    event.listen(engine, "before_cursor_execute", _leave)
 
 
-def _wait(connection: Connection, *_executed: Any) -> None:
+def _leave(connection: Connection, *_about_to_run: Any) -> None:
     pipeline = connection.info.get(_PIPELINE)
     if pipeline is not None:
-        pipeline.sync()
+        pipeline.close()
 
 
 @contextmanager
@@ -38,7 +41,8 @@ def transaction(connection: Connection) -> Iterator[None]:
     driver, about = connection.connection.driver_connection, connection.info
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the driver that an engine is opened with
     try:
-        with driver.pipeline() as pipeline:
+        with ExitStack() as pipeline:
+            pipeline.enter_context(driver.pipeline())
             about[_PIPELINE] = pipeline
             try:
                 driver.execute("BEGIN")
@@ -46,7 +50,7 @@ def transaction(connection: Connection) -> Iterator[None]:
                 driver.execute("COMMIT")
             except BaseException:
                 with suppress(psycopg.Error):  # that one is being raised, or is not what was wrong first
-                    pipeline.sync()
+                    pipeline.close()
                 raise
             finally:
                 del about[_PIPELINE]

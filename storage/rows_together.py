@@ -21,8 +21,9 @@ def insert_together(connection: Connection, table: Table, rows: Sequence[Mapping
         if rows:
             insertion(table, connection.dialect).write(connection, rows)
         return
+    names = table.columns.keys()
     for portion in _portions(rows):
-        given = {f"{name}_{at}": row[name] for at, row in enumerate(portion) for name in table.columns.keys()}
+        given = {f"{name}_{at}": row[name] for at, row in enumerate(portion) for name in names}
         _insertion(table, connection.dialect, len(portion)).write(connection, [given])
 
 

@@ -50,6 +50,18 @@ def test_what_was_written_is_seen_by_the_next_question(units: PostgresqlUnits) -
     assert kept(units) == [1, 2, 3]
 
 
+def test_rows_that_come_in_portions_come_all(units: PostgresqlUnits) -> None:
+    """The driver reads them with a cursor of the server."""
+
+    def work(unit: UnitOfWork) -> list[int]:
+        put(unit, *range(7))
+        asked = select(outbox.c.record_key).order_by(outbox.c.record_key).execution_options(yield_per=2)
+        return [row[0] for row in unit.connection.execute(asked)]
+
+    assert units.write(work) == list(range(7))
+    assert kept(units) == list(range(7))
+
+
 @pytest.mark.parametrize("asks", [True, False])
 def test_a_key_that_is_taken_is_a_conflict_whether_a_question_or_the_commit_finds_it(
     units: PostgresqlUnits, asks: bool

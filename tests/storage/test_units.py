@@ -287,13 +287,16 @@ def test_a_unit_whose_connection_is_lost_runs_again(postgresql_units: Postgresql
 @pytest.mark.postgresql
 def test_a_unit_whose_connection_is_lost_in_the_commit_never_runs_again(postgresql_units: PostgresqlUnits) -> None:
     """Whether it was committed is not known."""
-    for definition in (
-        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$",
-        "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON outbox DEFERRABLE INITIALLY DEFERRED "
-        "FOR EACH ROW EXECUTE FUNCTION die()",
-    ):
-        postgresql_units.write(lambda unit, definition=definition: unit.connection.execute(text(definition)))
+    postgresql_units.write(
+        lambda unit: unit.connection.execute(
+            text(
+                "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$; "
+                "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON outbox DEFERRABLE INITIALLY DEFERRED "
+                "FOR EACH ROW EXECUTE FUNCTION die()"
+            )
+        )
+    )
     runs = []
 
     def work(unit: UnitOfWork) -> None:
