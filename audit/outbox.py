@@ -29,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql.elements import ClauseElement
 
 from audit.chain import GENESIS, Link, seal_of
 from storage.prepared import Prepared, prepare
@@ -73,13 +74,13 @@ audit_quarantine = Table(
 )
 _a = audit_record.c
 _LINK = select(*_a["sequence", "recorded", "message", "seal", "octets", "event", "outcome", "caller", "patient"])
-# Built once: the sealer asks them some times a second.
 _IS_UNSEALED = _a.sequence.is_(None)
 _UNSEALED_NUMBER = select(func.count()).select_from(audit_record).where(_IS_UNSEALED)
 _TO_SEAL = (
     select(*_a["record_key", "recorded", "message"]).where(_IS_UNSEALED).order_by(_a.record_key).limit(_SEALED_AT_ONCE)
 )
 _PLACE = update(audit_record).where(_a.record_key == bindparam("key"), _IS_UNSEALED)
+_TRY = text("SELECT pg_try_advisory_xact_lock(:key)")
 _HEAD = select(*_a["sequence", "seal", "octets"]).where(_a.sequence.is_not(None)).order_by(_a.sequence.desc()).limit(1)
 
 
@@ -126,13 +127,14 @@ def seal(connection: Connection) -> int:
     """
     if not _may_seal(connection):
         return 0
-    rows = connection.execute(_TO_SEAL).all()
+    rows = _kept(_TO_SEAL, connection.dialect).rows(connection)
     if not rows:
         return 0
     last, places = head(connection), []
-    for key, recorded, message in rows:
-        sequence, octets = last.sequence + 1, last.octets + len(message)
-        last = Head(sequence=sequence, seal=seal_of(last.seal, sequence, recorded, message), octets=octets)
+    for key, recorded, found in rows:
+        message, sequence = _octets(found), last.sequence + 1
+        chained, octets = seal_of(last.seal, sequence, recorded, message), last.octets + len(message)
+        last = Head(sequence=sequence, seal=chained, octets=octets)
         places.append({"key": key, "sequence": sequence, "seal": last.seal, "octets": octets})
     _placing(connection.dialect).write(connection, places)
     return len(places)
@@ -147,16 +149,24 @@ def _may_seal(connection: Connection) -> bool:
     """SQLite has one writer, which is the lock."""
     if connection.dialect.name != "postgresql":
         return True
-    return bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _SEALING}).scalar_one())
+    ((is_mine,),) = _kept(_TRY, connection.dialect).rows(connection, key=_SEALING)
+    return bool(is_mine)
 
 
 def head(connection: Connection) -> Head:
-    row = connection.execute(_HEAD).first()
-    return Head() if row is None else Head(sequence=row[0], seal=row[1], octets=row[2])
+    rows = _kept(_HEAD, connection.dialect).rows(connection)
+    return Head(sequence=rows[0][0], seal=_octets(rows[0][1]), octets=rows[0][2]) if rows else Head()
 
 
 def unsealed(connection: Connection) -> int:
-    return connection.execute(_UNSEALED_NUMBER).scalar_one()
+    ((number,),) = _kept(_UNSEALED_NUMBER, connection.dialect).rows(connection)
+    return int(number)
+
+
+@lru_cache(maxsize=8)
+def _kept(statement: ClauseElement, dialect: Dialect) -> Prepared:
+    """The sealer asks them some times a second."""
+    return prepare(statement, dialect)
 
 
 def links(connection: Connection, *, after: int = 0, limit: int = _READ_AT_ONCE) -> list[Link]:

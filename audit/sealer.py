@@ -53,9 +53,7 @@ class Sealer(threading.Thread):
         left = self._unsealed()
         while left > 0 and (sealed := self._units.write(lambda unit: outbox.seal(unit.connection))):
             left -= sealed
-        with self._units.read() as connection:
-            waiting = max((outbox.octets_waiting(connection, one) for one in self._receivers), default=0)
-        self._spool.told(waiting)
+        self._spool.told(self._waiting())
         if self._reserve is not None and self._reserve.is_touched:
             self._reserve.restore()
 
@@ -73,6 +71,13 @@ class Sealer(threading.Thread):
     def _unsealed(self) -> int:
         with self._units.read() as connection:
             return outbox.unsealed(connection)
+
+    def _waiting(self) -> int:
+        """Octets that a receiver does not have, of the one that is farthest behind."""
+        if not self._receivers:
+            return 0
+        with self._units.read() as connection:
+            return max(outbox.octets_waiting(connection, one) for one in self._receivers)
 
     def _anchor(self) -> None:
         with self._units.read() as connection:

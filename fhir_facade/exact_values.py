@@ -13,7 +13,7 @@ import orjson
 from fhir_facade.fhir_json import first
 from xds.ebrim.value_rules import value_rules
 from xds.metadata import DocumentEntry, Folder, SubmissionSet
-from xds.metadata_json import from_json, to_json
+from xds.metadata_json import attributes_of, from_json
 
 URL = "urn:carnet:xds-attributes"
 T = TypeVar("T", DocumentEntry, SubmissionSet, Folder)
@@ -57,8 +57,7 @@ def _given(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attributes(thing: T) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads(to_json(thing))
-    return {name: value for name, value in found.items() if name not in _KEPT_APART}
+    return {name: value for name, value in attributes_of(thing).items() if name not in _KEPT_APART}
 
 
 def _object(thing: T, attributes: Mapping[str, Any]) -> T:

@@ -41,7 +41,7 @@ def from_date_time(text: str) -> DTM:
         raise ValueError("expected a date, or a date and time with a zone")
     if match[4] is None:
         return DTM.parse(text.replace("-", ""))
-    return DTM.parse(search_range(text)[0])
+    return DTM.parse(_digits(_start(text)[0]))
 
 
 def search_range(text: str) -> tuple[str, str]:
@@ -49,6 +49,12 @@ def search_range(text: str) -> tuple[str, str]:
 
     A value without time zone is UTC. Raises ValueError.
     """
+    start, precision = _start(text)
+    return _digits(start), _after(start, precision)
+
+
+def _start(text: str) -> tuple[datetime, int]:
+    """The first second of a date search value, and how many of its six parts it has. Raises ValueError."""
     match = _SEARCH.match(text)
     if match is None:
         raise ValueError("expected a date such as 2026, 2026-03, 2026-03-10 or 2026-03-10T09:30:00Z")
@@ -59,7 +65,7 @@ def search_range(text: str) -> tuple[str, str]:
         start = datetime.fromisoformat(f"{_first(parts).isoformat()}{offset}").astimezone(UTC)
     except OverflowError:
         raise ValueError("expected a date within the years 1 to 9999") from None
-    return _digits(start), _after(start, len(parts))
+    return start, len(parts)
 
 
 def widened(first: str, after: str, now: str) -> tuple[str, str]:

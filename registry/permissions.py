@@ -113,6 +113,8 @@ def facts_known_to(
 
 
 def _known(registry: Registry, unit: UnitOfWork, objects: Mapping[str, T], caller: Caller) -> dict[str, T]:
+    if not objects:
+        return {}
     seen = registry.policy.visibility(unit.connection, caller, Purpose.CHANGE)
     known = visible.among(unit.connection, seen, objects.keys())
     return {entry_uuid: one for entry_uuid, one in objects.items() if entry_uuid in known}

@@ -136,7 +136,7 @@ def lock(connection: Connection, unique_ids: Collection[str], *, for_removal: bo
     SQLite has one writer, which is the lock.
     """
     if connection.dialect.name == "postgresql":
-        _locking(connection.dialect, for_removal=for_removal).rows(connection, unique_ids=sorted(unique_ids))
+        _locking(connection.dialect, for_removal=for_removal).write(connection, [{"unique_ids": sorted(unique_ids)}])
 
 
 @lru_cache(maxsize=16)

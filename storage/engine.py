@@ -11,9 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError
 
+from storage.pipelined import leave_for_sqlalchemy
 from xds.failure import WrongSettings
 
 SQLITE_PRAGMAS: Mapping[str, str] = {
@@ -36,7 +37,7 @@ POSTGRESQL_SAFE: Mapping[str, tuple[str, ...]] = {
     "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
 }
 _STANDBYS = "synchronous_standby_names"
-_DIVIDED = "carnet_divided"
+_DIVIDED, _CONNECTIONS = "carnet_divided", "carnet_connections"
 
 
 class UnsafeDatabase(WrongSettings):
@@ -46,8 +47,8 @@ class UnsafeDatabase(WrongSettings):
 def open_engine(url: str, *, connections: int = 16) -> Engine:
     """An engine for `sqlite:///FILE` or `postgresql+psycopg://…`, ready and checked.
 
-    `connections` to PostgreSQL stay open; twice as many may be, since a request that reads may write meanwhile, and a
-    few for what no request asks for.
+    `connections` to PostgreSQL are for those who read; as many more may be opened, since a request that reads may write
+    meanwhile, and a few for what no request asks for. They stay open: a new one costs more than several requests do.
 
     Raises UnsafeDatabase for unsafe settings, ValueError for another kind of database.
     """
@@ -59,9 +60,7 @@ def open_engine(url: str, *, connections: int = 16) -> Engine:
 
 def connections_of(engine: Engine) -> int:
     """How many were asked for when it was opened."""
-    pool = engine.pool
-    assert isinstance(pool, QueuePool)  # noqa: S101 - as it was opened
-    return pool.size()
+    return int(engine.get_execution_options()[_CONNECTIONS])
 
 
 def database_kind(url: str) -> str:
@@ -138,15 +137,17 @@ def _is_to_be_read(file: Path) -> bool:
 def _open_postgresql(url: URL, connections: int) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=connections,
-        max_overflow=connections + _OF_NO_REQUEST,
+        pool_size=2 * connections + _OF_NO_REQUEST,
+        max_overflow=0,
+        pool_use_lifo=True,  # the one that was used last has the most statements prepared
         hide_parameters=True,
     )
     event.listen(engine, "checkout", _check_connection)
+    leave_for_sqlalchemy(engine)
     try:
         with engine.connect() as connection:
             _check_postgresql(connection)
-            engine.update_execution_options(**{_DIVIDED: _has_citus(connection)})
+            engine.update_execution_options(**{_DIVIDED: _has_citus(connection), _CONNECTIONS: connections})
     except BaseException:
         engine.dispose()
         raise

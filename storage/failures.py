@@ -3,8 +3,10 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
@@ -34,6 +36,20 @@ def as_storage_failed() -> Iterator[None]:
         yield
     except SQLAlchemyError as problem:
         raise storage_failed(problem) from problem
+
+
+def failure_of_driver(connection: Connection, problem: Any, statement: str) -> DBAPIError:
+    """As SQLAlchemy raises it: who runs units of work tells a lost connection from other failures by it."""
+    dialect = connection.dialect
+    is_lost = dialect.is_disconnect(problem, connection.connection.driver_connection, None)
+    if is_lost:
+        connection.invalidate()
+    base = dialect.loaded_dbapi.Error
+    failure = DBAPIError.instance(
+        statement, None, problem, base, hide_parameters=True, connection_invalidated=is_lost, dialect=dialect
+    )
+    assert isinstance(failure, DBAPIError)  # noqa: S101 - `problem` is one of the driver's
+    return failure
 
 
 def is_sync_failure(problem: BaseException) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from storage.engine import connections_of
 from storage.failures import CONFLICTS, as_storage_failed, sqlstate, storage_failed
 from storage.idle_readers import IdleReaders
+from storage.pipelined import transaction
 from storage.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ class PostgresqlUnits:
     """`storage.unit_of_work.Units` for a PostgreSQL database; many processes may share it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine, self._appending = engine, engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine, self._writing = engine, engine.execution_options(isolation_level="AUTOCOMMIT")
         self._readers = IdleReaders(
             engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
             most=connections_of(engine),
@@ -31,16 +32,16 @@ class PostgresqlUnits:
         for _ in range(_ATTEMPTS - 1):
             attempt = _Attempt(work)
             try:
-                return attempt.run(self._engine)
+                return attempt.run(self._writing)
             except DBAPIError as problem:
                 if not attempt.may_be_repeated_after(problem):
                     raise storage_failed(problem) from problem
         with as_storage_failed():
-            return _Attempt(work).run(self._engine)
+            return _Attempt(work).run(self._writing)
 
     def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
         """One round trip: BEGIN and COMMIT would each be another one."""
-        with as_storage_failed(), self._appending.connect() as connection:
+        with as_storage_failed(), self._writing.connect() as connection:
             return insertion(UnitOfWork(connection=connection))
 
     @contextmanager
@@ -77,7 +78,7 @@ class _Attempt(Generic[T]):
         self._work, self._is_done = work, False
 
     def run(self, engine: Engine) -> T:
-        with engine.begin() as connection:
+        with engine.connect() as connection, transaction(connection):
             result = self._work(UnitOfWork(connection=connection))
             self._is_done = True
         return result

@@ -16,10 +16,11 @@ import psycopg
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.crud import REQUIRED
 from sqlalchemy.sql.elements import ClauseElement
+
+from storage.failures import failure_of_driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Prepared:
     def write(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it with each of these, of which there is at least one, for what it changes.
 
-        Raises what SQLAlchemy raises for a failure of the driver.
+        In a unit of work on PostgreSQL it is not waited for (`storage.pipelined`): what it fails with is raised by the
+        next statement that is, or by the commit. Raises what SQLAlchemy raises for a failure of the driver.
         """
         with self._cursor(connection) as cursor:
             if len(rows) == 1:
@@ -69,20 +71,7 @@ class Prepared:
             with closing(_CURSORS[dialect.name](connection.connection.driver_connection)) as cursor:
                 yield cursor
         except dialect.loaded_dbapi.Error as problem:
-            raise self._failure(connection, problem) from problem
-
-    def _failure(self, connection: Connection, problem: Any) -> DBAPIError:
-        """As SQLAlchemy raises it: who runs units of work tells a lost connection from other failures by it."""
-        dialect = connection.dialect
-        is_lost = dialect.is_disconnect(problem, connection.connection.driver_connection, None)
-        if is_lost:
-            connection.invalidate()
-        base = dialect.loaded_dbapi.Error
-        failure = DBAPIError.instance(
-            self.text, None, problem, base, hide_parameters=True, connection_invalidated=is_lost, dialect=dialect
-        )
-        assert isinstance(failure, DBAPIError)  # noqa: S101 - `problem` is one of the driver's
-        return failure
+            raise failure_of_driver(connection, problem, self.text) from problem
 
 
 def prepare(statement: ClauseElement, dialect: Dialect, *, columns: Collection[str] | None = None) -> Prepared:

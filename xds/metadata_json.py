@@ -21,6 +21,11 @@ _SUBMITTED_FHIR = "submittedFhir"
 
 def to_json(thing: RegistryObject) -> bytes:
     """The object's attributes by the standard's names, absent ones left out."""
+    return orjson.dumps(attributes_of(thing))
+
+
+def attributes_of(thing: RegistryObject) -> dict[str, Any]:
+    """What `to_json` writes: two objects with equal attributes are the same to the registry."""
     out: dict[str, Any] = {}
     for row in TABLES[type(thing)].attributes:
         value = getattr(thing, row.field)
@@ -32,7 +37,7 @@ def to_json(thing: RegistryObject) -> bytes:
         out[_EXTRA_CODES] = [[extra.scheme, *_plain(extra.code)] for extra in thing.extra_codes]
     if not isinstance(thing, Association) and thing.submitted_fhir is not None:
         out[_SUBMITTED_FHIR] = thing.submitted_fhir
-    return orjson.dumps(out)
+    return out
 
 
 def from_json(kind: type[T], text: bytes | str) -> T:

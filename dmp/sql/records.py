@@ -1,25 +1,35 @@
 """Rows of records and of their identifiers, read and written."""
 
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Boolean, Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy.engine.interfaces import Dialect
 
 from access_policy.record_facts import RecordState
 from dmp.record import Record
 from dmp.sql.tables import dmp_record, record_identifier
+from storage.prepared import Prepared, prepare
 
 _r, _i = dmp_record.c, record_identifier.c
 _NAMES = tuple(one.name for one in fields(Record) if one.name not in ("key", "state"))
+_FLAGS = tuple(one.name for one in _r if isinstance(one.type, Boolean))
 _BOTH = select(dmp_record).join(record_identifier, _i.record_key == _r.record_key)
-# Built once: every submission asks for the first.
 _OF_PATIENT = _BOTH.where(_i.patient == bindparam("patient", ""))
 _LOCKED = _OF_PATIENT.with_for_update(of=dmp_record)
 
 
 def find(connection: Connection, patient: str) -> Record | None:
     """The record of the person who has, or had, this CX key."""
-    return _only(connection, _OF_PATIENT, patient=patient)
+    rows = _of_patient(connection.dialect).rows(connection, patient=patient)
+    return record_of(dict(zip(_r.keys(), rows[0], strict=True))) if rows else None
+
+
+@lru_cache(maxsize=4)
+def _of_patient(dialect: Dialect) -> Prepared:
+    """Every submission asks it."""
+    return prepare(_OF_PATIENT, dialect)
 
 
 def locked(connection: Connection, patient: str) -> Record | None:
@@ -85,7 +95,7 @@ def identifiers(connection: Connection, key: int) -> list[tuple[str, str, str]]:
 
 def record_of(row: Any) -> Record:
     """A row as a value; further columns are left alone."""
-    values = {name: row[name] for name in _NAMES}
+    values = {name: row[name] for name in _NAMES} | {name: bool(row[name]) for name in _FLAGS}
     return Record(key=row["record_key"], state=RecordState(row["state"]), **values)
 
 

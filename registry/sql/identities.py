@@ -15,7 +15,8 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from registry.sql.lists import one_of, one_of_given
 from registry.sql.tables import identity, patient
-from storage.prepared import Prepared, insertion, prepare
+from storage.prepared import Prepared, prepare
+from storage.rows_together import insert_together
 from xds.datatypes import CX
 
 IN_REGISTRY = 0
@@ -166,7 +167,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     in_registry = [row for row in rows if row["scope"] == IN_REGISTRY]
     of_patient = [row for row in rows if row["scope"] != IN_REGISTRY]
     if in_registry:
-        insertion(identity, connection.dialect).write(connection, in_registry)
+        insert_together(connection, identity, in_registry)
     if of_patient:
         _upsert(connection.dialect).write(connection, of_patient)
 
@@ -200,7 +201,7 @@ def lock(connection: Connection, patients: Collection[int], values: Collection[s
     if connection.dialect.name != "postgresql":
         return
     keys = {_lock_number(value) for value in values} | set(patients)
-    _locking(connection.dialect).rows(connection, keys=sorted(keys))
+    _locking(connection.dialect).write(connection, [{"keys": sorted(keys)}])
 
 
 @lru_cache(maxsize=16)

@@ -24,6 +24,7 @@ from registry.sql.identities import IN_REGISTRY, NO_OBJECT
 from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
 from storage.prepared import Prepared, insertion, prepare
+from storage.rows_together import insert_together
 from xds.datatypes import DTM, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import AvailabilityStatus, DocumentAvailability, ObjectType
@@ -150,8 +151,7 @@ def add(connection: Connection, things: Sequence[RegistryObject], rows: Sequence
         for thing, row in zip(things, rows, strict=True)
         for attribute, value in values_of(thing)
     ]
-    if values:
-        insertion(object_value, connection.dialect).write(connection, values)
+    insert_together(connection, object_value, values)
 
 
 def sources_of(

@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+from sqlalchemy import text
 
 from storage.engine import open_engine
 from storage.migrate import upgrade
@@ -42,3 +44,16 @@ def test_a_reader_writes_meanwhile(units: PostgresqlUnits) -> None:
 
 def _keep(unit: UnitOfWork) -> None:
     post(unit.connection, record_key=1, patient_key=1, record={"number": "1"})
+
+
+def test_who_writes_finds_a_connection_open_however_many_did_so_at_once(units: PostgresqlUnits) -> None:
+    """Opening one costs PostgreSQL a process, and its statements are read and planned anew."""
+    together = threading.Barrier(4, timeout=30)
+
+    def work(unit: UnitOfWork) -> int:
+        together.wait()
+        return int(unit.connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    with ThreadPoolExecutor(4) as pool:
+        rounds = [set(pool.map(units.write, [work] * 4)) for _ in range(3)]
+    assert rounds[1] | rounds[2] == rounds[0]
