@@ -1,7 +1,6 @@
 """The command `python -m conformance client`."""
 
 import socket
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.markup import escape
 
 from conformance.client.certification import REPORT, laboratory_of, open_certification
 from conformance.client.preparation import Prepared, make_token, prepare
-from conformance.client.scenarios import Step, read_people, read_scenario, scenario_names
+from conformance.client.scenarios import ALL, Step, read_people, scenario_names, steps_of
 from conformance.client.session import Session
 from conformance.client.terminal import Guide
 from conformance.client.view import LANGUAGES, setup, word
@@ -24,7 +23,7 @@ from conformance.run_folder import RunFolder
 from conformance.sentence import Sentence, expected, in_its_language
 
 FAILED, NOT_ALL_TESTED, INTERRUPTED = 1, 3, 130
-ALL, LABORATORY = "all", "laboratory"
+LABORATORY = "laboratory"
 
 
 @click.command()
@@ -48,6 +47,7 @@ ALL, LABORATORY = "all", "laboratory"
 @click.option("--web", "web_port", default=0, metavar="PORT", help="Port of the page on 127.0.0.1; 0 takes a free one.")
 @click.option(
     "--unattended",
+    type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
     help="Nobody is there: confirm a step by itself, so long after its last message. Questions are not asked; what "
@@ -56,9 +56,7 @@ ALL, LABORATORY = "all", "laboratory"
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="End of --unattended: a step that is not played by then is skipped.",
+    help="End of --unattended: a step that is not played by then is skipped.  [default: 60]",
 )
 @click.option(
     "--hold",
@@ -85,7 +83,7 @@ def client(
     subject: str,
     web_port: int,
     unattended: float,
-    minutes: float,
+    minutes: float | None,
     hold: float | None,
     language: str,
 ) -> int:
@@ -95,7 +93,8 @@ def client(
     what arrives.
 
     Exit code 0: every step was played and no requirement failed; 1: one failed; 2: the run could not start or go on;
-    3: none failed, but a step was skipped, did not come in time, or could not be kept; 130: interrupted.
+    3: none failed, but a step was skipped, did not come in time, was refused by the server, or could not be kept;
+    130: interrupted.
 
     \b
     python -m conformance client --scenario alimentation --out run
@@ -104,6 +103,9 @@ def client(
     python -m conformance client --out run --resume
     python -m conformance client --scenario consultation --out run --unattended 5 --minutes 10
     """
+    if minutes and not unattended:
+        fr, en = "--minutes est la fin de --unattended : donnez les deux", "--minutes is the end of --unattended"
+        raise KitError(Sentence(fr, f"{en}: give both"))
     address = _free(_address(listen), "--listen")
     if web_port:
         _free(("127.0.0.1", web_port), "--web")
@@ -121,7 +123,7 @@ def client(
         for one in setup({"page": opened.page, **opened.place}, language):
             console.print(f"{one['name']} : {escape(one['value'])}", soft_wrap=True)
         session = opened.session
-        guide = Guide(session, people, console, language=language, unattended=unattended, minutes=minutes)
+        guide = Guide(session, people, console, language=language, unattended=unattended, minutes=minutes or 60)
         is_done = guide.run()
     code = _report(session, out, console, language)
     return code if is_done else INTERRUPTED
@@ -144,7 +146,8 @@ def _report(session: Session, out: Path, console: Console, language: str) -> int
     console.print(str(page))
     if run.has_failed:
         return FAILED
-    return NOT_ALL_TESTED if session.troubles or any(one.is_skipped for one in session.done) else 0
+    is_whole = not session.troubles and not any(one.is_skipped or one.refused for one in session.done)
+    return 0 if is_whole else NOT_ALL_TESTED
 
 
 def _with_hold(step: Step, hold: float | None) -> Step:
@@ -160,7 +163,8 @@ def _tell_untested(session: Session, run: Run, console: Console, language: str) 
         for name, verdict in run.verdicts.items()
         if verdict is Verdict.NOT_TESTED and any(one.judges_requirement(name) for one in steps)
     ]
-    for about, names in (("not-played", sorted(skipped)), ("not-tested", untested)):
+    refused = [f"{one.step} ({one.refused})" for one in session.done if one.refused]
+    for about, names in (("not-played", sorted(skipped)), ("not-taken", refused), ("not-tested", untested)):
         if names:
             console.print(f"[yellow]{word(about, language)}[/] : {', '.join(names)}", soft_wrap=True)
 
@@ -191,13 +195,6 @@ def token(run: Path, server: str, patient: str, minutes: int) -> None:
         en = f"{run}: no issuer of tokens; expected the --out of `python -m conformance client`"
         raise KitError(Sentence(fr, en))
     click.echo(make_token(prepared, read_people(), patient, server, minutes=minutes))
-
-
-def steps_of(names: Sequence[str]) -> tuple[Step, ...]:
-    """Of the scenarios, in their order. Raises KitError."""
-    known = [read_scenario(name) for name in scenario_names()]
-    wanted = [one for one in known if one.name in names or (ALL in names and not one.is_apart)]
-    return tuple(step for one in wanted for step in one.steps)
 
 
 def _address(text: str) -> tuple[str, int]:

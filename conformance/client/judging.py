@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from conformance.client.behaviours import HOLD
 from conformance.client.exchanges import Exchange, Laboratory, Problem
 from conformance.client.rules import (
     administration,
@@ -21,6 +22,7 @@ from conformance.client.rules.conversation import Conversation
 from conformance.client.rules.documents import DocumentCheck, document_rules
 from conformance.client.rules.rule import Rule
 from conformance.client.scenarios import Question, Step
+from conformance.client.traces import NONE, SUCCESS, Trace
 from conformance.judgement import Finding, Verdict
 from conformance.requirements import requirement
 
@@ -51,7 +53,7 @@ def conversation_findings(told: Conversation) -> Iterator[Finding]:
             continue
         problems = list(rule.check(told))
         yield from (_failed(rule.requirement, told.step, message, one) for message, one in problems)
-        if not problems:
+        if not problems and rule.proves:
             yield _passed(rule.requirement, told.step, told.now[-1].id if told.now else "")
 
 
@@ -74,6 +76,34 @@ def more(identifier: str, step: Step, count: int) -> Finding:
         verdict=Verdict.FAILED,
         text_fr=f"et {count} fois de plus dans cette étape",
         text_en=f"and {count} times more in this step",
+        step=step.key,
+    )
+
+
+# Behaviour of a step -> the outcomes that show that its transactions were carried out; others refuse on purpose.
+_CARRIED_OUT = {
+    "forward": (SUCCESS,),
+    "damage": (SUCCESS,),
+    "lose-answer": (SUCCESS, NONE),
+    HOLD: (SUCCESS, NONE),
+}
+
+
+def never_carried_out(step: Step, traces: Sequence[Trace]) -> Iterator[str]:
+    """Transactions of the step that the server took not once: what it should show was not shown."""
+    outcomes = _CARRIED_OUT.get(step.behaviour)
+    for one in step.expects if outcomes else ():
+        if not any(trace.transaction == one and trace.outcome in (outcomes or ()) for trace in traces):
+            yield one
+
+
+def not_carried_out(step: Step, refused: str) -> Finding:
+    """No verdict on a requirement: the rules may have found nothing, and the server took nothing."""
+    return Finding(
+        requirement="",
+        verdict=Verdict.NOT_TESTED,
+        text_fr=f"{refused} : le serveur n'a rien accepté dans l'étape {step.key} ; voir ses réponses",
+        text_en=f"{refused}: the server accepted nothing in the step {step.key}; see its answers",
         step=step.key,
     )
 

@@ -34,11 +34,15 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
-    """A step that was confirmed or skipped, and what the person answered."""
+    """A step that was confirmed or skipped, and what the person answered.
+
+    `refused`: the transactions that the server never carried out, though the step does not have it refuse them.
+    """
 
     step: str
     is_skipped: bool
     answer: bool | None = None
+    refused: str = ""
 
 
 class Keeping:

@@ -5,7 +5,7 @@ server does on purpose, which requirements it judges, and what the person at the
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cache
@@ -21,7 +21,7 @@ from conformance.requirements import Actor, requirements_of
 from conformance.sentence import Sentence, expected
 
 SHIPPED = Path(__file__).resolve().parents[1] / "scenarios"
-PEOPLE = "people.toml"
+PEOPLE, ALL = "people.toml", "all"
 UNTRUSTED = "untrusted"
 Made = TypeVar("Made")
 
@@ -179,6 +179,21 @@ def read_scenario(name: str, folder: Path = SHIPPED) -> Scenario:
         for problem in _step_problems(step, people):
             raise KitError(problem.about(f"{path}, {step.id}"))
     return Scenario(name=name, title=_text(found, "title"), steps=steps, is_apart=found.get("is_apart", False))
+
+
+def steps_of(names: Sequence[str]) -> tuple[Step, ...]:
+    """Of scenarios, in their order; `all`: those that are not played by their name alone. Raises KitError."""
+    known = [read_scenario(name) for name in scenario_names()]
+    wanted = [one for one in known if one.name in names or (ALL in names and not one.is_apart)]
+    return tuple(step for one in wanted for step in one.steps)
+
+
+def judged_in(names: Sequence[str]) -> frozenset[str]:
+    """Ids of the requirements that scenarios judge. Raises KitError."""
+    steps = steps_of(names)
+    return frozenset(
+        one.id for one in requirements_of(Actor.CLIENT) if any(step.judges_requirement(one.id) for step in steps)
+    )
 
 
 def _step_problems(step: Step, people: set[str]) -> Iterator[Sentence]:

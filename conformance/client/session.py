@@ -15,7 +15,16 @@ from datetime import UTC, datetime
 from conformance.client.behaviours import behaviour_of
 from conformance.client.exchanges import Exchange, Laboratory, replayed
 from conformance.client.http_reading import Ask
-from conformance.client.judging import answered, broken, conversation_findings, judged, message_rules, more
+from conformance.client.judging import (
+    answered,
+    broken,
+    conversation_findings,
+    judged,
+    message_rules,
+    more,
+    never_carried_out,
+    not_carried_out,
+)
 from conformance.client.keeping import Keeping, StepDone, reason
 from conformance.client.received import Received
 from conformance.client.recorder import Recorded
@@ -87,8 +96,13 @@ class Session:
     @property
     def is_waiting(self) -> bool:
         """Is there anything that the step waits for: messages, a refused connection, an answer that is under way?"""
-        is_to_refuse = self.is_untrusted and not self.has_refused
-        return bool(self.missing) or is_to_refuse or self._under_way > 0
+        return bool(self.missing) or self.is_to_be_refused or self._under_way > 0
+
+    @property
+    def is_to_be_refused(self) -> bool:
+        """Has nobody called yet a server that nobody should believe?"""
+        with self._lock:
+            return self.is_untrusted and not self.has_refused and len(self.traces) == self._start
 
     @property
     def is_untrusted(self) -> bool:
@@ -242,7 +256,10 @@ class Session:
             self._keep(finding)
             self._show(finding)
         self._count_the_rest(step)
-        done = StepDone(step=step.key, is_skipped=is_skipped, answer=answer)
+        refused = "" if is_skipped else ", ".join(never_carried_out(step, self.traces[self._start :]))
+        if refused:
+            self._keep(not_carried_out(step, refused))
+        done = StepDone(step=step.key, is_skipped=is_skipped, answer=answer, refused=refused)
         self._keeping.note(done)
         self.done.append(done)
         self._start, self._refused = len(self.traces), 0
@@ -255,6 +272,9 @@ class Session:
             raise KitError(
                 Sentence(f"l'étape {step.key} attend encore {missing}", f"step {step.key} still waits for {missing}")
             )
+        if self.is_to_be_refused:
+            fr = f"l'étape {step.key} attend une connexion, que le logiciel doit refuser"
+            raise KitError(Sentence(fr, f"step {step.key} waits for a connection, which the software must refuse"))
         if self._under_way:
             fr, en = f"l'étape {step.key} attend une réponse encore retenue", f"step {step.key} waits for a held answer"
             raise KitError(Sentence(fr, en))

@@ -15,7 +15,7 @@ from conformance.client.rules.patches import asked, changes_in
 from conformance.client.rules.patients import patient_of
 from conformance.client.rules.queries import FIND_DOCUMENTS, query_of
 from conformance.client.rules.rule import child_value
-from conformance.client.rules.tokens import token_of
+from conformance.client.rules.tokens import PURPOSE, token_of
 from conformance.client.rules.vihf_reading import vihf_of
 from conformance.nist.registry_objects import DOCUMENT_ENTRY
 from conformance.nist.xml import text_of
@@ -98,6 +98,7 @@ def _with_fhir(trace: Trace, exchange: Exchange) -> Trace:
     return replace(
         trace,
         outcome=_outcome_of_fhir(exchange),
+        purpose=trace.purpose if claims is None else first(claims, PURPOSE),
         token=trace.token if claims is None else first(claims, "jti") or exchange.received.headers["authorization"],
         codes=tuple(map(str, each(told, "issue.details.coding.code"))),
         submission=next(

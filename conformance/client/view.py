@@ -45,6 +45,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "The time is over (--minutes): this step is not played.",
     ),
     "not-played": ("Étapes non jouées", "Steps not played"),
+    "not-taken": ("Étapes dont le serveur n'a rien accepté", "Steps in which the server accepted nothing"),
     "not-tested": ("Exigences non testées de ce fait", "Requirements not tested because of that"),
     "trouble": ("Le kit n'a pas pu tout conserver", "The kit could not keep everything"),
     "lost": ("Le kit ne répond plus.", "The kit answers no more."),
@@ -92,10 +93,10 @@ def state(session: Session, people: People, language: str, place: Mapping[str, s
 
 def _state_of(session: Session, number: int) -> str:
     if number < len(session.done):
-        key = session.done[number].step
-        if session.done[number].is_skipped:
-            return "skipped"
-        return "failed" if failures(session)[key] else "passed"
+        done = session.done[number]
+        if failures(session)[done.step] and not done.is_skipped:
+            return "failed"
+        return "skipped" if done.is_skipped or done.refused else "passed"
     return "now" if number == len(session.done) else "later"
 
 
@@ -126,7 +127,7 @@ def _step(session: Session, people: People, language: str) -> dict[str, Any]:
         "doctor": f"{doctor.family} {doctor.given}, PS_IdNat {doctor.id}, Struct_IdNat {people.structure.id}",
         "expects": [{"transaction": one, "arrived": one not in missing} for one in step.expects],
         "question": question,
-        "ready": not missing,
+        "ready": not missing and not session.is_to_be_refused,
     }
 
 

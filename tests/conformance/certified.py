@@ -10,12 +10,11 @@ import pytest
 from conformance.client import preparation
 from conformance.client.behaviours import HOLD
 from conformance.client.certification import Certification, open_certification
-from conformance.client.command_line import steps_of
 from conformance.client.judging import message_rules
 from conformance.client.preparation import Prepared, prepare
 from conformance.client.rules.documents import DocumentCheck, by_command
 from conformance.client.rules.rule import Rule
-from conformance.client.scenarios import People, read_people
+from conformance.client.scenarios import People, read_people, steps_of
 from conformance.judgement import Heading, Run
 from conformance.requirements import Actor
 from conformance.run_folder import RunFolder

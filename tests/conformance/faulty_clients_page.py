@@ -1,6 +1,6 @@
 """Writes docs/generated/faulty-clients.md: `python -m tests.conformance.faulty_clients_page`."""
 
-from conformance.client.command_line import steps_of
+from conformance.client.scenarios import steps_of
 from conformance.requirements import Actor, requirements_of
 from tests.conformance.faults_of_documents import METADATA_FAULTS, ORDER_FAULTS
 from tests.conformance.faults_of_fhir import FHIR_FAULTS

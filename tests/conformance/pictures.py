@@ -17,9 +17,8 @@ from carnet.exchange import ClientError
 from carnet.pki_folder import read_credential
 from carnet.proof import Proof
 from conformance.client.certification import REPORT, Certification, open_certification
-from conformance.client.command_line import steps_of
 from conformance.client.preparation import prepare
-from conformance.client.scenarios import read_people
+from conformance.client.scenarios import read_people, steps_of
 from conformance.judgement import Heading
 from conformance.report.page import write_page
 from conformance.requirements import Actor

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,13 +15,12 @@ from threading import Thread
 import pytest
 
 from conformance.client.certification import open_certification
-from conformance.client.command_line import steps_of
 from conformance.client.http_reading import Connection
 from conformance.client.judging import CONVERSATION_RULES, message_rules
 from conformance.client.preparation import Prepared
 from conformance.client.recorder import Recorded
 from conformance.client.rules.rule import Rule
-from conformance.client.scenarios import People, Step
+from conformance.client.scenarios import People, Step, steps_of
 from conformance.client.session import MOST_FAILED, Session
 from conformance.client.view import state
 from conformance.client.web import WebView
@@ -31,7 +31,7 @@ from conformance.run_folder import RunFolder
 from conformance.sentence import Sentence, french
 from tests import browsers
 from tests.conformance.certified import HEADING, STEPS, Played, another, people, played, prepared, rules, workbench
-from tests.conformance.faulty_clients import EXIST, Fault, Workbench, sub
+from tests.conformance.faulty_clients import EXIST, MASK, Fault, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
 from tests.conformance.fhir_software import jwt_plays
 from tests.conformance.vendor_software import Software, a_report, play
@@ -50,6 +50,8 @@ def test_the_own_tools_pass_every_scenario(played: Played) -> None:
     ]
     assert not failed, "\n".join(failed)
     assert run.ended is not None
+    assert run.findings_of("") == ()
+    assert not any(one.refused for one in played.opened.session.done)
 
 
 def test_every_requirement_is_tested(played: Played) -> None:
@@ -110,6 +112,50 @@ def test_the_page_of_faulty_clients_is_not_stale() -> None:
 def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
     for rule in (*message_rules(), *CONVERSATION_RULES):
         assert any(step.judges_requirement(rule.requirement) for step in STEPS), rule.requirement
+
+
+# --- no verdict where nothing was shown ------------------------------------------------------------
+
+
+def test_a_submission_that_is_refused_at_once_shows_no_waiting(workbench: Workbench) -> None:
+    """Nor does the step count: the run ends with 3, and the report says why."""
+    with workbench.opened("alimentation/late-answer") as bench:
+        bench.send("ITI-41", step="alimentation/one-document", claim={"version": "5.0"})
+        run = bench.finished()
+        assert run.verdicts["CLIENT-ERR-09"] is Verdict.NOT_TESTED
+        assert [one.refused for one in bench.session.done] == ["ITI-41"]
+        [told] = run.findings_of("")
+        assert told.text_fr.startswith("ITI-41 : le serveur n'a rien accepté dans l'étape alimentation/late-answer")
+
+
+@pytest.mark.parametrize(
+    ("step", "requirement"), [("consultation/noise", "CLIENT-ERR-05"), ("consultation/another-answer", "CLIENT-ERR-07")]
+)
+def test_silence_after_a_strange_answer_shows_nothing_without_a_person(
+    workbench: Workbench, step: str, requirement: str
+) -> None:
+    """What the software showed is not known: it may have taken the answer for a success."""
+    for answer, verdict in ((None, Verdict.NOT_TESTED), (True, Verdict.PASSED), (False, Verdict.FAILED)):
+        with workbench.opened(step) as bench:
+            bench.replay()
+            bench.session.confirm(answer=answer, is_unasked=answer is None)
+            assert bench.session.folder.load().verdicts[requirement] is verdict
+
+
+def test_a_change_of_an_entry_that_no_search_gave_is_compared_with_nothing(workbench: Workbench) -> None:
+    with workbench.opened(MASK) as bench:
+        for one in ("TD0.2", "ITI-18"):
+            bench.send(one)
+        bench.send("ITI-57", sub(' lid="[^"]+"', f' lid="urn:uuid:{uuid.uuid4()}"'))
+        run = bench.finished()
+        assert run.verdicts["CLIENT-UPD-02"] is Verdict.NOT_TESTED
+        assert [one.refused for one in bench.session.done] == ["ITI-57"]
+
+
+def test_a_fault_after_which_nothing_comes_shows_no_new_assertion(workbench: Workbench) -> None:
+    with workbench.opened(EXIST) as bench:
+        bench.send("TD0.2", claim={"version": "5.0"})
+        assert bench.finished().verdicts["CLIENT-ERR-06"] is Verdict.NOT_TESTED
 
 
 # --- what is no message ----------------------------------------------------------------------------

@@ -12,13 +12,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from rich.console import Console
 
-from conformance.client.command_line import steps_of
 from conformance.client.exchanges import Exchange, Laboratory, Problem, Problems
 from conformance.client.http_reading import Connection
-from conformance.client.keeping import PROGRESS, UNJUDGED, StepDone
+from conformance.client.keeping import PROGRESS, UNJUDGED
 from conformance.client.recorder import Recorded
 from conformance.client.rules.rule import Rule
-from conformance.client.scenarios import read_people
+from conformance.client.scenarios import read_people, steps_of
 from conformance.client.session import Session
 from conformance.client.terminal import Guide
 from conformance.client.view import state
@@ -189,7 +188,7 @@ def test_a_run_that_is_resumed_shows_what_failed_before(folder: RunFolder) -> No
     again = opened(folder)
     try:
         assert state(again, PEOPLE, "fr")["steps"][0]["state"] == "failed"
-        assert again.done == [StepDone(step=FIRST.key, is_skipped=False)]
+        assert [(one.step, one.is_skipped) for one in again.done] == [(FIRST.key, False)]
     finally:
         again.close()
 

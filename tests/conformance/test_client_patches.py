@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.client.command_line import steps_of
 from conformance.client.exchanges import Exchange, Laboratory
 from conformance.client.http_reading import Connection
 from conformance.client.patches import IS_ARCHIVED, TYPES, changes_of
 from conformance.client.received import Received
 from conformance.client.rules.patches import RULES, asked
-from conformance.client.scenarios import read_people
+from conformance.client.scenarios import read_people, steps_of
 
 LABORATORY = Laboratory(people=read_people(), authorities=())
 JSON_PATCH, XML_PATCH, FHIR_JSON, FHIR_XML = TYPES[0], TYPES[1], "application/fhir+json", "application/fhir+xml"

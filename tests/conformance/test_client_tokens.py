@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from conformance.client.command_line import steps_of
 from conformance.client.exchanges import Exchange, Laboratory
 from conformance.client.http_reading import Connection
 from conformance.client.received import Received
 from conformance.client.rules.tokens import RULES, claims_of
-from conformance.client.scenarios import read_people
+from conformance.client.scenarios import read_people, steps_of
 from tests.conformance.faults_of_fhir import jwt
 from tests.conformance.fhir_software import fed as bundle_of
 from tests.conformance.vendor_software import a_report

@@ -1,22 +1,29 @@
 """A certification without a person: steps are confirmed by the quiet after their messages."""
 
 import io
+import json
 import threading
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-from conformance.client.command_line import steps_of
-from conformance.client.exchanges import Exchange, Laboratory, Problems
+from conformance.client.command_line import client
+from conformance.client.exchanges import Exchange, Laboratory, Problems, replayed
 from conformance.client.http_reading import Connection
 from conformance.client.recorder import Recorded
 from conformance.client.rules.rule import Rule
-from conformance.client.scenarios import People, read_people
+from conformance.client.scenarios import People, read_people, steps_of
 from conformance.client.session import Session
 from conformance.client.terminal import Guide
-from conformance.judgement import Heading, Verdict
+from conformance.client.traces import trace_of
+from conformance.client.view import state
+from conformance.failures import KitError
+from conformance.judgement import Heading, Message, Verdict
 from conformance.requirements import Actor
 from conformance.run_folder import RunFolder
 from conformance.server.probes_record import record_query
@@ -101,3 +108,40 @@ def existence_test(people: People) -> bytes:
     """An envelope with the message of TD0.2."""
     message = record_query("TEST_EXST", people.patient("followed").ins)
     return b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>%s</s:Body></s:Envelope>' % message
+
+
+def test_an_end_without_unattended_is_refused(tmp_path: Path) -> None:
+    """A person has no time limit: that one was given is a mistake, which nothing hides."""
+    for language, told in (("fr", "--minutes est la fin de --unattended"), ("en", "--minutes is the end of")):
+        line = ["--out", str(tmp_path / "run"), "--minutes", "10", "--lang", language]
+        refused = CliRunner().invoke(client, line, standalone_mode=False).exception
+        assert isinstance(refused, KitError)
+        assert str(refused).startswith(told)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_purpose_that_a_jwt_names_is_known() -> None:
+    """Break-glass is seen in a token as it is in a VIHF."""
+    said = {"extensions": {"ihe_iua": {"purpose_of_use": [{"system": "urn:oid:1", "code": "bris_de_glace"}]}}}
+    token = ".".join(urlsafe_b64encode(part).decode().rstrip("=") for part in (b"{}", json.dumps(said).encode(), b"x"))
+    request = f"GET /fhir/DocumentReference?status=current HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\r\n"
+    message = Message(id="1", time=datetime.now(UTC), transaction="", peer="", request=request.encode())
+    assert trace_of(replayed(message, steps_of(["fhir"])[0])).purpose == "bris_de_glace"
+
+
+def test_a_server_that_nobody_called_was_refused_by_nobody(tmp_path: Path) -> None:
+    """The step waits for the connection that is to be refused, and what it brings belongs to no other step."""
+    people, folder = read_people(), RunFolder(path=tmp_path / "run")
+    steps = steps_of(["alimentation"])[:2]
+    folder.start(HEADING)
+    session = Session(steps, Laboratory(people=people, authorities=()), folder, rules=())
+    try:
+        with pytest.raises(KitError, match="waits for a connection, which the software must refuse"):
+            session.confirm()
+        assert not state(session, people, "fr")["step"]["ready"]
+        session.recorded(Recorded(time=datetime.now(UTC), connection=Connection(address="127.0.0.1"), request=b""))
+        assert state(session, people, "fr")["step"]["ready"]
+        session.confirm()
+        assert session.run.verdicts["CLIENT-TLS-04"] is Verdict.PASSED
+    finally:
+        session.close()

@@ -3,6 +3,7 @@
 import json
 import ssl
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,10 +25,12 @@ from carnet.proof import Proof, client_context
 from carnet.reports import Report, read_report, with_new_identity
 from carnet.signing import signed_submission
 from carnet.xds_client import XdsClient
+from conformance.client.behaviours import BUSY_SECONDS
 from conformance.client.preparation import Prepared
 from conformance.client.scenarios import SHIPPED, Patient, People
 from hl7v3.person import Person
 from tests import forked
+from tests.mutual_tls import eventually
 from tests.servers import ROOT
 from xds.datatypes import CX, XCN, Code
 from xds.identifiers import new_oid
@@ -169,8 +172,11 @@ class Software:
         assert not self.push(self.another).is_success
 
     def busy(self) -> None:
+        report = a_report()
         with pytest.raises(ClientError, match="503"):
-            self.push(self.another)
+            self.push(report)
+        time.sleep(BUSY_SECONDS)
+        assert self.push(report).is_success
 
     def refused_assertion(self) -> None:
         with pytest.raises(ClientError, match="refus"):
@@ -383,4 +389,5 @@ def play(software: Software, page: str, plays: Mapping[str, Callable[[Software],
     while (step := state_of(page)["step"]) is not None:
         shown = plays[step["key"]](software)
         assert isinstance(shown, bool) == bool(step["question"]), step["key"]
+        eventually(lambda: state_of(page)["step"]["ready"])
         decide(page, "confirm", {"step": step["key"], "answer": shown if step["question"] else None})

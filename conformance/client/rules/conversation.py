@@ -48,11 +48,12 @@ Shown = Iterator[tuple[str, Problem]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationRule:
-    """A requirement judged on a step."""
+    """A requirement judged on a step. Without `proves` messages speak against it alone: a person is asked too."""
 
     requirement: str
     applies: Callable[[Conversation], bool]
     check: Callable[[Conversation], Shown]
+    proves: bool = True
 
 
 def _refuses_the_server(conversation: Conversation) -> Shown:
@@ -158,7 +159,7 @@ def _repeats_the_same(conversation: Conversation) -> Shown:
     if lost is None:
         return
     later = [one for one in sent if one.time > lost.time]
-    if not later:
+    if not later and conversation.step.behaviour != HOLD:  # there it may say so and leave it to the person
         yield lost.id, expected("", "le même lot, de nouveau", "the same submission again", "")
     for one in later:
         if (one.submission, one.contents) != (lost.submission, lost.contents):
@@ -262,7 +263,39 @@ def _is_untrusted(conversation: Conversation) -> bool:
 
 
 def _is_held(conversation: Conversation) -> bool:
-    return conversation.step.behaviour == HOLD and bool(conversation.of(*_FEEDINGS))
+    """What is refused is answered at once: nobody had to wait."""
+    first = next(iter(conversation.of(*_FEEDINGS)), None)
+    return conversation.step.behaviour == HOLD and first is not None and first.outcome in (SUCCESS, NONE)
+
+
+def _fed(outcome: str) -> Callable[[Conversation], bool]:
+    return lambda conversation: any(one.outcome == outcome for one in conversation.of(*_FEEDINGS))
+
+
+def _is_lost(conversation: Conversation) -> bool:
+    """Where an answer is held, sending again is free: what is sent again shows it."""
+    return _fed(NONE)(conversation) and (conversation.step.behaviour != HOLD or len(conversation.of(*_FEEDINGS)) > 1)
+
+
+def _is_followed(is_meant: Callable[[Trace], bool]) -> Callable[[Conversation], bool]:
+    """Did anything of the same transaction come after such an answer?"""
+
+    def applies(conversation: Conversation) -> bool:
+        meant = next((one for one in conversation.now if is_meant(one)), None)
+        return meant is not None and any(
+            one.time > meant.time and one.transaction == meant.transaction for one in conversation.now
+        )
+
+    return applies
+
+
+def _reads_normally(conversation: Conversation) -> bool:
+    return any(one.is_search and one.purpose == NORMAL for one in conversation.now)
+
+
+def _changes_what_is_known(conversation: Conversation) -> bool:
+    known = {entry.logical_id for one in conversation.all for entry in one.found} - {""}
+    return any(one.logical_id in known for trace in conversation.of("ITI-57") for one in trace.sent)
 
 
 def _told(code: str) -> Callable[[Conversation], bool]:
@@ -270,9 +303,13 @@ def _told(code: str) -> Callable[[Conversation], bool]:
 
 
 def conversation_rule(
-    requirement: str, applies: Callable[[Conversation], bool], check: Callable[[Conversation], Shown]
+    requirement: str,
+    applies: Callable[[Conversation], bool],
+    check: Callable[[Conversation], Shown],
+    *,
+    proves: bool = True,
 ) -> ConversationRule:
-    return ConversationRule(requirement=f"CLIENT-{requirement}", applies=applies, check=check)
+    return ConversationRule(requirement=f"CLIENT-{requirement}", applies=applies, check=check, proves=proves)
 
 
 RULES = (
@@ -281,19 +318,19 @@ RULES = (
     conversation_rule("VIHF-06", lambda one: any(trace.assertion for trace in one.now), _assertion_ids_are_of_one),
     conversation_rule("CDA-05", _is_replacing, _versions_follow),
     conversation_rule("RET-01", has("ITI-43"), _asks_where_it_lies),
-    conversation_rule("UPD-02", lambda one: any(trace.sent for trace in one.now), _changes_confidentiality_alone),
+    conversation_rule("UPD-02", _changes_what_is_known, _changes_confidentiality_alone),
     conversation_rule("ORDER-01", has(*_ON_DOCUMENTS), _existence_was_tested),
-    conversation_rule("ORDER-02", has("ITI-18"), _reads_with_authorisation),
+    conversation_rule("ORDER-02", _reads_normally, _reads_with_authorisation),
     conversation_rule("ORDER-03", has("TD0.2"), _adds_itself_only_where_needed),
     conversation_rule("ORDER-04", has("ITI-43"), _asks_for_what_was_found),
-    conversation_rule("ORDER-05", has(*_FEEDINGS), _does_not_search_by_itself),
+    conversation_rule("ORDER-05", _fed(SUCCESS), _does_not_search_by_itself),
     conversation_rule("ORDER-06", _is_any, _uses_the_purpose_of_the_step),
-    conversation_rule("ERR-01", _was(REFUSED), _does_not_insist),
-    conversation_rule("ERR-02", _was(NONE), _repeats_the_same),
+    conversation_rule("ERR-01", _fed(REFUSED), _does_not_insist),
+    conversation_rule("ERR-02", _is_lost, _repeats_the_same),
     conversation_rule("ERR-03", _told(_DUPLICATE), _takes_duplicate_for_done),
-    conversation_rule("ERR-04", lambda one: any(trace.busy for trace in one.now), _waits_where_it_is_busy),
-    conversation_rule("ERR-05", _was(UNREADABLE), _does_not_believe_noise),
-    conversation_rule("ERR-06", _was(FAULT), _makes_a_new_assertion),
-    conversation_rule("ERR-07", _was(UNRELATED), _does_not_believe_another_answer),
+    conversation_rule("ERR-04", _is_followed(lambda one: one.busy), _waits_where_it_is_busy),
+    conversation_rule("ERR-05", _was(UNREADABLE), _does_not_believe_noise, proves=False),
+    conversation_rule("ERR-06", _is_followed(lambda one: one.outcome == FAULT), _makes_a_new_assertion),
+    conversation_rule("ERR-07", _was(UNRELATED), _does_not_believe_another_answer, proves=False),
     conversation_rule("ERR-09", _is_held, _stops_waiting),
 )

@@ -19,6 +19,7 @@ from conformance.client.rules.rule import Rule, expected
 
 _SKEW = timedelta(seconds=60)
 _PATIENT = "extensions.ihe_bppc.patient_id"
+PURPOSE = "extensions.ihe_iua.purpose_of_use.code"
 _STRUCTURE = "extensions.ihe_iua.subject_organization_id"
 
 
