@@ -70,9 +70,13 @@ class RunFolder:
             ended = None if found["ended"] is None else datetime.fromisoformat(found["ended"])
             return _read_heading(found), ended
         except FileNotFoundError:
-            raise KitError(f"there is no run in {self.path}: expected a file {HEADING}") from None
+            fr, en = f"il n'y a pas d'essai dans {self.path}", f"there is no run in {self.path}"
+            raise KitError(
+                Sentence(f"{fr} : attendu un fichier {HEADING}", f"{en}: expected a file {HEADING}")
+            ) from None
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise KitError(f"{path} is no heading of a run: {problem}") from None
+            fr, en = f"{path} n'est pas l'en-tête d'un essai", f"{path} is no heading of a run"
+            raise KitError(Sentence(f"{fr} : {problem}", f"{en}: {problem}")) from None
 
     def _write_heading(self, heading: Heading, ended: datetime | None) -> None:
         written = {
@@ -94,7 +98,9 @@ class RunFolder:
             time = datetime.fromisoformat(line["time"])
             return Message(**{**line, "problem": told, "time": time, "request": octets[0], "answer": octets[1]})
         except (OSError, ValueError, TypeError, KeyError) as problem:
-            raise KitError(f"{self.path / MESSAGES}: message {line.get('id')} cannot be read: {problem}") from None
+            file, name = self.path / MESSAGES, line.get("id")
+            fr, en = f"{file} : le message {name} est illisible", f"{file}: message {name} cannot be read"
+            raise KitError(Sentence(f"{fr} : {problem}", f"{en}: {problem}")) from None
 
     def lines(self, name: str) -> Iterator[dict[str, Any]]:
         """Those of a file, without a last one that was cut. Raises KitError naming file and line."""
@@ -104,7 +110,8 @@ class RunFolder:
             try:
                 yield json.loads(line)
             except ValueError as problem:
-                raise KitError(f"{path}, line {number}: {problem}") from None
+                fr, en = f"{path}, ligne {number} : {problem}", f"{path}, line {number}: {problem}"
+                raise KitError(Sentence(fr, en)) from None
 
     def is_cut(self, name: str) -> bool:
         """Did a crash leave a last line without its end?"""
@@ -153,7 +160,8 @@ def _finding(line: Mapping[str, Any]) -> Finding:
     try:
         return replace(Finding(**line), verdict=Verdict(line["verdict"]))
     except (ValueError, TypeError, KeyError) as problem:
-        raise KitError(f"{FINDINGS}: a finding cannot be read: {problem}") from None
+        fr, en = f"{FINDINGS} : un constat est illisible", f"{FINDINGS}: a finding cannot be read"
+        raise KitError(Sentence(f"{fr} : {problem}", f"{en}: {problem}")) from None
 
 
 def _read_heading(found: Mapping[str, Any]) -> Heading:

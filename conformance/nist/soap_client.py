@@ -15,7 +15,7 @@ from conformance.nist.mtom import Part, attach_documents, media_type, read_multi
 from conformance.nist.transactions import Transaction
 from conformance.nist.vocabulary import ANONYMOUS, SOAP12, WSA
 from conformance.nist.xml import BadXml, as_root, elements, octets_of, parse, text_of
-from conformance.sentence import NOTHING, NOTHING_SAID, Sentence, sentence_of
+from conformance.sentence import NOTHING, NOTHING_SAID, Sentence, expected, sentence_of
 
 _ENVELOPE, _HEADER, _BODY = (f"{{{SOAP12}}}{name}" for name in ("Envelope", "Header", "Body"))
 
@@ -125,7 +125,9 @@ def check_url(url: str) -> SplitResult:
     """The parts of an http or https address. Raises KitError."""
     target = urlsplit(url)
     if target.scheme not in ("http", "https") or not target.hostname:
-        raise KitError(f"found the address {url}, expected http://HOST:PORT/PATH or https://HOST:PORT/PATH")
+        forms = "http://HOST:PORT/PATH", "https://HOST:PORT/PATH"
+        wanted = Sentence(" ou ".join(forms), " or ".join(forms))
+        raise KitError(expected(url, wanted, about=Sentence("l'adresse", "the address")))
     return target
 
 

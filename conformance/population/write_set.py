@@ -24,6 +24,7 @@ from conformance.population.guide import GUIDE
 from conformance.population.people import Patient, Professional, employees, patients, professionals, structures
 from conformance.population.pki import Credential, Pki, Use
 from conformance.population.submissions import entry_uuid_of, provide_message
+from conformance.sentence import Sentence
 from conformance.vihf import make_vihf
 
 MANIFEST = "manifest.json"
@@ -246,7 +247,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise KitError(f"{path}: {problem}; expected a data set made by `python -m conformance data`") from None
+        fr = f"{path} : {problem} ; attendu un jeu de données de `python -m conformance data`"
+        en = f"{path}: {problem}; expected a data set made by `python -m conformance data`"
+        raise KitError(Sentence(fr, en)) from None
     return found
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from conformance.failures import KitError
 from conformance.judgement import Run, Verdict
 from conformance.report.comparison import Change, changes
+from conformance.report.coverage import coverage_of
 from conformance.report.junit import write_run_as_junit
 from conformance.report.page import write_page
 from conformance.report.run_json import write_run_as_json
@@ -98,10 +99,12 @@ def summarise(run: Run, language: str = "fr") -> None:
             told = visible(said((failed[0].text_fr, failed[0].text_en)))
             console.print(f"        {told} {visible(failed[0].evidence)}"[:500], markup=False)
     counts = ", ".join(f"{count} {said(COUNTED[one][count > 1])}" for one in Verdict for count in (run.counts[one],))
-    tested, every = run.coverage
-    covered = counted(tested, ("exigence", "exigences"), ("requirement", "requirements"))
+    coverage = coverage_of(run)
+    covered = counted(coverage.tested, ("exigence", "exigences"), ("requirement", "requirements"))
     messages = counted(len(run.messages), ("message", "messages"), ("message", "messages"))
-    fr, en = f"{covered.fr} sur {every}, {messages.fr}", f"{covered} of {every}, {messages}"
+    there = coverage.of_scenarios
+    fr = f"{covered.fr} sur {coverage.every}{there[0]}, {messages.fr}"
+    en = f"{covered} of {coverage.every}{there[1]}, {messages}"
     console.print(said((f"{counts} ; couverture : {fr}", f"{counts}; coverage: {en}")))
 
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from conformance.judgement import Finding, Message, Run, Verdict, worst
+from conformance.report.coverage import coverage_of
 from conformance.report.shown import shown_octets
 from conformance.report.words import (
     COUNTED,
@@ -64,7 +65,7 @@ def _policy() -> str:
 
 
 def _head(run: Run) -> Iterator[str]:
-    heading, (tested, every) = run.heading, run.coverage
+    heading, coverage = run.heading, coverage_of(run)
     yield f"<header><h1>{both(TITLES[heading.actor])}</h1>"
     yield '<p><button type="button" data-language="fr" aria-pressed="true">Français</button> '
     yield '<button type="button" data-language="en" aria-pressed="false">English</button></p><dl>'
@@ -81,9 +82,11 @@ def _head(run: Run) -> Iterator[str]:
         yield f'<li class="{_class(verdict)}"><b>{count}</b>{SIGNS[verdict]} {both(words[count > 1])}</li>'
     count = len(run.messages)
     yield f"<li><b>{count}</b>{both(('messages', 'messages') if count > 1 else ('message', 'message'))}</li></ul>"
-    done = counted(tested, ("exigence testée", "exigences testées"), ("requirement", "requirements"))
-    covered = (f"{done.fr} sur {every}", f"{done} of {every} tested")
-    yield f'<p id="coverage">{both(covered)}<br><progress max="{every}" value="{tested}"></progress></p>'
+    done = counted(coverage.tested, ("exigence testée", "exigences testées"), ("requirement", "requirements"))
+    fr, en = coverage.of_scenarios
+    covered = (f"{done.fr} sur {coverage.every}{fr}", f"{done} of {coverage.every} tested{en}")
+    yield f'<p id="coverage">{both(covered)}<br>'
+    yield f'<progress max="{coverage.every}" value="{coverage.tested}"></progress></p>'
     yield from _to_mend(run)
 
 

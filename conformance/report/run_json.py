@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.judgement import Finding, Run, Verdict
+from conformance.report.coverage import coverage_of
 
 
 def write_run_as_json(run: Run, path: Path) -> None:
@@ -12,7 +13,7 @@ def write_run_as_json(run: Run, path: Path) -> None:
 
 
 def to_json(run: Run) -> dict[str, Any]:
-    tested, every = run.coverage
+    coverage = coverage_of(run)
     return {
         "actor": run.heading.actor.value,
         "subject": run.heading.subject,
@@ -21,7 +22,12 @@ def to_json(run: Run) -> dict[str, Any]:
         "ended": None if run.ended is None else run.ended.isoformat(),
         "settings": dict(run.heading.settings),
         "counts": {verdict.value: run.counts[verdict] for verdict in Verdict},
-        "coverage": {"tested": tested, "requirements": every},
+        "coverage": {
+            "tested": coverage.tested,
+            "requirements": coverage.every,
+            "tested_of_scenarios": coverage.tested_there,
+            "requirements_of_scenarios": coverage.asked,
+        },
         "requirements": [
             {
                 "id": one.id,

@@ -11,7 +11,7 @@ from conformance.failures import KitError
 from conformance.judgement import Finding, Verdict
 from conformance.report.command_line import FAILED, summarise, write_reports
 from conformance.run_folder import HEADING, RunFolder
-from conformance.sentence import in_its_language
+from conformance.sentence import Sentence, in_its_language
 from conformance.server.configuration import read_configuration
 from conformance.server.run import Observer, check, heading, probes, run_server
 
@@ -89,7 +89,8 @@ def server(
     if not resume:
         kept.start(heading(configuration))
     elif not (kept.path / HEADING).exists():
-        raise KitError(f"--resume: there is no run in {kept.path}")
+        fr, en = f"il n'y a pas d'essai dans {kept.path}", f"there is no run in {kept.path}"
+        raise KitError(Sentence(fr, en).about("--resume"))
     with _Shown(language) as shown:
         run = run_server(configuration, kept, Observer(step=shown.step, finding=shown.finding))
     write_reports(run, page=html or kept.path / "report.html", junit=junit, json_file=json_file, language=language)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.failures import KitError
+from conformance.sentence import Sentence, expected
 
 Section = TypeVar("Section")
 
@@ -95,27 +96,30 @@ def read_configuration(path: Path) -> ServerConfiguration:
     except OSError as problem:
         raise KitError(f"{path}: {problem.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise KitError(f"{path} is no TOML: {problem}") from None
+        fr, en = f"{path} n'est pas du TOML : {problem}", f"{path} is no TOML: {problem}"
+        raise KitError(Sentence(fr, en)) from None
     given = {name: value for name, value in found.items() if name not in _SECTIONS}
     for name, kind in _SECTIONS.items():
         if name in found:
             given[name] = _section(kind, found[name], f"{path}: [{name}]", path.parent)
     configuration = _section(ServerConfiguration, given, str(path), path.parent)
     if not configuration.claims:
-        raise KitError(f"{path} claims nothing: expected a section [xds], [mhd] or [dmp]")
+        fr, en = f"{path} ne déclare rien : attendu une section", f"{path} claims nothing: expected a section"
+        raise KitError(Sentence(f"{fr} [xds], [mhd] ou [dmp]", f"{en} [xds], [mhd] or [dmp]"))
     return configuration
 
 
 def _section(kind: type[Section], given: Any, where: str, folder: Path) -> Section:
     if not isinstance(given, Mapping):
-        raise KitError(f"{where}: found {given!r}, expected a table")
+        raise KitError(expected(repr(given), Sentence("une table", "a table"), about=where))
     known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
     for name in given:
         if name not in known:
-            raise KitError(f"{where}: there is no {name}; known are {', '.join(known)}")
+            fr, en = f"{where} : {name} n'existe pas ; connus :", f"{where}: there is no {name}; known are"
+            raise KitError(Sentence(f"{fr} {', '.join(known)}", f"{en} {', '.join(known)}"))
     for name, one in known.items():
         if name not in given and one.default is MISSING and one.default_factory is MISSING:
-            raise KitError(f"{where}: {name} is missing")
+            raise KitError(Sentence(f"{where} : {name} manque", f"{where}: {name} is missing"))
     return kind(
         **{name: _value(str(known[name].type), value, f"{where}: {name}", folder) for name, value in given.items()}
     )
@@ -126,9 +130,9 @@ def _value(kind: str, value: Any, where: str, folder: Path) -> Any:
     wanted = _KINDS.get(kind)
     if wanted is None:
         return value
-    types, expected = wanted
+    types, form = wanted
     if type(value) not in types:
-        raise KitError(f"{where}: found {value!r}, expected {expected}")
+        raise KitError(expected(repr(value), form, about=where))
     if "Path" in kind:
         return folder / value
     if kind.startswith("tuple"):
@@ -136,13 +140,13 @@ def _value(kind: str, value: Any, where: str, folder: Path) -> Any:
     return float(value) if kind == "<class 'float'>" else value
 
 
-_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "<class 'str'>": ((str,), "a text"),
-    "<class 'bool'>": ((bool,), "true or false"),
-    "<class 'int'>": ((int,), "a number"),
-    "<class 'float'>": ((int, float), "a number"),
-    "<class 'pathlib.Path'>": ((str,), "a path"),
-    "pathlib.Path | None": ((str,), "a path"),
-    "tuple[str, ...]": ((list,), "a list of texts"),
-    "collections.abc.Mapping[str, str]": ((dict,), "a table of texts"),
+_KINDS: Mapping[str, tuple[tuple[type, ...], Sentence]] = {
+    "<class 'str'>": ((str,), Sentence("un texte", "a text")),
+    "<class 'bool'>": ((bool,), Sentence("true ou false", "true or false")),
+    "<class 'int'>": ((int,), Sentence("un nombre", "a number")),
+    "<class 'float'>": ((int, float), Sentence("un nombre", "a number")),
+    "<class 'pathlib.Path'>": ((str,), Sentence("un chemin", "a path")),
+    "pathlib.Path | None": ((str,), Sentence("un chemin", "a path")),
+    "tuple[str, ...]": ((list,), Sentence("une liste de textes", "a list of texts")),
+    "collections.abc.Mapping[str, str]": ((dict,), Sentence("une table de textes", "a table of texts")),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from conformance.client.scenarios import judged_in
 from conformance.failures import KitError
 from conformance.judgement import Finding, Run, Verdict
 from conformance.report.comparison import changes
@@ -17,7 +18,7 @@ from conformance.run_folder import RunFolder
 from tests.conformance.runs import a_finding, a_run
 from tests.servers import ROOT
 
-EVERY = len(requirements_of(Actor.CLIENT))
+EVERY, ASKED = len(requirements_of(Actor.CLIENT)), len(judged_in(["alimentation"]))
 
 
 def kept(folder: Path, run: Run) -> Path:
@@ -46,8 +47,11 @@ def test_a_run_that_was_kept_is_reported_in_three_forms(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert (
         f"1 requirement passed, 2 requirements failed, {EVERY - 3} requirements not tested; "
-        f"coverage: 3 requirements of {EVERY}, 2 messages"
+        f"coverage: 3 requirements of {EVERY}; of those of the scenarios: 3 of {ASKED}, 2 messages"
     ) in done.stdout
+    coverage = json.loads(told.read_text("utf-8"))["coverage"]
+    assert (coverage["tested_of_scenarios"], coverage["requirements_of_scenarios"]) == (3, ASKED)
+    assert 3 < ASKED < EVERY
     page = (folder / "report.html").read_text("utf-8")
     assert page.startswith('<!DOCTYPE html>\n<html lang="en">')
     suites = {one.get("name"): one for one in etree.parse(str(junit)).getroot()}
@@ -68,7 +72,7 @@ def test_a_run_without_a_failure_ends_with_0(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert (
         f"1 exigence conforme, 0 exigence non conforme, {EVERY - 1} exigences non testées ; "
-        f"couverture : 1 exigence sur {EVERY}, 2 messages" in done.stdout
+        f"couverture : 1 exigence sur {EVERY} ; de celles des scénarios : 1 sur {ASKED}, 2 messages" in done.stdout
     )
 
 
@@ -101,5 +105,5 @@ def test_a_client_is_not_compared_with_a_server() -> None:
 def test_a_folder_without_a_run_is_one_sentence(tmp_path: Path) -> None:
     done = command("report", tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("conformance: there is no run in")
+    assert done.stderr.startswith("conformance: il n'y a pas d'essai dans")
     assert "Traceback" not in done.stderr

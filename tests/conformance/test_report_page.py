@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 from lxml import html
 
+from conformance.client.scenarios import judged_in
 from conformance.report.page import EVIDENCE_OCTETS, MESSAGES_IN_FULL, write_page
 from conformance.requirements import Actor, requirements_of
 from tests import browsers
@@ -62,7 +63,9 @@ def test_what_failed_is_open_and_the_counts_are_told(page: Page) -> None:
         "CLIENT-SOAP-01",
         "CLIENT-META-05",
     ]
-    assert page.inner_text("#coverage").startswith(f"3 exigences testées sur {REQUIREMENTS}")
+    assert page.inner_text("#coverage").startswith(
+        f"3 exigences testées sur {REQUIREMENTS} ; de celles des scénarios : 3 sur {len(judged_in(['alimentation']))}"
+    )
     assert [page.inner_text(f".summary .{name} b") for name in ("passed", "failed", "not-tested")] == [
         "1",
         "2",

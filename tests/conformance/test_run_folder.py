@@ -10,6 +10,7 @@ from conformance.failures import KitError
 from conformance.judgement import Finding, Heading, Message, Run, Verdict
 from conformance.requirements import Actor, requirements_of
 from conformance.run_folder import FINDINGS, MESSAGES, RunFolder
+from conformance.sentence import sentence_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HEADING = Heading(
@@ -87,8 +88,9 @@ def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
 
 def test_a_damaged_line_is_named(folder: RunFolder) -> None:
     (folder.path / FINDINGS).write_bytes(b"not json\n")
-    with pytest.raises(KitError, match=r"findings\.jsonl, line 1"):
+    with pytest.raises(KitError, match=r"findings\.jsonl, line 1") as raised:
         folder.load()
+    assert "findings.jsonl, ligne 1" in sentence_of(raised.value).fr
 
 
 def test_one_failed_finding_fails_a_requirement_and_the_others_are_not_tested() -> None:

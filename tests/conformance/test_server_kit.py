@@ -13,6 +13,7 @@ from conformance.failures import KitError
 from conformance.judgement import Finding, Run, Verdict
 from conformance.population.write_set import read_table
 from conformance.run_folder import RunFolder
+from conformance.sentence import sentence_of
 from conformance.server.configuration import read_configuration
 from conformance.server.run import Observer, heading, probes, run_server
 from tests import servers
@@ -156,7 +157,7 @@ def test_a_run_without_its_data_set_does_not_begin(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "conformance", "server", "--config", str(file), "--run", str(run)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
-    assert "expected a data set made by" in done.stderr
+    assert "attendu un jeu de données de" in done.stderr
     assert not run.exists()
 
 
@@ -233,8 +234,9 @@ GOOD = '[mhd]\nbase = "http://127.0.0.1:1/fhir"\n'
 def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "server.toml"
     file.write_text(text)
-    with pytest.raises(KitError, match=told):
+    with pytest.raises(KitError, match=told) as raised:
         read_configuration(file)
+    assert sentence_of(raised.value).fr != str(raised.value)
 
 
 def test_paths_are_those_beside_the_file(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ REGISTRY = ("--registry", "http://127.0.0.1:9/xds")
         (REGISTRY, "say how patients become known"),
         ((*REGISTRY, "--no-feed", "--feed", "mllp://h:1"), "in one way"),
         ((*REGISTRY, "--no-feed"), "http://127.0.0.1:9/xds cannot be reached"),
-        (("--registry", "there", "--no-feed"), "found the address there"),
+        (("--registry", "there", "--no-feed"), "the address: found there"),
         ((*REGISTRY, "--feed", "there"), "found the feed there"),
         ((*REGISTRY, "--no-feed", "--patient", "nobody=1"), "there is no patient nobody"),
         ((*REGISTRY, "--no-feed", "--patient", "sq"), "expected NAME=CX"),
