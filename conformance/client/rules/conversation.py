@@ -278,13 +278,11 @@ def _is_lost(conversation: Conversation) -> bool:
 
 
 def _is_followed(is_meant: Callable[[Trace], bool]) -> Callable[[Conversation], bool]:
-    """Did anything of the same transaction come after such an answer?"""
+    """Did anything come after such an answer?"""
 
     def applies(conversation: Conversation) -> bool:
         meant = next((one for one in conversation.now if is_meant(one)), None)
-        return meant is not None and any(
-            one.time > meant.time and one.transaction == meant.transaction for one in conversation.now
-        )
+        return meant is not None and any(one.time > meant.time for one in conversation.now)
 
     return applies
 
