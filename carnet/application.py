@@ -110,9 +110,12 @@ def _fhir(actors: Actors, reader: FhirReader | None) -> flask.Blueprint:
 
 
 def _failed(app: flask.Flask, environ: WSGIEnvironment, problem: Exception) -> WSGIApplication:
-    """The answer to a request that failed before the framework had it."""
+    """The answer to a request that failed before the framework had it.
+
+    Where the framework cannot make out the host it knows no door, and none of the answers that a door has.
+    """
     with app.request_context(environ):
-        return app.make_response(app.handle_user_exception(problem))
+        return app.make_response(app.handle_user_exception(flask.request.routing_exception or problem))
 
 
 def _is_trusted(actors: Actors, peer_certificate: PeerCertificate | None) -> IsTrusted:

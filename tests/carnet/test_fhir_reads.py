@@ -117,3 +117,12 @@ def test_an_unknown_parameter_is_refused_to_who_wants_that(served: Served) -> No
 
 def test_nothing_is_open_when_a_document_is_not_acceptable(served: Served) -> None:
     assert served.get(PLAIN[9], Accept="image/png").status_code == 406
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 100, "."])
+def test_a_search_that_is_refused_is_no_failure_whatever_host_it_names(served: Served, host: str) -> None:
+    """The framework does not know the door of a request whose host it cannot make out."""
+    asked = "/fhir/DocumentReference?status.x=1"
+    answers = [served.client.get(asked, headers=way, environ_overrides={"HTTP_HOST": host}) for way in ({}, LONG_WAY)]
+    assert [one.status_code for one in answers] == [400, 400]
+    assert answers[0].data == answers[1].data
