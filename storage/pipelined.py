@@ -47,12 +47,14 @@ def transaction(connection: Connection) -> Iterator[None]:
             try:
                 driver.execute("BEGIN")
                 yield
-                driver.execute("COMMIT")
+                commit = driver.execute("COMMIT")
             except BaseException:
                 with suppress(psycopg.Error):  # that one is being raised, or is not what was wrong first
                     pipeline.close()
                 raise
             finally:
                 del about[_PIPELINE]
+        if commit.statusmessage != "COMMIT":  # after a failure that somebody went on from
+            raise psycopg.errors.InFailedSqlTransaction(f"COMMIT was answered with {commit.statusmessage}")
     except psycopg.Error as problem:
         raise failure_of_driver(connection, problem, "COMMIT") from problem

@@ -1,10 +1,13 @@
 """Units of work on PostgreSQL send what they write without waiting: what fails then is not lost, nor half of it kept."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from storage.engine import open_engine
 from storage.migrate import upgrade
@@ -116,6 +119,26 @@ def prepared(units: PostgresqlUnits) -> int:
     return units.write(
         lambda unit: unit.connection.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar_one()
     )
+
+
+def test_a_unit_that_goes_on_after_a_failed_statement_is_not_taken_for_kept(units: PostgresqlUnits) -> None:
+    """PostgreSQL answers such a COMMIT with ROLLBACK, and calls that no error."""
+
+    def goes_on(unit: UnitOfWork) -> None:
+        put(unit, 7)
+        with contextlib.suppress(SQLAlchemyError):
+            unit.connection.execute(text("SELECT 1 / 0"))
+
+    def goes_on_after_writing(unit: UnitOfWork) -> None:
+        put(unit, 7)
+        put(unit, 7)
+        with contextlib.suppress(SQLAlchemyError, psycopg.Error):
+            keys_of(unit)
+
+    for work in (goes_on, goes_on_after_writing):
+        with pytest.raises(StorageFailed):
+            units.write(work)
+    assert kept(units) == []
 
 
 def test_a_failure_leaves_no_statements_behind(units: PostgresqlUnits) -> None:
