@@ -7,6 +7,7 @@ gets a thread once its head is whole; while that waits for its client it lends i
 parser and responses stay.
 """
 
+import select
 import selectors
 import socket
 import ssl
@@ -74,7 +75,11 @@ class HttpWorker(ConnectionLoop):
         self.handshakes.shutdown(wait=False, cancel_futures=True)
 
     def _late(self, connection: Connection) -> None:
-        """A client that began a request is told; one that only is there is not."""
+        """A client that began a request is told; one that only is there is not. The next request may just have come."""
+        if connection.phase is Phase.IDLE and _has_come(connection.sock):
+            self._leave(connection)
+            self._read_head(connection)
+            return
         if connection.phase is Phase.HEAD and connection.has_begun:
             self._leave(connection)
             connection.refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -286,6 +291,13 @@ class HttpWorker(ConnectionLoop):
             self._read_head(connection)
         else:
             self._watch(connection)
+
+
+def _has_come(sock: socket.socket) -> bool:
+    """Whether there is something to read since the selector was asked: a request that crosses the end of its time."""
+    asked = select.poll()
+    asked.register(sock, select.POLLIN)
+    return bool(asked.poll(0))
 
 
 def _holds_octets(sock: socket.socket) -> bool:

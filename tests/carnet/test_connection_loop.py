@@ -1,4 +1,4 @@
-"""Connections of one client are counted by its address, of IPv6 by its network of 64 bits."""
+"""Connections of one client are counted by its address, of IPv6 by its network of 64 bits; when idle ones end."""
 
 import selectors
 import socket
@@ -11,6 +11,8 @@ import pytest
 
 from carnet.connection_loop import ConnectionLoop
 from carnet.connection_shares import Shares
+from carnet.http_connection import Connection, Phase
+from carnet.http_worker import HttpWorker
 
 _EACH = 2
 
@@ -65,3 +67,38 @@ def test_who_has_a_network_of_ipv6_has_the_connections_of_one(
         for connection in list(loop.waiting):
             loop._close(connection)
         assert not loop.held
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[HttpWorker, Connection, socket.socket]]:
+    """A worker with a connection between two requests, whose time is over, and the client's end of it."""
+    worker = HttpWorker.__new__(HttpWorker)
+    worker.front = SimpleNamespace(limits=SimpleNamespace(head_seconds=10))
+    worker.waiting, worker.held, worker.share = set(), Counter(), Shares().of(1)
+    worker.poller = selectors.DefaultSelector()
+    monkeypatch.setattr(worker, "_admit", lambda one: setattr(one, "phase", Phase.REQUEST))
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    connection = Connection(sock=ours, address="192.0.2.1", server="", phase=Phase.IDLE, deadline=0)
+    worker._watch(connection)
+    yield worker, connection, theirs
+    worker._leave(connection)
+    ours.close()
+    theirs.close()
+    worker.poller.close()
+
+
+def test_a_request_that_crosses_the_end_of_an_idle_connection_is_answered(
+    idle: tuple[HttpWorker, Connection, socket.socket],
+) -> None:
+    worker, connection, client = idle
+    client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    worker._late(connection)
+    assert connection.phase is Phase.REQUEST
+
+
+def test_an_idle_connection_without_a_request_ends(idle: tuple[HttpWorker, Connection, socket.socket]) -> None:
+    worker, connection, client = idle
+    worker._late(connection)
+    assert client.recv(1) == b""
+    assert not worker.waiting
