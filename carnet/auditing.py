@@ -24,7 +24,7 @@ from fhir_facade.search_names import table_name
 from soap.faults import HttpRefusal, SoapFault
 from soap.server import Message
 from storage.unit_of_work import StorageFailed
-from xds.datatypes import CX
+from xds.datatypes import CX, escape
 
 # Their success is recorded in the unit of work of their change.
 RECORDED_WITH_CHANGE = frozenset(
@@ -252,4 +252,4 @@ def _cx(token: str) -> str:
     """`urn:oid:OID|value` as CX; what has no such system as it stands."""
     system, bar, value = token.partition("|")
     oid = system.removeprefix("urn:oid:")
-    return f"{value}^^^&{oid}&ISO" if bar and oid != system else value or system
+    return f"{escape(value)}^^^&{oid}&ISO" if bar and oid != system else value or system

@@ -128,7 +128,7 @@ class CX(Composite):
     @property
     def key(self) -> str:
         """The form in which two identifiers are compared."""
-        return f"{normalised(self.id)}^^^&{self.authority}&ISO"
+        return f"{escape(normalised(self.id))}^^^&{self.authority}&ISO"
 
 
 @dataclass(frozen=True)

@@ -152,3 +152,10 @@ def test_telephones_and_mail_are_told_apart() -> None:
 @pytest.mark.parametrize("text", ["text/xml", "application/hl7-v3+xml; charset=utf-8", 'text/xml ; charset="utf-8"'])
 def test_a_mime_type_may_have_parameters(text: str) -> None:
     assert parse_mime_type(text) == text
+
+
+@pytest.mark.parametrize("identifier", ["^1", "A^^^&9.9&ISO", "A&B", "a|b~c", "back\\slash", "\\S\\"])
+def test_no_letters_of_an_identifier_make_it_one_of_another_authority(identifier: str) -> None:
+    key = CX.of(id=identifier, authority="1.2.3").key
+    assert (CX.parse(key).id, CX.parse(key).authority) == (identifier, "1.2.3")
+    assert CX.parse(key).key == key
