@@ -103,9 +103,7 @@ def client(
     python -m conformance client --out run --resume
     python -m conformance client --scenario consultation --out run --unattended 5 --minutes 10
     """
-    if minutes and not unattended:
-        fr, en = "--minutes est la fin de --unattended : donnez les deux", "--minutes is the end of --unattended"
-        raise KitError(Sentence(fr, f"{en}: give both"))
+    _check_end(minutes, unattended)
     address = _free(_address(listen), "--listen")
     if web_port:
         _free(("127.0.0.1", web_port), "--web")
@@ -127,6 +125,13 @@ def client(
         is_done = guide.run()
     code = _report(session, out, console, language)
     return code if is_done else INTERRUPTED
+
+
+def _check_end(minutes: float | None, unattended: float) -> None:
+    """Raises KitError where a run that somebody plays is to end by itself."""
+    if minutes and not unattended:
+        fr, en = "--minutes est la fin de --unattended : donnez les deux", "--minutes is the end of --unattended"
+        raise KitError(Sentence(fr, f"{en}: give both"))
 
 
 def _heading(folder: RunFolder, names: tuple[str, ...], subject: str) -> Heading:
