@@ -105,8 +105,7 @@ def client(
     """
     _check_end(minutes, unattended)
     address = _free(_address(listen), "--listen")
-    if web_port:
-        _free(("127.0.0.1", web_port), "--web")
+    _free(("127.0.0.1", web_port), "--web")
     people, folder, console = read_people(), RunFolder(path=out), Console(highlight=False)
     heading = folder.load().heading if resume else _heading(folder, names, subject)
     steps = tuple(_with_hold(one, hold) for one in steps_of(names or heading.profiles))
