@@ -26,11 +26,15 @@ _STEP_BACK_SECONDS = 0.02
 
 
 class ConnectionLoop(ThreadWorker):  # type: ignore[misc]
-    """`waiting`: the connections it watches. `held`: how many there are of each network and certificate."""
+    """`waiting`: the connections it watches, `away`: how many are in the hands of threads.
+
+    `held`: how many there are of each network and certificate.
+    """
 
     def init_process(self) -> None:
         self.front = self.app.front
         self.waiting: set[Connection] = set()
+        self.away = 0
         self.held: Counter[object] = Counter()
         self.share = self.app.shares.of(self.age)
         self.next_look, self.accepts_from, self.has_stepped_back = 0.0, 0.0, False
@@ -50,7 +54,7 @@ class ConnectionLoop(ThreadWorker):  # type: ignore[misc]
 
     def _is_busy(self) -> bool:
         """Whether there is work for connections that are not watched."""
-        raise NotImplementedError
+        return bool(self.away)
 
     def run(self) -> None:
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
@@ -60,6 +64,7 @@ class ConnectionLoop(ThreadWorker):  # type: ignore[misc]
         self.set_accept_enabled(False)
         self.share.leave()
         for listener in self.sockets:
+            self.accept(listener)  # closing it would cut off who has connected already
             listener.close()
         self._finish()
 
@@ -97,7 +102,7 @@ class ConnectionLoop(ThreadWorker):  # type: ignore[misc]
         Who has more leaves new ones to the others for a moment, then takes one after all, for they may be busy.
         """
         for _ in range(_ACCEPTED_AT_ONCE):
-            if self.share.is_the_largest() and not self.has_stepped_back:
+            if self.alive and self.share.is_the_largest() and not self.has_stepped_back:
                 self.accepts_from = time.monotonic() + _STEP_BACK_SECONDS
                 self.set_accept_enabled(False)
                 return
@@ -173,5 +178,11 @@ class ConnectionLoop(ThreadWorker):  # type: ignore[misc]
         then: Callable[[Connection, "Future[Any]"], None],
     ) -> None:
         """The loop takes the connection back when the work is done."""
+
+        def back(future: "Future[Any]") -> None:
+            self.away -= 1
+            then(connection, future)
+
+        self.away += 1
         done = pool.submit(work, connection)
-        done.add_done_callback(lambda future: self.method_queue.defer(then, connection, future))
+        done.add_done_callback(lambda future: self.method_queue.defer(back, future))

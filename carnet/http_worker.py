@@ -62,7 +62,7 @@ class HttpWorker(ConnectionLoop):
         """Nothing of gunicorn's own limits is used."""
 
     def _is_busy(self) -> bool:
-        return bool(self.requests or self.ahead)
+        return bool(self.ahead) or super()._is_busy()
 
     def _take_turn(self, now: float) -> None:
         """Who is ahead has one request begun when no other is served, or from time to time."""
@@ -76,8 +76,10 @@ class HttpWorker(ConnectionLoop):
 
     def _late(self, connection: Connection) -> None:
         """A client that began a request is told; one that only is there is not. The next request may just have come."""
-        if connection.phase is Phase.IDLE and _has_come(connection.sock):
+        is_between = connection.phase is Phase.IDLE or (connection.phase is Phase.HEAD and not connection.has_begun)
+        if is_between and _has_come(connection.sock):
             self._leave(connection)
+            connection.phase = Phase.IDLE
             self._read_head(connection)
             return
         if connection.phase is Phase.HEAD and connection.has_begun:
@@ -262,7 +264,7 @@ class HttpWorker(ConnectionLoop):
     def _write(self, response: Any, answer: Any) -> None:
         try:
             for octets in answer:
-                if not self.alive:
+                if not self.alive and not response.headers_sent:
                     response.force_close()
                 response.write(octets)
             response.close()

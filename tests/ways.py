@@ -4,7 +4,7 @@ import http.client
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests.servers import Server
@@ -56,9 +56,9 @@ def _way(server: Server, is_lost: Callable[[str], bool], after: Callable[[str, b
             body = after(path, answer.body)
             if body is None:
                 return
-            self.wfile.write(b"HTTP/1.1 %d OK\r\nConnection: close\r\n" % answer.status)
-            self.wfile.write(f"Content-Type: {answer.headers['content-type']}\r\n".encode())
-            self.wfile.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            head = f"HTTP/1.1 {answer.status} OK\r\nConnection: close\r\nContent-Type: {answer.headers['content-type']}\r\n"
+            with suppress(ConnectionError):  # who asked waits no longer, which is its own affair
+                self.wfile.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Way) as listening:
         listening.daemon_threads = True
