@@ -15,9 +15,10 @@ from benchmarks.templates import Row, TableRow, Template
 from fhir_facade.rendering import render_fhir
 from registry.sql import objects
 from registry.sql.tables import identity, object_value, patient, registry_object
+from registry.sql.texts import DEFLATED, readable_texts_of
+from storage.deflated import deflated
 from xds.ebrim.write import write_object
 from xds.metadata import Association, RegistryObject
-from xds.metadata_json import to_json
 
 PATIENT, OBJECT, IDENTITY, VALUE = patient, registry_object, identity, object_value
 TABLES = (OBJECT, IDENTITY, VALUE)
@@ -36,6 +37,7 @@ def columns(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns)
 
 
+_TEXTS = tuple(columns(OBJECT).index(name) for name in DEFLATED)
 _IN_ORDER = {table.name: itemgetter(*columns(table)) for table in TABLES}
 
 
@@ -59,17 +61,20 @@ class RowMaker:
         """The submissions from `first` up to, not including, `last`."""
         batch = Batch(first, last - first, {table.name: [] for table in TABLES})
         for number in range(first, last):
-            for name, row in self._rows(number):
+            for name, row in map(_as_kept, self._rows(number)):
                 batch.rows[name].append(row)
         return batch
 
     def rendered(self, number: int) -> Iterator[TableRow]:
         """(table, row) of one submission, rendered for itself: what a template has to give."""
+        return map(_as_kept, self._rendered(number))
+
+    def _rendered(self, number: int) -> Iterator[TableRow]:
         return _rows(self._documents.stored(number), self._documents.draw.particulars(number))
 
     def _rows(self, number: int) -> Iterator[TableRow]:
         if self._documents.is_held(number):  # its entry is read from the document
-            return self.rendered(number)
+            return self._rendered(number)
         return self._template(self._documents.draw.shape(number)).rows(self._documents.draw.particulars(number))
 
     def _made_template(self, shape: Shape) -> Template:
@@ -79,6 +84,18 @@ class RowMaker:
             return _rows(stored(submission, shape, particulars), particulars)
 
         return Template(render)
+
+
+def _as_kept(row: TableRow) -> TableRow:
+    """The row with its texts deflated."""
+    name, cells = row
+    if name != OBJECT.name:
+        return row
+    kept = list(cells)
+    for place in _TEXTS:
+        if (text := kept[place]) is not None:
+            kept[place] = deflated(text)
+    return name, tuple(kept)
 
 
 def _rows(things: Sequence[RegistryObject], particulars: Particulars) -> Iterator[TableRow]:
@@ -106,5 +123,4 @@ def _named_rows(things: Sequence[RegistryObject], particulars: Particulars) -> I
 
 def _rendered(thing: RegistryObject, links: Sequence[Association], updated: str) -> dict[str, Any]:
     fhir = None if isinstance(thing, Association) else render_fhir(thing, links, updated)
-    ebrim = write_object(thing)
-    return {"attributes": to_json(thing).decode(), "ebrim": ebrim, "fhir": fhir, "last_updated": updated}
+    return readable_texts_of(thing, ebrim=write_object(thing), fhir=fhir, updated=updated)

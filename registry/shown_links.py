@@ -10,7 +10,7 @@ from xds.metadata_json import from_json
 from xds.vocabulary import AssociationType, AvailabilityStatus
 
 
-def approved(links: Iterable[str]) -> list[Association]:
+def approved(links: Iterable[bytes]) -> list[Association]:
     found = [from_json(Association, link) for link in links]
     return [one for one in found if one.availability_status is AvailabilityStatus.APPROVED]
 

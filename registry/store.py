@@ -20,7 +20,9 @@ from registry.snapshot import Snapshot
 from registry.sql import facts, held, identities, merges, objects
 from registry.sql.identities import KnownPatient
 from registry.sql.tables import KIND_OF
+from registry.sql.texts import texts_of
 from registry.watching import NO_NOTIFIER, NO_WATCHER, Notifier, Watcher
+from storage.deflated import inflated
 from storage.keys import Keys
 from storage.unit_of_work import UnitOfWork, Units
 from xds.affinity_domain import AffinityDomain
@@ -28,7 +30,7 @@ from xds.datatypes import CX
 from xds.ebrim.write import write_object
 from xds.errors import ErrorCode, RegistryError, Rejected
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
-from xds.metadata_json import from_json, to_json
+from xds.metadata_json import from_json
 from xds.metadata_update_facts import Held
 from xds.submission_rules import StoredFacts
 
@@ -281,14 +283,14 @@ class Registry:
         return moved
 
     def _moved(
-        self, row: dict[str, Any], owner: "_NewOwner", links: Sequence[str], associations: Collection[str]
+        self, row: dict[str, Any], owner: "_NewOwner", links: Sequence[bytes], associations: Collection[str]
     ) -> dict[str, Any]:
         keys = {name: owner.renumbered.get(row[name], row[name]) for name in ("object_key", "submission_key")}
         moved = row | keys | {"patient_key": owner.patient.key}
         kind = KIND_OF[row["kind"]]
         if kind is Association:
             return moved
-        thing = owner.given(from_json(kind, row["attributes"]))
+        thing = owner.given(from_json(kind, inflated(row["whole"] or row["attributes"].encode())))
         return moved | self._renderings(thing, shown_links(thing, approved(links), associations))
 
     def sources_of(
@@ -297,8 +299,7 @@ class Registry:
         """Documents linked to the targets by associations of these types."""
         return objects.sources_of(unit.connection, patient_key, targets, association_types)
 
-    def _renderings(self, thing: RegistryObject, links: Sequence[Association]) -> dict[str, str | bytes | None]:
+    def _renderings(self, thing: RegistryObject, links: Sequence[Association]) -> dict[str, Any]:
         now = self.now()
         fhir = None if isinstance(thing, Association) else self._render_fhir(thing, links, now)
-        ebrim = write_object(thing)
-        return {"attributes": to_json(thing).decode(), "ebrim": ebrim, "fhir": fhir, "last_updated": now}
+        return texts_of(thing, ebrim=write_object(thing), fhir=fhir, updated=now)

@@ -45,6 +45,7 @@ from registry.sql.tables import (
     STATUSES,
     registry_object,
 )
+from storage.deflated import inflated
 from storage.prepared import Prepared, prepare
 from xds.metadata import DocumentEntry
 from xds.vocabulary import AvailabilityStatus
@@ -74,10 +75,15 @@ def find(
             _place(places, criteria), criteria, visible.may_be_seen(visibility, criteria.kind, places)
         )
         rows = connection.execute(_selected(condition, criteria, page, form)).fetchall()
-    found = tuple(starmap(Found, rows))
+    found = tuple(starmap(Found, rows if form is Form.REFERENCE else _inflated(rows)))
     if criteria.kind is not DocumentEntry:  # what refers to a document may belong to another patient
         places.learn(found)
     return found
+
+
+def _inflated(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """With the rendering, which is last, as it was written."""
+    return ((*others, rendering and inflated(rendering)) for *others, rendering in rows)
 
 
 def _rows_of_kept_statement(

@@ -11,12 +11,14 @@ from sqlalchemy.engine.interfaces import Dialect
 from registry.sql import identities
 from registry.sql.lists import one_of_given, one_of_pairs_given
 from registry.sql.tables import KIND_OF, registry_object
+from registry.sql.texts import Truth
+from storage.deflated import inflated
 from storage.prepared import Prepared, prepare
 from xds.metadata_json import from_json
 from xds.metadata_update_facts import Held
 
 _o = registry_object.c
-_COLUMNS = (_o.patient_key, _o.object_key, _o.kind, _o.is_current, _o.attributes)
+_COLUMNS = (_o.patient_key, _o.object_key, _o.kind, _o.is_current, Truth())
 _CONDITIONS: dict[str, tuple[ColumnElement[bool], ...]] = {
     "key": (one_of_pairs_given(_o.patient_key, _o.object_key, "keys"),),
     "later version": (
@@ -91,8 +93,8 @@ def by_key(connection: Connection, keys: Collection[tuple[int, int]]) -> Iterabl
 
 def _held(connection: Connection, name: str, **values: Any) -> Iterable[Held]:
     rows = _prepared(connection.dialect, name).rows(connection, **values)
-    for patient_key, object_key, kind, is_current, attributes in rows:
-        thing = from_json(KIND_OF[kind], attributes)
+    for patient_key, object_key, kind, is_current, truth in rows:
+        thing = from_json(KIND_OF[kind], inflated(truth))
         yield Held(thing=thing, is_current=bool(is_current), key=(patient_key, object_key))
 
 

@@ -1,21 +1,20 @@
 """A page of renderings joined by the database: one value crosses into this process, however many objects it has.
 
 Reading row by row costs more than the rows: a driver lets go of Python's lock for each, and each becomes objects.
+Renderings are inflated here, and put into their frames.
 """
 
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Integer,
-    LargeBinary,
     Select,
+    String,
     bindparam,
     case,
     func,
-    literal_column,
     select,
 )
 from sqlalchemy.engine.interfaces import Dialect
@@ -28,10 +27,13 @@ from registry.sql.find import PatientQuestion, patient_question
 from registry.sql.order import paged
 from registry.sql.places import Places
 from registry.sql.tables import registry_object
+from storage.deflated import inflated
 from storage.prepared import Prepared, prepare
 
 _o = registry_object.c
 _URN = len("urn:uuid:")
+# Between a rendering and its UUID, and between two: neither has them.
+_OF, _NEXT = "/", ","
 
 
 _NOTHING = Joined(0, 0, 0, b"")
@@ -50,12 +52,22 @@ def joined(
     if question is None:
         return None
     kept, values = question
-    ((shown, last, total, octets),) = _prepared(connection.dialect, kept, frame).rows(connection, size=size, **values)
-    return Joined(shown, total, last or 0, bytes(octets or b""))
+    ((shown, last, total, entries),) = _prepared(connection.dialect, kept).rows(connection, size=size, **values)
+    return Joined(shown, total, last or 0, _framed(entries or "", frame))
+
+
+def _framed(entries: str, frame: Frame) -> bytes:
+    """The renderings of a page as octets, each in its frame."""
+    before, between, behind = (part.encode() for part in frame)
+    parts = (one.partition(_OF) for one in entries.split(_NEXT) if one)
+    return b",".join(
+        b"".join((before, uuid.encode(), between, inflated(bytes.fromhex(rendering)), behind))
+        for rendering, _, uuid in parts
+    )
 
 
 @lru_cache(maxsize=512)
-def _prepared(dialect: Dialect, question: PatientQuestion, frame: Frame) -> Prepared:
+def _prepared(dialect: Dialect, question: PatientQuestion) -> Prepared:
     """Counting goes on beyond the page only where the page is full."""
     criteria, condition = question.condition()
     size = bindparam("size", 0, type_=Integer())
@@ -63,35 +75,28 @@ def _prepared(dialect: Dialect, question: PatientQuestion, frame: Frame) -> Prep
     page = newest.limit(size).subquery("page")
     matching = select(func.count()).select_from(registry_object).where(condition).scalar_subquery()
     total = case((func.count() < size, func.count()), else_=matching)
-    entries = _Entries(page.c.object_key, page.c.logical_id, page.c.fhir, *map(_text, frame))
+    entries = _Entries(page.c.object_key, page.c.logical_id, page.c.fhir)
     statement: Select[Any] = select(func.count(), func.min(page.c.object_key), total, entries).select_from(page)
     return prepare(statement, dialect)
 
 
-def _text(part: str) -> ColumnElement[str]:
-    """A text that is part of the statement: frames are few, and none comes from a request."""
-    return literal_column("'{}'".format(part.replace("'", "''")))
-
-
-class _Entries(FunctionElement[bytes]):
-    """Of a page: key, logicalID and rendering of its rows, and the three texts of a frame."""
+class _Entries(FunctionElement[str]):
+    """Of a page with key, logicalID and rendering of each row: the renderings in hexadecimal, each with its UUID."""
 
     name = "entries"
-    type = LargeBinary()
+    type = String()
     inherit_cache = True
 
 
 @compiles(_Entries, "sqlite")
 def _on_sqlite(element: _Entries, compiler: Any, **options: Any) -> str:
     """Rows come to an aggregate in the order of the page that they are read from."""
-    _, uuid, rendering, before, between, behind = (compiler.process(one, **options) for one in element.clauses)
-    one = f"{before} || substr({uuid}, {_URN + 1}) || {between} || CAST({rendering} AS TEXT) || {behind}"
-    return f"CAST(group_concat({one}, ',') AS BLOB)"
+    _, uuid, rendering = (compiler.process(one, **options) for one in element.clauses)
+    return f"group_concat(hex({rendering}) || '{_OF}' || substr({uuid}, {_URN + 1}), '{_NEXT}')"
 
 
 @compiles(_Entries, "postgresql")
 def _on_postgresql(element: _Entries, compiler: Any, **options: Any) -> str:
-    key, uuid, rendering, before, between, behind = (compiler.process(one, **options) for one in element.clauses)
-    start = f"convert_to({before} || substr({uuid}, {_URN + 1}) || {between}, 'UTF8')"
-    one = f"{start} || {rendering} || convert_to({behind}, 'UTF8')"
-    return f"string_agg({one}, convert_to(',', 'UTF8') ORDER BY {key} DESC)"
+    key, uuid, rendering = (compiler.process(one, **options) for one in element.clauses)
+    one = f"encode({rendering}, 'hex') || '{_OF}' || substr({uuid}, {_URN + 1})"
+    return f"string_agg({one}, '{_NEXT}' ORDER BY {key} DESC)"

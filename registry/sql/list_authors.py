@@ -8,6 +8,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from registry.sql.tables import registry_object
+from registry.sql.texts import ShownMakers
 
 _o = registry_object.c
 INSTITUTION = "author_institution"
@@ -25,7 +26,7 @@ def source_is(types: Sequence[str]) -> ColumnElement[bool]:
     """`List.source` of the rendering is of one of these types: that of a contained resource, or what the reference
     says.
     """
-    return is_one_of(SourceType(_o.fhir), types)
+    return is_one_of(SourceType(ShownMakers()), types)
 
 
 def is_one_of(kind: ColumnElement[str], types: Sequence[str]) -> ColumnElement[bool]:
@@ -66,7 +67,7 @@ class SourceType(FunctionElement[str]):
 
 @compiles(SourceType, "sqlite")
 def _source_on_sqlite(element: SourceType, compiler: Any, **options: Any) -> str:
-    json = f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+    json = compiler.process(element.clauses, **options)
     kind, reference = (f"json_extract({json}, '$.source.{name}')" for name in ("type", "reference"))
     own, named = (f"json_extract(one.value, '$.{name}')" for name in ("resourceType", "id"))
     return _type(own, f"json_each({json}, '$.contained')", named, reference, kind)
@@ -74,7 +75,7 @@ def _source_on_sqlite(element: SourceType, compiler: Any, **options: Any) -> str
 
 @compiles(SourceType, "postgresql")
 def _source_on_postgresql(element: SourceType, compiler: Any, **options: Any) -> str:
-    json = f"CAST(convert_from({compiler.process(element.clauses, **options)}, 'UTF8') AS json)"
+    json = f"CAST({compiler.process(element.clauses, **options)} AS json)"
     kind, reference = (f"({json} #>> '{{source,{name}}}')" for name in ("type", "reference"))
     own, named = (f"(one ->> '{name}')" for name in ("resourceType", "id"))
     return _type(own, f"json_array_elements({json} -> 'contained')", named, reference, kind)

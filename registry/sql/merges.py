@@ -13,6 +13,8 @@ from registry.sql import identities
 from registry.sql.identities import IN_REGISTRY, NO_OBJECT
 from registry.sql.lists import one_of
 from registry.sql.tables import KINDS, identity, object_value, patient, registry_object
+from registry.sql.texts import Truth
+from storage.deflated import inflated
 from xds.metadata import Association
 
 _o = registry_object.c
@@ -35,18 +37,18 @@ def batches(connection: Connection, patient_key: int) -> Iterator[list[dict[str,
         yield rows
 
 
-def links_from(connection: Connection, patients: Collection[int], sources: Collection[str]) -> dict[str, list[str]]:
+def links_from(connection: Connection, patients: Collection[int], sources: Collection[str]) -> dict[str, list[bytes]]:
     """entryUUID -> attributes JSON of the associations that start there, oldest first."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[bytes]] = {}
     if not sources:
         return found
     statement = (
-        select(_o.source, _o.attributes)
+        select(_o.source, Truth())
         .where(_o.patient_key.in_(patients), _o.kind == KINDS[Association], one_of(_o.source, sorted(sources)))
         .order_by(_o.object_key)
     )
-    for source, attributes in connection.execute(statement):
-        found.setdefault(source, []).append(attributes)
+    for source, truth in connection.execute(statement):
+        found.setdefault(source, []).append(inflated(truth))
     return found
 
 

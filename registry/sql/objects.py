@@ -23,6 +23,8 @@ from registry.sql import identities
 from registry.sql.identities import IN_REGISTRY, NO_OBJECT
 from registry.sql.lists import one_of, one_of_pairs
 from registry.sql.tables import KINDS, STATUSES, VALUE_ATTRIBUTES, object_value, registry_object
+from registry.sql.texts import Truth
+from storage.deflated import inflated
 from storage.prepared import Prepared, insertion, prepare
 from storage.rows_together import insert_together
 from xds.datatypes import DTM, normalised
@@ -34,7 +36,7 @@ _LISTS = ("confidentiality_code", "event_code_list", "code_list", "reference_id_
 
 
 def row_of(thing: RegistryObject, *, patient_key: int, object_key: int, submission_key: int) -> dict[str, Any]:
-    """The narrow columns of an object; `attributes`, `ebrim` and `fhir` are added by who renders."""
+    """The narrow columns of an object; the wide ones are added by who renders (`registry.sql.texts`)."""
     row: dict[str, Any] = dict.fromkeys(_o.keys())
     row |= {
         "patient_key": patient_key,
@@ -179,16 +181,16 @@ def associations_among(connection: Connection, entry_uuids: Collection[str]) -> 
     return set(connection.execute(statement).scalars())
 
 
-def associations_from(connection: Connection, patient_key: int, source: str) -> list[str]:
+def associations_from(connection: Connection, patient_key: int, source: str) -> list[bytes]:
     """Attributes JSON of the associations whose source is this object."""
     rows = _links_from(connection.dialect).rows(connection, of_patient=patient_key, of_source=source)
-    return [attributes for (attributes,) in rows]
+    return [inflated(truth) for (truth,) in rows]
 
 
 @lru_cache(maxsize=16)
 def _links_from(dialect: Dialect) -> Prepared:
     statement = (
-        select(_o.attributes)
+        select(Truth())
         .where(
             _o.patient_key == bindparam("of_patient", type_=_o.patient_key.type),
             _o.kind == KINDS[Association],

@@ -11,9 +11,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from registry.sql.list_authors import is_one_of
-from registry.sql.tables import registry_object
+from registry.sql.texts import ShownMakers
 
-_o = registry_object.c
 _HUMAN = ("$.name[*].family", "$.name[*].given[*]", "$.name[*].text")
 # What is asked of an author -> where it stands: in a resource, or in a reference that says a name itself.
 _PATHS: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +30,7 @@ def has_author(
 
     The person of a role stands for the role.
     """
-    authors = AuthorTexts(_o.fhir, literal_column(f"'{element}'")).table_valued(
+    authors = AuthorTexts(ShownMakers(), literal_column(f"'{element}'")).table_valued(
         column("kind", String), column("value", String)
     )
     is_of_type = is_one_of(authors.c.kind, types)
@@ -59,7 +58,7 @@ def _joined(
 @compiles(AuthorTexts, "sqlite")
 def _on_sqlite(element: AuthorTexts, compiler: Any, **options: Any) -> str:
     rendering, asked = (compiler.process(one, **options) for one in element.clauses)
-    json = f"CAST({rendering} AS TEXT)"
+    json = rendering
 
     def at(row: str, path: str) -> str:
         return f"json_extract({row}.value, '$.{path}')"
@@ -90,7 +89,7 @@ def _on_sqlite(element: AuthorTexts, compiler: Any, **options: Any) -> str:
 @compiles(AuthorTexts, "postgresql")
 def _on_postgresql(element: AuthorTexts, compiler: Any, **options: Any) -> str:
     rendering, asked = (compiler.process(one, **options) for one in element.clauses)
-    json = f"CAST(convert_from({rendering}, 'UTF8') AS jsonb)"
+    json = f"CAST({rendering} AS jsonb)"
     authors = _joined(
         "jsonb_array_elements",
         f"{json} -> 'author'",

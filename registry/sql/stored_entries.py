@@ -1,6 +1,5 @@
 """Walking through all DocumentEntries, for checks that compare them with what the repository holds."""
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,8 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from registry.sql import identities, queue
 from registry.sql.tables import KINDS, registry_object
+from registry.sql.texts import Truth
+from storage.deflated import inflated
 from storage.prepared import Prepared, prepare
 from storage.unit_of_work import Units
 from xds.metadata import Association, DocumentEntry
@@ -20,7 +21,7 @@ _PAGE = 500
 
 
 _STABLE = (
-    select(_o.patient_key, _o.object_key, _o.unique_id, _o.hash, _o.size, _o.attributes)
+    select(_o.patient_key, _o.object_key, _o.unique_id, _o.hash, _o.size, Truth().label("truth"))
     .where(_o.kind == KINDS[DocumentEntry], _o.is_current, ~_o.is_on_demand, ~_o.is_offline)
     .order_by(_o.patient_key, _o.object_key)
     .limit(_PAGE)
@@ -63,7 +64,7 @@ def page_of_entries(units: Units, after: Position) -> tuple[list[StoredEntry], P
     entries = [
         StoredEntry(
             unique_id=row.unique_id or "",
-            repository_unique_id=json.loads(row.attributes).get("repositoryUniqueId", ""),
+            repository_unique_id=orjson.loads(inflated(row.truth)).get("repositoryUniqueId", ""),
             hash=row.hash,
             size=row.size,
         )
@@ -74,15 +75,15 @@ def page_of_entries(units: Units, after: Position) -> tuple[list[StoredEntry], P
 
 def repository_of(connection: Connection, patient_key: int, object_key: int) -> str:
     """repositoryUniqueId of one DocumentEntry, empty when it names none."""
-    prepared = _attributes_of_one(connection.dialect)
-    ((attributes,),) = prepared.rows(connection, patient_key=patient_key, object_key=object_key)
-    return str(orjson.loads(attributes).get("repositoryUniqueId", ""))
+    prepared = _truth_of_one(connection.dialect)
+    ((truth,),) = prepared.rows(connection, patient_key=patient_key, object_key=object_key)
+    return str(orjson.loads(inflated(truth)).get("repositoryUniqueId", ""))
 
 
 @lru_cache(maxsize=16)
-def _attributes_of_one(dialect: Dialect) -> Prepared:
+def _truth_of_one(dialect: Dialect) -> Prepared:
     patient, key = (bindparam(one.name, 0, type_=one.type) for one in (_o.patient_key, _o.object_key))
-    return prepare(select(_o.attributes).where(_o.patient_key == patient, _o.object_key == key), dialect)
+    return prepare(select(Truth()).where(_o.patient_key == patient, _o.object_key == key), dialect)
 
 
 def rendered_objects(units: Units) -> Iterator[list[str]]:

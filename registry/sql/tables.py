@@ -1,8 +1,8 @@
 """The registry's tables.
 
 One row per registry object: narrow indexed columns first, then the rendered ebRIM and FHIR bytes
-(derived, rewritten in the same transaction), last the attributes as JSON (the truth): SQLite reads a
-row from its beginning, and questions want the renderings. Every row carries
+(derived, rewritten in the same transaction), what questions ask of in JSON, last the attributes as JSON (the
+truth), as `registry.sql.texts` writes them: SQLite reads a row from its beginning. Every row carries
 the patient key, and every uniqueness that matters is in `identity`, so the schema distributes by
 patient unchanged.
 """
@@ -96,6 +96,7 @@ registry_object = Table(
     Column("fhir", LargeBinary),
     Column("attributes", Text, nullable=False),
     Column("last_updated", String(14)),
+    Column("whole", LargeBinary),
     Index("ix_registry_object_kind", "patient_key", "kind", "object_key"),
     _partial_index("ix_registry_object_source", "patient_key", "source", where="source IS NOT NULL"),
     _partial_index("ix_registry_object_target", "patient_key", "target", where="target IS NOT NULL"),

@@ -28,7 +28,9 @@ from carnet.registry_wiring import open_registry, open_units
 from carnet.settings import Settings
 from registry import iti42_register_document_set_b as iti42
 from registry.sql.tables import identity, object_value, patient, registry_object
+from registry.sql.texts import DEFLATED
 from repository.index import document
+from storage.deflated import inflated
 from storage.engine import open_engine
 from tests import servers
 from tests.conftest import BOTH_DATABASES
@@ -97,8 +99,9 @@ def objects(connection: Connection) -> dict[str, dict[str, Any]]:
     for row in connection.execute(select(registry_object)).mappings():
         moments = ("_key", "last_updated")
         kept = {name: value for name, value in row.items() if not name.endswith(moments)}
+        kept |= {name: row[name] and inflated(row[name]) for name in DEFLATED}
         if row["fhir"] is not None:
-            kept["fhir"] = orjson.loads(row["fhir"])
+            kept["fhir"] = orjson.loads(kept["fhir"])
             kept["fhir"]["meta"].pop("lastUpdated")
         kept["attributes"] = json.loads(row["attributes"])
         found[row["entry_uuid"]] = kept

@@ -13,6 +13,7 @@ from registry import iti42_register_document_set_b as iti42
 from registry.criteria import Criteria, Form
 from registry.patients import Source
 from registry.store import Registry
+from storage.deflated import inflated
 from tests.builders import (
     OTHER_PATIENT,
     PATIENT,
@@ -124,8 +125,8 @@ def test_limited_metadata_of_a_known_patient_is_registered_and_the_flag_is_never
     [owner] = found(registry, kind=SubmissionSet, patient=PATIENT.key)
     assert b"5003a9db" not in owner.rendering
     with registry.units.read() as connection:
-        attributes = connection.execute(text("SELECT attributes FROM registry_object WHERE kind = 1")).scalar_one()
-    assert '"limitedMetadata":true' in attributes
+        whole = connection.execute(text("SELECT whole FROM registry_object WHERE kind = 1")).scalar_one()
+    assert b'"limitedMetadata":true' in inflated(whole)
 
 
 @pytest.mark.parametrize("who", ["the set", "the entry"])

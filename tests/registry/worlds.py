@@ -13,12 +13,12 @@ from sqlalchemy import delete, insert
 
 from registry.sql import objects
 from registry.sql.tables import identity, object_value, patient, registry_object
+from registry.sql.texts import texts_of
 from storage.unit_of_work import Units
 from tests.builders import TEST_INS
 from xds.datatypes import CX, DTM, XCN, Code, CXi
 from xds.ebrim.write import write_object
 from xds.metadata import Association, Author, DocumentEntry, Folder, RegistryObject, SubmissionSet
-from xds.metadata_json import to_json
 from xds.vocabulary import AssociationType, AvailabilityStatus, DocumentAvailability, ObjectType
 
 PATIENTS = tuple(CX.of(id=name, authority=TEST_INS) for name in ("p1", "p2", "p3"))
@@ -219,7 +219,7 @@ def store(units: Units, world: World) -> None:
     for number, one in enumerate(world.objects, start=1):
         owner = keys[one.patient.key]
         row = objects.row_of(one.thing, patient_key=owner, object_key=number, submission_key=number)
-        rendered = {"attributes": to_json(one.thing).decode(), "ebrim": write_object(one.thing), "fhir": None}
+        rendered = texts_of(one.thing, ebrim=write_object(one.thing), fhir=None, updated="20260101000000")
         rows.append(row | rendered | {"is_current": one.is_newest})
         names |= {(name["value"], name["scope"]): name for name in objects.identities_of(one.thing, row)}
         values += [
