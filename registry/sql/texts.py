@@ -5,7 +5,7 @@ title, author institutions, what FHIR submitted, and as `shown` who made the obj
 was written before has the whole truth in `attributes` and nothing in `whole`; its renderings are as they are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -21,8 +21,7 @@ from xds.metadata_json import attributes_of
 _o = registry_object.c
 DEFLATED = ("ebrim", "fhir", "whole")
 _AS_THEY_ARE = ("title", "submittedFhir")
-_MAKERS = ("author", "source")
-_OF_A_MAKER = ("resourceType", "id", "identifier", "name", "deviceName", "practitioner")
+_OF_AN_AUTHOR = ("identifier", "name", "deviceName", "display")
 
 
 def texts_of(thing: RegistryObject, *, ebrim: bytes, fhir: bytes | None, updated: str) -> dict[str, Any]:
@@ -54,21 +53,30 @@ def _asked_for(attributes: Mapping[str, Any], fhir: bytes | None) -> Iterator[tu
 
 
 def _makers(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """`author` or `source` of a resource, and what it contains of them and of the persons whose roles they are."""
-    shown = {name: resource[name] for name in _MAKERS if name in resource}
+    """`author` or `source` of a resource, each with its type, authors with what is asked of them, in place of a
+    reference to what the resource contains. A person stands for a role.
+    """
     contained = {f"#{one.get('id')}": one for one in resource.get("contained", ())}
-    wanted = [
-        one for maker in shown.values() for one in _found(contained, maker if isinstance(maker, list) else [maker])
-    ]
-    wanted += _found(contained, [one["practitioner"] for one in wanted if "practitioner" in one])
-    if wanted:
-        each = {one["id"]: {name: one[name] for name in _OF_A_MAKER if name in one} for one in wanted}
-        shown["contained"] = list(each.values())
+    shown: dict[str, Any] = {}
+    if "author" in resource:
+        shown["author"] = [_author(one, contained) for one in resource["author"]]
+    if "source" in resource:
+        shown["source"] = _type(resource["source"], contained)
     return shown
 
 
-def _found(contained: Mapping[str, Any], references: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [contained[name] for one in references if (name := one.get("reference")) in contained]
+def _type(reference: Mapping[str, Any], contained: Mapping[str, Any]) -> dict[str, Any]:
+    found = contained.get(reference.get("reference", ""))
+    if found is not None:
+        return {"type": found["resourceType"]}
+    return {name: reference[name] for name in ("type", "reference") if name in reference}
+
+
+def _author(reference: Mapping[str, Any], contained: Mapping[str, Any]) -> dict[str, Any]:
+    found = contained.get(reference.get("reference", ""), reference)
+    role = found.get("practitioner", found)
+    person = contained.get(role.get("reference", ""), role)
+    return _type(reference, contained) | {name: person[name] for name in _OF_AN_AUTHOR if name in person}
 
 
 class Truth(FunctionElement[bytes]):
@@ -95,7 +103,7 @@ def _truth_on_postgresql(element: Truth, compiler: Any, **options: Any) -> str:
 
 
 class ShownMakers(FunctionElement[str]):
-    """`author` or `source` and `contained` of the FHIR rendering, as the text of a JSON object."""
+    """JSON with the `author` or `source` of the FHIR rendering, as text."""
 
     name = "shown_makers"
     type = String()
