@@ -33,6 +33,7 @@ def inflated(kept: bytes) -> bytes:
         text = one.decompress(kept[1:])
     except zlib.error as problem:
         raise Damaged(f"found {len(kept)} octets that do not inflate: {problem}") from problem
-    if not one.eof:
-        raise Damaged(f"found {len(kept)} octets of a deflated text, expected more")
+    if not one.eof or one.unused_data:
+        wrong = "with octets behind its end" if one.eof else "without its end"
+        raise Damaged(f"found {len(kept)} octets of a deflated text {wrong}")
     return text

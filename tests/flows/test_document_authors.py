@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests import earlier_rows, messages, servers
 from tests import fhir_bundles as fhir
-from tests import messages, servers
 from tests.builders import a_submission, an_author, an_entry
 from tests.flows.fhir_requests import fed, provide
 from tests.servers import Response, Server
@@ -88,6 +88,13 @@ def shelf(server: Server) -> Shelf:
     return Shelf(server)
 
 
+@pytest.fixture(scope="module", params=earlier_rows.WAYS, autouse=True)
+def kept(request: pytest.FixtureRequest, server: Server, shelf: Shelf) -> None:
+    """Asked first as it is written, then as the version before wrote it."""
+    if request.param == earlier_rows.WAYS[1]:
+        assert earlier_rows.write_as_before(server.settings.database_url) > 0
+
+
 @pytest.mark.parametrize(
     ("name", "value", "places"),
     [
@@ -149,6 +156,17 @@ def test_a_type_that_narrows_nothing_here_is_refused(shelf: Shelf, name: str, va
 
 
 def test_authors_that_xds_submitted_have_the_type_that_fhir_shows(server: Server, shelf: Shelf) -> None:
+    asked = (
+        ("author:PractitionerRole.practitioner.given", "zo"),
+        ("author:Patient.given", "zo"),
+        ("author:Organization.name:contains", "maison"),
+        ("author:Organization.identifier", "31"),
+    )
+
+    def totals() -> list[int]:
+        return [json.loads(shelf.ask(one).body)["total"] for one in asked]
+
+    before = totals()
     resource = json.loads(server.request("GET", shelf.patient.removeprefix(server.url)).body)
     patient = CX(f"{resource['identifier'][0]['value']}^^^&2.25.99&ISO")
     person = "1^Petit^Zoé^^^^^^&1.2.250.1.71.4.2.1&ISO^D^^^IDNPS"
@@ -159,9 +177,4 @@ def test_authors_that_xds_submitted_have_the_type_that_fhir_shows(server: Server
         entry = an_entry(content=b"by xds", patient_id=patient, author=(author,))
         answer = messages.provide(server, a_submission(entry, patient_id=patient), {entry.entry_uuid: b"by xds"})
         assert answer.status == "Success", answer.contexts
-
-    def totals(*names: tuple[str, str]) -> list[int]:
-        return [json.loads(shelf.ask(one).body)["total"] for one in names]
-
-    assert totals(("author:PractitionerRole.practitioner.given", "zo"), ("author:Patient.given", "zo")) == [1, 0]
-    assert totals(("author:Organization.name:contains", "maison"), ("author:Organization.identifier", "31")) == [1, 1]
+    assert [now - then for now, then in zip(totals(), before, strict=True)] == [1, 0, 1, 1]

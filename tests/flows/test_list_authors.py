@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests import earlier_rows, messages, servers
 from tests import fhir_bundles as fhir
-from tests import messages, servers
 from tests.builders import a_submission, a_submission_set, an_author, an_entry
 from tests.flows.fhir_requests import fed, provide
 from tests.servers import Server
@@ -90,6 +90,13 @@ def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def desk(server: Server) -> Desk:
     return Desk(server)
+
+
+@pytest.fixture(scope="module", params=earlier_rows.WAYS, autouse=True)
+def kept(request: pytest.FixtureRequest, server: Server, desk: Desk) -> None:
+    """Asked first as it is written, then as the version before wrote it."""
+    if request.param == earlier_rows.WAYS[1]:
+        assert earlier_rows.write_as_before(server.settings.database_url) > 0
 
 
 @pytest.mark.parametrize(
