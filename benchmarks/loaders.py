@@ -16,7 +16,7 @@ from benchmarks.templates import Row
 
 _SQLITE_CACHE_KIB = 1024 * 1024
 # For the sorting of one index; as much again in files where an index is larger.
-_POSTGRESQL_SORTING = "512MB"
+_POSTGRESQL_SORTING = "1GB"
 _POSTGRESQL_TYPES: tuple[tuple[type[Any], str], ...] = (
     (BigInteger, "int8"),
     (SmallInteger, "int2"),

@@ -30,7 +30,7 @@ OPEN_SECONDS, BUSIEST_BESIDE_MEAN = 264 * 36_000, 2.3
 BUSY = 0.5
 _DOCUMENT_KB = 140
 # Measured, table by table: docs/scaling.md.
-DATABASE_KB = 34.0
+DATABASE_KB = 24.0
 _BY_TRANSACTION = {QUERY: "search", SEARCH: "search-fhir", RETRIEVE: "retrieve", READ: "retrieve-fhir", FEED: "feed"}
 
 

@@ -137,7 +137,6 @@ class _Cells:
 
     def __init__(self, rows: Sequence[TableRow]) -> None:
         found = {write(SAMPLE): write for write in (*_plain(), *_derived(rows))}
-        self._writings = tuple(found.values())
         split = re.compile(f"({'|'.join(map(re.escape, sorted(found, key=len, reverse=True)))})").split
         cells = dict.fromkeys(chain.from_iterable(row for _, row in rows))
         texts = {cell: split(cell) for cell in cells if isinstance(cell, str)}
@@ -148,7 +147,9 @@ class _Cells:
         self._first_octets = sum(isinstance(cell, str) for cell in opened)
         self._places = {cell: place for place, cell in enumerate((*opened, *numbers))}
         self._parts = _END.join(_GAP.join(parts) for parts in opened.values()).split(_GAP)
-        places = {text: place for place, text in enumerate(found)}
+        used = dict.fromkeys(self._parts[1::2])
+        self._writings = tuple(found[text] for text in used)
+        places = {text: place for place, text in enumerate(used)}
         self._gaps = [places[part] for part in self._parts[1::2]]
 
     def gaps(self, row: Row) -> Iterator[tuple[int, int]]:
