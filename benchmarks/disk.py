@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-# What the database has in the end, measured with 6,000 and 20,000 entries (10.1 kB and 8.4 kB), and the log it writes on
-# the way.
+# What the database has in the end, measured with 6,000 and 20,000 entries (10.1 kB and 8.4 kB), and the log that it
+# writes on the way.
 _OCTETS_PER_ENTRY = {"SQLite": 11_000, "PostgreSQL": 9_000}
 _LOG_OCTETS = {"SQLite": 0, "PostgreSQL": 4 * 10**9}
 _GIGABYTE = 10**9
