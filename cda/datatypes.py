@@ -4,6 +4,7 @@ A null value (`@nullFlavor`) is read as absent: no metadata attribute can carry 
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from lxml import etree
@@ -73,6 +74,7 @@ _STREET_PARTS = ("streetAddressLine", "houseNumber", "houseNumberNumeric", "stre
 _OTHER_PARTS = ("additionalLocator", "unitID", "postBox", "precinct")
 
 
+@cache
 def name_of(tag: str) -> str:
     """A CDA element name, or a path of them, with its namespace."""
     return "/".join(f"{{{CDA}}}{step}" for step in tag.split("/"))
@@ -84,8 +86,12 @@ def child(element: Element | None, path: str) -> Element | None:
 
 
 def children(element: Element | None, path: str) -> tuple[Element, ...]:
-    found = [] if element is None else element.findall(name_of(path))
-    return tuple(each for each in found if "nullFlavor" not in each.attrib)
+    """The elements at the path that are not null."""
+    if element is None:
+        return ()
+    name = name_of(path)
+    found = element.findall(name) if "/" in path else element.iterchildren(name)
+    return tuple([each for each in found if each.get("nullFlavor") is None])
 
 
 def attribute(element: Element | None, path: str) -> str:

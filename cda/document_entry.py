@@ -4,7 +4,7 @@ What the registry or the repository computes (entryUUID, hash, size, repositoryU
 availabilityStatus, version) is handed in or stays absent; visibility codes come from the sender.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cda.datatypes import CD, II
@@ -67,7 +67,8 @@ def document_entry(
 
     `entry_uuid` is the symbolic id under which a submission names the entry. ITI TF-3: 4.2.1.2.1
     """
-    creation, start, stop = (_timestamp(value) for value in _times(header).values())
+    times = {attribute: (value, _timestamp(value)) for attribute, value in _times(header).items()}
+    creation, start, stop = (timestamp for _, timestamp in times.values())
     entry = DocumentEntry(
         entry_uuid=entry_uuid,
         mime_type=header.mime_type,
@@ -93,7 +94,7 @@ def document_entry(
         type_code=_code(header.code),
         unique_id=unique_id(header.id) if header.id else None,
     )
-    return Derived(entry=entry, missing=tuple(_missing(entry)), assumed=tuple(_assumed(header)))
+    return Derived(entry=entry, missing=tuple(_missing(entry)), assumed=tuple(_assumed(times)))
 
 
 def replaced_unique_id(header: Header) -> str | None:
@@ -125,9 +126,8 @@ def _times(header: Header) -> dict[str, str]:
     }
 
 
-def _assumed(header: Header) -> Iterator[str]:
-    for attribute, value in _times(header).items():
-        timestamp = _timestamp(value)
+def _assumed(times: Mapping[str, tuple[str, Timestamp | None]]) -> Iterator[str]:
+    for attribute, (value, timestamp) in times.items():
         if timestamp and timestamp.is_zone_assumed:
             yield f"{attribute}: {value} has no offset and was read as the time in France."
 

@@ -49,9 +49,11 @@ def _zone(sign: str | None, offset: str | None) -> tzinfo:
 
 
 def _to_utc(local: DTM, zone: tzinfo) -> DTM:
+    text = local.earliest
+    month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, len(text), 2))
     try:
-        moment = datetime.strptime(local.earliest, "%Y%m%d%H%M%S").replace(tzinfo=zone).astimezone(UTC)
+        moment = datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
     except OverflowError as error:
         raise ValueError("expected a time within the years 1 to 9999") from error
     digits = len(local.text) if moment.minute == 0 else max(len(local.text), _MINUTE_DIGITS)
-    return DTM.parse(f"{moment.year:04}{moment:%m%d%H%M%S}"[:digits])
+    return DTM(f"{moment.year:04}{moment:%m%d%H%M%S}"[:digits])

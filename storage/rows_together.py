@@ -9,7 +9,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from storage.prepared import Prepared, insertion, prepare
 
-_SIZES = (16, 8, 4, 3, 2, 1)  # few statements to prepare, and any number of rows by few of them
+_SIZES = (16, 12, 10, 8, 6, 5, 4, 3, 2, 1)  # few statements to prepare, and any number of rows by few of them
 
 
 def insert_together(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
