@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _OCTETS_PER_SECOND = 1000
+# How much the last request counts in what requests took lately, and what one takes that says nothing unusual.
+_WEIGHT, _USUAL_SECONDS = 0.1, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,32 +32,47 @@ class Turns:
     So a client that stalls costs a sleeping thread and nothing else.
     """
 
-    def __init__(self, turns: int) -> None:
+    def __init__(self, turns: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._turns, self._lock = threading.Semaphore(turns), threading.Lock()
+        self._number, self._clock = turns, clock
         self._waiting: dict[object, float] = {}
+        self._begun: dict[int, float] = {}
+        self._held = 0.0
         self.lent = 0
 
     def __enter__(self) -> None:
-        if not self._waiting and self._turns.acquire(blocking=False):
-            return
+        if self._waiting or not self._turns.acquire(blocking=False):
+            self._wait()
+        self._begun[threading.get_ident()] = self._clock()
+
+    def _wait(self) -> None:
         ticket = object()
-        self._waiting[ticket] = time.monotonic()
+        self._waiting[ticket] = self._clock()
         try:
             self._turns.acquire()
         finally:
             del self._waiting[ticket]
 
     @property
-    def longest_wait(self) -> float:
-        """Seconds that the request has waited that waits longest for its first turn; 0 when none waits."""
-        since = next(iter(self._waiting.copy().values()), None)
-        return 0.0 if since is None else time.monotonic() - since
+    def expected_wait(self) -> float:
+        """Seconds that one more request would wait for its first turn; 0 when none waits.
+
+        As long as those before it take, if they take what requests took lately; at least as long as one has waited.
+        """
+        waiting = list(self._waiting.copy().values())
+        if not waiting:
+            return 0.0
+        return max(self._clock() - waiting[0], (len(waiting) + 1) * self._held / self._number)
 
     def __exit__(self, *_problem: object) -> None:
+        held = self._clock() - self._begun.pop(threading.get_ident())
+        with self._lock:  # one that took long says little of those that wait
+            self._held += (min(held, 2 * self._held + _USUAL_SECONDS) - self._held) * _WEIGHT
         self._turns.release()
 
     def lend(self, wait: Callable[[], None]) -> None:
         """Wait without a turn, then have one again."""
+        lent = self._clock()
         with self._lock:
             self.lent += 1
         self._turns.release()
@@ -65,6 +82,7 @@ class Turns:
             self._turns.acquire()
             with self._lock:
                 self.lent -= 1
+            self._begun[threading.get_ident()] += self._clock() - lent
 
 
 class Pace:

@@ -207,7 +207,7 @@ class HttpWorker(ConnectionLoop):
             self._rest(connection)
 
     def _has_too_much_to_do(self, client: object) -> bool:
-        """Too many wait for their turn or for their clients, or too long.
+        """Too many wait for their turn or for their clients, or the next one would wait too long.
 
         Where most of what is in hand is of one client, the others are not refused for it.
         """
@@ -215,7 +215,7 @@ class HttpWorker(ConnectionLoop):
         room, taken = limits.threads + limits.queue, self.requests - lent
         if lent >= limits.uploads or taken >= 2 * room:
             return True
-        is_late = bool(limits.queue_milliseconds) and self.turns.longest_wait * 1000 > limits.queue_milliseconds
+        is_late = bool(limits.queue_milliseconds) and self.turns.expected_wait * 1000 > limits.queue_milliseconds
         if not is_late and taken < room:
             return False
         busiest = max(self.in_hand.values(), default=0)

@@ -315,9 +315,9 @@ class Settings:
     threads: int = _setting(4, "requests answered at once by a process; 2 where all is on one machine")
     queue: int = _setting(200, "requests that wait for their turn in a process; one more is answered 503 at once")
     queue_milliseconds: int = _setting(
-        300,
-        "milliseconds of waiting for a turn after which more come than a process serves: while one request has "
-        "waited longer, others are answered 503 at once; 0 is no limit",
+        350,
+        "milliseconds that a request may have to wait for its turn: one that would wait longer, by how many wait and "
+        "what requests took lately, is answered 503 at once; 0 is no limit",
     )
     uploads: int = _setting(
         500, "requests in a process whose client is slower than the server, beside those answered or waiting"

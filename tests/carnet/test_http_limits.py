@@ -1,6 +1,8 @@
 """Turns that are lent, the pace of a client, the rate of its requests; values that follow their files."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,24 +39,87 @@ def test_a_turn_is_lent_while_somebody_waits() -> None:
     assert (has_worked.is_set(), turns.lent) == (True, 0)
 
 
-def test_the_longest_wait_is_that_of_the_request_that_came_first() -> None:
-    turns, came = Turns(1), threading.Semaphore(0)
+@contextmanager
+def _waiting(turns: Turns, number: int) -> Iterator[None]:
+    """So many requests wait, for turns that this thread has."""
 
     def wait() -> None:
         came.release()
         with turns:
             pass
 
-    threads = [threading.Thread(target=wait) for _ in range(2)]
+    came, threads = threading.Semaphore(0), [threading.Thread(target=wait) for _ in range(number)]
     with turns:
-        assert turns.longest_wait == 0
         for thread in threads:
             thread.start()
             came.acquire()
-        eventually(lambda: turns.longest_wait > 0.1)
+        eventually(lambda: len(turns._waiting) == number)
+        yield
     for thread in threads:
         thread.join()
-    assert turns.longest_wait == 0
+
+
+def _take(turns: Turns, clock: Clock, seconds: float, times: int = 1) -> None:
+    for _ in range(times):
+        with turns:
+            clock.now += seconds
+
+
+def test_who_comes_next_waits_at_least_as_long_as_who_came_first() -> None:
+    clock = Clock()
+    turns = Turns(1, clock=clock)
+    with turns:
+        assert turns.expected_wait == 0
+    with _waiting(turns, 2):
+        clock.now += 7
+        assert turns.expected_wait == 7
+    assert turns.expected_wait == 0
+
+
+def test_who_comes_next_waits_for_those_before_it_by_what_requests_took_lately() -> None:
+    clock = Clock()
+    turns = Turns(1, clock=clock)
+    _take(turns, clock, 0.02, 100)
+    with _waiting(turns, 9):
+        assert turns.expected_wait == pytest.approx(0.2, rel=0.01)
+    _take(turns, clock, 0.05, 100)
+    with _waiting(turns, 9):
+        assert turns.expected_wait == pytest.approx(0.5, rel=0.01)
+
+
+def test_several_turns_are_waited_for_less_long() -> None:
+    clock = Clock()
+    turns = Turns(4, clock=clock)
+    _take(turns, clock, 0.04, 100)
+    with turns._turns, turns._turns, turns._turns, _waiting(turns, 5):
+        assert turns.expected_wait == pytest.approx(0.06, rel=0.01)
+
+
+def test_one_request_that_took_long_has_nobody_refused() -> None:
+    clock = Clock()
+    turns = Turns(1, clock=clock)
+    _take(turns, clock, 0.02, 100)
+    _take(turns, clock, 3600)
+    with _waiting(turns, 5):
+        assert turns.expected_wait < 0.2
+    _take(turns, clock, 1, 100)
+    with _waiting(turns, 1):
+        assert turns.expected_wait > 1.9
+
+
+def test_a_client_that_is_waited_for_does_not_make_requests_long() -> None:
+    clock = Clock()
+    turns = Turns(1, clock=clock)
+
+    def stall() -> None:
+        clock.now += 60
+
+    for _ in range(100):
+        with turns:
+            turns.lend(stall)
+            clock.now += 0.02
+    with _waiting(turns, 4):
+        assert turns.expected_wait == pytest.approx(0.1, rel=0.01)
 
 
 def test_a_turn_comes_back_when_waiting_fails() -> None:
