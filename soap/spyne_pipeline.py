@@ -122,6 +122,7 @@ class Pipeline:
         self._application.process_request(context)
         context.close()
         problem, reply = context.out_error, exchange.reply
+        vars(context).clear()  # its parts refer to it: the message would stay in memory until a collection finds them
         if problem is None and reply is not None:
             return reply
         raise problem.problem if isinstance(problem, _Carrier) else _failure(problem, self._on_error)

@@ -1,9 +1,11 @@
 """The SOAP door by itself, with small transactions behind it: dispatch, faults, packaging, streaming."""
 
 import base64
+import gc
 import io
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -535,3 +537,25 @@ def test_one_large_message_more_than_there_is_room_for_is_refused_until_another_
     assert [one.status for one in beside] == [503, 200]
     assert dict(beside[0].headers)["Retry-After"]
     assert ask(other, io.BytesIO(long)).status == 200
+
+
+class _Caller:
+    """Whose message it is; gone when nothing holds the message any more."""
+
+
+def test_a_message_is_gone_once_it_is_answered() -> None:
+    callers: list[weakref.ref[_Caller]] = []
+
+    def caller_of(_envelope: etree._Element) -> _Caller:
+        found = _Caller()
+        callers.append(weakref.ref(found))
+        return found
+
+    request = HttpRequest(content_type="application/soap+xml", body=io.BytesIO(sent()), caller_of=caller_of)
+    door = endpoint()
+    gc.disable()
+    try:
+        assert door.answer(request).status == 200
+        assert [one() for one in callers] == [None]
+    finally:
+        gc.enable()
