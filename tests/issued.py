@@ -1,6 +1,6 @@
 """Statements that the code issues, each with the place that asked, and those that ask more machines than named.
 
-As a plugin it looks at all that tests make the code ask, on SQLite, in their own process:
+As a plugin it looks at all that tests make the code ask, of SQLite and of PostgreSQL, in their own process:
 
     python -m pytest -p tests.issued tests/registry tests/dmp tests/jobs tests/flows
 
@@ -26,7 +26,7 @@ _ROOT = f"{Path(__file__).parents[1]}/"
 _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 # What only carries a statement to the driver; a migration and a test are no transaction.
 _CARRIERS = ("storage/prepared.py", "tests/issued.py")
-_NO_TRANSACTION = ("tests/", "storage/migrations/")
+_NO_TRANSACTION = ("tests/", "storage/migrations/", "storage/online_indexes.py")
 
 
 @dataclass(slots=True)
@@ -36,12 +36,12 @@ class Issued:
     texts: set[str] = field(default_factory=set)
     strays: dict[str, str] = field(default_factory=dict)
 
-    def note(self, text: str) -> None:
-        """A statement that is about to be run."""
+    def note(self, text: str, dialect: str) -> None:
+        """A statement that is about to be run on a database of this kind."""
         if text in self.texts or not text.lstrip().startswith(_VERBS):
             return
         self.texts.add(text)
-        tables = unbound(text)
+        tables = unbound(text, dialect)
         places = _places() if tables else ()
         if places and not places[0].startswith(_NO_TRANSACTION) and not any(names(one, places) for one in ACROSS):
             self.strays[text] = f"{', '.join(tables)}: {' < '.join(places[:4])}"
@@ -65,18 +65,16 @@ def _places() -> tuple[str, ...]:
 
 @contextmanager
 def watching() -> Iterator[Issued]:
-    """What every connection to SQLite is asked meanwhile, by SQLAlchemy or by kept statements, as a cluster would be."""
+    """What every connection is asked meanwhile, by SQLAlchemy or by kept statements, as a cluster would be."""
     issued = Issued()
 
     def before(connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
-        if connection.dialect.name == "sqlite":
-            issued.note(text)
+        issued.note(text, connection.dialect.name)
 
     cursor = Prepared._cursor
 
     def kept(self: Prepared, connection: Any) -> Any:
-        if connection.dialect.name == "sqlite":
-            issued.note(self.text)
+        issued.note(self.text, connection.dialect.name)
         return cursor(self, connection)
 
     event.listen(Engine, "before_cursor_execute", before)

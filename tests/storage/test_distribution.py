@@ -4,6 +4,7 @@ The statements are those that the code issues. `python -m pytest -p tests.issued
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,21 @@ from registry.store import Registry
 from storage import engine
 from storage.distribution import ACROSS, BY_TABLE, across_table, script, statements
 from storage.postgresql_units import PostgresqlUnits
-from tests import messages, servers
+from tests import fhir_bundles, messages, servers
 from tests.access_policy.callers import NURSE, a_record
-from tests.builders import PATIENT, REPOSITORY, a_folder, a_replacement, a_submission, an_entry
+from tests.builders import PATIENT, REPOSITORY, a_folder, a_replacement, a_submission, an_entry, an_update
+from tests.conftest import BOTH_DATABASES
+from tests.flows import fhir_requests
 from tests.issued import Issued, names, watching
 from tests.one_machine import unbound
 from tests.registry.a_policed_record import Records, policed, proved, proved_patient
 from tests.registry.asking import opened, registry_of
 from tests.registry.registries import submit
 from tests.servers import Server
+from xds.ebrim.read import read_document_entries
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.stored_queries import REGISTRY_STORED_QUERIES
+from xds.vocabulary import ObjectType
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,16 +95,62 @@ def test_a_statement_that_asks_all_machines_is_found() -> None:
     assert unbound("INSERT INTO identity (scope) VALUES (0)") == ["identity"]
 
 
+_OBJECT = "SELECT 1 FROM registry_object AS o"
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        (
+            "SELECT 1 FROM registry_object WHERE patient_key = 5 UNION SELECT 1 FROM registry_object",
+            ["registry_object"],
+        ),
+        (
+            f"{_OBJECT} WHERE o.object_key IN (SELECT v.object_key FROM object_value AS v WHERE v.patient_key = 5)",
+            ["o"],
+        ),
+        (f"{_OBJECT} WHERE object_key IN (SELECT object_key FROM object_value WHERE patient_key = 5)", ["o"]),
+        (f"{_OBJECT} WHERE o.kind = 1 OR EXISTS (SELECT 1 FROM patient AS p WHERE o.patient_key = 5)", ["o"]),
+        (f"{_OBJECT} LEFT JOIN patient AS p ON o.patient_key = 5", ["o"]),
+        (f"{_OBJECT} WHERE o.patient_key = 5 AND EXISTS (SELECT 1 FROM object_value AS v WHERE v.text = 'x')", ["v"]),
+        (f"{_OBJECT} WHERE 0 = 1 UNION SELECT 1 FROM object_value AS v", ["v"]),
+        ("INSERT INTO registry_object (patient_key) SELECT v.patient_key FROM object_value AS v", ["v"]),
+        (f"{_OBJECT} WHERE o.patient_key = 5 UNION {_OBJECT} WHERE o.patient_key = 6", []),
+        (
+            f"{_OBJECT} WHERE o.patient_key = 5 AND EXISTS "
+            "(SELECT 1 FROM object_value AS v WHERE v.patient_key = o.patient_key)",
+            [],
+        ),
+        (f"{_OBJECT} LEFT JOIN object_value AS v ON v.patient_key = o.patient_key WHERE o.patient_key = 5", []),
+    ],
+)
+def test_a_part_of_a_statement_binds_no_other_part(text: str, tables: list[str]) -> None:
+    """What holds in one SELECT says nothing of the rows of another; what surrounds it does."""
+    names = {"o": "registry_object", "v": "object_value"}
+    assert unbound(text) == [names.get(one, one) for one in tables]
+
+
+def test_rows_of_several_machines_are_not_locked_by_one_statement() -> None:
+    """Citus takes FOR UPDATE of rows of one machine alone."""
+    listed = "SELECT 1 FROM document WHERE document.unique_id = ANY (CAST($1 AS TEXT[]))"
+    assert unbound(listed, "postgresql") == []
+    assert unbound(f"{listed} FOR UPDATE", "postgresql") == ["document"]
+    assert unbound("SELECT 1 FROM document WHERE document.unique_id = $1::VARCHAR FOR UPDATE", "postgresql") == []
+
+
 @pytest.fixture(scope="module")
 def issued() -> Iterator[Issued]:
     with watching() as found:
         yield found
 
 
-@pytest.fixture(scope="module")
-def server(issued: Issued, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module", params=BOTH_DATABASES)
+def server(
+    request: pytest.FixtureRequest, issued: Issued, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     data: Path = tmp_path_factory.mktemp("distribution")
-    settings = servers.settings_for(data, audit="on")
+    database = request.getfixturevalue("shared_postgresql_url") if request.param == "postgresql" else ""
+    settings = servers.settings_for(data, database, audit="on")
     with servers.in_process(settings) as running:
         servers.know_patients(settings)
         yield running
@@ -169,12 +220,38 @@ def removes_a_document(server: Server) -> None:
     assert messages.remove(server, (REPOSITORY, unique_id)).status == "Success"
 
 
+def updates(server: Server) -> None:
+    """The whole entry by ITI-57, a field of it by ITI-92."""
+    for action in (messages.UPDATE, messages.RESTRICTED_UPDATE):
+        slots = {"$XDSDocumentEntryUniqueId": f"('{submitted(server).unique_id}')"}
+        (held,) = read_document_entries(messages.query(server, messages.GET_DOCUMENTS, slots).envelope)
+        answer = messages.submit(server, an_update(held, title="Titre corrigé"), action)
+        assert answer.status == "Success", answer.contexts
+
+
+def removes_metadata(server: Server) -> None:
+    """All that a submission brought [ITI-62]."""
+    entry_uuid = stored_uuid(server, str(submitted(server).unique_id))
+    found = messages.query(server, _GET_SUBMISSION_SETS, {"$uuid": f"('{entry_uuid}')"})
+    gone = [str(one.get("id")) for one in found.envelope.iter("{*}RegistryPackage", "{*}Association")]
+    answer = messages.remove_metadata(server, entry_uuid, *gone)
+    assert answer.status == "Success", answer.contexts
+
+
+def registers_on_demand(server: Server) -> None:
+    absent = dict.fromkeys(("hash", "size", "creation_time", "legal_authenticator"))
+    entry = replace(an_entry(), object_type=ObjectType.ON_DEMAND, **absent)
+    answer = messages.submit(server, a_submission(entry), messages.ON_DEMAND)
+    assert answer.status == "Success", answer.contexts
+
+
 def lists_by_fhir(server: Server) -> None:
     who = f"patient.identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}"
     assert server.request("GET", f"/fhir/List?{who}&code=submissionset&status=current").status == 200
     assert server.request("GET", f"/fhir/Patient?identifier=urn:oid:{PATIENT.authority}|{PATIENT.id}").status == 200
 
 
+_GET_SUBMISSION_SETS = "urn:uuid:51224314-5390-4169-9b91-b1980040715a"
 _STATUSES = ("$XDSDocumentEntryStatus", "$XDSSubmissionSetStatus", "$XDSFolderStatus", "$XDSAssociationStatus")
 TRANSACTIONS = (
     submitted,
@@ -184,7 +261,10 @@ TRANSACTIONS = (
     retrieves,
     retrieves_by_fhir,
     asks_every_stored_query,
+    updates,
+    removes_metadata,
     removes_a_document,
+    registers_on_demand,
     lists_by_fhir,
 )
 
@@ -195,7 +275,18 @@ def test_a_transaction_about_one_patient_asks_one_machine_or_is_named(
 ) -> None:
     transaction(server)
     assert any("registry_object" in one for one in issued.texts)
-    assert issued.strays == {}
+    assert issued.strays == {}, "\n".join(issued.strays)
+
+
+def test_what_comes_by_fhir_asks_one_machine(database_url: str, issued: Issued, tmp_path: Path) -> None:
+    """A Bundle [ITI-65] and a document alone [ITI-105], in a domain that takes both."""
+    settings = servers.settings_for(tmp_path, database_url, audit="on", domain="ihe")
+    with servers.in_process(settings) as running:
+        subject = fhir_requests.fed(running, fhir_bundles.a_patient())
+        fhir_requests.provide(running, fhir_bundles.a_provide_bundle(subject))
+        published = fhir_requests.a_publication(subject)
+        assert fhir_requests.send(running, "POST", "/fhir/DocumentReference", published).status == 201
+    assert issued.strays == {}, "\n".join(issued.strays)
 
 
 @pytest.mark.parametrize("kind", [DocumentEntry, SubmissionSet, Folder, Association])
@@ -214,7 +305,7 @@ def test_what_a_policy_lets_be_seen_of_a_record_is_asked_of_one_machine(
         ):
             _asked(registry, criteria)
     assert any("traits &" in one for one in issued.texts), "nothing was hidden from anybody"
-    assert issued.strays == {}
+    assert issued.strays == {}, "\n".join(issued.strays)
 
 
 def _asked(registry: Registry, criteria: Criteria) -> None:
