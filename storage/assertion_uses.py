@@ -41,8 +41,7 @@ class StoredAssertionUses:
         """Note a use; None when it is the first. Raises StorageFailed: a use that cannot be noted is none."""
         key = sha256(f"{len(issuer)}:{issuer}{assertion_id}".encode()).hexdigest()
         if self._must_sweep():
-            ended = delete(assertion_use).where(assertion_use.c.until < int(now.timestamp()))
-            self._units.write(lambda unit: unit.connection.execute(ended))
+            self._units.write(lambda unit: _forget(unit, int(now.timestamp())))
         row: dict[str, str | int] = {"assertion": key, "client": client, "until": int(until.timestamp()) + 1}
         return self._units.append(lambda unit: _note(unit, row))
 
@@ -53,6 +52,11 @@ class StoredAssertionUses:
         if is_due:
             self._next_sweep = now + _SWEEP_SECONDS
         return is_due
+
+
+def _forget(unit: UnitOfWork, now: int) -> None:
+    """Those whose time is over at this second."""
+    unit.connection.execute(delete(assertion_use).where(assertion_use.c.until < now))
 
 
 def _note(unit: UnitOfWork, row: dict[str, str | int]) -> str | None:

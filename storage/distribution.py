@@ -125,7 +125,7 @@ ACROSS = (
     Across(code="dmp/sql/usage.py", what="Counters and statistics", bound="when an operator asks"),
     Across(code="jobs/", what="Dated work", bound="one statement for each page of a job, part of no transaction"),
     Across(
-        code="storage/assertion_uses.py:note",
+        code="storage/assertion_uses.py:_forget",
         what="Assertions whose time is over are forgotten",
         bound="one statement a minute and process",
     ),

@@ -5,6 +5,7 @@ The statements are those that the code issues. `python -m pytest -p tests.issued
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from access_policy.visibility import Purpose
 from registry.criteria import Criteria, Frame
 from registry.store import Registry
 from storage import engine
+from storage.assertion_uses import StoredAssertionUses
 from storage.distribution import ACROSS, BY_TABLE, across_table, script, statements
 from storage.postgresql_units import PostgresqlUnits
+from storage.unit_of_work import Units
 from tests import fhir_bundles, messages, servers
 from tests.access_policy.callers import NURSE, a_record
 from tests.builders import PATIENT, REPOSITORY, a_folder, a_replacement, a_submission, an_entry, an_update
@@ -323,6 +326,15 @@ def test_a_question_that_nobody_named_is_a_stray() -> None:
     assert not names(many, ("registry/sql/find.py:find", "registry/iti18_registry_stored_query.py:handle"))
 
 
+@pytest.mark.parametrize("code", [one.code for one in ACROSS])
+def test_what_is_named_across_machines_is_there(code: str) -> None:
+    """A name that nothing has any more says nothing."""
+    file, _, function = code.partition(":")
+    places = [ROOT / file] if function else list(ROOT.glob(f"{file}*"))
+    assert places, code
+    assert not function or f"def {function}(" in places[0].read_text(encoding="utf-8"), code
+
+
 @pytest.mark.postgresql
 @pytest.mark.parametrize("has_citus", [False, True])
 def test_a_cluster_is_known_by_its_extension(
@@ -336,6 +348,15 @@ def test_a_cluster_is_known_by_its_extension(
         assert engine.is_divided(connection) is has_citus
     units.write(lambda unit: engine.is_divided(unit.connection) is has_citus or pytest.fail())
     units.close()
+
+
+def test_uses_of_assertions_ask_one_machine_or_are_named(units: Units, issued: Issued) -> None:
+    """A new one, one that is known, and those whose time is over."""
+    uses, now = StoredAssertionUses(units), datetime(2026, 1, 1, tzinfo=UTC)
+    of_one = {"issuer": "an issuer", "assertion_id": "_1", "client": "a client"}
+    assert [uses.first_client(**of_one, until=now, now=now) for _ in range(2)] == [None, "a client"]
+    assert any(one.startswith("DELETE FROM assertion_use") for one in issued.texts)
+    assert issued.strays == {}, "\n".join(issued.strays)
 
 
 def test_the_page_of_the_cluster_names_every_question_across_machines() -> None:
