@@ -1,12 +1,12 @@
 """What became slower between two results of `benchmarks.bench`: python -m benchmarks.compare BASE [NEW].
 
 Ratios to the floor are compared, which were measured in turn with it, and processor time of the server; plain
-rates of two days are of two machines.
+rates of two days are of two machines. Results of other data sets, or beside something else, are not compared.
 """
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from benchmarks.machine import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
 _TENTH = 0.1
+# What must be the same for ratios to mean the same, and what is only told where it differs.
+_SAME, _TOLD = ("entries", "patients", "beside", "connections"), ("workers", "threads")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +42,50 @@ class Change:
 
 
 def changes(base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    """Every transaction that both have."""
+    """Every transaction that both have beside the same."""
     for name, database in new["databases"].items():
         then = base["databases"].get(name, {"transactions": {}})["transactions"]
         for key, row in database["transactions"].items():
-            if key in then:
+            if key in then and then[key]["beside"] == row["beside"]:
                 yield _change(name, then[key], row)
 
 
+def gone(base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Transactions of the first that the second has not, or has beside something else."""
+    for name, database in base["databases"].items():
+        now = new["databases"].get(name, {"transactions": {}})["transactions"]
+        for key, row in database["transactions"].items():
+            if key not in now or now[key]["beside"] != row["beside"]:
+                yield f"{name}: {row['title']}"
+
+
+def differences(base: Mapping[str, Any], new: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Circumstances that are not the same, as `entries 100000 then, 1000 now`."""
+    then, now = base["circumstances"], new["circumstances"]
+    return [f"{name} {then.get(name)} then, {now.get(name)} now" for name in names if then.get(name) != now.get(name)]
+
+
+def remarks(base: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader has to know of the two: other machines, other processes, what one of them lacks."""
+    machines = [", ".join(str(one["machine"].get(name)) for name in ("cores", "processor")) for one in (base, new)]
+    if machines[0] != machines[1]:
+        yield f"Other machines ({machines[0]} then; {machines[1]} now): compare the ratios, not the milliseconds."
+    yield from (f"Not the same: {one}." for one in differences(base, new, _TOLD))
+    yield from (f"Not in both: {one}." for one in gone(base, new))
+
+
+def _spans(row: Mapping[str, Any], ratio: float) -> bool:
+    """Whether the rounds of one run spread over the ratio of the other."""
+    return bool(min(row["ratios"]) <= ratio <= max(row["ratios"]))
+
+
 def _change(database: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Change:
-    low, high = min(then["ratios"]), max(then["ratios"])
     return Change(
         database=database,
         title=now["title"],
         ratio_then=then["ratio"],
         ratio_now=now["ratio"],
-        is_within_spread=low <= now["ratio"] <= high,
+        is_within_spread=_spans(then, now["ratio"]) or _spans(now, then["ratio"]),
         processor_then=then["carnet"]["server_cpu_ms"],
         processor_now=now["carnet"]["server_cpu_ms"],
     )
@@ -74,14 +104,16 @@ def markdown(found: list[Change]) -> str:
     return "\n".join(lines)
 
 
-def newest(but: Path) -> Path:
-    """The newest result of `benchmarks.bench` that is not this one. Raises click.UsageError."""
+def newest(beside: Path, folder: Path = RESULTS) -> Path:
+    """The newest other result of `benchmarks.bench` that can be compared with this one. Raises click.UsageError."""
+    base = _read(beside)
+    others = [(file, _read(file)) for file in folder.glob("20*.json") if file.resolve() != beside.resolve()]
     found = [
-        file for file in sorted(RESULTS.glob("20*.json")) if file.resolve() != but.resolve() and _is_bench(_read(file))
+        (plain["made"], file) for file, plain in others if _is_bench(plain) and not differences(base, plain, _SAME)
     ]
     if not found:
-        raise click.UsageError(f"{RESULTS} holds no other result; run make bench first")
-    return found[-1]
+        raise click.UsageError(f"{folder} holds no other result that was measured like {beside}; run make bench first")
+    return max(found)[1]
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -109,15 +141,19 @@ def main(base: Path, new: Path | None) -> None:
     python -m benchmarks.compare benchmarks/results/2026-11-26-100000.json
     make bench-compare BASE=benchmarks/results/2026-11-26-100000.json
     """
+    if not _is_bench(_read(base)):
+        raise click.UsageError(f"{base} is no result of benchmarks.bench")
     new = new or newest(base)
     before, after = _read(base), _read(new)
-    for file, plain in ((base, before), (new, after)):
-        if not _is_bench(plain):
-            raise click.UsageError(f"{file} is no result of benchmarks.bench")
+    if not _is_bench(after):
+        raise click.UsageError(f"{new} is no result of benchmarks.bench")
+    if other := differences(before, after, _SAME):
+        raise click.UsageError(f"{base} and {new} cannot be compared: {'; '.join(other)}")
     found = list(changes(before, after))
     if not found:
         raise click.UsageError(f"{base} and {new} have no transaction in common")
-    click.echo(f"{new.name} beside {base.name}\n\n{markdown(found)}")
+    said = "".join(f"{one}\n" for one in remarks(before, after))
+    click.echo(f"{new.name} beside {base.name}\n{said}\n{markdown(found)}")
     sys.exit(3 if any("slower" in one.verdict for one in found) else 0)
 
 
