@@ -2,10 +2,12 @@
 
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +15,49 @@ from tests import postgresql
 
 # What a primary is started with.
 PRIMARY: Mapping[str, str] = {"wal_level": "replica", "max_wal_senders": "4"}
+
+
+class Line:
+    """Between a standby and its primary: what it carries ends when it is cut, as when a machine is gone."""
+
+    def __init__(self, primary: int) -> None:
+        self._primary, self._ends = primary, list[socket.socket]()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Nothing goes through any more, whatever was under way, and nobody is connected again."""
+        for end in (self._listener, *self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # unlike `close` it wakes who waits for it
+
+    def _accept(self) -> None:
+        with self._listener, suppress(OSError):
+            while True:
+                there, here = self._listener.accept()[0], socket.create_connection(("127.0.0.1", self._primary))
+                self._ends += (there, here)
+                for ends in ((there, here), (here, there)):
+                    threading.Thread(target=_carry, args=ends, daemon=True).start()
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while octets := source.recv(65536):
+            target.sendall(octets)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
+    source.close()
+
+
+@contextmanager
+def line(primary: int) -> Iterator[Line]:
+    """One, until the end."""
+    made = Line(primary)
+    try:
+        yield made
+    finally:
+        made.cut()
 
 
 @contextmanager
