@@ -98,7 +98,7 @@ class Across:
 
 ACROSS = (
     Across(
-        code="registry/iti51_multi_patient_stored_query",
+        code="registry/iti18_registry_stored_query/find.py:_find_for_multiple_patients",
         what="Multi-Patient Stored Query [ITI-51], which may name no patient",
         bound="by its codes or its patients; an index for each",
     ),

@@ -22,6 +22,8 @@ _DIVIDED = {
     for name, one in BY_TABLE.items()
     if one.place in (Place.BY_PATIENT, Place.BY_RECORD, Place.BY_OWN_KEY)
 }
+# As SQLite and PostgreSQL are told that nothing may be found.
+_NEVER = ("0 = 1", "FALSE")
 _NUMBERED = re.compile(r"\$(\d+)")
 
 
@@ -64,7 +66,7 @@ def _of_selection(statement: exp.Expression, outer: _Scope) -> Iterator[str]:
     own = [one for one in statement.find_all(exp.Table) if one.find_ancestor(*_SELECTING) is statement]
     tables = {(one.alias or one.name): one.name for one in own}
     facts = [_named(one, tables) for one in _facts(statement)]
-    if any(one.condition.sql() == "0 = 1" for one in facts):
+    if any(one.condition.sql() in _NEVER for one in facts):
         return  # nobody may see anything: no machine is asked
     within = _Scope(tables={**outer.tables, **tables}, bound=_bound(facts, {**outer.tables, **tables}, outer.bound))
     lists = _lists(facts) if statement.args.get("locks") else frozenset()
