@@ -35,7 +35,7 @@ from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
 from carnet.metrics import CONTENT_TYPE
 from carnet.open_callers import open_callers
-from carnet.record_metrics import record_metrics
+from carnet.record_metrics import RecordMetrics
 from carnet.record_wiring import log_seen_by
 from carnet.repositories_elsewhere import RepositoriesElsewhere
 from carnet.request_body import read_to_the_end
@@ -177,6 +177,8 @@ def _add_health(app: flask.Flask, actors: Actors) -> None:
 def _add_metrics(app: flask.Flask, actors: Actors) -> None:
     """For a monitor: on the port of `--health`, or with `--security open`; not for the clients of the record."""
 
+    records = RecordMetrics(actors)
+
     @app.get("/metrics")
     def metrics() -> flask.Response:
         if actors.settings.security != "open" and not flask.request.environ.get(HEALTH):
@@ -184,7 +186,7 @@ def _add_metrics(app: flask.Flask, actors: Actors) -> None:
         missing = _not_ready(actors)
         text = actors.counts.text(is_ready=not missing)
         if actors.registry is not None and not missing:
-            text += record_metrics(actors)
+            text += records.text()
         return flask.Response(text, content_type=CONTENT_TYPE)
 
 

@@ -144,10 +144,17 @@ def readers(unit: UnitOfWork, period: Period) -> Iterator[Figure]:
         yield from _plain("S36", f"readers by {column}", rows)
 
 
-def documents(unit: UnitOfWork, period: Period) -> Iterator[Figure]:
-    for column in ("origin", "type_code"):
-        rows = usage.fed(unit.connection, (column,), period.since, period.until)
-        yield from _shared("S37", f"documents by {column.removesuffix('_code')}", ((str(a), b) for a, b in rows))
+def documents_by_origin(unit: UnitOfWork, period: Period) -> Iterator[Figure]:
+    yield from _documents(unit, period, "origin", "documents by origin")
+
+
+def documents_by_type(unit: UnitOfWork, period: Period) -> Iterator[Figure]:
+    yield from _documents(unit, period, "type_code", "documents by type")
+
+
+def _documents(unit: UnitOfWork, period: Period, column: str, counter: str) -> Iterator[Figure]:
+    rows = usage.fed(unit.connection, (column,), period.since, period.until)
+    yield from _shared("S37", counter, ((str(group), number) for group, number in rows))
 
 
 def of_each_actor(unit: UnitOfWork, period: Period) -> Iterator[Figure]:
@@ -163,6 +170,6 @@ def of_each_actor(unit: UnitOfWork, period: Period) -> Iterator[Figure]:
 
 COUNTERS: tuple[Counter, ...] = (
     *(creations_by_channel, creations_by_age, creations_over_time, creations_by_territory),
-    *(oppositions, expected_types, feeders, readers, documents),
+    *(oppositions, expected_types, feeders, readers, documents_by_origin, documents_by_type),
 )
 DETAILED: tuple[Counter, ...] = (of_each_actor,)
