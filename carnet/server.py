@@ -37,7 +37,7 @@ from carnet.settings import Settings
 from carnet.subscription_wiring import notification_targets, sender_of, started_dispatcher
 from carnet.traces import Traces, open_traces
 from carnet.traffic import observed
-from carnet.wiring import Actors, open_actors
+from carnet.wiring import Actors, open_actors, open_document_rules
 from storage.only_server import only_server
 from storage.unit_of_work import StorageFailed
 from subscriptions.delivery import Dispatcher
@@ -163,7 +163,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     with only_server(settings.database_url):
         check_address(settings)
         open_units(settings, whole=True).close()
-        _in_a_child(partial(_open_and_close, settings), meanwhile=open_explainer)
+        _in_a_child(partial(_open_and_close, settings), meanwhile=partial(_open_rules, settings))
         open_transports(settings)
         sender_of(settings)
         notification_targets(settings)
@@ -175,6 +175,12 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
             if server.disk_failure.has_happened:
                 raise StorageFailed(_DISK_FAILED) from None
             raise
+
+
+def _open_rules(settings: Settings) -> None:
+    """What nothing changes and all processes share, so that a new one is as fast as one that has served for long."""
+    open_explainer()
+    open_document_rules(settings)
 
 
 def _in_a_child(work: Callable[[], None], *, meanwhile: Callable[[], None]) -> None:

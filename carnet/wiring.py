@@ -13,7 +13,7 @@ from audit.recorder import NO_RECORDER
 from carnet.audit_wiring import open_trail
 from carnet.auditing import RECORDED_WITH_CHANGE, Auditor
 from carnet.cda_acceptance import Demand as DocumentDemand
-from carnet.cda_acceptance import cda_document_rules
+from carnet.cda_acceptance import cda_document_rules, open_rules
 from carnet.clock import clock
 from carnet.document_stores import open_documents
 from carnet.domains import affinity_domain, repository_unique_id
@@ -230,13 +230,21 @@ def open_repository_beside(registry: Registry, settings: Settings) -> Repository
 
 def _document_rules(settings: Settings) -> DocumentRules:
     """French documents are looked at in their own domain, where nobody said otherwise."""
-    is_dmp = settings.domain == "dmp"
-    default = DocumentDemand.WARN if is_dmp else DocumentDemand.IGNORE
     return cda_document_rules(
-        agreement=DocumentDemand(settings.cda_agreement or default),
-        validity=DocumentDemand(settings.cda_validity or default),
-        is_only_once=is_dmp,
+        agreement=_demanded(settings, settings.cda_agreement),
+        validity=_demanded(settings, settings.cda_validity),
+        is_only_once=settings.domain == "dmp",
     )
+
+
+def _demanded(settings: Settings, chosen: str) -> DocumentDemand:
+    return DocumentDemand(chosen or ("warn" if settings.domain == "dmp" else "ignore"))
+
+
+def open_document_rules(settings: Settings) -> None:
+    """For a server that checks documents: what its processes have in common of these checks, before they begin."""
+    if Role.REPOSITORY in settings.played and _demanded(settings, settings.cda_validity) is not DocumentDemand.IGNORE:
+        open_rules()
 
 
 def _removable(caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
