@@ -1,7 +1,9 @@
 """Indexes over tables that have rows are built on PostgreSQL while others write."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -13,6 +15,7 @@ from storage.engine import open_engine
 from storage.online_indexes import ONLINE, build_missing
 from tests.mutual_tls import eventually
 
+ROOT = Path(__file__).parents[2]
 NAMES = {one.name for one in ONLINE}
 _ROW = text("INSERT INTO object_value (patient_key, object_key, attribute, value) VALUES (:key, :key, 2, 'x')")
 
@@ -88,3 +91,11 @@ def test_an_empty_database_has_them_from_its_migrations(postgresql_url: str) -> 
         command.upgrade(migrate._config(connection), migrate.newest())
     assert indexes(engine) == NAMES
     engine.dispose()
+
+
+def test_the_page_says_of_every_migration_what_becomes_of_those_that_serve() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{4}[\d, ]*) \|", page, re.MULTILINE)
+    told = sorted(number for row in rows for number in row.split(", "))
+    versions = (ROOT / "storage" / "migrations" / "versions").glob("[0-9]*.py")
+    assert told == sorted(one.name[:4] for one in versions if not one.name.startswith("0001"))
