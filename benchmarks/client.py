@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from benchmarks.bare_questions import BareQuestions
 from benchmarks.bare_transaction import BareTransactions
 from benchmarks.closed_loop import Call, Sample, WrongAnswer, drive
 from benchmarks.plan import Sizes
@@ -20,6 +21,7 @@ from benchmarks.requests import Request, Workload
 from benchmarks.shown import NOTHING, Assertions, Shown
 from benchmarks.transaction import Transaction
 from benchmarks.transactions import BY_KEY
+from carnet.settings import Settings
 from tests.mllp import connected
 
 T = TypeVar("T")
@@ -55,6 +57,7 @@ class _Client:
         self._lengths: dict[tuple[str, Shown], list[int]] = {}
         self._octets: dict[tuple[str, str, Shown], list[bytes]] = {}
         self._bare: dict[tuple[str, str], BareTransactions] = {}
+        self._questions: BareQuestions | None = None
         self._first: dict[str, int] = {}
         self._next: Counter[str] = Counter()
 
@@ -99,6 +102,21 @@ class _Client:
             entry_uuid = BY_KEY[key].stored(self._workload, self._first[key])
             self._bare[key, url] = BareTransactions(url, entry_uuid)
         return self._bare[key, url].run(connections, seconds)
+
+    def hear(self, key: str, settings: Settings) -> bool:
+        """Whether the transaction asks its database anything: learn what, for `question`."""
+        transaction = BY_KEY[key]
+        requests = [
+            transaction.request(self._workload, number) for number in range(transaction.different(self._workload))
+        ]
+        self._questions = BareQuestions(settings, requests)
+        return not self._questions.are_none
+
+    def question(self, connections: int, seconds: float) -> Sample:
+        """Ask what was heard last again and again, without Carnet."""
+        if self._questions is None:
+            raise WrongAnswer("nothing was heard yet")
+        return self._questions.run(connections, seconds)
 
     def _begin(self, transaction: Transaction, *, is_prepared: bool) -> None:
         """Numbers begin anew with what was prepared for them in a database, else with a whole turn."""
@@ -223,6 +241,15 @@ class ClientProcess:
     def insert(self, key: str, url: str, connections: int, seconds: float) -> Sample:
         """Insert the rows of the first submission of a transaction again and again, without Carnet."""
         sample: Sample = self._asked(_Client.insert, key, url, connections, seconds)
+        return sample
+
+    def hear(self, key: str, settings: Settings) -> bool:
+        """Learn what the transaction asks of the database of these settings; whether it asks anything."""
+        return bool(self._asked(_Client.hear, key, settings))
+
+    def question(self, connections: int, seconds: float) -> Sample:
+        """Ask that again and again, without Carnet."""
+        sample: Sample = self._asked(_Client.question, connections, seconds)
         return sample
 
     def _asked(self, method: Callable[..., Any], *arguments: Any) -> Any:

@@ -8,5 +8,6 @@ class Floor(Enum):
 
     CANNED = "canned bytes"
     TRANSACTION = "bare transaction"
+    QUESTIONS = "bare questions"
     SMALLER = "smaller registry"
     COPY = "plain copy"

@@ -60,14 +60,23 @@ class Side:
 def measure(registry: Registry, canned: Server, transaction: Transaction, method: Method) -> Measured:
     """Beside the floor of the transaction. Raises WrongAnswer."""
     length = _looked_at(registry, transaction)
-    if transaction.floor is Floor.CANNED:
-        load = _load(registry, transaction, method)
-        load = replace(load, port=canned.port, canned=f"{PATH}{length}", canned_length=length)
-        floor = Side(run=lambda seconds: registry.client.run(replace(load, seconds=seconds)), server=canned.process)
-    else:
-        floor = _inserting(registry, transaction, method)
-    rounds = _in_turn(_asking(registry, transaction, method), floor, method)
-    return _measured(transaction, length, rounds)
+    load = _load(registry, transaction, method)
+    load = replace(load, port=canned.port, canned=f"{PATH}{length}", canned_length=length)
+    bytes_alone = Side(run=lambda seconds: registry.client.run(replace(load, seconds=seconds)), server=canned.process)
+    bare, work = _bare(registry, transaction, method)
+    is_canned = transaction.floor is Floor.CANNED or work is None
+    floor, other = (bytes_alone, work) if is_canned else (work, bytes_alone)
+    rounds = _in_turn(_asking(registry, transaction, method), floor, method, other=other)
+    return replace(_measured(transaction, length, rounds), other=bare if is_canned else Floor.CANNED)
+
+
+def _bare(registry: Registry, transaction: Transaction, method: Method) -> tuple[Floor, Side | None]:
+    """The bare work of the database, None where nothing of it can be done again: changes of what is stored."""
+    if transaction.stored is not None:
+        return Floor.TRANSACTION, _inserting(registry, transaction, method)
+    if transaction.writes or not registry.client.hear(transaction.key, registry.database.settings):
+        return Floor.QUESTIONS, None
+    return Floor.QUESTIONS, _questioning(registry, method)
 
 
 def measure_growth(large: Registry, small: Registry, transaction: Transaction, method: Method) -> Measured:
@@ -104,14 +113,16 @@ def _measured(transaction: Transaction, length: int, rounds: tuple[Round, ...]) 
     )
 
 
-def _in_turn(own: Side, floor: Side, method: Method) -> tuple[Round, ...]:
-    for side in (own, floor):
+def _in_turn(own: Side, floor: Side, method: Method, *, other: Side | None = None) -> tuple[Round, ...]:
+    """Carnet stands between the two others, so that it is measured directly before or after each."""
+    sides = {"floor": floor, "carnet": own} | ({} if other is None else {"other": other})
+    for side in sides.values():
         side.run(min(_WARM_UP_SECONDS, method.seconds))
     rounds = []
     for number in range(method.rounds):
-        order = (own, floor) if number % 2 == 0 else (floor, own)
-        runs = [(side is own, side.measured(method.seconds)) for side in order]
-        rounds.append(Round(carnet=dict(runs)[True], floor=dict(runs)[False]))
+        order = list(sides.items())
+        runs = {name: side.measured(method.seconds) for name, side in (order if number % 2 else reversed(order))}
+        rounds.append(Round(**runs))
     return tuple(rounds)
 
 
@@ -141,6 +152,13 @@ def _inserting(registry: Registry, transaction: Transaction, method: Method) -> 
     url = registry.database.settings.database_url
     return Side(
         run=lambda seconds: registry.client.insert(transaction.key, url, method.connections, seconds),
+        database=registry.database.process,
+    )
+
+
+def _questioning(registry: Registry, method: Method) -> Side:
+    return Side(
+        run=lambda seconds: registry.client.question(method.connections, seconds),
         database=registry.database.process,
     )
 

@@ -33,15 +33,23 @@ class Round:
 
     carnet: Run
     floor: Run
+    other: Run | None = None
 
     @property
     def ratio(self) -> float:
         return self.carnet.sample.per_second / self.floor.sample.per_second
 
+    @property
+    def other_ratio(self) -> float | None:
+        return None if self.other is None else self.carnet.sample.per_second / self.other.sample.per_second
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One transaction on one database. `memory` of the server and `disk` for each new document in octets."""
+    """One transaction on one database. `memory` of the server and `disk` for each new document in octets.
+
+    `other` stands beside it besides the `floor`: the bare database work where that is canned bytes, and the reverse.
+    """
 
     key: str
     title: str
@@ -52,6 +60,7 @@ class Measured:
     profile: str = ""
     memory: int | None = None
     disk: int | None = None
+    other: Floor | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -80,7 +89,20 @@ class Measured:
             "floor": medians(floor),
             "memory_MB": None if self.memory is None else round(self.memory / 1e6),
             "disk_kB_a_document": None if self.disk is None else round(self.disk / 1e3, 1),
+            "other": self._other(),
             "profile": self.profile,
+        }
+
+    def _other(self) -> dict[str, Any] | None:
+        runs = [one.other for one in self.rounds if one.other is not None]
+        ratios = sorted(ratio for one in self.rounds if (ratio := one.other_ratio) is not None)
+        if self.other is None or not ratios:
+            return None
+        return {
+            "beside": self.other.value,
+            "ratio": round(median(ratios), 3),
+            "ratios": [round(ratio, 3) for ratio in ratios],
+            "figures": medians(runs),
         }
 
 

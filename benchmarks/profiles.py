@@ -35,10 +35,10 @@ _Stats = dict[tuple[str, int, str], tuple[int, int, float, float, object]]
 def profile(key: str, sizes: Sizes, settings: Settings, requests: int = REQUESTS) -> str:
     """Own time by package and by function, in microseconds per request. cProfile makes Python look slow."""
     transaction, workload = BY_KEY[key], Workload(sizes)
-    before = [_environment(request) for request in transaction.before(workload)]
+    before = [environment_of(request) for request in transaction.before(workload)]
     warm_up = min(_WARM_UP, requests)
     asked = (transaction.request(workload, number) for number in range(warm_up + requests))
-    environments = [_environment(request) for request in asked]
+    environments = [environment_of(request) for request in asked]
     with Path(os.devnull).open("wb") as nowhere:
         configure_log(nowhere)
         try:
@@ -68,7 +68,8 @@ def _profiled(before: _Environments, environments: _Environments, settings: Sett
     return "\n".join(_shown(pstats.Stats(profiler).stats, requests))  # type: ignore[attr-defined]
 
 
-def _environment(request: Request) -> dict[str, object]:
+def environment_of(request: Request) -> dict[str, object]:
+    """The request as the application is given it, without HTTP."""
     headers = [("Accept", request.accept)] if request.accept else []
     path, _, query = request.path.partition("?")
     builder = EnvironBuilder(

@@ -77,6 +77,8 @@ def _tables(outcome: Mapping[str, Any]) -> Iterator[str]:
         measured = database["transactions"].values()
         # Results of before have no footprint.
         head, rule = _FOOTPRINT if any("memory_MB" in one for one in measured) else ("", "")
+        if any("other" in one for one in measured):
+            head, rule = f"{head} also beside |", f"{rule}---|"
         yield from ("", f"**{name} {database['version']}**", "", f"{_HEAD}{head}", f"{_RULE}{rule}")
         for figures in measured:
             yield _line(figures, outcome["circumstances"])
@@ -95,8 +97,17 @@ def _line(figures: Mapping[str, Any], how: Mapping[str, Any]) -> str:
         *(_milliseconds(value) for value in (carnet["server_cpu_ms"], carnet["database_cpu_ms"])),
         _milliseconds(floor["server_cpu_ms"]),
         *("–" if figures[name] is None else f"{figures[name]:g}" for name in _FOOTPRINT_NAMES if name in figures),
+        *(_other(figures["other"]) for _ in range("other" in figures)),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _other(figures: Mapping[str, Any] | None) -> str:
+    if figures is None:
+        return "–"
+    ratios, bare = figures["ratios"], figures["figures"]
+    spread = f"**{figures['ratio']:.2f}** ({ratios[0]:.2f}–{ratios[-1]:.2f})"
+    return f"{figures['beside']}, {bare['per_second']:,.0f} per s: {spread}"
 
 
 def _milliseconds(value: float | None) -> str:

@@ -68,7 +68,7 @@ class Prepared:
     def _cursor(self, connection: Connection) -> Iterator[Any]:
         dialect = connection.dialect
         try:
-            with closing(_CURSORS[dialect.name](connection.connection.driver_connection)) as cursor:
+            with closing(CURSORS[dialect.name](connection.connection.driver_connection)) as cursor:
                 yield cursor
         except dialect.loaded_dbapi.Error as problem:
             raise failure_of_driver(connection, problem, self.text) from problem
@@ -108,7 +108,7 @@ def _raw_cursor(connection: psycopg.Connection[Any]) -> psycopg.RawCursor[Any]:
     return cursor
 
 
-_CURSORS: Mapping[str, Callable[[Any], Any]] = {"postgresql": _raw_cursor, "sqlite": sqlite3.Connection.cursor}
+CURSORS: Mapping[str, Callable[[Any], Any]] = {"postgresql": _raw_cursor, "sqlite": sqlite3.Connection.cursor}
 
 
 @lru_cache(maxsize=64)

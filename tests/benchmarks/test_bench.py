@@ -44,6 +44,12 @@ def test_every_transaction_is_measured_beside_its_floor(tmp_path: Path) -> None:
         assert one["missed"] == (one["target"] is not None and one["ratio"] < one["target"])
         assert bool(one["profile"]) == one["missed"]
         assert one["memory_MB"] > 10
+    others = {name: one["other"] for name, one in figures.items() if one["other"]}
+    assert set(others) == {"iti42-1", "iti42-10", *(name for name, one in BY_KEY.items() if not one.writes)}
+    assert {one["beside"] for one in others.values()} == {"bare questions", "canned bytes"}
+    for name, one in others.items():
+        ratio = figures[name]["carnet"]["per_second"] / one["figures"]["per_second"]
+        assert one["ratio"] == pytest.approx(ratio, rel=0.02, abs=0.001)
     brings = {name for name, one in figures.items() if one["disk_kB_a_document"] is not None}
     assert brings == {"iti41", "iti65", "iti105", "iti106"}
     assert all(figures[name]["disk_kB_a_document"] > 1 for name in brings)
@@ -157,6 +163,19 @@ def test_memory_and_disk_are_columns_where_they_were_measured() -> None:
     for name in ("memory_MB", "disk_kB_a_document"):
         del before["databases"]["SQLite"]["transactions"]["x"][name]
     assert "memory MB" not in markdown(before)
+
+
+def test_what_else_stands_beside_a_transaction_is_a_column_where_it_was_measured() -> None:
+    one = measured(400, 1000, None)
+    bare = Run(sample=sample(1000))
+    both = replace(one, other=Floor.QUESTIONS, rounds=tuple(replace(each, other=bare) for each in one.rounds))
+    shown = markdown(outcome(both, replace(one, key="y")).plain())
+    assert "| also beside |" in shown
+    assert "| bare questions, 1,000 per s: **0.40** (0.39–0.41) |" in shown
+    assert "| – |\n" in shown
+    before = outcome(one).plain()
+    del before["databases"]["SQLite"]["transactions"]["x"]["other"]
+    assert "also beside" not in markdown(before)
 
 
 def test_a_missed_target_is_shown_as_missed_with_its_profile() -> None:
