@@ -55,11 +55,12 @@ class BareQuestions:
         self._engine.dispose()
 
     def _until(self, end: float, first: int) -> Iterator[float]:
-        """Seconds that the questions of each request took."""
+        """Seconds that the questions of each request took, of one at least."""
         with closing(self._engine.raw_connection()) as connection:
             driver, kept = connection.driver_connection, CURSORS[self._engine.dialect.name]
             for number in count(first):
-                if (began := time.perf_counter()) >= end:
+                began = time.perf_counter()
+                if began >= end and number > first:
                     return
                 for is_kept, text, values in self._questions[number % len(self._questions)]:
                     with closing(kept(driver) if is_kept else connection.cursor()) as cursor:
