@@ -65,11 +65,14 @@ class BareTransactions:
         self._engine.dispose()
 
     def _until(self, end: float) -> Iterator[float]:
-        """Seconds of each transaction."""
+        """Seconds of each transaction, of which there is one at least."""
         with closing(self._engine.raw_connection()) as connection:
-            while (began := time.perf_counter()) < end:
+            began, ended = time.perf_counter(), 0.0
+            while ended < end:
                 self._insert(connection)
-                yield time.perf_counter() - began
+                ended = time.perf_counter()
+                yield ended - began
+                began = ended
 
     def _insert(self, connection: Any) -> None:
         cursor, renewed = connection.cursor(), _Renewal(self._keys)
