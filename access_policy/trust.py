@@ -6,6 +6,7 @@ Nothing is fetched: anchors, intermediate authorities and revocation lists are h
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -65,6 +66,15 @@ class Trust:
         self._lists = _lists_by_authority(authorities, self.revocation_lists)
         self._store = Store(list(self.anchors)) if self.anchors else None
         self._chains: dict[bytes, Chain] = {}
+
+    def fingerprint(self) -> bytes:
+        """SHA-256 of everything that was handed in, in its order."""
+        found = sha256()
+        for group in (self.anchors, self.intermediates, self.revocation_lists):
+            found.update(len(group).to_bytes(4))
+            for one in group:
+                found.update(one.fingerprint(hashes.SHA256()))
+        return found.digest()
 
     def chain(self, certificate: x509.Certificate, *, now: datetime) -> Chain:
         """The chain of a certificate; one found good is believed until a revocation list ends. Raises Refused."""
