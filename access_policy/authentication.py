@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
 from access_policy.assertion import Assertion, read_assertion
@@ -22,7 +21,13 @@ from access_policy.refusals import Reason, Refused
 from access_policy.security_header import find_assertion
 from access_policy.signature_profile import certificates_of
 from access_policy.signed_assertion import Unverified, read_unverified, verify
-from access_policy.trust import Trust, check_client_usage, check_signature_usage, load_certificate
+from access_policy.trust import (
+    Trust,
+    check_client_usage,
+    check_signature_usage,
+    fingerprint_of,
+    load_certificate,
+)
 from access_policy.vihf import VihfRules, version_of, vihf_caller
 from access_policy.xua import IdentityProvider, check_pinned, xua_caller
 
@@ -54,7 +59,7 @@ class Rules:
         """SHA-256 of what is read from files that change; all else is the same in every process of a server."""
         found = sha256(self.trust.fingerprint())
         for one in self.providers:
-            pinned = [certificate.fingerprint(hashes.SHA256()).hex() for certificate in one.certificates]
+            pinned = [fingerprint_of(certificate).hex() for certificate in one.certificates]
             found.update(repr((one.issuer, one.issuer_format, one.audiences, pinned)).encode())
         return found.digest()
 
@@ -122,7 +127,7 @@ class Authenticator:
         rules, now = self._rules, self._now()
         certificate = check_client(client, rules.trust, now)
         found = find_assertion(envelope, now=now, skew=rules.skew, loose_id=rules.vihf is not None)
-        key = sha256(self._fingerprint + certificate.fingerprint(hashes.SHA256()) + found.octets).digest()
+        key = sha256(self._fingerprint + fingerprint_of(certificate) + found.octets).digest()
         known = self._known(key) if rules.reuse_allowed else None
         if known is not None and is_current(known, now, rules.skew):
             return known
@@ -191,7 +196,7 @@ def signer_of(unverified: Unverified, rules: Rules, vihf: VihfRules, *, now: dat
     signer = load_certificate(certificates[0])
     anchor = rules.trust.chain(signer, now=now).anchor
     check_signature_usage(signer)
-    if unverified.profile.uses_sha1 and anchor.fingerprint(hashes.SHA256()) not in vihf.sha1_anchors:
+    if unverified.profile.uses_sha1 and fingerprint_of(anchor) not in vihf.sha1_anchors:
         raise Refused(Reason.ALGORITHM, "SHA-1")
     return signer
 
@@ -251,8 +256,8 @@ def _proof(
         issuer=assertion.issuer.text,
         alias=assertion.subject.alias,
         expires=expires,
-        client=client.fingerprint(hashes.SHA256()).hex(),
-        signer=signer.fingerprint(hashes.SHA256()).hex(),
+        client=fingerprint_of(client).hex(),
+        signer=fingerprint_of(signer).hex(),
         context_class="" if context is None else context.class_reference,
         context_declaration="" if context is None else context.declaration,
         signed_with_sha1=unverified.profile.uses_sha1,

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.engine import connections_of
 from storage.failures import CONFLICTS, as_storage_failed, sqlstate, storage_failed
-from storage.idle_readers import IdleReaders
+from storage.idle_connections import IdleConnections
 from storage.pipelined import transaction
 from storage.unit_of_work import UnitOfWork
 
@@ -23,10 +23,12 @@ class PostgresqlUnits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._writing = engine, engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._readers = IdleReaders(
+        self._readers = IdleConnections(
             engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
             most=connections_of(engine),
         )
+        # Nearly all that is appended are audit records, which one committer of the process writes.
+        self._appending = IdleConnections(self._writing, most=1)
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         for _ in range(_ATTEMPTS - 1):
@@ -41,7 +43,7 @@ class PostgresqlUnits:
 
     def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
         """One round trip: BEGIN and COMMIT would each be another one."""
-        with as_storage_failed(), self._writing.connect() as connection:
+        with as_storage_failed(), self._appending.lend() as connection:
             return insertion(UnitOfWork(connection=connection))
 
     @contextmanager
@@ -68,6 +70,7 @@ class PostgresqlUnits:
 
     def close(self) -> None:
         self._readers.close()
+        self._appending.close()
         self._engine.dispose()
 
 
