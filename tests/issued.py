@@ -72,16 +72,16 @@ def watching() -> Iterator[Issued]:
         if connection.dialect.name == "sqlite":
             issued.note(text)
 
-    cursor = Prepared._cursor
+    driver_of = Prepared._driver
 
     def kept(self: Prepared, connection: Any) -> Any:
         if connection.dialect.name == "sqlite":
             issued.note(self.text)
-        return cursor(self, connection)
+        return driver_of(self, connection)
 
     event.listen(Engine, "before_cursor_execute", before)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Prepared, "_cursor", kept)
+        patched.setattr(Prepared, "_driver", kept)
         patched.setattr(registry_places, "is_divided", lambda _connection: True)
         yield issued
     event.remove(Engine, "before_cursor_execute", before)
