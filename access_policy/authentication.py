@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
 from access_policy.assertion import Assertion, read_assertion
@@ -22,7 +21,13 @@ from access_policy.refusals import Reason, Refused
 from access_policy.security_header import find_assertion
 from access_policy.signature_profile import certificates_of
 from access_policy.signed_assertion import Unverified, read_unverified, verify
-from access_policy.trust import Trust, check_client_usage, check_signature_usage, load_certificate
+from access_policy.trust import (
+    Trust,
+    check_client_usage,
+    check_signature_usage,
+    fingerprint_of,
+    load_certificate,
+)
 from access_policy.vihf import VihfRules, version_of, vihf_caller
 from access_policy.xua import IdentityProvider, check_pinned, xua_caller
 
@@ -50,6 +55,14 @@ class Rules:
     def provider(self, issuer: str) -> IdentityProvider | None:
         return next((one for one in self.providers if one.issuer == issuer), None)
 
+    def fingerprint(self) -> bytes:
+        """SHA-256 of what is read from files that change; all else is the same in every process of a server."""
+        found = sha256(self.trust.fingerprint())
+        for one in self.providers:
+            pinned = [fingerprint_of(certificate).hex() for certificate in one.certificates]
+            found.update(repr((one.issuer, one.issuer_format, one.audiences, pinned)).encode())
+        return found.digest()
+
 
 class AssertionUses(Protocol):
     """Remembers who used an assertion first, over all processes and restarts."""
@@ -64,29 +77,72 @@ class AssertionUses(Protocol):
         ...
 
 
+class VerifiedCallers(Protocol):
+    """Whom other processes of this server have verified, under a key of the same rules, client and assertion."""
+
+    def get(self, key: bytes) -> Caller | None:
+        """None where none of them has, or it is not known any more."""
+        ...
+
+    def keep(self, key: bytes, caller: Caller) -> None:
+        """Tell the others; the use of the assertion is noted by then."""
+        ...
+
+
+class NoOthers:
+    """A process that is alone."""
+
+    def get(self, key: bytes) -> Caller | None:
+        """Nobody else verifies."""
+        return None
+
+    def keep(self, key: bytes, caller: Caller) -> None:
+        """There is nobody to tell."""
+
+
+NO_OTHERS = NoOthers()
+
+
 class Authenticator:
     """Turns requests into callers by one set of rules; threads may share it. Make a new one when the rules change."""
 
-    def __init__(self, rules: Rules, uses: AssertionUses, *, now: Callable[[], datetime]) -> None:
-        self._rules, self._uses, self._now = rules, uses, now
+    def __init__(
+        self,
+        rules: Rules,
+        uses: AssertionUses,
+        *,
+        now: Callable[[], datetime],
+        others: VerifiedCallers = NO_OTHERS,
+    ) -> None:
+        self._rules, self._uses, self._now, self._others = rules, uses, now, others
+        self._fingerprint = rules.fingerprint()
         self._callers: dict[bytes, Caller] = {}
 
     def caller(self, envelope: etree._Element, client: bytes | None) -> Caller:
         """The caller of a message that came from the client with this certificate (DER). Raises Refused.
 
-        An assertion verified before, sent by the same client, is not verified again while it is valid.
+        An assertion verified before, here or by the others, sent by the same client, is not verified again while it is
+        valid.
         """
         rules, now = self._rules, self._now()
         certificate = check_client(client, rules.trust, now)
         found = find_assertion(envelope, now=now, skew=rules.skew, loose_id=rules.vihf is not None)
-        key = sha256(certificate.fingerprint(hashes.SHA256()) + found.octets).digest()
-        known = self._callers.get(key)
-        if known is not None and rules.reuse_allowed and is_current(known, now, rules.skew):
+        key = sha256(self._fingerprint + fingerprint_of(certificate) + found.octets).digest()
+        known = self._known(key) if rules.reuse_allowed else None
+        if known is not None and is_current(known, now, rules.skew):
             return known
         caller = identify(read_unverified(found), certificate, rules, now=now)
         note_use(self._uses, caller, skew=rules.skew, reuse_allowed=rules.reuse_allowed, now=now)
         self._keep(key, caller)
+        self._others.keep(key, caller)
         return caller
+
+    def _known(self, key: bytes) -> Caller | None:
+        """Verified here, or by another process, which noted the use too."""
+        known = self._callers.get(key)
+        if known is None and (known := self._others.get(key)) is not None:
+            self._keep(key, known)
+        return known
 
     def _keep(self, key: bytes, caller: Caller) -> None:
         if len(self._callers) >= _KEPT_CALLERS:
@@ -140,7 +196,7 @@ def signer_of(unverified: Unverified, rules: Rules, vihf: VihfRules, *, now: dat
     signer = load_certificate(certificates[0])
     anchor = rules.trust.chain(signer, now=now).anchor
     check_signature_usage(signer)
-    if unverified.profile.uses_sha1 and anchor.fingerprint(hashes.SHA256()) not in vihf.sha1_anchors:
+    if unverified.profile.uses_sha1 and fingerprint_of(anchor) not in vihf.sha1_anchors:
         raise Refused(Reason.ALGORITHM, "SHA-1")
     return signer
 
@@ -200,8 +256,8 @@ def _proof(
         issuer=assertion.issuer.text,
         alias=assertion.subject.alias,
         expires=expires,
-        client=client.fingerprint(hashes.SHA256()).hex(),
-        signer=signer.fingerprint(hashes.SHA256()).hex(),
+        client=fingerprint_of(client).hex(),
+        signer=fingerprint_of(signer).hex(),
         context_class="" if context is None else context.class_reference,
         context_declaration="" if context is None else context.declaration,
         signed_with_sha1=unverified.profile.uses_sha1,

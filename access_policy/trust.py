@@ -6,6 +6,7 @@ Nothing is fetched: anchors, intermediate authorities and revocation lists are h
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
@@ -66,9 +68,18 @@ class Trust:
         self._store = Store(list(self.anchors)) if self.anchors else None
         self._chains: dict[bytes, Chain] = {}
 
+    def fingerprint(self) -> bytes:
+        """SHA-256 of everything that was handed in, in its order."""
+        found = sha256()
+        for group in (self.anchors, self.intermediates, self.revocation_lists):
+            found.update(len(group).to_bytes(4))
+            for one in group:
+                found.update(one.fingerprint(hashes.SHA256()))
+        return found.digest()
+
     def chain(self, certificate: x509.Certificate, *, now: datetime) -> Chain:
         """The chain of a certificate; one found good is believed until a revocation list ends. Raises Refused."""
-        fingerprint = certificate.fingerprint(hashes.SHA256())
+        fingerprint = fingerprint_of(certificate)
         known = self._chains.get(fingerprint)
         if known is not None and certificate.not_valid_before_utc <= now < known.until:
             return known
@@ -100,7 +111,7 @@ class Trust:
 
     def _not_revoked_until(self, one: x509.Certificate, by: x509.Certificate, now: datetime) -> datetime:
         """End of the current revocation list of the issuer, which does not name the certificate. Raises Refused."""
-        for revocations in self._lists.get(by.fingerprint(hashes.SHA256()), ()):
+        for revocations in self._lists.get(fingerprint_of(by), ()):
             end = revocations.next_update_utc
             if end is None or not revocations.last_update_utc <= now < end:
                 continue
@@ -118,7 +129,7 @@ def _lists_by_authority(
     newest_first = sorted(revocation_lists, key=lambda one: one.last_update_utc, reverse=True)
     for authority in authorities:
         own = tuple(one for one in newest_first if _is_issued_by(one, authority) and not _has_critical(one))
-        found[authority.fingerprint(hashes.SHA256())] = own
+        found[fingerprint_of(authority)] = own
     return MappingProxyType(found)
 
 
@@ -158,6 +169,11 @@ def check_readable(found: x509.Certificate | x509.CertificateRevocationList) -> 
             _ = found.subject, found.public_key()
     except _UNREADABLE as problem:
         raise Refused(Reason.CHAIN, f"it cannot be read ({type(problem).__name__})") from None
+
+
+def fingerprint_of(certificate: x509.Certificate) -> bytes:
+    """SHA-256. Every request asks for that of its client, and the library looks long at which digest is asked for."""
+    return sha256(certificate.public_bytes(Encoding.DER)).digest()
 
 
 def load_certificate(octets: bytes) -> x509.Certificate:

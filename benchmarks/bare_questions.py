@@ -25,7 +25,7 @@ from carnet.server import configure_log
 from carnet.settings import Settings
 from carnet.wiring import open_actors
 from storage.engine import open_engine
-from storage.prepared import CURSORS, Prepared
+from storage.prepared import Prepared, cursor_of
 
 _QUESTIONS = ("SELECT", "WITH")
 # Whether it is a kept statement, its text, its values: those two are written in different ways.
@@ -57,13 +57,13 @@ class BareQuestions:
     def _until(self, end: float, first: int) -> Iterator[float]:
         """Seconds that the questions of each request took, of one at least."""
         with closing(self._engine.raw_connection()) as connection:
-            driver, kept = connection.driver_connection, CURSORS[self._engine.dialect.name]
+            driver = connection.driver_connection
             for number in count(first):
                 began = time.perf_counter()
                 if began >= end and number > first:
                     return
                 for is_kept, text, values in self._questions[number % len(self._questions)]:
-                    with closing(kept(driver) if is_kept else connection.cursor()) as cursor:
+                    with closing(cursor_of(driver) if is_kept else connection.cursor()) as cursor:
                         cursor.execute(text, values)
                         cursor.fetchall()
                 connection.commit()

@@ -8,6 +8,7 @@ import flask
 import structlog
 from werkzeug.exceptions import HTTPException
 
+from access_policy.authentication import NO_OTHERS, VerifiedCallers
 from access_policy.trust import Trust
 from carnet.auditing import Auditor
 from carnet.authentication import (
@@ -53,10 +54,13 @@ from storage import migrate
 from storage.unit_of_work import StorageFailed
 
 
-def application(actors: Actors, peer_certificate: PeerCertificate | None = None) -> flask.Flask:
+def application(
+    actors: Actors, peer_certificate: PeerCertificate | None = None, others: VerifiedCallers = NO_OTHERS
+) -> flask.Flask:
     """The application of one process. Raises SettingsError when callers could not be told apart.
 
     `peer_certificate` tells the certificate that a client has proved; without it only `--security open` is served.
+    `others`: whom the other processes of the server have verified.
     """
     if peer_certificate is None:
         if actors.settings.security != "open":
@@ -65,7 +69,7 @@ def application(actors: Actors, peer_certificate: PeerCertificate | None = None)
     app = flask.Flask("carnet", static_folder=None)
     app.url_map.merge_slashes = False  # another path is not found, never redirected by a page with it inside
     app.register_blueprint(xds_blueprint(actors))
-    of_message, of_request = _callers(actors, peer_certificate)
+    of_message, of_request = _callers(actors, peer_certificate, others)
     reader = _reader(actors, of_request)
     app.register_blueprint(_fhir(actors, reader))
     is_trusted = _on_record(_is_trusted(actors, peer_certificate), actors.auditor, peer_certificate)
@@ -143,7 +147,9 @@ def _internal(registry: Registry, actors: Actors, is_trusted: IsTrusted) -> flas
     return internal_blueprint(registry, actors.auditor, is_trusted, largest=largest, open_callers=is_open)
 
 
-def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[CallerOfMessage, CallerOfRequest]:
+def _callers(
+    actors: Actors, peer_certificate: PeerCertificate | None, others: VerifiedCallers
+) -> tuple[CallerOfMessage, CallerOfRequest]:
     """Whom SOAP and FHIR serve.
 
     With `--security open` on loopback nobody has to prove anything; `check_security` refuses any other way to start.
@@ -154,7 +160,7 @@ def _callers(actors: Actors, peer_certificate: PeerCertificate | None) -> tuple[
         told, told_by_request = open_callers(actors.settings, actors.auditor.refused, tokens)
         return or_carried(told, is_trusted, lambda _environ: None, open_callers=True), told_by_request
     trust = TrustFolder(actors.settings)
-    authenticator = LiveAuthenticator(actors.settings, actors.units, trust)
+    authenticator = LiveAuthenticator(actors.settings, actors.units, trust, others)
     tokens = token_callers(actors.settings, actors.units, trust)
     emergencies = Emergencies(actors.auditor)
     of_request = emergencies.told(proved_fhir_caller(authenticator, tokens, peer_certificate, actors.auditor.refused))

@@ -12,7 +12,7 @@ from wsgiref.types import WSGIEnvironment
 from cryptography import x509
 from lxml import etree
 
-from access_policy.authentication import Authenticator, Rules
+from access_policy.authentication import NO_OTHERS, Authenticator, Rules, VerifiedCallers
 from access_policy.caller import Caller, Peer
 from access_policy.refusals import Reason, Refused
 from access_policy.security_header import WSSE
@@ -47,8 +47,11 @@ OnRefusal = Callable[[Refused, Peer, Claim], None]
 class LiveAuthenticator:
     """The authenticator of the settings; a new one whenever the authorities change: no verdict outlives them."""
 
-    def __init__(self, settings: Settings, units: Units, trust: Callable[[], Trust]) -> None:
+    def __init__(
+        self, settings: Settings, units: Units, trust: Callable[[], Trust], others: VerifiedCallers = NO_OTHERS
+    ) -> None:
         """Raises SettingsError."""
+        self._others = others
         self._rules, self._uses = read_rules(settings, trust()), StoredAssertionUses(units)
         self._check = directory_check(settings, units)
         self._trust = trust
@@ -64,7 +67,8 @@ class LiveAuthenticator:
         return caller
 
     def _made(self, trust: Trust) -> tuple[Trust, Authenticator]:
-        return trust, Authenticator(replace(self._rules, trust=trust), self._uses, now=_now)
+        rules = replace(self._rules, trust=trust)
+        return trust, Authenticator(rules, self._uses, now=_now, others=self._others)
 
 
 def read_rules(settings: Settings, trust: Trust) -> Rules:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
@@ -47,10 +48,12 @@ def _written(value: Any) -> Any:
 _Needed = Callable[[Any], frozenset[str]]
 
 
+@lru_cache(maxsize=32)
 def _whole(kind: Any) -> frozenset[str]:
     return frozenset(one.name for one in fields(kind))
 
 
+@lru_cache(maxsize=32)
 def _without_later(kind: Any) -> frozenset[str]:
     return frozenset(one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING)
 
@@ -78,11 +81,17 @@ def _but_none(kind: Any) -> Any:
 
 
 def _read_fields(kind: Any, found: Any, where: str, needed: _Needed) -> Any:
-    hints = get_type_hints(kind)
-    names = [one.name for one in fields(kind)]
-    if not isinstance(found, Mapping) or not needed(kind) <= found.keys() <= set(names):
-        raise NoCaller(f"{where}: expected {', '.join(names)}")
+    hints = _types(kind)
+    if not isinstance(found, Mapping) or not needed(kind) <= found.keys() <= hints.keys():
+        raise NoCaller(f"{where}: expected {', '.join(hints)}")
     return kind(**{name: _read(hints[name], value, f"{where}.{name}", needed) for name, value in found.items()})
+
+
+@lru_cache(maxsize=32)
+def _types(kind: Any) -> Mapping[str, Any]:
+    """The fields of a dataclass and their types, in their order; finding them takes longer than reading a caller."""
+    hints = get_type_hints(kind)
+    return {one.name: hints[one.name] for one in fields(kind)}
 
 
 def _read_text(kind: type[Enum | datetime], found: Any, where: str) -> Any:

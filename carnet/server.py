@@ -17,6 +17,7 @@ import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from access_policy.authentication import NO_OTHERS, VerifiedCallers
 from carnet.address import check_address
 from carnet.application import application
 from carnet.audit_wiring import RunningAudit, open_transports, started_audit
@@ -34,6 +35,7 @@ from carnet.registry_wiring import open_units
 from carnet.scrubbing import Scrubber, started_scrubber
 from carnet.security_settings import check_security
 from carnet.settings import Settings
+from carnet.shared_callers import SharedCallers
 from carnet.subscription_wiring import notification_targets, sender_of, started_dispatcher
 from carnet.traces import Traces, open_traces
 from carnet.traffic import observed
@@ -67,6 +69,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
     ) -> None:
         """`on_ready` is told the URLs once the server listens."""
         self.disk_failure, self.shares = DiskFailure(), Shares()
+        self._verified: VerifiedCallers = SharedCallers() if settings.workers > 1 else NO_OTHERS
         self._settings, self.front, self._on_ready, self._feed = settings, front, on_ready, feed
         super().__init__()
 
@@ -108,7 +111,7 @@ class HttpServer(BaseApplication):  # type: ignore[misc]
         configure_log()
         actors = self.open()
         proves = self._settings.security == "mtls"
-        app = application(actors, client_certificate if proves else None)
+        app = application(actors, client_certificate if proves else None, self._verified)
         rates = RequestRates(self._settings.requests_per_second)
         app.wsgi_app = known_clients(app.wsgi_app, rates, behind_proxy=self._settings.is_behind_proxy)  # type: ignore[method-assign, assignment]
         self.traffic = actors.counts.traffic

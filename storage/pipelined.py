@@ -10,11 +10,28 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import psycopg
+from psycopg.pq import ExecStatus
 from sqlalchemy import Connection, Engine, event
 
 from storage.failures import failure_of_driver
 
 _PIPELINE = "carnet_pipeline"
+_BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+def begin_reading(connection: Connection) -> None:
+    """A snapshot of what is committed now, for a connection that commits each statement otherwise; nothing is written.
+
+    Raises what SQLAlchemy raises for a failure of the driver.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the driver that an engine is opened with
+    try:
+        begun = driver.pgconn.exec_(_BEGIN_READING)
+        if begun.status != ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(begun)
+    except psycopg.Error as problem:
+        raise failure_of_driver(connection, problem, _BEGIN_READING.decode()) from problem
 
 
 def leave_for_sqlalchemy(engine: Engine) -> None:

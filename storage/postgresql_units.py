@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.engine import connections_of
 from storage.failures import CONFLICTS, as_storage_failed, sqlstate, storage_failed
-from storage.idle_readers import IdleReaders
-from storage.pipelined import transaction
+from storage.idle_connections import IdleConnections
+from storage.pipelined import begin_reading, transaction
 from storage.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -23,10 +23,7 @@ class PostgresqlUnits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._writing = engine, engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._readers = IdleReaders(
-            engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
-            most=connections_of(engine),
-        )
+        self._idle = IdleConnections(self._writing, most=connections_of(engine))
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         for _ in range(_ATTEMPTS - 1):
@@ -41,12 +38,13 @@ class PostgresqlUnits:
 
     def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
         """One round trip: BEGIN and COMMIT would each be another one."""
-        with as_storage_failed(), self._writing.connect() as connection:
+        with as_storage_failed(), self._idle.lend() as connection:
             return insertion(UnitOfWork(connection=connection))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with as_storage_failed(), self._readers.lend() as connection:
+        with as_storage_failed(), self._idle.lend() as connection:
+            begin_reading(connection)
             yield connection
 
     @contextmanager
@@ -67,7 +65,7 @@ class PostgresqlUnits:
         return True
 
     def close(self) -> None:
-        self._readers.close()
+        self._idle.close()
         self._engine.dispose()
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.crud import REQUIRED
 from sqlalchemy.sql.elements import ClauseElement
 
+from storage import by_name
 from storage.failures import failure_of_driver
 
 
@@ -47,9 +48,13 @@ class Prepared:
 
         Raises what SQLAlchemy raises for a failure of the driver.
         """
-        with self._cursor(connection) as cursor:
-            cursor.execute(self.text, self.parameters(values))
-            found: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        given = self.parameters(values)
+        with self._driver(connection) as driver:
+            found = _by_name(driver, self.text, given)
+            if found is None:
+                with closing(cursor_of(driver)) as cursor:
+                    cursor.execute(self.text, given)
+                    found = cursor.fetchall()
         return found
 
     def write(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -58,19 +63,22 @@ class Prepared:
         In a unit of work on PostgreSQL it is not waited for (`storage.pipelined`): what it fails with is raised by the
         next statement that is, or by the commit. Raises what SQLAlchemy raises for a failure of the driver.
         """
-        with self._cursor(connection) as cursor:
-            if len(rows) == 1:
-                cursor.execute(self.text, self.parameters(rows[0]))
-            else:
-                cursor.executemany(self.text, [self.parameters(row) for row in rows])
+        given = [self.parameters(row) for row in rows]
+        with self._driver(connection) as driver:
+            if len(given) == 1 and _by_name(driver, self.text, given[0]) is not None:
+                return
+            with closing(cursor_of(driver)) as cursor:
+                if len(given) == 1:
+                    cursor.execute(self.text, given[0])
+                else:
+                    cursor.executemany(self.text, given)
 
     @contextmanager
-    def _cursor(self, connection: Connection) -> Iterator[Any]:
-        dialect = connection.dialect
+    def _driver(self, connection: Connection) -> Iterator[Any]:
+        """The driver's connection, its failures raised as SQLAlchemy's."""
         try:
-            with closing(CURSORS[dialect.name](connection.connection.driver_connection)) as cursor:
-                yield cursor
-        except dialect.loaded_dbapi.Error as problem:
+            yield connection.connection.driver_connection
+        except connection.dialect.loaded_dbapi.Error as problem:
             raise failure_of_driver(connection, problem, self.text) from problem
 
 
@@ -101,14 +109,18 @@ def _spelling(dialect: Dialect) -> Dialect:
     return PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
-def _raw_cursor(connection: psycopg.Connection[Any]) -> psycopg.RawCursor[Any]:
+def _by_name(driver: Any, text: str, given: Any) -> Sequence[tuple[Any, ...]] | None:
+    """The rows of a statement that PostgreSQL has prepared; None for any other."""
+    return by_name.run(driver, text, given) if isinstance(driver, psycopg.Connection) else None
+
+
+def cursor_of(driver: sqlite3.Connection | psycopg.Connection[Any]) -> Any:
     """Takes `$1` as PostgreSQL does. Octets come as they are, not as hexadecimal text of twice their length."""
-    cursor = psycopg.RawCursor(connection)
+    if isinstance(driver, sqlite3.Connection):
+        return driver.cursor()
+    cursor = psycopg.RawCursor(driver)
     cursor.format = psycopg.pq.Format.BINARY
     return cursor
-
-
-CURSORS: Mapping[str, Callable[[Any], Any]] = {"postgresql": _raw_cursor, "sqlite": sqlite3.Connection.cursor}
 
 
 @lru_cache(maxsize=64)

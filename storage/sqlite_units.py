@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.failures import as_storage_failed, is_sync_failure, storage_failed
-from storage.idle_readers import IdleReaders
+from storage.idle_connections import IdleConnections
 from storage.unit_of_work import OnSyncLost, StorageFailed, UnitOfWork, go_on
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class SqliteUnits:
     def __init__(self, engine: Engine, *, on_sync_lost: OnSyncLost = go_on) -> None:
         """`on_sync_lost` is told, once the units concerned are refused, that the disk failed to keep something."""
         self._engine, self._on_sync_lost = engine, on_sync_lost
-        self._readers = IdleReaders(engine)
+        self._readers = IdleConnections(engine)
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._gate, self._closed, self._has_lost_sync = threading.Lock(), False, False
         self._connection = engine.connect()

@@ -71,15 +71,15 @@ def watching() -> Iterator[Issued]:
     def before(connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
         issued.note(text, connection.dialect.name)
 
-    cursor = Prepared._cursor
+    driver_of = Prepared._driver
 
     def kept(self: Prepared, connection: Any) -> Any:
         issued.note(self.text, connection.dialect.name)
-        return cursor(self, connection)
+        return driver_of(self, connection)
 
     event.listen(Engine, "before_cursor_execute", before)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Prepared, "_cursor", kept)
+        patched.setattr(Prepared, "_driver", kept)
         patched.setattr(registry_places, "is_divided", lambda _connection: True)
         yield issued
     event.remove(Engine, "before_cursor_execute", before)

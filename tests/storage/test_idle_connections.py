@@ -1,4 +1,4 @@
-"""Readers that stay open leave connections to those who write."""
+"""Connections that stay open leave others to those who write."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from storage.engine import open_engine
 from storage.migrate import upgrade
 from storage.outbox import post
 from storage.postgresql_units import PostgresqlUnits
-from storage.unit_of_work import UnitOfWork
+from storage.unit_of_work import StorageFailed, UnitOfWork
 
 pytestmark = pytest.mark.postgresql
 
@@ -57,3 +57,22 @@ def test_who_writes_finds_a_connection_open_however_many_did_so_at_once(units: P
     with ThreadPoolExecutor(4) as pool:
         rounds = [set(pool.map(units.write, [work] * 4)) for _ in range(3)]
     assert rounds[1] | rounds[2] == rounds[0]
+
+
+def test_what_is_appended_goes_by_the_connection_that_stays_open(units: PostgresqlUnits) -> None:
+    def process(unit: UnitOfWork) -> int:
+        return int(unit.connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    with units.read():
+        assert len({units.append(process) for _ in range(3)}) == 1
+    together = threading.Barrier(3, timeout=30)
+    with ThreadPoolExecutor(3) as pool:
+        kept = set(pool.map(units.append, [lambda unit: (together.wait(), process(unit))[1]] * 3))
+    assert len(kept) == 3
+    units.write(_keep)
+
+
+def test_what_cannot_be_appended_leaves_a_connection_that_can(units: PostgresqlUnits) -> None:
+    with pytest.raises(StorageFailed):
+        units.append(lambda unit: unit.connection.execute(text("SELECT 1 / 0")))
+    units.append(_keep)

@@ -1,4 +1,4 @@
-"""Connections for reading that stay open between questions: opening one takes as long as a question does."""
+"""Connections that stay open between questions: taking one from the pool takes as long as a question does."""
 
 import sys
 from collections import deque
@@ -12,10 +12,10 @@ from storage.engine import said_goodbye
 from storage.unit_of_work import StorageFailed
 
 
-class IdleReaders:
+class IdleConnections:
     """Lends connections of an engine, each to one thread at a time; a transaction never outlives a loan.
 
-    `most` stay open between two loans: where an engine has no more than so many, writers would wait for them in vain.
+    `most` stay open between two loans: where an engine has no more than so many, others would wait for them in vain.
     """
 
     def __init__(self, engine: Engine, *, most: int = sys.maxsize) -> None:
