@@ -50,8 +50,8 @@ def units(postgresql_url: str) -> Iterator[PostgresqlUnits]:
 
 @pytest.fixture
 def cursors(monkeypatch: pytest.MonkeyPatch) -> Cursors:
-    counted = Cursors(prepared._cursor)
-    monkeypatch.setattr(prepared, "_cursor", counted)
+    counted = Cursors(prepared.cursor_of)
+    monkeypatch.setattr(prepared, "cursor_of", counted)
     return counted
 
 
