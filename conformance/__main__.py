@@ -7,13 +7,15 @@ from typing import NoReturn
 import click
 
 from conformance.client.command_line import client, token
-from conformance.failures import KitError, UnreachableServer
+from conformance.failures import KitError
 from conformance.fhir.command_line import fhir
 from conformance.nist.command_line import nist
 from conformance.peers.command_line import build_peers, fhir_server, hapi, hl7_validator, ipf, ipf_server
 from conformance.population.command_line import data
 from conformance.report.command_line import compare, report
+from conformance.sentence import sentence_of
 from conformance.server.command_line import server
+from conformance.usage import told
 
 USAGE = 2
 
@@ -45,14 +47,13 @@ def main() -> NoReturn:
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as problem:
-        problem.show()
+        click.echo(told(problem, commands, sys.argv[1:]), err=True)
         sys.exit(USAGE)
-    except (KitError, UnreachableServer) as problem:
+    except KitError as problem:
         click.echo(f"conformance: {problem}", err=True)
         sys.exit(USAGE)
     except OSError as problem:
-        where = f"{problem.filename}: " if problem.filename else ""
-        click.echo(f"conformance: {where}{problem.strerror or problem}", err=True)
+        click.echo(f"conformance: {sentence_of(problem)}", err=True)
         sys.exit(USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

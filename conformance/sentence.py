@@ -1,6 +1,8 @@
 """What the kit tells people, in its two languages."""
 
-from collections.abc import Callable, Iterable
+import errno
+import socket
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, Self
 
@@ -49,7 +51,7 @@ def in_its_language(command: Callable[..., int]) -> Callable[..., int]:
     def run(**given: Any) -> int:
         try:
             return command(**given)
-        except KitError as problem:
+        except (KitError, OSError) as problem:
             raise KitError(in_(given["language"], sentence_of(problem))) from problem
 
     return run
@@ -67,8 +69,35 @@ def joined(parts: Iterable[str], separator: str = ", ") -> Sentence:
 
 def sentence_of(problem: Exception) -> Sentence:
     """What an error says: in both languages where it was raised so, as it stands where another library says it."""
-    said = problem.args[0] if problem.args and isinstance(problem.args[0], Sentence) else str(problem)
-    return said if isinstance(said, Sentence) else Sentence(said, said)
+    if problem.args and isinstance(problem.args[0], Sentence):
+        return problem.args[0]
+    file = getattr(problem, "filename", None)
+    return reason(problem).about(str(file)) if file else reason(problem)
+
+
+def reason(problem: Exception) -> Sentence:
+    """Why a file cannot be used, or nobody answers; what has no sentence here stands as the system says it."""
+    if isinstance(problem, TimeoutError):
+        return Sentence("aucune réponse à temps", "timed out")
+    if isinstance(problem, socket.gaierror):
+        return Sentence("ce nom de machine est inconnu", "the name of the host is not known")
+    said = str(getattr(problem, "strerror", None) or problem)
+    return _REASONS.get(getattr(problem, "errno", None) or 0) or Sentence(said, said)
+
+
+_REASONS: Mapping[int, Sentence] = {
+    errno.ENOSPC: Sentence("le disque est plein", "the disk is full"),
+    errno.EDQUOT: Sentence("le quota de disque est atteint", "the disk quota is used up"),
+    errno.EROFS: Sentence("le disque est en lecture seule", "the disk is read-only"),
+    errno.EACCES: Sentence("l'accès est refusé", "permission is denied"),
+    errno.EFBIG: Sentence("le fichier est trop long", "the file is too long"),
+    errno.ENOENT: Sentence("n'existe pas", "does not exist"),
+    errno.EISDIR: Sentence("est un dossier", "is a folder"),
+    errno.ENOTDIR: Sentence("n'est pas un dossier", "is no folder"),
+    errno.EEXIST: Sentence("existe déjà", "exists already"),
+    errno.ECONNREFUSED: Sentence("la connexion est refusée", "connection refused"),
+    errno.ECONNRESET: Sentence("la connexion a été coupée", "connection reset"),
+}
 
 
 def expected(found: object, wanted: str, *, about: str = "") -> Sentence:

@@ -93,8 +93,8 @@ def client(
     what arrives.
 
     Exit code 0: every step was played and no requirement failed; 1: one failed; 2: the run could not start or go on;
-    3: none failed, but a step was skipped, did not come in time, was refused by the server, or could not be kept;
-    130: interrupted.
+    3: none failed, but a step was skipped, did not come in time, was refused by the server, did not do what it is
+    there for (a replacement that replaces nothing), or could not be kept; 130: interrupted.
 
     \b
     python -m conformance client --scenario alimentation --out run
@@ -122,7 +122,7 @@ def client(
         session = opened.session
         guide = Guide(session, people, console, language=language, unattended=unattended, minutes=minutes or 60)
         is_done = guide.run()
-    code = _report(session, out, console, language)
+    code = report(session, out, console, language)
     return code if is_done else INTERRUPTED
 
 
@@ -140,7 +140,7 @@ def _heading(folder: RunFolder, names: tuple[str, ...], subject: str) -> Heading
     return Heading(actor=Actor.CLIENT, subject=subject or "client", profiles=names or (ALL,), started=started)
 
 
-def _report(session: Session, out: Path, console: Console, language: str) -> int:
+def report(session: Session, out: Path, console: Console, language: str) -> int:
     """Write the reports, sum up on the terminal: the exit code. Raises KitError."""
     run = session.run
     page = out / REPORT
@@ -150,7 +150,7 @@ def _report(session: Session, out: Path, console: Console, language: str) -> int
     console.print(str(page))
     if run.has_failed:
         return FAILED
-    is_whole = not session.troubles and not any(one.is_skipped or one.refused for one in session.done)
+    is_whole = not session.troubles and all(one.is_whole for one in session.done)
     return 0 if is_whole else NOT_ALL_TESTED
 
 
@@ -168,7 +168,9 @@ def _tell_untested(session: Session, run: Run, console: Console, language: str) 
         if verdict is Verdict.NOT_TESTED and any(one.judges_requirement(name) for one in steps)
     ]
     refused = [f"{one.step} ({one.refused})" for one in session.done if one.refused]
-    for about, names in (("not-played", sorted(skipped)), ("not-taken", refused), ("not-tested", untested)):
+    unshown = [f"{one.step} ({one.unshown})" for one in session.done if one.unshown]
+    told = {"not-played": sorted(skipped), "not-taken": refused, "not-shown": unshown, "not-tested": untested}
+    for about, names in told.items():
         if names:
             console.print(f"[yellow]{word(about, language)}[/] : {', '.join(names)}", soft_wrap=True)
 

@@ -108,6 +108,17 @@ def not_carried_out(step: Step, refused: str) -> Finding:
     )
 
 
+def not_shown(step: Step, identifier: str) -> Finding:
+    """The messages came, and none does what the step is there for: a replacement that replaces nothing."""
+    return Finding(
+        requirement=identifier,
+        verdict=Verdict.NOT_TESTED,
+        text_fr=f"l'étape {step.key} ne l'a pas montré ; attendu : {step.then.fr}",
+        text_en=f"the step {step.key} did not show it; expected: {step.then.en}",
+        step=step.key,
+    )
+
+
 def broken(exchange: Exchange, problem: Exception) -> Finding:
     """A rule that could not deal with a message: shown, and no verdict on the client."""
     text = f"{type(problem).__name__}: {problem}"

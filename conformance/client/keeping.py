@@ -5,7 +5,6 @@ full disk refuses is told, held back, and written once there is room.
 """
 
 import base64
-import errno
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -18,31 +17,31 @@ from conformance.client.http_reading import Connection
 from conformance.failures import KitError
 from conformance.judgement import Finding, Message, Run, Verdict
 from conformance.run_folder import FINDINGS, MESSAGES, OCTETS, RunFolder
-from conformance.sentence import Sentence, joined
+from conformance.sentence import Sentence, joined, reason
 
 PROGRESS, UNJUDGED = "progress.jsonl", "unjudged"
 MOST_KEPT, CUT = 2 * 2**30, 4096
 _CUT = Sentence(f"coupé à {CUT} octets", f"cut to {CUT} octets")
-_REASONS = {
-    errno.ENOSPC: Sentence("le disque est plein", "the disk is full"),
-    errno.EDQUOT: Sentence("le quota de disque est atteint", "the disk quota is used up"),
-    errno.EROFS: Sentence("le disque est en lecture seule", "the disk is read-only"),
-    errno.EACCES: Sentence("l'accès est refusé", "permission is denied"),
-    errno.EFBIG: Sentence("le fichier est trop long", "the file is too long"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
     """A step that was confirmed or skipped, and what the person answered.
 
-    `refused`: the transactions that the server never carried out, though the step does not have it refuse them.
+    `refused`: the transactions that the server never carried out, though the step does not have it refuse them;
+    `unshown`: the requirements that the step is there for and that nothing in it was about.
     """
 
     step: str
     is_skipped: bool
     answer: bool | None = None
     refused: str = ""
+    unshown: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Did it show what it is there for?"""
+        return not (self.is_skipped or self.refused or self.unshown)
 
 
 class Keeping:
@@ -180,12 +179,6 @@ class Keeping:
 def _cut(message: Message) -> Message:
     problem = joined((message.problem, _CUT) if message.problem else (_CUT,))
     return replace(message, request=message.request[:CUT], answer=message.answer[:CUT], problem=problem)
-
-
-def reason(problem: OSError) -> Sentence:
-    """Why something could not be written."""
-    known = _REASONS.get(problem.errno or 0)
-    return known or Sentence(problem.strerror or str(problem), problem.strerror or str(problem))
 
 
 def _written(connection: Connection) -> str:

@@ -51,8 +51,9 @@ class Step:
 
     `behaviour`: a name of `BEHAVIOURS`, or `untrusted`: the server shows a certificate of an unknown authority.
     `seconds`: how long an answer is held by the behaviour `hold-answer`; the texts name it as {seconds}.
-    `purpose`: the access mode that the VIHF must name. `patient`: an id of `people.toml`. `change`: what a PATCH must
-    come to, `MASQUE_PS` or `isArchived=true`.
+    `purpose`: the access mode that the VIHF must name. `patient`: an id of `people.toml`. `change`: what an update must
+    come to, as `Trace.changes` says it: `MASQUE_PS`, `-INVISIBLE_PATIENT`, `Archived`, over FHIR `isArchived=true`.
+    `shows`: requirements that the step is there for; where one comes to no verdict, the step was not played.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Step:
     at_least: int = 1
     question: Question | None = None
     change: str = ""
+    shows: tuple[str, ...] = ()
     seconds: float = 0
 
     @property
@@ -209,6 +211,7 @@ def _step_problems(step: Step, people: set[str]) -> Iterator[Sentence]:
     for pattern in step.judges:
         if not any(fnmatchcase(one, pattern) for one in identifiers):
             yield expected(pattern, REQUIREMENTS.name, about="judges")
+    yield from (expected(one, "judges", about="shows") for one in step.shows if not step.judges_requirement(one))
 
 
 def _step(found: Mapping[str, Any], scenario: str, path: Path) -> Step:

@@ -24,8 +24,9 @@ from conformance.client.judging import (
     more,
     never_carried_out,
     not_carried_out,
+    not_shown,
 )
-from conformance.client.keeping import Keeping, StepDone, reason
+from conformance.client.keeping import Keeping, StepDone
 from conformance.client.received import Received
 from conformance.client.recorder import Recorded
 from conformance.client.rules.conversation import Conversation
@@ -35,7 +36,7 @@ from conformance.client.traces import Trace, trace_of
 from conformance.failures import KitError
 from conformance.judgement import Finding, Message, Run, Verdict
 from conformance.run_folder import RunFolder
-from conformance.sentence import Sentence
+from conformance.sentence import Sentence, reason
 
 # Of one verdict on one requirement in one step; what comes beyond is counted.
 MOST_PASSED, MOST_FAILED = 3, 20
@@ -259,7 +260,12 @@ class Session:
         refused = "" if is_skipped else ", ".join(never_carried_out(step, self.traces[self._start :]))
         if refused:
             self._keep(not_carried_out(step, refused))
-        done = StepDone(step=step.key, is_skipped=is_skipped, answer=answer, refused=refused)
+        unshown = () if is_skipped else tuple(self._unshown(step))
+        for one in unshown:
+            self._keep(not_shown(step, one))
+        done = StepDone(
+            step=step.key, is_skipped=is_skipped, answer=answer, refused=refused, unshown=", ".join(unshown)
+        )
         self._keeping.note(done)
         self.done.append(done)
         self._start, self._refused = len(self.traces), 0
@@ -293,6 +299,12 @@ class Session:
         )
         if step.question is not None and answer is not None:
             yield answered(step.question, step, answer=answer)
+
+    def _unshown(self, step: Step) -> Iterator[str]:
+        """Requirements that the step is there for and on which it brought no verdict."""
+        for one in step.shows:
+            if not any(self.written[step.key, one, verdict] for verdict in (Verdict.PASSED, Verdict.FAILED)):
+                yield one
 
     def _show(self, finding: Finding) -> None:
         for one in self.seen:

@@ -10,14 +10,22 @@ from lxml import etree
 
 from conformance.client.exchanges import Exchange, parsed
 from conformance.client.fhir_messages import Resource, each, fed_documents, first, parameters_of, provided
-from conformance.client.rules.metadata_reading import RPLC, Metadata, associations, entries, submission_sets
+from conformance.client.rules.metadata_reading import (
+    HIDING,
+    RPLC,
+    UPDATE_STATUS,
+    Metadata,
+    associations,
+    entries,
+    submission_sets,
+)
 from conformance.client.rules.patches import asked, changes_in
 from conformance.client.rules.patients import patient_of
 from conformance.client.rules.queries import FIND_DOCUMENTS, query_of
 from conformance.client.rules.rule import child_value
 from conformance.client.rules.tokens import PURPOSE, token_of
 from conformance.client.rules.vihf_reading import vihf_of
-from conformance.nist.registry_objects import DOCUMENT_ENTRY
+from conformance.nist.registry_objects import DOCUMENT_ENTRY, slot_values
 from conformance.nist.xml import text_of
 
 SUCCESS, REFUSED, FAULT, NONE, UNREADABLE, UNRELATED = "success", "refused", "fault", "none", "unreadable", "unrelated"
@@ -49,7 +57,7 @@ class Trace:
     """One exchange in short; `outcome` is what the client was answered, one of the constants above.
 
     `token`: what tells the VIHF, or the JWT, from any other; `patched`: id or uniqueId of the document that a PATCH is
-    about, `changes` what it asks for.
+    about; `changes`: what it, or an update of metadata, comes to.
     """
 
     id: str
@@ -183,7 +191,17 @@ def _of_soap(exchange: Exchange) -> Trace:
         asked_for=_asked_for(payload),
         authorisation=_authorisation(exchange),
         action="" if payload is None else "".join(text_of(one) for one in payload.findall("{*}action")),
+        changes=tuple(_changes(exchange)) if exchange.transaction == "ITI-57" else (),
     )
+
+
+def _changes(exchange: Exchange) -> Iterator[str]:
+    """What an update comes to: `MASQUE_PS` or `-MASQUE_PS` for each code that hides, the new status. DMP 8.6, 8.7"""
+    for entry in entries(exchange):
+        codes = {code for code, _scheme in entry.codes("confidentialityCode")}
+        yield from (one if one in codes else f"-{one}" for one in HIDING)
+    for one in associations(exchange, UPDATE_STATUS):
+        yield from (value.rpartition(":")[2] for value in slot_values(one, "NewStatus") or [])
 
 
 def _outcome(exchange: Exchange) -> str:

@@ -46,6 +46,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "not-played": ("Étapes non jouées", "Steps not played"),
     "not-taken": ("Étapes dont le serveur n'a rien accepté", "Steps in which the server accepted nothing"),
+    "not-shown": ("Étapes qui n'ont pas montré ce qu'elles demandent", "Steps that did not show what they ask for"),
     "not-tested": ("Exigences non testées de ce fait", "Requirements not tested because of that"),
     "trouble": ("Le kit n'a pas pu tout conserver", "The kit could not keep everything"),
     "lost": ("Le kit ne répond plus.", "The kit answers no more."),
@@ -96,7 +97,7 @@ def _state_of(session: Session, number: int) -> str:
         done = session.done[number]
         if failures(session)[done.step] and not done.is_skipped:
             return "failed"
-        return "skipped" if done.is_skipped or done.refused else "passed"
+        return "passed" if done.is_whole else "skipped"
     return "now" if number == len(session.done) else "later"
 
 

@@ -47,7 +47,12 @@ def read_cases(kit: Path) -> list[BundleCase]:
     try:
         return [_case(one) for one in json.loads(file.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError) as problem:
-        raise KitError(f"{file}: expected the manifest of the request Bundles: {problem}") from problem
+        raise KitError(
+            Sentence(
+                f"{file} : attendu le manifeste des lots de demande : {problem}",
+                f"{file}: expected the manifest of the request Bundles: {problem}",
+            )
+        ) from problem
 
 
 def _case(record: Mapping[str, Any]) -> BundleCase:

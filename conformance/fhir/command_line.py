@@ -14,6 +14,8 @@ from conformance.fhir.client import JSON, XML, Client
 from conformance.fhir.outcomes import CaseOutcome, RunOutcome, Status
 from conformance.fhir.reports import write_html, write_junit
 from conformance.fhir.test_scripts import read_scripts, run_script
+from conformance.sentence import Sentence
+from conformance.tls import client_context
 
 FAILED = 1
 _FORMATS = {"json": JSON, "xml": XML}
@@ -72,7 +74,7 @@ def fhir(
             _tell(console, case, name)
     outcome = RunOutcome(base=base, started=started, cases=cases)
     if not cases:
-        raise KitError("--tests: found no case of this name")
+        raise KitError(Sentence("--tests : aucun cas de ce nom", "--tests: found no case of this name"))
     if junit is not None:
         write_junit(outcome, junit)
     if page is not None:
@@ -112,12 +114,7 @@ def _headers(values: Sequence[str]) -> dict[str, str]:
 
 
 def _tls(authorities: Path | None, certificate: Path | None) -> ssl.SSLContext | None:
-    if authorities is None and certificate is None:
-        return None
-    context = ssl.create_default_context(cafile=None if authorities is None else str(authorities))
-    if certificate is not None:
-        context.load_cert_chain(str(certificate))
-    return context
+    return None if authorities is None and certificate is None else client_context(authorities, certificate)
 
 
 def _tell(console: Console, case: CaseOutcome, name: str) -> None:

@@ -66,7 +66,9 @@ def read_scripts(kit: Path) -> list[Script]:
                 Script(name=str(file.relative_to(folder).with_suffix("")), resource=json.loads(file.read_text()))
             )
         except ValueError as problem:
-            raise KitError(f"{file}: expected a TestScript: {problem}") from problem
+            raise KitError(
+                Sentence(f"{file} : attendu un TestScript : {problem}", f"{file}: expected a TestScript: {problem}")
+            ) from problem
     return scripts
 
 

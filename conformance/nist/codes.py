@@ -6,6 +6,7 @@ from pathlib import Path
 
 from conformance.failures import KitError
 from conformance.nist.xml import BadXml, parse
+from conformance.sentence import Sentence, reason
 
 MIME_TYPE = "mimeType"
 
@@ -33,11 +34,25 @@ def read_code_table(path: Path) -> CodeTable:
     try:
         root = parse(path.read_bytes())
     except OSError as problem:
-        raise KitError(f"the code table {path} cannot be read: {problem.strerror}") from None
+        raise KitError(
+            Sentence(
+                f"la table de codes {path} est illisible : {reason(problem).fr}",
+                f"the code table {path} cannot be read: {reason(problem)}",
+            )
+        ) from None
     except BadXml as problem:
-        raise KitError(f"the code table {path} is no XML: {problem}") from None
+        raise KitError(
+            Sentence(
+                f"la table de codes {path} n'est pas du XML : {problem}", f"the code table {path} is no XML: {problem}"
+            )
+        ) from None
     if root.tag != "Codes":
-        raise KitError(f"the code table {path}: found element {root.tag}, expected Codes")
+        raise KitError(
+            Sentence(
+                f"la table de codes {path} : trouvé l'élément {root.tag}, attendu Codes",
+                f"the code table {path}: found element {root.tag}, expected Codes",
+            )
+        )
     types = {one.get("name", ""): one.findall("Code") for one in root.findall("CodeType")}
     return CodeTable(
         codes={

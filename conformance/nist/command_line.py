@@ -21,6 +21,7 @@ from conformance.nist.run import run_kit
 from conformance.nist.run_order import plan_run, select
 from conformance.nist.transactions import REGISTRY_ENDPOINTS, REPOSITORY_ENDPOINTS, XDR_ENDPOINTS
 from conformance.report.page import write_page
+from conformance.sentence import Sentence, reason
 
 FAILED = 1
 _OVERRIDES = (*REGISTRY_ENDPOINTS, *REPOSITORY_ENDPOINTS, *XDR_ENDPOINTS)
@@ -190,7 +191,12 @@ def _write(write: Callable[[RunOutcome, Path], None], outcome: RunOutcome, path:
     try:
         write(outcome, path)
     except OSError as problem:
-        raise KitError(f"the report {path} cannot be written: {problem.strerror}") from None
+        raise KitError(
+            Sentence(
+                f"le rapport {path} ne peut pas être écrit : {reason(problem).fr}",
+                f"the report {path} cannot be written: {reason(problem)}",
+            )
+        ) from None
 
 
 def _list(kit: Kit, ids: Sequence[str]) -> None:

@@ -18,6 +18,8 @@ from conformance.nist.soap_client import SoapClient, check_reachable, check_url
 from conformance.nist.step_checks import Checks
 from conformance.nist.step_run import SystemUnderTest
 from conformance.nist.xml import BadXml, octets_of, parse
+from conformance.sentence import Sentence, reason
+from conformance.tls import client_context
 
 DEFAULT_AUTHORITY = "1.3.6.1.4.1.21367.13.20.1000"
 
@@ -91,7 +93,12 @@ def check_server(configuration: Configuration, system: SystemUnderTest) -> None:
 def _endpoints(configuration: Configuration) -> Endpoints:
     addresses = default_addresses(configuration.registry, configuration.repository) | dict(configuration.addresses)
     if not addresses:
-        raise KitError("there is no server to test: give --registry URL, --repository URL, or both")
+        raise KitError(
+            Sentence(
+                "aucun serveur à tester : donnez --registry URL, --repository URL, ou les deux",
+                "there is no server to test: give --registry URL, --repository URL, or both",
+            )
+        )
     for url in (*addresses.values(), *configuration.repositories.values()):
         check_url(url)
     return Endpoints(addresses=addresses, repositories=configuration.repositories)
@@ -100,9 +107,9 @@ def _endpoints(configuration: Configuration) -> Endpoints:
 def _feed(configuration: Configuration, tls: ssl.SSLContext) -> Feed:
     ways = [configuration.feed, configuration.feed_command, configuration.is_without_feed]
     if sum(map(bool, ways)) != 1:
-        raise KitError(
-            "say how patients become known, in one way: --feed mllp://HOST:PORT, --feed-command COMMAND, or --no-feed"
-        )
+        fr, en = "dites comment les patients sont connus, d'une façon", "say how patients become known, in one way"
+        forms = "--feed mllp://HOST:PORT, --feed-command COMMAND, --no-feed"
+        raise KitError(Sentence(f"{fr} : {forms}", f"{en}: {forms}"))
     if configuration.feed:
         return feed_by_mllp(_mllp_client(configuration, tls))
     return feed_by_command(configuration.feed_command) if configuration.feed_command else no_feed
@@ -123,19 +130,19 @@ def _schemas(configuration: Configuration) -> SchemaCheck | None:
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:
     """For https and mllps: the authorities to trust and our own certificate."""
-    try:
-        context = ssl.create_default_context(cafile=configuration.tls_authorities)
-        if configuration.tls_certificate is not None:
-            context.load_cert_chain(configuration.tls_certificate, configuration.tls_key)
-    except (OSError, ssl.SSLError) as problem:
-        raise KitError(f"the TLS certificates cannot be used: {problem}") from None
-    return context
+    return client_context(configuration.tls_authorities, configuration.tls_certificate, configuration.tls_key)
 
 
 def _headers(configuration: Configuration) -> tuple[bytes, ...]:
-    if configuration.soap_header is None:
+    file = configuration.soap_header
+    if file is None:
         return ()
     try:
-        return (octets_of(parse(configuration.soap_header.read_bytes())),)
+        return (octets_of(parse(file.read_bytes())),)
     except (OSError, BadXml) as problem:
-        raise KitError(f"the SOAP header {configuration.soap_header} cannot be used: {problem}") from None
+        raise KitError(
+            Sentence(
+                f"l'en-tête SOAP {file} est inutilisable : {reason(problem).fr}",
+                f"the SOAP header {file} cannot be used: {reason(problem)}",
+            )
+        ) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from conformance.failures import KitError
 from conformance.nist.codes import NO_CODES, CodeTable, read_code_table
+from conformance.sentence import Sentence
 
 NAMELESS = "None"
 DEFAULT_SOURCE_ID = "1.3.6.1.4.1.21367.4"
@@ -52,11 +53,16 @@ class Kit:
 def read_kit(folder: Path, *, codes: Path | None = None) -> Kit:
     """Read the kit below a folder; `codes` overrides its code table. Raises KitError."""
     if not folder.is_dir():
-        raise KitError(f"there is no kit folder {folder}")
+        raise KitError(Sentence(f"il n'y a pas de dossier de kit {folder}", f"there is no kit folder {folder}"))
     tests_folder = _tests_folder(folder)
     tests = {test.id: test for test in _read_tests(tests_folder)}
     if not tests:
-        raise KitError(f"{tests_folder} holds no test: expected folders with {INDEX} or {PLAN}")
+        raise KitError(
+            Sentence(
+                f"{tests_folder} ne contient aucun essai : attendu des dossiers avec {INDEX} ou {PLAN}",
+                f"{tests_folder} holds no test: expected folders with {INDEX} or {PLAN}",
+            )
+        )
     return Kit(folder=folder, tests=tests, codes=_read_codes(folder, codes), source_id=_read_source_id(folder))
 
 
@@ -64,7 +70,12 @@ def _tests_folder(folder: Path) -> Path:
     for candidate in (folder / "testkit" / "tests", folder / "tests", folder):
         if candidate.is_dir() and (candidate != folder or any(_read_tests(folder))):
             return candidate
-    raise KitError(f"{folder} is no test kit: expected testkit/tests, or tests, or folders of tests in it")
+    raise KitError(
+        Sentence(
+            f"{folder} n'est pas un kit d'essais : attendu testkit/tests, tests, ou des dossiers d'essais",
+            f"{folder} is no test kit: expected testkit/tests, or tests, or folders of tests in it",
+        )
+    )
 
 
 def _read_tests(folder: Path) -> Iterator[KitTest]:
@@ -90,7 +101,12 @@ def _sections(folder: Path) -> Iterator[Section]:
         yield Section(test=folder.name, name=NAMELESS, folder=folder)
     for name in names:
         if not (folder / name / PLAN).is_file():
-            raise KitError(f"{folder / INDEX} lists {name}, but {folder / name / PLAN} does not exist")
+            raise KitError(
+                Sentence(
+                    f"{folder / INDEX} nomme {name}, mais {folder / name / PLAN} n'existe pas",
+                    f"{folder / INDEX} lists {name}, but {folder / name / PLAN} does not exist",
+                )
+            )
         yield Section(test=folder.name, name=name, folder=folder / name)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.failures import KitError
 from conformance.nist.testplan import Instructions
-from conformance.sentence import Sentence
+from conformance.sentence import Sentence, reason
 
 SHIPPED = Path(__file__).parent / "known_disagreements.toml"
 
@@ -57,7 +57,12 @@ def _read(path: Path) -> list[Disagreement]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8")).get("disagreement", [])
     except (OSError, ValueError) as problem:
-        raise KitError(f"the list of known disagreements {path} cannot be read: {problem}") from None
+        raise KitError(
+            Sentence(
+                f"la liste des désaccords connus {path} est illisible : {reason(problem).fr}",
+                f"the list of known disagreements {path} cannot be read: {reason(problem)}",
+            )
+        ) from None
     return [_entry(path, number, entry) for number, entry in enumerate(entries, start=1)]
 
 
@@ -65,4 +70,4 @@ def _entry(path: Path, number: int, entry: dict[str, Any]) -> Disagreement:
     try:
         return Disagreement(**entry)
     except TypeError as problem:
-        raise KitError(f"{path}, entry {number}: {problem}") from None
+        raise KitError(Sentence(f"{path}, entrée {number} : {problem}", f"{path}, entry {number}: {problem}")) from None

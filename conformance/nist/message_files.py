@@ -9,6 +9,7 @@ from conformance.failures import KitError
 from conformance.nist.log_tree import Logs
 from conformance.nist.outcomes import RunOutcome, StepOutcome
 from conformance.nist.soap_client import HttpMessage
+from conformance.sentence import Sentence, reason
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -26,7 +27,12 @@ def save_messages(outcome: RunOutcome, logs: Logs, folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             etree.ElementTree(log.tree()).write(str(path), encoding="UTF-8", pretty_print=True)
     except OSError as problem:
-        raise KitError(f"messages cannot be saved in {folder}: {problem}") from None
+        raise KitError(
+            Sentence(
+                f"les messages ne peuvent pas être conservés dans {folder} : {reason(problem).fr}",
+                f"messages cannot be saved in {folder}: {reason(problem)}",
+            )
+        ) from None
 
 
 def _save_step(step: StepOutcome, folder: Path) -> None:

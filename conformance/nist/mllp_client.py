@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from conformance.failures import ExchangeFailed, KitError, UnreachableServer
-from conformance.sentence import Sentence
+from conformance.sentence import Sentence, reason
 
 _START, _END = b"\x0b", b"\x1c\x0d"
 _MOST_OCTETS = 1_000_000
@@ -49,7 +49,9 @@ class MllpClient:
             return plain if self.tls is None else self.tls.wrap_socket(plain, server_hostname=self.host)
         except OSError as problem:
             raise UnreachableServer(
-                Sentence(f"{self.url} injoignable : {problem}", f"{self.url} cannot be reached: {problem}")
+                Sentence(
+                    f"{self.url} injoignable : {reason(problem).fr}", f"{self.url} cannot be reached: {reason(problem)}"
+                )
             ) from None
 
 
@@ -76,5 +78,10 @@ def parse_feed_url(url: str) -> tuple[str, str, int]:
     except ValueError:
         port = None
     if target.scheme not in ("mllp", "mllps") or not target.hostname or not port:
-        raise KitError(f"found the feed {url}, expected mllp://HOST:PORT or mllps://HOST:PORT")
+        raise KitError(
+            Sentence(
+                f"trouvé le flux {url}, attendu mllp://HOST:PORT ou mllps://HOST:PORT",
+                f"found the feed {url}, expected mllp://HOST:PORT or mllps://HOST:PORT",
+            )
+        )
     return target.scheme, target.hostname, port

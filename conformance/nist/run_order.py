@@ -52,11 +52,22 @@ def select(kit: Kit, patterns: Sequence[str], *, left_out: Sequence[str] = (), t
     """Ids of the tests that match; all without pattern and tag. Raises KitError for a pattern that matches none."""
     for pattern in (*patterns, *left_out):
         if not fnmatch.filter(kit.tests, pattern):
-            raise KitError(f"no test of the kit matches {pattern}; --list shows them")
+            raise KitError(
+                Sentence(
+                    f"aucun essai du kit ne correspond à {pattern} ; --list les montre",
+                    f"no test of the kit matches {pattern}; --list shows them",
+                )
+            )
     chosen = [id for pattern in patterns or ("*",) for id in fnmatch.filter(kit.tests, pattern)]
     chosen = [id for id in dict.fromkeys(chosen) if not tags or set(tags) & set(kit.tests[id].tags)]
     if not chosen:
-        raise KitError(f"no test of the kit is for the actors {', '.join(tags)}; --list shows them")
+        asked = ", ".join(tags)
+        raise KitError(
+            Sentence(
+                f"aucun essai du kit n'est pour les acteurs {asked} ; --list les montre",
+                f"no test of the kit is for the actors {asked}; --list shows them",
+            )
+        )
     dropped = {id for pattern in left_out for id in fnmatch.filter(kit.tests, pattern)}
     return [id for id in chosen if id not in dropped]
 

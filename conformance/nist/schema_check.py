@@ -46,8 +46,14 @@ def open_schemas(folder: Path | None) -> SchemaCheck:
     files = _files_by_namespace(found)
     missing = [name for name in (RIM, RS, LCM, QUERY, XDS_B) if name not in files]
     if missing:
+        names = ", ".join(missing)
+        fr, en = (
+            f"le dossier de schémas {found} ne déclare pas {names}",
+            f"the schema folder {found} declares no {names}",
+        )
+        ways = "--schemas DIR"
         raise KitError(
-            f"the schema folder {found} declares no {', '.join(missing)}: give --schemas DIR, or --skip-check schema"
+            Sentence(f"{fr} : donnez {ways}, ou --skip-check schema", f"{en}: give {ways}, or --skip-check schema")
         )
     whole = etree.Element(f"{{{_XSD}}}schema", nsmap={"xs": _XSD})
     for namespace, path in files.items():
@@ -55,7 +61,12 @@ def open_schemas(folder: Path | None) -> SchemaCheck:
     try:
         schema = etree.XMLSchema(whole)
     except etree.XMLSchemaParseError as problem:
-        raise KitError(f"the schemas in {found} cannot be read: {problem}") from None
+        raise KitError(
+            Sentence(
+                f"les schémas de {found} sont illisibles : {problem}",
+                f"the schemas in {found} cannot be read: {problem}",
+            )
+        ) from None
     return SchemaCheck(schema=schema, namespaces=frozenset(files))
 
 
@@ -79,4 +90,6 @@ def _parsed(path: Path) -> etree._Element:
     try:
         return etree.parse(path, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
     except (OSError, etree.XMLSyntaxError) as problem:
-        raise KitError(f"the schema {path} cannot be read: {problem}") from None
+        raise KitError(
+            Sentence(f"le schéma {path} est illisible : {problem}", f"the schema {path} cannot be read: {problem}")
+        ) from None

@@ -8,6 +8,7 @@ from conformance.nist.codes import CodeTable
 from conformance.nist.fidelity import Submitted
 from conformance.nist.identifiers import Allocator
 from conformance.nist.log_tree import Logs
+from conformance.sentence import Sentence
 
 PATIENT_NAMES = ("register", "registerAlt", "sq", "mpq1", "mpq2")
 
@@ -33,7 +34,13 @@ class Session:
 
 def allocate_patients(allocator: Allocator, given: Mapping[str, str]) -> dict[str, str]:
     """The five patient ids of a run: those given by name, the others new. Raises KitError."""
+    known = ", ".join(PATIENT_NAMES)
     for name in given:
         if name not in PATIENT_NAMES:
-            raise KitError(f"there is no patient {name}; the patients of a run are {', '.join(PATIENT_NAMES)}")
+            raise KitError(
+                Sentence(
+                    f"il n'y a pas de patient {name} ; les patients d'un essai sont {known}",
+                    f"there is no patient {name}; the patients of a run are {known}",
+                )
+            )
     return {name: given.get(name) or allocator.patient_id() for name in PATIENT_NAMES}

@@ -15,7 +15,7 @@ from conformance.nist.mtom import Part, attach_documents, media_type, read_multi
 from conformance.nist.transactions import Transaction
 from conformance.nist.vocabulary import ANONYMOUS, SOAP12, WSA
 from conformance.nist.xml import BadXml, as_root, elements, octets_of, parse, text_of
-from conformance.sentence import NOTHING, NOTHING_SAID, Sentence, expected, sentence_of
+from conformance.sentence import NOTHING, NOTHING_SAID, Sentence, expected, reason, sentence_of
 
 _ENVELOPE, _HEADER, _BODY = (f"{{{SOAP12}}}{name}" for name in ("Envelope", "Header", "Body"))
 
@@ -138,7 +138,7 @@ def check_reachable(url: str, *, timeout_seconds: float, tls: ssl.SSLContext | N
         connection.connect()
     except (OSError, http.client.HTTPException) as problem:
         raise UnreachableServer(
-            Sentence(f"{url} injoignable : {problem}", f"{url} cannot be reached: {problem}")
+            Sentence(f"{url} injoignable : {reason(problem).fr}", f"{url} cannot be reached: {reason(problem)}")
         ) from None
     finally:
         connection.close()

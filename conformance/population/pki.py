@@ -22,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from conformance.failures import KitError
 from conformance.population.chance import Chance
 from conformance.population.keys import rsa_key
+from conformance.sentence import Sentence, reason
 
 YEARS = 20
 _ORGANISATION = "KIT DE CONFORMITE TEST"
@@ -176,11 +177,20 @@ def read_credential(certificate: Path) -> Credential:
         found = x509.load_pem_x509_certificates(octets)[0]
         key = serialization.load_pem_private_key(beside.read_bytes() if beside.exists() else octets, password=None)
     except OSError as problem:
-        raise KitError(f"{problem.filename}: {problem.strerror}") from None
+        raise KitError(
+            Sentence(f"{problem.filename} : {reason(problem).fr}", f"{problem.filename}: {reason(problem)}")
+        ) from None
     except (ValueError, TypeError):
-        raise KitError(f"{certificate}: expected a certificate and its RSA key (PEM, no password)") from None
+        raise KitError(
+            Sentence(
+                f"{certificate} : attendu un certificat et sa clé RSA (PEM, sans mot de passe)",
+                f"{certificate}: expected a certificate and its RSA key (PEM, no password)",
+            )
+        ) from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise KitError(f"{certificate}: found a key that is not RSA")
+        raise KitError(
+            Sentence(f"{certificate} : trouvé une clé qui n'est pas RSA", f"{certificate}: found a key that is not RSA")
+        )
     return Credential(certificate=found, key=key)
 
 

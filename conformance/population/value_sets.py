@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from conformance.failures import KitError
+from conformance.sentence import Sentence
 from conformance.vihf import Coded
 
 FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "valuesets"
@@ -16,7 +17,11 @@ def rows(name: str, folder: Path = FOLDER) -> tuple[dict[str, str], ...]:
     """The rows of the list whose file name starts so, `JDV_J66` for instance. Raises KitError."""
     found = sorted(folder.glob(f"{name}_*.csv"))
     if not found:
-        raise KitError(f"there is no value set {name} in {folder}")
+        raise KitError(
+            Sentence(
+                f"il n'y a pas de jeu de valeurs {name} dans {folder}", f"there is no value set {name} in {folder}"
+            )
+        )
     with found[0].open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(line for line in file if not line.startswith("#")))
 
@@ -30,5 +35,7 @@ def code(name: str, value: str) -> Coded:
     """One code of a list. Raises KitError."""
     found = next((one for one in coded(name) if one.code == value), None)
     if found is None:
-        raise KitError(f"{value} is not in the value set {name}")
+        raise KitError(
+            Sentence(f"{value} n'est pas dans le jeu de valeurs {name}", f"{value} is not in the value set {name}")
+        )
     return found

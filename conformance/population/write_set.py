@@ -24,7 +24,7 @@ from conformance.population.guide import GUIDE
 from conformance.population.people import Patient, Professional, employees, patients, professionals, structures
 from conformance.population.pki import Credential, Pki, Use
 from conformance.population.submissions import entry_uuid_of, provide_message
-from conformance.sentence import Sentence
+from conformance.sentence import Sentence, reason
 from conformance.vihf import make_vihf
 
 MANIFEST = "manifest.json"
@@ -51,11 +51,20 @@ def write_set(size: Size, folder: Path, told: Told = lambda steps: None) -> int:
     Raises KitError when the folder holds something, or cannot be written.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise KitError(f"{folder} is not empty: give a new folder")
+        raise KitError(
+            Sentence(
+                f"{folder} n'est pas vide : donnez un nouveau dossier", f"{folder} is not empty: give a new folder"
+            )
+        )
     try:
         return _Writer(size, folder, told).write()
     except OSError as problem:
-        raise KitError(f"{folder} cannot be written: {problem.strerror}") from None
+        raise KitError(
+            Sentence(
+                f"{folder} ne peut pas être écrit : {reason(problem).fr}",
+                f"{folder} cannot be written: {reason(problem)}",
+            )
+        ) from None
 
 
 def steps(size: Size) -> int:
@@ -247,9 +256,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        fr = f"{path} : {problem} ; attendu un jeu de données de `python -m conformance data`"
-        en = f"{path}: {problem}; expected a data set made by `python -m conformance data`"
-        raise KitError(Sentence(fr, en)) from None
+        raise _no_data_set(path, problem) from None
     return found
 
 
@@ -260,6 +267,10 @@ def read_table(folder: Path, name: str) -> Iterator[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)
     except OSError as problem:
-        raise KitError(
-            f"{path}: {problem.strerror}; expected a data set made by `python -m conformance data`"
-        ) from None
+        raise _no_data_set(path, problem) from None
+
+
+def _no_data_set(path: Path, problem: Exception) -> KitError:
+    why = reason(problem)
+    fr = f"{path} : {why.fr} ; attendu un jeu de données de `python -m conformance data`"
+    return KitError(Sentence(fr, f"{path}: {why}; expected a data set made by `python -m conformance data`"))

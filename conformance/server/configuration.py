@@ -1,5 +1,6 @@
 """What a server claims, in TOML: a section for each profile it is to be tested on. Unknown names are errors."""
 
+import ssl
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -7,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.failures import KitError
-from conformance.sentence import Sentence, expected
+from conformance.sentence import Sentence, expected, reason
+from conformance.tls import client_context
 
 Section = TypeVar("Section")
 
@@ -18,6 +20,16 @@ class Tls:
 
     authorities: Path
     certificate: Path | None = None
+
+    @property
+    def key(self) -> Path | None:
+        """In a file of its own; else it is in that of the certificate."""
+        beside = None if self.certificate is None else self.certificate.with_suffix(".key")
+        return beside if beside is not None and beside.exists() else None
+
+    def context(self) -> ssl.SSLContext:
+        """Raises KitError naming the file that cannot be used."""
+        return client_context(self.authorities, self.certificate, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +106,7 @@ def read_configuration(path: Path) -> ServerConfiguration:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise KitError(f"{path}: {problem.strerror}") from None
+        raise KitError(Sentence(f"{path} : {reason(problem).fr}", f"{path}: {reason(problem)}")) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         fr, en = f"{path} n'est pas du TOML : {problem}", f"{path} is no TOML: {problem}"
         raise KitError(Sentence(fr, en)) from None

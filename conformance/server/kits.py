@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from conformance.fhir.as_run import findings_of_case
 from conformance.fhir.bundle_cases import read_cases
@@ -19,7 +18,6 @@ from conformance.nist.run import Observer, run_kit
 from conformance.nist.run_order import plan_run, select
 from conformance.nist.step_run import SystemUnderTest
 from conformance.server.configuration import Mhd, ServerConfiguration, Xds
-from conformance.server.target import client_context
 
 Keep = Callable[[Message], None]
 Told = Callable[[str, int], None]
@@ -67,13 +65,8 @@ def _nist_configuration(configuration: ServerConfiguration, xds: Xds) -> Configu
         timeout_seconds=configuration.timeout_seconds,
         tls_authorities=None if tls is None else tls.authorities,
         tls_certificate=None if tls is None else tls.certificate,
-        tls_key=None if tls is None or tls.certificate is None else _key_beside(tls.certificate),
+        tls_key=None if tls is None else tls.key,
     )
-
-
-def _key_beside(certificate: Path) -> Path | None:
-    key = certificate.with_suffix(".key")
-    return key if key.exists() else None
 
 
 def run_fhir(configuration: ServerConfiguration, mhd: Mhd, keep: Keep, told: Told) -> Iterator[Finding]:
@@ -87,11 +80,7 @@ def run_fhir(configuration: ServerConfiguration, mhd: Mhd, keep: Keep, told: Tol
         sent.append(message.id)
         keep(message)
 
-    tls = (
-        None
-        if configuration.tls is None
-        else client_context(configuration.tls.authorities, configuration.tls.certificate)
-    )
+    tls = None if configuration.tls is None else configuration.tls.context()
     client = Client(base=mhd.base.rstrip("/"), headers=mhd.headers, tls=tls, observe=observe)
     count = len(read_cases(mhd.kit))
     for case in run_cases(client, mhd.kit, mhd.tests, known_patient(mhd.patient) if mhd.patient else None):

@@ -23,7 +23,7 @@ from conformance.server.configuration import ServerConfiguration
 from conformance.server.exchange import Wire
 from conformance.server.kits import run_fhir, run_nist
 from conformance.server.probe import NotTestable, Probe
-from conformance.server.target import Target, client_context
+from conformance.server.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def probes(configuration: ServerConfiguration) -> Iterator[Probe]:
 def check(configuration: ServerConfiguration) -> None:
     """That what the run needs can be read, before it is begun. Raises KitError naming the file."""
     if configuration.tls is not None:
-        client_context(configuration.tls.authorities, configuration.tls.certificate)
+        configuration.tls.context()
     if configuration.dmp is not None:
         read_manifest(configuration.dmp.data)  # a run without its data set would blame the server
     for name, section in (("xds", configuration.xds), ("mhd", configuration.mhd)):
@@ -94,7 +94,7 @@ def heading(configuration: ServerConfiguration) -> Heading:
 
 def _run_probes(configuration: ServerConfiguration, folder: RunFolder, observer: Observer, done: set[str]) -> None:
     tls = configuration.tls
-    context = None if tls is None else client_context(tls.authorities, tls.certificate)
+    context = None if tls is None else tls.context()
     used = len([one for one in folder.load().messages if one.id.startswith("probe-")])
     wire = Wire(context, configuration.timeout_seconds, folder.add_message, sent=used)
     target, wanted = Target(configuration, wire), tuple(probes(configuration))

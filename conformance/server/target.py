@@ -10,7 +10,6 @@ from pathlib import Path
 
 from lxml import etree
 
-from conformance.failures import KitError
 from conformance.nist.mtom import Part, write_multipart
 from conformance.population.bodies import forms
 from conformance.population.chance import Chance
@@ -135,7 +134,7 @@ class Target:
                 "le serveur n'est pas joint en https : il n'y a pas de section [tls]",
                 "the server is not reached by https: there is no section [tls]",
             )
-        return client_context(tls.authorities, certificate)
+        return replace(tls, certificate=certificate).context()
 
     def caller_context(self, caller: Professional) -> ssl.SSLContext | None:
         """The card of the caller; None for a server that speaks plain HTTP."""
@@ -271,16 +270,3 @@ def escaped(patient: str) -> str:
 
 def _slot(name: str, value: str) -> str:
     return f'<r:Slot name="{name}"><r:ValueList><r:Value>{value}</r:Value></r:ValueList></r:Slot>'
-
-
-def client_context(authorities: Path, certificate: Path | None) -> ssl.SSLContext:
-    """What a client connects with. Raises KitError naming the file that cannot be used."""
-    try:
-        context = ssl.create_default_context(cafile=str(authorities))
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if certificate is not None:
-            key = certificate.with_suffix(".key")
-            context.load_cert_chain(certificate, key if key.exists() else None)
-    except (OSError, ssl.SSLError) as problem:
-        raise KitError(f"[tls] {authorities}, {certificate}: {problem}") from None
-    return context

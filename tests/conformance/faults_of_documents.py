@@ -130,6 +130,11 @@ def _without_lid(bench: Bench) -> None:
     bench.send(UPDATE, sub(' lid="[^"]*"'))
 
 
+def _masks_from_the_patient(bench: Bench) -> None:
+    _before_update(bench)
+    bench.send(UPDATE, sub("MASQUE_PS", "INVISIBLE_PATIENT"))
+
+
 def _without_status(bench: Bench) -> None:
     bench.send(QUERY)
     bench.send(UPDATE, sub('name="OriginalStatus"', 'name="FormerStatus"'))
@@ -376,6 +381,7 @@ METADATA_FAULTS: tuple[Fault, ...] = (
     fault("UPD-01", MASK, "leaves the lid out", _without_lid),
     fault("UPD-02", MASK, "changes the title when it masks", _changes_the_title),
     fault("UPD-03", ARCHIVE, "leaves OriginalStatus out", _without_status),
+    fault("UPD-04", MASK, "masks from the patient where it should from professionals", _masks_from_the_patient),
     fault("ADM-01", EXIST, "names another reason", sending("TD0.2", "TEST_EXST", "EXISTENCE")),
     fault("ADM-02", "administration/authorisation", "asks for another action", sending("TD0.3", ">AJOUT<", ">OUI<")),
     fault(

@@ -1,20 +1,23 @@
 """A client is certified: Carnet's own tools pass every scenario, over the recorder, judged message by message."""
 
 import http.client
+import io
 import signal
 import subprocess
 import sys
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from rich.console import Console
 
 from conformance.client.certification import open_certification
+from conformance.client.command_line import NOT_ALL_TESTED, report
 from conformance.client.http_reading import Connection
 from conformance.client.judging import CONVERSATION_RULES, message_rules
 from conformance.client.preparation import Prepared
@@ -31,13 +34,15 @@ from conformance.run_folder import RunFolder
 from conformance.sentence import Sentence, french
 from tests import browsers
 from tests.conformance.certified import HEADING, STEPS, Played, another, people, played, prepared, rules, workbench
-from tests.conformance.faulty_clients import EXIST, MASK, Fault, Workbench, sub
+from tests.conformance.faults_of_fhir import REPLACED, document, feeding
+from tests.conformance.faulty_clients import ARCHIVE, EXIST, MASK, REPLACE, Bench, Fault, Octets, Workbench, sub
 from tests.conformance.faulty_clients_page import FAULTS, PAGE, page
 from tests.conformance.fhir_software import jwt_plays
 from tests.conformance.vendor_software import Software, a_report, play
 from tests.mutual_tls import eventually
 from tests.servers import ROOT, free_port
 
+SHOW, DELETE = "administration/showing", "administration/deletion"
 __all__ = ["another", "people", "played", "prepared", "rules", "workbench"]  # fixtures of this module
 
 
@@ -114,6 +119,24 @@ def test_every_rule_judges_a_requirement_that_a_step_asks_for() -> None:
         assert any(step.judges_requirement(rule.requirement) for step in STEPS), rule.requirement
 
 
+@pytest.mark.parametrize(
+    ("step", "change", "found"),
+    [
+        (SHOW, sub('(nodeRepresentation=")N(")', r"\g<1>INVISIBLE_PATIENT\g<2>"), "-MASQUE_PS, INVISIBLE_PATIENT"),
+        (MASK, sub("MASQUE_PS", "N"), "-MASQUE_PS, -INVISIBLE_PATIENT"),
+        (ARCHIVE, sub("(?<=:)Archived", "Deleted"), "Deleted"),
+        (DELETE, sub("(?<=:)Deleted", "Archived"), "Archived"),
+    ],
+    ids=["showing", "masking", "archiving", "deletion"],
+)
+def test_an_update_is_the_one_of_its_step(workbench: Workbench, step: str, change: Octets, found: str) -> None:
+    with workbench.opened(step) as bench:
+        for one in bench.place.steps[step].expects[:-1]:
+            bench.send(one)
+        bench.send("ITI-57", change)
+        assert f"found {found}" in bench.failed()["CLIENT-UPD-04"]
+
+
 # --- no verdict where nothing was shown ------------------------------------------------------------
 
 
@@ -156,6 +179,29 @@ def test_a_fault_after_which_nothing_comes_shows_no_new_assertion(workbench: Wor
     with workbench.opened(EXIST) as bench:
         bench.send("TD0.2", claim={"version": "5.0"})
         assert bench.finished().verdicts["CLIENT-ERR-06"] is Verdict.NOT_TESTED
+
+
+@pytest.mark.parametrize(
+    ("step", "play", "requirement"),
+    [
+        (REPLACE, lambda bench: bench.push(a_report()), "CLIENT-CDA-05"),
+        (REPLACED, feeding(lambda bundle: document(bundle).pop("relatesTo")), "CLIENT-FHIR-10"),
+    ],
+    ids=["XDS", "FHIR"],
+)
+def test_a_replacement_that_replaces_nothing_is_no_replacement(
+    workbench: Workbench, step: str, play: Callable[[Bench], object], requirement: str
+) -> None:
+    """Nothing failed, nothing was shown: told, and the run ends with 3."""
+    with workbench.opened(step) as bench:
+        play(bench)
+        run = bench.finished()
+        assert (run.has_failed, run.verdicts[requirement]) == (False, Verdict.NOT_TESTED)
+        [told] = run.findings_of(requirement)
+        assert told.text_fr.startswith(f"l'étape {step} ne l'a pas montré ; attendu : Le nouveau document remplace")
+        terminal = Console(file=io.StringIO(), width=300)
+        assert report(bench.session, bench.session.folder.path, terminal, "fr") == NOT_ALL_TESTED
+        assert f"ce qu'elles demandent : {step} ({requirement})" in terminal.file.getvalue()
 
 
 # --- what is no message ----------------------------------------------------------------------------

@@ -242,6 +242,21 @@ def _changes_confidentiality_alone(conversation: Conversation) -> Shown:
                 yield trace.id, expected(one.entry_uuid, fr, en, "ExtrinsicObject")
 
 
+def changes_as_asked(transaction: str, place: str) -> Callable[[Conversation], Shown]:
+    """Does one of the updates come to what the step has the person do?"""
+
+    def check(conversation: Conversation) -> Shown:
+        wanted, sent = conversation.step.change, conversation.of(transaction)
+        if not any(wanted in one.changes for one in sent):
+            yield sent[-1].id, expected(", ".join(sent[-1].changes), wanted, wanted, place)
+
+    return check
+
+
+def is_asked_to_change(transaction: str) -> Callable[[Conversation], bool]:
+    return lambda conversation: bool(conversation.step.change) and has(transaction)(conversation)
+
+
 def has(*transactions: str) -> Callable[[Conversation], bool]:
     return lambda conversation: any(one.transaction in transactions for one in conversation.now)
 
@@ -317,6 +332,7 @@ RULES = (
     conversation_rule("CDA-05", _is_replacing, _versions_follow),
     conversation_rule("RET-01", has("ITI-43"), _asks_where_it_lies),
     conversation_rule("UPD-02", _changes_what_is_known, _changes_confidentiality_alone),
+    conversation_rule("UPD-04", is_asked_to_change("ITI-57"), changes_as_asked("ITI-57", "SubmitObjectsRequest")),
     conversation_rule("ORDER-01", has(*_ON_DOCUMENTS), _existence_was_tested),
     conversation_rule("ORDER-02", _reads_normally, _reads_with_authorisation),
     conversation_rule("ORDER-03", has("TD0.2"), _adds_itself_only_where_needed),

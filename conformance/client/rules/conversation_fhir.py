@@ -1,6 +1,13 @@
 """Rules about several messages over FHIR: which documents are read, replaced, changed. MHD 2:3.65, 3.68; PDSm 3.1."""
 
-from conformance.client.rules.conversation import Conversation, Shown, conversation_rule, has
+from conformance.client.rules.conversation import (
+    Conversation,
+    Shown,
+    changes_as_asked,
+    conversation_rule,
+    has,
+    is_asked_to_change,
+)
 from conformance.client.rules.rule import expected
 
 
@@ -33,21 +40,11 @@ def _changes_what_was_found(conversation: Conversation) -> Shown:
         known |= {document.unique_id for document in one.documents}
 
 
-def _changes_as_asked(conversation: Conversation) -> Shown:
-    wanted, sent = conversation.step.change, conversation.of("PATCH")
-    if not any(wanted in one.changes for one in sent):
-        yield sent[-1].id, expected(", ".join(sent[-1].changes), wanted, wanted, "body")
-
-
-def _is_asked_to_change(conversation: Conversation) -> bool:
-    return bool(conversation.step.change) and has("PATCH")(conversation)
-
-
 RULES = (
     conversation_rule(
         "FHIR-10", lambda one: any(trace.replaced for trace in one.of("ITI-65")), _replaces_what_was_found
     ),
     conversation_rule("FHIR-14", has("ITI-68"), _reads_where_it_was_told),
     conversation_rule("FHIR-22", has("PATCH"), _changes_what_was_found),
-    conversation_rule("FHIR-23", _is_asked_to_change, _changes_as_asked),
+    conversation_rule("FHIR-23", is_asked_to_change("PATCH"), changes_as_asked("PATCH", "body")),
 )

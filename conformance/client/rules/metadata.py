@@ -6,6 +6,7 @@ import re
 from conformance.client.exchanges import Exchange, Laboratory, Problems, parsed
 from conformance.client.rules.metadata_reading import (
     HAS_MEMBER,
+    HIDING,
     RPLC,
     Metadata,
     associations,
@@ -34,7 +35,6 @@ _VALUE_SETS = {
 }
 _TIME = re.compile(r"[0-9]{4}([0-9]{2}){0,5}")
 _PERSON = re.compile(r"[^\^]+\^[^\^]+\^[^\^]*\^{6}&[0-9.]+&ISO\^[A-Z]\^\^\^[A-Z]+")
-_EXCLUSIVE = {"MASQUE_PS", "INVISIBLE_PATIENT"}
 _ENTRY_UUID = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -120,7 +120,7 @@ def _class_is_that_of_the_type(exchange: Exchange, laboratory: Laboratory) -> Pr
 def _confidentiality_is_allowed(exchange: Exchange, _: Laboratory) -> Problems:
     for entry in entries(exchange):
         codes = {code for code, _scheme in entry.codes("confidentialityCode")}
-        if not codes & {"N", "R", "V"} or codes >= _EXCLUSIVE:
+        if not codes & {"N", "R", "V"} or codes.issuperset(HIDING):
             fr = "N, R ou V, et au plus un de MASQUE_PS et INVISIBLE_PATIENT"
             en = "N, R or V, and at most one of MASQUE_PS and INVISIBLE_PATIENT"
             yield expected(", ".join(sorted(codes)), fr, en, f"{entry.place}/confidentialityCode")

@@ -13,6 +13,7 @@ HAS_MEMBER = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
 RPLC, SIGNS = "urn:ihe:iti:2007:AssociationType:RPLC", "urn:ihe:iti:2007:AssociationType:signs"
 UPDATE_STATUS = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
 SIGNATURE_TYPE = ("E1762", "ASTM")
+HIDING = ("MASQUE_PS", "INVISIBLE_PATIENT")  # of confidentialityCode, one at most. DMP 8.6
 ENTRY_AUTHOR, SET_AUTHOR = (
     "urn:uuid:93606bcf-9494-43ec-9b4e-a7748d1a838d",
     "urn:uuid:a7058bb9-b4e4-4307-ba5b-e3f0ab85e12d",

@@ -124,7 +124,7 @@ REGISTRY = ("--registry", "http://127.0.0.1:9/xds")
         ((*REGISTRY, "--no-feed", "--tests", "77*"), "no test of the kit matches 77*"),
         ((*REGISTRY, "--no-feed", "--schemas", "/etc/ssl"), "the schema folder /etc/ssl declares no"),
         ((*REGISTRY, "--no-feed", "--skip-check", "all"), "'all' is not one of"),
-        ((*REGISTRY, "--no-feed", "--tls-cert", __file__), "the TLS certificates cannot be used"),
+        ((*REGISTRY, "--no-feed", "--tls-cert", __file__), f"TLS, {__file__}: expected a certificate and its key"),
         ((*REGISTRY, "--no-feed", "--soap-header", __file__), "the SOAP header"),
         ((*REGISTRY, "--no-feed", "--disagreements", __file__), "the list of known disagreements"),
         ((*REGISTRY, "--no-feed", "--codes", __file__), "the code table"),
