@@ -49,6 +49,8 @@ _WORDS: Mapping[str, str] = {
     "author.given": "author_given",
     "author.name": "author_name",
     "author.identifier": "author_id",
+    "author.organization.name": "role_organisation_name",
+    "author.organization.identifier": "role_organisation_id",
     "related.identifier": "reference_id",
 }
 
@@ -211,9 +213,16 @@ def _parameter_problems(topic: Topic, parameter: str, value: str, place: str) ->
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
-    """The parameters by the names of the tables; one that names a type keeps its own, which none is served by."""
-    given = parse_qsl(query, keep_blank_values=True)
-    return [(name if type_named(name) else table_name(name), value) for name, value in given]
+    """The parameters by the names of the tables; one that names a type keeps its own, which none is served by, but for
+    the type that alone leads further: only a role has an organisation.
+    """
+    return [(_name(name), value) for name, value in parse_qsl(query, keep_blank_values=True)]
+
+
+def _name(given: str) -> str:
+    name, kind = table_name(given), type_named(given)
+    is_known = not kind or (kind == "PractitionerRole" and name.startswith("author.organization."))
+    return name if is_known else given
 
 
 def _filters(resource: Mapping[str, Any]) -> list[Any]:

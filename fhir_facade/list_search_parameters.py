@@ -1,6 +1,6 @@
 """The search parameters of ITI-66: one table, read by the search and by /metadata. MHD 2:3.66.4.1.2."""
 
-from fhir_facade.search_authors import narrow_organisation, organisation_with, source_names
+from fhir_facade.search_authors import organisation_identified, organisation_with, source_names, source_organisation
 from fhir_facade.search_parameters import LAST_UPDATED, PDSM, TARGET_COMMUNITY
 from fhir_facade.search_references import narrow_submitted
 from fhir_facade.search_times import PREFIXES, narrow_list_date
@@ -136,6 +136,22 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         attributes=("source",),
     ),
     _parameter(
+        "source.organization.name",
+        "string",
+        source_organisation(organisation_with()),
+        "institution of an author who is a professional, from its beginning, in any case; :exact :contains",
+        f"{_BASE}/Organization-name",
+        ("exact", source_organisation(organisation_with(TextMatch.WHOLE))),
+        ("contains", source_organisation(organisation_with(TextMatch.WITHIN))),
+    ),
+    _parameter(
+        "source.organization.identifier",
+        "token",
+        source_organisation(organisation_identified()),
+        "its identifier, with or without system; also as source.organization:identifier",
+        f"{_BASE}/Organization-identifier",
+    ),
+    _parameter(
         "authorOrg",
         "reference",
         narrow_submitted,
@@ -156,7 +172,7 @@ LIST_SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
     _parameter(
         "authorOrg.identifier",
         "token",
-        narrow_organisation,
+        organisation_identified(),
         "identifier of an author institution, with or without system; also as authorOrg:identifier",
         f"{_BASE}/Organization-identifier",
         attributes=("author_institution",),

@@ -20,7 +20,9 @@ _LEADS_TO: Mapping[str, frozenset[str]] = {
 }
 _TYPED = re.compile(r"(?P<reference>\w+):(?P<type>[A-Z]\w+)(?=[.:]|\Z)")
 # A link of a chain that says its type, which is the only one it has.
-_TYPED_LINK = re.compile(r"(?<=\.practitioner):Practitioner(?=\.)|(?<=\.partOf):PractitionerRole(?=\.)")
+_TYPED_LINK = re.compile(
+    r"(?<=\.practitioner):Practitioner(?=\.)|(?<=\.partOf):PractitionerRole(?=\.)|(?<=\.organization):Organization(?=\.)"
+)
 # Other spelling -> the name in the tables. Chains of PDSm lead through the role of a professional.
 _SAME: Mapping[str, str] = {
     "patient:identifier": "patient.identifier",
@@ -29,6 +31,8 @@ _SAME: Mapping[str, str] = {
     "author:identifier": "author.identifier",
     "related:identifier": "related.identifier",
     "authorOrg:identifier": "authorOrg.identifier",
+    "author.organization:identifier": "author.organization.identifier",
+    "source.organization:identifier": "source.organization.identifier",
     "relatesTo": "relatesto",
     **{
         f"{reference}.{chain}.{name}": f"{reference}.{name}"

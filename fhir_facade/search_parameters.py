@@ -1,12 +1,20 @@
 """The search parameters of ITI-67: one table, read by the search and by /metadata. MHD 2:3.67.4.1.2.1."""
 
-from fhir_facade.search_authors import author_names, names_modified, narrow_author_identifier
+from fhir_facade.search_authors import (
+    author_names,
+    names_modified,
+    narrow_author_identifier,
+    organisation_identified,
+    organisation_with,
+    role_organisation,
+)
 from fhir_facade.search_references import narrow_related, narrow_relates_to, narrow_submitted
 from fhir_facade.search_times import PREFIXES, narrow_given_time, narrow_period, narrow_time
 from fhir_facade.search_values import (
     ANY_NAME,
     FAMILY,
     GIVEN,
+    Narrow,
     SearchParameter,
     narrow_archived,
     narrow_code,
@@ -19,9 +27,15 @@ from fhir_facade.search_values import (
     narrow_status,
     narrow_status_not,
 )
+from registry.criteria import TextMatch
 
 _BASE = "http://hl7.org/fhir/SearchParameter"
+_ROLES = "role_institution"
 PDSM = "https://interop.esante.gouv.fr/ig/fhir/pdsm/SearchParameter"
+
+
+def _of_role(match: TextMatch = TextMatch.START) -> Narrow:
+    return role_organisation(organisation_with(match, _ROLES))
 
 
 def _token(name: str, attribute: str, documentation: str) -> SearchParameter:
@@ -156,6 +170,24 @@ SEARCH_PARAMETERS: tuple[SearchParameter, ...] = (
         narrow=narrow_author_identifier,
         attributes=("author_id",),
         definition="http://hl7.org/fhir/SearchParameter/Practitioner-identifier",
+    ),
+    SearchParameter(
+        name="author.organization.name",
+        type="string",
+        documentation="organisation that an author acts for, from its beginning, in any case; :exact :contains",
+        narrow=_of_role(),
+        modifiers=(
+            ("exact", _of_role(TextMatch.WHOLE)),
+            ("contains", _of_role(TextMatch.WITHIN)),
+        ),
+        definition="http://hl7.org/fhir/SearchParameter/Organization-name",
+    ),
+    SearchParameter(
+        name="author.organization.identifier",
+        type="token",
+        documentation="its identifier, with or without system; also as author.organization:identifier",
+        narrow=role_organisation(organisation_identified(_ROLES)),
+        definition="http://hl7.org/fhir/SearchParameter/Organization-identifier",
     ),
     SearchParameter(
         name="relatesto",

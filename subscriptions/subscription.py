@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
-from xds.datatypes import XCN, Code, CXi, normalised
+from xds.datatypes import XCN, XON, Code, CXi, normalised
 from xds.metadata import Association, DocumentEntry, Folder, RegistryObject, SubmissionSet
 from xds.vocabulary import REPLACEMENTS, AssociationType
 
@@ -100,9 +100,9 @@ class TextFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordFilter:
-    """Authors and reference ids as FHIR asks for them: a name (`author_family`, `author_given`, `author_name`) begins
-    with one of the texts, in any case; an identifier (`author_id`, `reference_id`) is one of them, `id^OID`, or `id` of
-    any authority. DSUBm 2:3.111.4.1.2
+    """Authors and reference ids as FHIR asks for them: a name (`author_family`, `author_given`, `author_name`,
+    `role_organisation_name`) begins with one of the texts, in any case; an identifier (`author_id`,
+    `role_organisation_id`, `reference_id`) is one of them, `id^OID`, or `id` of any authority. DSUBm 2:3.111.4.1.2
     """
 
     attribute: str
@@ -136,7 +136,14 @@ def _names(thing: RegistryObject) -> Iterator[str]:
     yield from (*_families(thing), *_givens(thing))
 
 
-def _identifiers(of: Iterable[XCN | CXi]) -> Iterator[str]:
+def _organisations(thing: RegistryObject) -> Iterator[XON]:
+    """For which its authors act: the first institution of one who is more than an institution. MHD 3:4.2.3.5"""
+    for one in getattr(thing, "author", ()):
+        if one.author_person or one.author_role or one.author_specialty or one.author_telecommunication:
+            yield from one.author_institution[:1]
+
+
+def _identifiers(of: Iterable[XCN | XON | CXi]) -> Iterator[str]:
     yield from (text for one in of if one.id for text in (one.id, f"{one.id}^{one.authority}"))
 
 
@@ -144,10 +151,12 @@ _NAMES: Mapping[str, Callable[[RegistryObject], Iterator[str]]] = {
     "author_family": _families,
     "author_given": _givens,
     "author_name": _names,
+    "role_organisation_name": lambda thing: (one.name for one in _organisations(thing)),
 }
 _WORDS: Mapping[str, Callable[[RegistryObject], Iterator[str]]] = {
     **_NAMES,
     "author_id": lambda thing: _identifiers(_people(thing)),
+    "role_organisation_id": lambda thing: _identifiers(_organisations(thing)),
     "reference_id": lambda thing: _identifiers(getattr(thing, "reference_id_list", ())),
 }
 

@@ -85,8 +85,9 @@ class Having:
             return submitted.refers(criterion)
         if isinstance(criterion, TextCriterion) and criterion.attribute == "source_type":
             return list_authors.source_is(criterion.any_of)
-        if criterion.attribute == list_authors.INSTITUTION:
-            return list_authors.has_institution(lambda value: or_(*_values(criterion, value)))
+        if criterion.attribute in (list_authors.INSTITUTION, list_authors.ROLE_INSTITUTION):
+            of_role = criterion.attribute == list_authors.ROLE_INSTITUTION
+            return list_authors.has_institution(lambda value: or_(*_values(criterion, value)), of_role=of_role)
         values = _having(criterion.attribute, or_(*_values(criterion)))
         if criterion is self._start:
             return tuple_(_o.patient_key, _o.object_key).in_(values.where(text(IS_ACROSS_PATIENTS)))

@@ -8,18 +8,21 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from registry.sql.tables import registry_object
-from registry.sql.texts import ShownMakers
+from registry.sql.texts import ACTS, ShownMakers
 
 _o = registry_object.c
-INSTITUTION = "author_institution"
+INSTITUTION, ROLE_INSTITUTION = "author_institution", "role_institution"
+# What an author has who is more than an institution: said by the short form of one, and whatever the long form has.
+_OF_A_ROLE = (ACTS, "authorPerson", "authorRole", "authorSpecialty", "authorTelecommunication")
 
 
 def has_institution(
-    fits: Callable[[ColumnElement[str]], ColumnElement[bool]] = lambda _: true(),
+    fits: Callable[[ColumnElement[str]], ColumnElement[bool]] = lambda _: true(), *, of_role: bool = False
 ) -> ColumnElement[bool]:
-    """An author institution of the object fits."""
-    value = AuthorInstitutions(_o.attributes).table_valued("value").c.value
-    return select(literal_column("1")).where(fits(value)).select_from(value.table).exists()
+    """An author institution of the object fits; `of_role`: that of an author who acts for it, and is not it."""
+    found = AuthorInstitutions(_o.attributes).table_valued("value", "acts")
+    acts = found.c.acts.is_not(None) if of_role else true()
+    return select(literal_column("1")).where(acts, fits(found.c.value)).select_from(found).exists()
 
 
 def source_is(types: Sequence[str]) -> ColumnElement[bool]:
@@ -35,7 +38,7 @@ def is_one_of(kind: ColumnElement[str], types: Sequence[str]) -> ColumnElement[b
 
 
 class AuthorInstitutions(FunctionElement[Any]):
-    """Author institutions of an object, a row each."""
+    """Author institutions of an object, a row each, and what their authors have beside them."""
 
     name = "author_institutions"
     inherit_cache = True
@@ -46,7 +49,8 @@ def _institutions_on_sqlite(element: AuthorInstitutions, compiler: Any, **option
     json = compiler.process(element.clauses, **options)
     authors = f"json_each({json}, '$.author') AS author"
     each = "json_each(author.value, '$.authorInstitution') AS one"
-    return f"(SELECT one.value AS value FROM {authors}, {each})"  # noqa: S608 - of compiled clauses
+    acts = ", ".join(f"json_extract(author.value, '$.{name}')" for name in _OF_A_ROLE)
+    return f"(SELECT one.value AS value, coalesce({acts}) AS acts FROM {authors}, {each})"  # noqa: S608 - of compiled clauses
 
 
 @compiles(AuthorInstitutions, "postgresql")
@@ -54,7 +58,8 @@ def _institutions_on_postgresql(element: AuthorInstitutions, compiler: Any, **op
     json = compiler.process(element.clauses, **options)
     authors = f"json_array_elements(CAST({json} AS json) -> 'author') AS author"
     each = "json_array_elements_text(author -> 'authorInstitution') AS one"
-    return f"(SELECT one AS value FROM {authors}, {each})"  # noqa: S608 - of compiled clauses
+    acts = ", ".join(f"author ->> '{name}'" for name in _OF_A_ROLE)
+    return f"(SELECT one AS value, coalesce({acts}) AS acts FROM {authors}, {each})"  # noqa: S608 - of compiled clauses
 
 
 class SourceType(FunctionElement[str]):

@@ -20,6 +20,7 @@ from xds.metadata_json import attributes_of
 
 _o = registry_object.c
 DEFLATED = ("ebrim", "fhir", "whole")
+ACTS = "acts"
 _AS_THEY_ARE = ("title", "submittedFhir")
 _OF_AN_AUTHOR = ("identifier", "name", "deviceName", "display")
 
@@ -44,12 +45,17 @@ def readable_texts_of(thing: RegistryObject, *, ebrim: bytes, fhir: bytes | None
 
 def _asked_for(attributes: Mapping[str, Any], fhir: bytes | None) -> Iterator[tuple[str, Any]]:
     yield from ((name, attributes[name]) for name in _AS_THEY_ARE if name in attributes)
-    institutions = [found for one in attributes.get("author", ()) if (found := one.get("authorInstitution"))]
+    institutions = [_institutions(one) for one in attributes.get("author", ()) if one.get("authorInstitution")]
     if institutions:
-        yield "author", [{"authorInstitution": found} for found in institutions]
+        yield "author", institutions
     shown = {} if fhir is None else _makers(orjson.loads(fhir))
     if shown:
         yield "shown", shown
+
+
+def _institutions(author: Mapping[str, Any]) -> dict[str, Any]:
+    """Of one author, and whether there is more to it: somebody who acts for the first of them."""
+    return {"authorInstitution": author["authorInstitution"], **({ACTS: True} if len(author) > 1 else {})}
 
 
 def _makers(resource: Mapping[str, Any]) -> dict[str, Any]:

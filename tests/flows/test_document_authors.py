@@ -123,6 +123,14 @@ def kept(request: pytest.FixtureRequest, server: Server, shelf: Shelf) -> None:
         ("author:Organization.identifier", "899700218896", [BY_CLINIC]),
         ("author:Organization:identifier", f"{CLINICS}|899700218896", [BY_CLINIC]),
         ("author:Patient.identifier", "899700218896", []),
+        ("author.organization.name", "petite", [BY_ROLE]),
+        ("author:PractitionerRole.organization.name:contains", "CLIN", [BY_ROLE]),
+        ("author:PractitionerRole.organization:Organization.name:exact", "Petite Clinique", [BY_ROLE]),
+        ("author:PractitionerRole.organization.name:exact", "Petite", []),
+        ("author:PractitionerRole.organization.identifier", "899700218896", [BY_ROLE]),
+        ("author:PractitionerRole.organization:identifier", f"{CLINICS}|899700218896", [BY_ROLE]),
+        ("author.organization.identifier", f"{PS}|899700218896", []),
+        ("author:Practitioner.organization.name", "petite", []),
     ],
 )
 def test_documents_are_found_by_authors_of_the_type_that_is_named(
@@ -145,7 +153,8 @@ def test_an_author_that_was_submitted_as_a_reference_is_of_the_type_that_is_name
         ("author:Group.name", "petit"),
         ("author:Practitioner.birthdate", "1970"),
         ("author:Practitioner.family:missing", "true"),
-        ("author:PractitionerRole.organization.name", "petite"),
+        ("author:PractitionerRole.organization.address", "petite"),
+        ("author.organization", "Organization/7"),
     ],
 )
 def test_a_type_that_narrows_nothing_here_is_refused(shelf: Shelf, name: str, value: str) -> None:
@@ -161,6 +170,8 @@ def test_authors_that_xds_submitted_have_the_type_that_fhir_shows(server: Server
         ("author:Patient.given", "zo"),
         ("author:Organization.name:contains", "maison"),
         ("author:Organization.identifier", "31"),
+        ("author:PractitionerRole.organization.name", "petite m"),
+        ("author.organization.identifier", "31"),
     )
 
     def totals() -> list[int]:
@@ -177,4 +188,4 @@ def test_authors_that_xds_submitted_have_the_type_that_fhir_shows(server: Server
         entry = an_entry(content=b"by xds", patient_id=patient, author=(author,))
         answer = messages.provide(server, a_submission(entry, patient_id=patient), {entry.entry_uuid: b"by xds"})
         assert answer.status == "Success", answer.contexts
-    assert [now - then for now, then in zip(totals(), before, strict=True)] == [1, 0, 1, 1]
+    assert [now - then for now, then in zip(totals(), before, strict=True)] == [1, 0, 1, 1, 1, 1]

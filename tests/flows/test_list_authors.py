@@ -135,6 +135,12 @@ def kept(request: pytest.FixtureRequest, server: Server, desk: Desk) -> None:
         ("authorOrg.identifier", "|1690000014", []),
         ("authorOrg.identifier", "169000001_", []),
         ("authorOrg:identifier", "urn:ietf:rfc:3986|urn:oid:2.25.31,1690000014", [BY_ROLE, BY_LABORATORY]),
+        ("source.organization.name", "clinique", [BY_ROLE]),
+        ("source:PractitionerRole.organization.name:contains", "TILLEULS", [BY_ROLE]),
+        ("source:PractitionerRole.organization:Organization.name:exact", "Laboratoire du Quai", []),
+        ("source:PractitionerRole.organization.identifier", "1690000014", [BY_ROLE]),
+        ("source.organization:identifier", "urn:oid:1.2.250.1.71.4.2.2|1690000014", [BY_ROLE]),
+        ("source:Patient.organization.name", "clinique", []),
     ],
 )
 def test_submissions_are_found_by_who_made_them(desk: Desk, name: str, value: str, places: list[int]) -> None:

@@ -195,7 +195,7 @@ def test_patient_type_and_topic_decide(server: Server, subscriber: Subscriber, d
     assert server.request("GET", url.removeprefix(server.url)).status == 200
 
 
-PS = "urn:oid:1.2.250.1.71.4.2.1"
+PS, CLINICS = "urn:oid:1.2.250.1.71.4.2.1", "urn:oid:1.2.250.1.71.4.2.2"
 
 
 def test_authors_and_reference_ids_decide(server: Server, subscriber: Subscriber) -> None:
@@ -209,6 +209,8 @@ def test_authors_and_reference_ids_decide(server: Server, subscriber: Subscriber
         ),
         *("related.identifier=ORDER_1", "related:identifier=urn:oid:2.25.5|ORDER_1"),
         "author.family=villard&related.identifier=ORDER_1&author.given=elise&type=http://loinc.org|11488-4",
+        *("author.organization.name=clinique", "author:PractitionerRole.organization:Organization.name=CLINIQUE D"),
+        f"author:PractitionerRole.organization.identifier={CLINICS}|1690000014",
     ]
     others = [
         *(
@@ -220,6 +222,7 @@ def test_authors_and_reference_ids_decide(server: Server, subscriber: Subscriber
         ),
         *(f"author.identifier={PS}.1|801234567897", "author.identifier=|801234567897", "related.identifier=ORDER-1"),
         *("related.identifier=urn:oid:2.25.6|ORDER_1", "author.family=villard&related.identifier=ORDER_2"),
+        *("author.organization.name=tilleuls", f"author.organization:identifier={PS}|1690000014"),
     ]
 
     def subscribed(queries: list[str]) -> set[str]:
