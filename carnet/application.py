@@ -25,7 +25,7 @@ from carnet.cross_origin import CrossOrigin, origins
 from carnet.emergencies import Emergencies
 from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
-from carnet.fhir_bodies import DocumentSizes
+from carnet.fhir_bodies import DocumentSizes, bound_bodies
 from carnet.fhir_callers import proved_fhir_caller
 from carnet.fhir_door import fhir_blueprint, fhir_elsewhere
 from carnet.fhir_reader import FhirReader
@@ -50,6 +50,7 @@ from carnet.wiring import Actors
 from carnet.xds_door import MEGABYTE, XdsDoor, soap_limits, xds_blueprint
 from registry.store import Registry
 from repository.registration import RegistryNotAvailable
+from soap.large_messages import OF_A_THREAD, LargeMessages
 from storage import migrate
 from storage.unit_of_work import StorageFailed
 
@@ -71,7 +72,8 @@ def application(
     app.register_blueprint(xds_blueprint(actors))
     of_message, of_request = _callers(actors, peer_certificate, others)
     reader = _reader(actors, of_request)
-    app.register_blueprint(_fhir(actors, reader))
+    large = LargeMessages(OF_A_THREAD * actors.settings.threads)
+    app.register_blueprint(_fhir(actors, reader, large))
     is_trusted = _on_record(_is_trusted(actors, peer_certificate), actors.auditor, peer_certificate)
     if actors.registry is not None:
         app.register_blueprint(_internal(actors.registry, actors, is_trusted))
@@ -82,7 +84,7 @@ def application(
     _add_metrics(app, actors)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
-    posts = XdsDoor(app.wsgi_app, actors, of_message, _log_request)
+    posts = XdsDoor(app.wsgi_app, actors, of_message, log=_log_request, large=large)
     doors = posts if reader is None else FhirReads(posts, reader, partial(_failed, app), _log_request)
     allowed = origins(actors.settings.fhir_origins)
     app.wsgi_app = read_to_the_end(CrossOrigin(doors, allowed) if allowed else doors)  # type: ignore[method-assign, assignment]  # as Flask documents it
@@ -106,11 +108,13 @@ def _reader(actors: Actors, caller_of: CallerOfRequest) -> FhirReader | None:
     )
 
 
-def _fhir(actors: Actors, reader: FhirReader | None) -> flask.Blueprint:
+def _fhir(actors: Actors, reader: FhirReader | None, large: LargeMessages) -> flask.Blueprint:
     if reader is None:
         return fhir_elsewhere(actors.settings.role_missing(Role.FHIR))
     broker = broker_of(actors.settings, reader.registry)
-    return fhir_blueprint(reader, seen_by=log_seen_by(actors.settings), broker=broker, desk=actors.records)
+    door = fhir_blueprint(reader, seen_by=log_seen_by(actors.settings), broker=broker, desk=actors.records)
+    bound_bodies(door, large)
+    return door
 
 
 def _failed(app: flask.Flask, environ: WSGIEnvironment, problem: Exception) -> WSGIApplication:

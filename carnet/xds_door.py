@@ -65,8 +65,6 @@ ENDPOINTS = {
     "habilitations": Role.REGISTRY,
     "recipient": Role.RECIPIENT,
 }
-# Large messages that come slowly, for each that is worked on.
-_LARGE_OF_A_THREAD = 8
 LogRequest = Callable[[str, str, int, float], None]
 
 
@@ -284,10 +282,18 @@ class XdsDoor:
     the question to the database.
     """
 
-    def __init__(self, behind: WSGIApplication, actors: Actors, caller_of: CallerOfMessage, log: LogRequest) -> None:
-        """`behind` gets all other requests."""
+    def __init__(
+        self,
+        behind: WSGIApplication,
+        actors: Actors,
+        caller_of: CallerOfMessage,
+        *,
+        log: LogRequest,
+        large: LargeMessages,
+    ) -> None:
+        """`behind` gets all other requests; `large` is for all doors of the process."""
         self._behind, self._caller_of, self._log = behind, caller_of, log
-        served = _endpoints(actors)
+        served = _endpoints(actors, large)
         self._endpoints = {f"{_PREFIX}/{name}": endpoint for name, endpoint in served.items()}
         aliases = service_paths(actors.settings).items()
         self._endpoints |= {path: served[name] for path, name in aliases if name in served}
@@ -358,12 +364,11 @@ class _Body:
             raise HttpRefusal(problem.code or 400, "the body of the request breaks off") from None
 
 
-def _endpoints(actors: Actors) -> Mapping[str, Endpoint]:
+def _endpoints(actors: Actors, large: LargeMessages) -> Mapping[str, Endpoint]:
     def on_error(correlation_id: str, problem: BaseException) -> None:
         log_unexpected(problem, correlation_id)
 
-    wire, large = WIRES[wire_name(actors.settings)], LargeMessages(_LARGE_OF_A_THREAD * actors.settings.threads)
-    limits = soap_limits(actors.settings)
+    wire, limits = WIRES[wire_name(actors.settings)], soap_limits(actors.settings)
     statuses = {**HTTP_STATUS, FaultCode.SENDER: actors.settings.fault_status}
     return {
         name: Endpoint(operations, wire=wire, limits=limits, on_error=on_error, statuses=statuses, large=large)

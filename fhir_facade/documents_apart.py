@@ -131,7 +131,7 @@ class DocumentCutter:
     """One body. `receive` gives a new blob, which is its giver's to discard; sizes are in octets.
 
     `resource` is the most that is kept in memory, `document` the most of one document, `total` of all together,
-    `number` how many there may be.
+    `number` how many there may be. `grows` is told how much is kept, and may raise.
     """
 
     grammar: Grammar
@@ -140,6 +140,7 @@ class DocumentCutter:
     document: int
     total: int
     number: int
+    grows: Callable[[int], None] = lambda _: None
     apart: dict[str, OctetsApart] = field(default_factory=dict)
     _text: bytearray = field(default_factory=bytearray)
     _nesting: Nesting = field(init=False)
@@ -158,6 +159,7 @@ class DocumentCutter:
                 pass
             if len(self._text) > self.resource:
                 raise FhirProblem(413, "too-long", f"expected a resource of at most {self.resource} octets")
+            self.grows(len(self._text))
         return bytes(self._text)
 
     def _goes_on(self, chunks: Iterator[bytes]) -> bool:

@@ -1,6 +1,7 @@
 """How many long messages are kept in memory at once: whoever sends one slowly holds all that has come of it.
 
-A root part is kept whole, and nobody knows who sends it before its end.
+The root part of a SOAP message is kept whole, and nobody knows who sends it before its end; so is a resource of FHIR,
+of whomever. One bound is for both.
 """
 
 import threading
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from soap.faults import HttpRefusal
 
 LARGE = 256 * 1024  # octets; what most messages have, beside their documents, is far below
+OF_A_THREAD = 8  # large messages that come slowly, for each that is worked on
 # Told how many octets of a message have come. Raises HttpRefusal.
 Grows = Callable[[int], None]
 
@@ -17,7 +19,7 @@ Grows = Callable[[int], None]
 class LargeMessages:
     """Room for so many messages of more than 256 kB, at all doors of a process together. Threads may share it."""
 
-    def __init__(self, most: int = 16) -> None:
+    def __init__(self, most: int = 2 * OF_A_THREAD) -> None:
         self._room = threading.BoundedSemaphore(most)
 
     @contextmanager
