@@ -24,6 +24,7 @@ from carnet.elsewhere_settings import is_loopback
 from carnet.listed_clients import listed
 from carnet.mllp_listener import MllpLimits, MllpListener, OnFailedHandshake
 from carnet.mllp_tls import TlsPolicy, tls_policy
+from carnet.reloading import Reloading
 from carnet.settings import Settings, SettingsError
 from carnet.traffic import Traffic, correlation_id
 from registry import iti8_patient_identity_feed as iti8
@@ -41,7 +42,7 @@ class MllpPort:
     settings: Settings
     listening: socket.socket
     turn: IO[bytes]
-    tls: TlsPolicy | None
+    tls: Reloading[TlsPolicy] | None
 
     @property
     def url(self) -> str:
@@ -70,8 +71,10 @@ def open_port(settings: Settings) -> MllpPort | None:
     return MllpPort(settings=settings, listening=listening, turn=tempfile.TemporaryFile(), tls=tls)
 
 
-def _tls(settings: Settings, host: str) -> TlsPolicy | None:
-    """How the feed is secured. Plain only where nobody else can reach it and nobody is asked who they are anyway."""
+def _tls(settings: Settings, host: str) -> Reloading[TlsPolicy] | None:
+    """How the feed is secured, by its files of now. Plain only where nobody else can reach it and nobody is asked who
+    they are anyway.
+    """
     if not settings.mllp_certificate:
         if settings.security != "open" or not is_loopback(host):
             raise SettingsError(
@@ -85,13 +88,9 @@ def _tls(settings: Settings, host: str) -> TlsPolicy | None:
             "settings mllp_trust and mllp_clients: expected the issuers of client certificates and the clients that "
             "may send, beside mllp_certificate"
         )
+    files = {"certificate": settings.mllp_certificate, "key": settings.mllp_key, "trust": settings.mllp_trust}
     try:
-        return tls_policy(
-            certificate=settings.mllp_certificate,
-            key=settings.mllp_key,
-            trust=settings.mllp_trust,
-            clients=clients,
-        )
+        return Reloading(lambda: tls_policy(**files, clients=clients), files.values())
     except OSError as problem:
         raise SettingsError(f"settings mllp_certificate, mllp_key, mllp_trust: {problem}") from problem
 

@@ -15,6 +15,7 @@ import structlog
 from access_policy.caller import OPEN_CALLER, Caller
 from carnet.mllp_framing import Framer, FramingError, frame
 from carnet.mllp_tls import NotAllowed, TlsPolicy
+from carnet.reloading import Reloading
 from carnet.tls import is_refusal, reason_of
 
 _READ = 64 * 1024
@@ -55,7 +56,7 @@ class MllpListener:
         refuse: Refuse,
         limits: MllpLimits,
         on_failed_handshake: OnFailedHandshake,
-        tls: TlsPolicy | None = None,
+        tls: Reloading[TlsPolicy] | None = None,
     ) -> None:
         """`receive` answers a message, `refuse` answers octets that are none, given a reason. Neither may raise."""
         self._listening, self._receive, self._refuse = listening, receive, refuse
@@ -143,7 +144,7 @@ class MllpListener:
         if self._tls is None:
             return connection, OPEN_CALLER
         try:
-            return self._tls.secured(connection)
+            return self._tls.current.secured(connection)
         except NotAllowed:
             self._on_failed_handshake("certificate not allowed", address, is_refusal=True)
             raise

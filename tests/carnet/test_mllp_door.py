@@ -21,6 +21,7 @@ from registry.store import Registry
 from storage.unit_of_work import StorageFailed
 from tests.certificates import a_certificate, an_authority
 from tests.mllp import adt, connected
+from tests.mutual_tls import eventually
 from tests.servers import ROOT
 
 AUTHORITY = "1.2.250.1.213.1.4.10"
@@ -76,7 +77,17 @@ def test_tls_may_listen_anywhere(tls: dict[str, str]) -> None:
     port = open_port(Settings(security="mtls", mllp="0.0.0.0:0", **tls))
     assert port is not None
     assert port.tls is not None
-    assert "CN=mpi,O=Tilleuls,C=FR" in port.tls.clients
+    assert "CN=mpi,O=Tilleuls,C=FR" in port.tls.current.clients
+    port.close()
+
+
+def test_changed_files_are_taken_without_a_restart(tls: dict[str, str]) -> None:
+    port = opened(mllp="127.0.0.1:0", **tls)
+    before, trust = port.tls, Path(tls["mllp_trust"])
+    assert before is not None
+    policy = before.current
+    trust.write_bytes(trust.read_bytes() * 2)
+    eventually(lambda: before.current is not policy)
     port.close()
 
 

@@ -15,6 +15,7 @@ from carnet.mllp_framing import frame
 from carnet.mllp_listener import MllpLimits, MllpListener
 from carnet.mllp_tls import TlsPolicy, subject_of, tls_policy
 from carnet.refused_handshakes import RefusedHandshakes
+from carnet.reloading import Reloading
 from tests.certificates import Holder, a_certificate, a_revocation_list, an_authority
 from tests.mllp import Sender, connected
 
@@ -27,7 +28,7 @@ def echo(message: bytes, caller: Caller) -> bytes:
 
 @contextmanager
 def listening(
-    receive: Receive = echo, *, tls: TlsPolicy | None = None, **limits: float
+    receive: Receive = echo, *, tls: TlsPolicy | Reloading[TlsPolicy] | None = None, **limits: float
 ) -> Iterator[tuple[MllpListener, int]]:
     with socket.create_server(("127.0.0.1", 0)) as port:
         listener = MllpListener(
@@ -36,7 +37,7 @@ def listening(
             refuse=lambda octets, reason: b"MSH\rMSA|AR|" + reason.encode(),
             limits=MllpLimits(**limits),  # type: ignore[arg-type]
             on_failed_handshake=RefusedHandshakes(),
-            tls=tls,
+            tls=Reloading(lambda: tls, ()) if isinstance(tls, TlsPolicy) else tls,
         )
         thread = threading.Thread(target=listener.run)
         thread.start()
@@ -215,6 +216,34 @@ def test_a_revoked_certificate_is_not_let_in_nor_anybody_without_a_current_list(
                 if sender.connection.recv(1):
                     answered.append(name)
     assert answered == let_in
+
+
+def test_who_is_revoked_while_the_feed_is_served_is_not_let_in_any_more(pki: dict[str, Holder], tmp_path: Path) -> None:
+    """As at the port of https: files are read again. A broken one changes nothing."""
+    trust, now = tmp_path / "issuers.pem", [0.0]
+    clients = [f"CN={name},O=Tilleuls,C=FR" for name in ("ehr", "mpi")]
+
+    def issuers(*revoked: Holder) -> bytes:
+        return pki["ca"].file.read_bytes() + a_revocation_list(pki["ca"], *revoked)
+
+    trust.write_bytes(issuers())
+    policies = Reloading(lambda: policy(pki, *clients, trust=trust), [str(trust)], clock=lambda: now[0])
+
+    def let_in(name: str) -> bool:
+        now[0] += 3
+        with suppress(OSError), connected(port, client(pki, name)) as sender:
+            sender.connection.sendall(frame(b"x"))
+            return sender.connection.recv(1) != b""
+        return False
+
+    with listening(tls=policies) as (_, port):
+        assert let_in("mpi")
+        trust.write_bytes(issuers(pki["mpi"]))
+        assert not let_in("mpi")
+        trust.write_bytes(b"no certificate")
+        assert [let_in("mpi"), let_in("ehr")] == [False, True]
+        trust.write_bytes(issuers())
+        assert let_in("mpi")
 
 
 def test_plain_text_is_not_taken_on_a_tls_port(pki: dict[str, Holder]) -> None:
