@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 from lxml import etree
@@ -15,10 +15,12 @@ from audit.objects import a_document, a_query
 from audit.occurrence import Occurrence
 from audit.record import Detail, Outcome, ParticipantObject
 from audit.recorder import NO_RECORDER, AuditTrail, Recorder
+from carnet.address import network_of
 from carnet.audited_answers import Ended, read_answer
 from carnet.audited_requests import PatientsOf, occurrences_of
 from carnet.claims import Claim
 from carnet.record_wiring import Accesses
+from carnet.repeats import Repeats, repeated
 from fhir_facade.operation_outcome import FhirProblem
 from fhir_facade.search_names import table_name
 from soap.faults import HttpRefusal, SoapFault
@@ -56,6 +58,7 @@ class Auditor:
     """Keeps what the doors tell; without a trail the audit is off. `patients_of` names the patients of documents.
 
     `accesses` is told what was read by whom, where there are records of persons, and `rule_of` says what let them.
+    `repeats` counts the assertions that are refused again and again.
     """
 
     trail: AuditTrail | None = None
@@ -63,6 +66,7 @@ class Auditor:
     recorded_with_change: Collection[str] = RECORDED_WITH_CHANGE
     accesses: Accesses | None = None
     rule_of: RuleOf | None = None
+    repeats: Repeats[tuple[Occurrence, Caller]] = field(default_factory=Repeats)
 
     @property
     def recorder(self) -> Recorder:
@@ -127,7 +131,8 @@ class Auditor:
     def refused(self, refused: Refused, peer: Peer, claim: Claim) -> None:
         """An assertion that is not taken: which check, and what was found, stand here alone. ITI TF-2: 3.40.4.1.3
 
-        Raises StorageFailed.
+        The same check of the same claim from the same client is on record once a minute, with how often; nobody fills
+        the spool by trying. Raises StorageFailed.
         """
         structlog.get_logger().warning("caller refused", check=refused.reason.name, answer=str(refused.reason.subcode))
         refusal = Occurrence(
@@ -137,7 +142,25 @@ class Auditor:
             also=claim.transaction,
             claimed=(claim.user, claim.issuer),
         )
-        self.told(refusal, Caller(name="", peer=peer))
+        if self.trail is None:
+            return
+        check = refused.reason, claim.transaction, network_of(peer.address), peer.certificate
+        told = refusal, Caller(name="", peer=peer)
+        if not self.repeats.is_new((*check, claim.user, claim.issuer), told, broadly=check):
+            return
+        try:
+            self.told(*told)
+        except StorageFailed:
+            self.repeats.forget(told)
+            raise
+
+    def tell_repeated(self, *, everything: bool = False) -> None:
+        """Refusals that were counted for a minute are on record, or all of them."""
+        for (refusal, caller), more in self.repeats.due(everything=everything):
+            try:
+                self.told(replace(refusal, description=repeated(refusal.description, more)), caller)
+            except StorageFailed:
+                structlog.get_logger().error("audit record not kept", event_name=refusal.event)
 
     def stranger(self, peer: Peer) -> None:
         """Who asked what registry and repository ask each other, and is neither. ITI TF-2: 3.19.6.3"""

@@ -3,11 +3,12 @@
 Whoever can reach the port can fail as many handshakes as he likes, and a full spool stops the service: the same reason
 from the same address is on record once a minute, with how often it happened, and what comes faster than it can be
 written is counted by the log alone. Of IPv6 a network of 64 bits is one address: whoever has one has all of it.
+
+Refused assertions, which doors put on record themselves, are counted the same way and told from here.
 """
 
 import queue
 import threading
-import time
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,30 +18,20 @@ from audit.occurrence import Occurrence
 from audit.record import Outcome
 from carnet.address import network_of
 from carnet.auditing import Auditor
+from carnet.repeats import Repeats, repeated
 from storage.unit_of_work import StorageFailed
 
 _MOST_WAITING = 1_000
-_QUIET_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 Refusal = tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Seen:
-    """When a refusal was last on record, from which address, and how often it has happened since."""
-
-    recorded: float
-    address: str
-    since: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class RefusedHandshakes:
     """Told by the thread that accepts connections, which never waits for the record. One for each process."""
 
-    quiet_seconds: float = _QUIET_SECONDS
     _waiting: "queue.Queue[Refusal | None]" = field(default_factory=lambda: queue.Queue(_MOST_WAITING))
-    _seen: dict[Refusal, _Seen] = field(default_factory=dict)
+    _repeats: Repeats[Refusal] = field(default_factory=Repeats)
     _thread: threading.Thread | None = None
 
     def __call__(self, reason: str, address: str, *, is_refusal: bool) -> None:
@@ -75,33 +66,16 @@ class RefusedHandshakes:
                 pass
             else:
                 is_stopping = refusal is None
-                if refusal is not None:
-                    self._count(auditor, refusal)
-            self._tell_late(auditor, everything=is_stopping)
-
-    def _count(self, auditor: Auditor, refusal: Refusal) -> None:
-        reason, address = refusal
-        counted = reason, network_of(address)
-        known = self._seen.get(counted)
-        if known is None:
-            self._seen[counted] = _Seen(time.monotonic(), address)
-            _record(auditor, refusal)
-        else:
-            known.since += 1
-
-    def _tell_late(self, auditor: Auditor, *, everything: bool) -> None:
-        """What was counted for a minute is on record; what did not happen again is forgotten."""
-        last = time.monotonic() - self.quiet_seconds
-        for refusal in [key for key, one in self._seen.items() if everything or one.recorded <= last]:
-            told = self._seen.pop(refusal)
-            if told.since:
-                _record(auditor, (refusal[0], told.address), told.since)
-                self._seen[refusal] = _Seen(time.monotonic(), told.address)
+                if refusal is not None and self._repeats.is_new((refusal[0], network_of(refusal[1])), refusal):
+                    _record(auditor, refusal)
+            for told, more in self._repeats.due(everything=is_stopping):
+                _record(auditor, told, more)
+            auditor.tell_repeated(everything=is_stopping)
 
 
 def _record(auditor: Auditor, refusal: Refusal, more: int = 0) -> None:
     reason, address = refusal
-    description = f"{reason}; {more} more times" if more else reason
+    description = repeated(reason, more) if more else reason
     happened = Occurrence(event="node refused", outcome=Outcome.SERIOUS, description=description)
     try:
         auditor.told(happened, Caller(name="", peer=Peer(address=address)))
