@@ -34,8 +34,8 @@ from tests.attacks.conftest import Target
 from tests.attacks.doors import TOLD, TRANSACTIONS, Answer, Doors
 from tests.attacks.mutants import SEED, mutants
 from tests.builders import PATIENT, a_submission, an_entry
+from tests.flows.subscribed import wanted
 from tests.flows.test_dsub import PATIENT_SLOT, subscribe_body
-from tests.flows.test_subscriptions import wanted
 from tests.hl7v3 import record_messages as written
 from tests.hl7v3.written import ii, v3_message
 from tests.mllp import adt

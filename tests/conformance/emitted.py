@@ -17,9 +17,9 @@ from tests import messages, servers
 from tests.audit.happenings import NODE, PROFESSIONAL
 from tests.builders import PATIENT, a_submission, an_entry
 from tests.flows.fhir_requests import fed, provide, send
+from tests.flows.subscribed import ALL, FOLDERS, SETS, mask, wanted
 from tests.flows.test_fhir_batch import a_batch, asked
 from tests.flows.test_pdsm_profiles import a_pdsm_bundle
-from tests.flows.test_subscriptions import ALL, FOLDERS, SETS, mask, wanted
 from tests.notified import Subscriber, until
 from tests.servers import Server
 from xds.datatypes import CX

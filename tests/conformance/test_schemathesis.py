@@ -12,7 +12,7 @@ import pytest
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.flows.fhir_requests import fed, provide, send
-from tests.flows.test_subscriptions import wanted
+from tests.flows.subscribed import wanted
 from tests.servers import Server
 
 SEED = 20260310

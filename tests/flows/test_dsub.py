@@ -10,8 +10,8 @@ from lxml import etree
 from carnet.subscription_wiring import dispatcher_of
 from tests import messages, servers
 from tests.builders import PATIENT
+from tests.flows.subscribed import CONTENT, states, submit, with_folder
 from tests.flows.test_submit_query_retrieve import entry_uuid
-from tests.flows.test_subscriptions import CONTENT, states, submit, with_folder
 from tests.notified import Subscriber, a_subscriber, until
 from tests.servers import Response, Server
 from xds.datatypes import CXi

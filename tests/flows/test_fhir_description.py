@@ -16,7 +16,7 @@ from fhir_facade.sorting import SORTS
 from tests import fhir_bundles as fhir
 from tests import servers
 from tests.flows.fhir_requests import fed, provide, send
-from tests.flows.test_subscriptions import wanted
+from tests.flows.subscribed import wanted
 from tests.servers import Server
 
 JSON_PATCH = "application/json-patch+json"
