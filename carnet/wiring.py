@@ -261,7 +261,7 @@ def _signature_rules(settings: Settings) -> SignatureRules:
 
 
 def _patients_of(registry: Registry, ids: Collection[str]) -> Mapping[str, str]:
-    with registry.units.read() as connection:
+    with registry.units.look() as connection:
         return registry.patients_of(connection, ids)
 
 
