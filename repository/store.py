@@ -1,6 +1,6 @@
 """The repository's store: index and blobs, and the ways it reaches the registry."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from access_policy.caller import Caller
@@ -18,7 +18,7 @@ from repository.registration import Registration
 from repository.submission_signature import SignatureRules
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
-Readable = Callable[[Caller, Collection[str]], frozenset[str]]
+Readable = Callable[[Caller, Collection[str]], Set[str]]
 Waits = Callable[[UnitOfWork, Collection[str]], frozenset[str]]
 
 
