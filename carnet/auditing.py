@@ -40,6 +40,7 @@ _OF_PROOF = frozenset(one.name for one in RECORD_TRANSACTIONS) | {
     *("ITI-18", "ITI-51", "ITI-66", "ITI-67"),
     *("ITI-65", "ITI-105", "ITI-106"),
 }
+_OF_DOCUMENT = ("ITI-57", "ITI-68", "read")
 _QUESTIONS = ("ITI-18", "ITI-51")
 _READINGS = frozenset({"ITI-18", "ITI-43", "ITI-66", "ITI-67", "ITI-68", "read"})
 # Event and caller -> the rule of the policy that let the caller read; empty where nothing is judged.
@@ -174,7 +175,15 @@ class Auditor:
     def told(self, occurrence: Occurrence, caller: Caller) -> None:
         """Keep one occurrence. Raises StorageFailed."""
         if self.trail is not None:
-            self.trail.keep(self._with_rule(about_caller_where_unnamed([occurrence], caller), caller), caller)
+            found = about_caller_where_unnamed([self._of_patient(occurrence)], caller)
+            self.trail.keep(self._with_rule(found, caller), caller)
+
+    def _of_patient(self, one: Occurrence) -> Occurrence:
+        """Whose document it is, where reading it did not tell: it was refused, say."""
+        if one.patient or one.event not in _OF_DOCUMENT or not one.objects:
+            return one
+        name = one.objects[0].id
+        return replace(one, patient=self.patients_of([name]).get(name, ""))
 
     def _occurrences(self, transaction: str, body: etree._Element, ended: Ended) -> tuple[Occurrence, ...]:
         """No request is so broken that there is no record of it."""
@@ -230,10 +239,10 @@ class Auditor:
         asked = a_query(transaction, "Patient", raw.encode(errors="surrogatepass"))
         return Occurrence(event=transaction, patient=next(filter(None, asked_for), own), objects=(asked,))
 
-    def read(self, event: str, entry_uuid: str) -> Occurrence:
+    @staticmethod
+    def read(event: str, entry_uuid: str) -> Occurrence:
         """One document, or what is known of it, by the entryUUID it was asked for. MHD 2:3.68.5.1"""
-        patient = "" if self.trail is None else self.patients_of([entry_uuid]).get(entry_uuid, "")
-        return Occurrence(event=event, patient=patient, objects=(a_document(entry_uuid),))
+        return Occurrence(event=event, objects=(a_document(entry_uuid),))
 
 
 @dataclass(slots=True)

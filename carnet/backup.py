@@ -68,6 +68,9 @@ class _OneState:
     def read(self) -> AbstractContextManager[Connection]:
         return nullcontext(self.connection)
 
+    def look(self) -> AbstractContextManager[Connection]:
+        return self.read()
+
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         raise NotImplementedError("a backup changes nothing")
 

@@ -94,6 +94,7 @@ class FhirReader:
             with self.auditor.interaction(self.auditor.read("ITI-68", f"{UUID_PREFIX}{fhir_id}"), caller) as about:
                 document = iti68.handle(self.registry, self.repository, fhir_id, caller, self.elsewhere)
                 about.objects = (a_document(document.unique_id, document.repository_unique_id),)
+                about.patient = document.patient
         except StorageFailed:
             if document is not None:
                 document.octets.close()

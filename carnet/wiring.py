@@ -1,6 +1,6 @@
 """Everything a server is made of, put together: read this page as the architecture diagram."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +28,7 @@ from carnet.registry_elsewhere import RegistryElsewhere
 from carnet.registry_wiring import open_units, registry_on
 from carnet.roles import Role
 from carnet.settings import Settings, SettingsError
+from carnet.traffic import seen_in_request
 from carnet.trust_folder import TrustFolder
 from dmp.record_desk import RecordDesk
 from registry import document_recipient, repository_questions
@@ -45,6 +46,8 @@ from storage.unit_of_work import OnSyncLost, UnitOfWork, Units, go_on
 from xds.ebrim.attributes import SubmissionKind
 from xds.ebrim.read import Reading
 from xds.errors import RegistryError
+
+_PATIENTS = "patients of documents"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +146,7 @@ def _in_this_process(settings: Settings, registry: Registry) -> _Reach:
     return _Reach(
         register=InOneUnit(registry.units, register),
         receive=InOneUnit(registry.units, receive),
-        readable=partial(repository_questions.readable, registry),
+        readable=partial(_readable, registry),
         waits=document_recipient.waits,
         waits_elsewhere=none_waits_elsewhere,
         on_demand=_on_demand(settings, partial(find_on_demand, registry)),
@@ -260,9 +263,19 @@ def _signature_rules(settings: Settings) -> SignatureRules:
     return SignatureRules(demand=demand, trust=trust, now=lambda: datetime.now(UTC))
 
 
+def _readable(registry: Registry, caller: Caller, ids: Collection[str]) -> Set[str]:
+    """Whose documents they were found to be is what the audit record of this request names."""
+    found = repository_questions.readable(registry, caller, ids)
+    seen_in_request()[_PATIENTS] = {one: patient for one, patient in found.items() if patient}
+    return found.keys()
+
+
 def _patients_of(registry: Registry, ids: Collection[str]) -> Mapping[str, str]:
-    with registry.units.read() as connection:
-        return registry.patients_of(connection, ids)
+    known: Mapping[str, str] = seen_in_request().get(_PATIENTS, {})
+    if known.keys() >= set(ids):
+        return known
+    with registry.units.look() as connection:
+        return {**registry.patients_of(connection, ids), **known}
 
 
 class _Alerts:

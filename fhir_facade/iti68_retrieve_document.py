@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -26,7 +26,7 @@ from xds.identifiers import UUID_PREFIX, is_uuid_urn
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievedDocument:
     """One document: uniqueId, its repository, type, length in octets, an entity tag, and its octets, checked before
-    they are given."""
+    they are given. `patient`: CX key of the patient as whose it may be read, empty where that may be anybody's."""
 
     unique_id: str
     repository_unique_id: str
@@ -34,6 +34,7 @@ class RetrievedDocument:
     size: int
     etag: str
     octets: Octets
+    patient: str = ""
 
 
 # repositoryUniqueId, uniqueId, who asks -> the document; None where that repository is not known.
@@ -64,15 +65,17 @@ def handle(
     with registry.seen_by(caller, Purpose.READ) as snapshot:
         found = snapshot.find(criteria, Page(size=1), Form.REFERENCE)
         keeper = repository_questions.repository_of(snapshot, found[0]) if found else ""
+        patient = snapshot.visibility.patient
     unique_id = found[0].unique_id if found else None
     if not unique_id:
         raise not_found()
     if repository is not None and keeper == repository.unique_id:
-        return _read(repository, unique_id, caller, repository.held_among({unique_id}))
-    document = elsewhere(keeper, unique_id, caller)
-    if document is None:
+        document = _read(repository, unique_id, caller, repository.held_among({unique_id}))
+        return replace(document, patient=patient)
+    retrieved = elsewhere(keeper, unique_id, caller)
+    if retrieved is None:
         raise kept_elsewhere(keeper)
-    return document
+    return replace(retrieved, patient=patient)
 
 
 def kept(repository: Repository, unique_id: str, caller: Caller) -> RetrievedDocument:

@@ -11,14 +11,16 @@ from registry.sql.stored_entries import Position, StoredEntry, page_of_entries
 from registry.store import Registry
 
 
-def readable(registry: Registry, caller: Caller, unique_ids: Collection[str]) -> frozenset[str]:
-    """Those of the DocumentUniqueIds whose documents the caller may read."""
+def readable(registry: Registry, caller: Caller, unique_ids: Collection[str]) -> dict[str, str]:
+    """Those of the DocumentUniqueIds whose documents the caller may read, each with the CX key of the patient as whose
+    it may be read; empty where that may be anybody's."""
     if not unique_ids:
-        return frozenset()
+        return {}
     criteria = Criteria(unique_ids=tuple(sorted(unique_ids)), on_demand=True)
     with registry.seen_by(caller, Purpose.READ) as snapshot:
         found = snapshot.find(criteria, form=Form.REFERENCE)
-    return frozenset(one.unique_id for one in found if one.unique_id)
+        patient = snapshot.visibility.patient
+    return {one.unique_id: patient for one in found if one.unique_id}
 
 
 def documents_of(registry: Registry, submission: str, unique_id: str) -> frozenset[tuple[str, str]] | None:

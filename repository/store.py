@@ -1,6 +1,6 @@
 """The repository's store: index and blobs, and the ways it reaches the registry."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from access_policy.caller import Caller
@@ -18,7 +18,7 @@ from repository.registration import Registration
 from repository.submission_signature import SignatureRules
 from storage.unit_of_work import StorageFailed, UnitOfWork, Units
 
-Readable = Callable[[Caller, Collection[str]], frozenset[str]]
+Readable = Callable[[Caller, Collection[str]], Set[str]]
 Waits = Callable[[UnitOfWork, Collection[str]], frozenset[str]]
 
 
@@ -86,9 +86,16 @@ class Repository:
 
         Raises RegistryNotAvailable.
         """
-        with self.units.read() as connection:
+        with self.units.look() as connection:
             found = index.held(connection, readable)
-            waiting = awaited.among(connection, set(readable) - found.keys())
+        missing = set(readable) - found.keys()
+        return found | self._awaited(missing) if missing else found
+
+    def _awaited(self, unique_ids: set[str]) -> dict[str, StoredDocument]:
+        """Those that are held, or registered as the registry says now: one state, since the one becomes the other."""
+        with self.units.read() as connection:
+            found = index.held(connection, unique_ids)
+            waiting = awaited.among(connection, unique_ids - found.keys())
         return found | self.registration.registered(waiting) if waiting else found
 
     def settle(self, unique_ids: Collection[str]) -> None:

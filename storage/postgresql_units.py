@@ -38,13 +38,18 @@ class PostgresqlUnits:
 
     def append(self, insertion: Callable[[UnitOfWork], T]) -> T:
         """One round trip: BEGIN and COMMIT would each be another one."""
-        with as_storage_failed(), self._idle.lend() as connection:
+        with self.look() as connection:
             return insertion(UnitOfWork(connection=connection))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         with as_storage_failed(), self._idle.lend() as connection:
             begin_reading(connection)
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        with as_storage_failed(), self._idle.lend() as connection:
             yield connection
 
     @contextmanager

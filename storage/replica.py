@@ -54,6 +54,12 @@ class ReadingFromReplica:
             yield connection
 
     @contextmanager
+    def look(self) -> Iterator[Connection]:
+        self._catch_up()
+        with self._replica.look() as connection:
+            yield connection
+
+    @contextmanager
     def turn(self, name: str) -> Iterator[bool]:
         with self._units.turn(name) as is_mine:
             yield is_mine

@@ -63,6 +63,10 @@ class Units(Protocol):
         """A connection that sees one committed state, for the length of the block."""
         ...
 
+    def look(self) -> AbstractContextManager[Connection]:
+        """A connection for a single question; of several, each may see another committed state."""
+        ...
+
     def turn(self, name: str) -> AbstractContextManager[bool]:
         """Whether it is the turn of this process, of all that share the database, for the length of the block.
 

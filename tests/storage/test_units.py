@@ -70,6 +70,28 @@ def test_an_insertion_is_committed_when_it_returns_all_of_it_or_nothing(units: U
     assert kept(units) == [7, 8, 9, 12]
 
 
+def test_a_look_sees_what_is_committed_when_it_asks(units: Units) -> None:
+    with units.look() as connection:
+        assert connection.execute(text("SELECT count(*) FROM outbox")).scalar_one() == 0
+    units.append(lambda unit: added(unit, 7))
+    with units.look() as connection:
+        assert connection.execute(text("SELECT count(*) FROM outbox")).scalar_one() == 1
+
+
+def test_after_a_look_or_an_insertion_a_block_of_reading_is_one_state_again(units: Units) -> None:
+    """They share connections with those who read."""
+    with units.look() as connection:
+        connection.execute(text("SELECT 1"))
+    units.append(lambda unit: added(unit, 7))
+    with pytest.raises(LookupError), units.look():
+        raise LookupError("mine")
+    with units.read() as connection:
+        many = text("SELECT count(*) FROM outbox")
+        before = connection.execute(many).scalar_one()
+        units.append(lambda unit: added(unit, 8))
+        assert connection.execute(many).scalar_one() == before == 1
+
+
 def test_a_unit_that_fails_leaves_nothing_and_raises_its_own_exception(units: Units) -> None:
     def fail(unit: UnitOfWork) -> None:
         keep(unit, 1)
