@@ -22,6 +22,7 @@ from carnet.authentication import (
 from carnet.carried_caller import IsTrusted, or_carried
 from carnet.clients import HEALTH
 from carnet.cross_origin import CrossOrigin, origins
+from carnet.documents_reach import DocumentsReach
 from carnet.emergencies import Emergencies
 from carnet.failures import log_unexpected
 from carnet.fhir_answers import http_problem
@@ -34,7 +35,7 @@ from carnet.fhir_tokens import fhir_security, token_callers
 from carnet.internal_door import internal_blueprint, is_one_of, shows
 from carnet.keeper_door import keeper_blueprint
 from carnet.listed_clients import ListedClients
-from carnet.metrics import CONTENT_TYPE
+from carnet.metrics import CONTENT_TYPE, documents_text
 from carnet.open_callers import open_callers
 from carnet.record_metrics import RecordMetrics
 from carnet.record_wiring import log_seen_by
@@ -80,8 +81,9 @@ def application(
     if actors.repository is not None:
         is_open = actors.settings.security == "open"
         app.register_blueprint(keeper_blueprint(actors.repository, is_trusted, open_callers=is_open))
-    _add_health(app, actors)
-    _add_metrics(app, actors)
+    documents = None if actors.repository is None else DocumentsReach(actors.repository.blobs)
+    _add_health(app, actors, documents)
+    _add_metrics(app, actors, documents)
     _add_log(app)
     app.register_error_handler(Exception, _unexpected)
     posts = XdsDoor(app.wsgi_app, actors, of_message, log=_log_request, large=large)
@@ -172,19 +174,23 @@ def _callers(
     return or_carried(proved, is_trusted, peer_certificate, open_callers=False), of_request
 
 
-def _add_health(app: flask.Flask, actors: Actors) -> None:
+def _add_health(app: flask.Flask, actors: Actors, documents: DocumentsReach | None) -> None:
     @app.get("/health/live")
     def live() -> flask.Response:
         return flask.Response("alive\n", content_type="text/plain")
 
     @app.get("/health/ready")
     def ready() -> flask.Response:
+        """Metadata are served while documents are away: a balancer that took all hosts away would end that too."""
         problem = _not_ready(actors)
-        text, status = (f"{problem}\n", 503) if problem else ("ready\n", 200)
-        return flask.Response(text, status=status, content_type="text/plain")
+        away = "" if documents is None or documents.is_reached() else "documents out of reach"
+        if actors.registry is None:
+            problem = problem or away
+        text, status = (problem, 503) if problem else (", ".join(filter(None, ("ready", away))), 200)
+        return flask.Response(f"{text}\n", status=status, content_type="text/plain")
 
 
-def _add_metrics(app: flask.Flask, actors: Actors) -> None:
+def _add_metrics(app: flask.Flask, actors: Actors, documents: DocumentsReach | None) -> None:
     """For a monitor: on the port of `--health`, or with `--security open`; not for the clients of the record."""
 
     records = RecordMetrics(actors)
@@ -195,6 +201,8 @@ def _add_metrics(app: flask.Flask, actors: Actors) -> None:
             flask.abort(404)
         missing = _not_ready(actors)
         text = actors.counts.text(is_ready=not missing)
+        if documents is not None:
+            text += documents_text(is_reached=documents.is_reached())
         if actors.registry is not None and not missing:
             text += records.text()
         return flask.Response(text, content_type=CONTENT_TYPE)

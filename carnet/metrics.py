@@ -61,3 +61,12 @@ class Counts:
             lines.append(f"# TYPE {counter.name} counter")
             lines.append(f"{counter.name}{label} {number}")
         return "\n".join(lines) + "\n" + self.traffic.text()
+
+
+def documents_text(*, is_reached: bool) -> str:
+    """Whether this process reaches the store of documents."""
+    return (
+        "# HELP carnet_documents_reached Whether the store of documents answers: 1 or 0.\n"
+        "# TYPE carnet_documents_reached gauge\n"
+        f'carnet_documents_reached{{process="{os.getpid()}"}} {int(is_reached)}\n'
+    )

@@ -144,6 +144,10 @@ class KeptBlob:
 class BlobStore(Protocol):
     """A place for document octets."""
 
+    def reach(self) -> None:
+        """Raises StoreUnavailable, or another OSError, when nothing can be kept or given now."""
+        ...
+
     def receive(self) -> IncomingBlob: ...
 
     def open(self, key: str) -> BlobReader:

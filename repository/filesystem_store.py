@@ -67,6 +67,11 @@ class FilesystemStore:
         Path(name).rename(self._root / _OWNER)
         sync_folder(self._root)
 
+    def reach(self) -> None:
+        """The place where it should be mounted has no folder for what comes in."""
+        self._state.check()
+        self._incoming.stat()
+
     def receive(self) -> "IncomingFile":
         self._state.check()
         return IncomingFile(self._root, self._incoming, self._state)

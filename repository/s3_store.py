@@ -85,6 +85,9 @@ class S3BlobStore:
         """Say in the bucket whose documents it holds."""
         _asked(lambda: self._bucket.put(_OWNER, f"{repository_id}\n".encode("ascii"), use_multipart=False))
 
+    def reach(self) -> None:
+        self.owner()
+
     def receive(self) -> "IncomingObject":
         return IncomingObject(self._bucket)
 

@@ -11,6 +11,11 @@ class StoreWithFormer:
     def __init__(self, present: BlobStore, former: BlobStore) -> None:
         self._present, self._former = present, former
 
+    def reach(self) -> None:
+        """Of both: each has documents."""
+        self._present.reach()
+        self._former.reach()
+
     def receive(self) -> IncomingBlob:
         return self._present.receive()
 

@@ -14,7 +14,7 @@ from conformance.server.exchange import Wire
 from conformance.server.kits import run_fhir, run_nist
 from conformance.server.probe import Probe
 from conformance.server.run import findings, probes
-from conformance.server.target import Target, client_context
+from conformance.server.target import Target
 from tests.conformance.carnet_under_test import kit_settings
 from tests.conformance.faults_of_kit_servers import KIT_FAULTS
 from tests.conformance.faults_of_servers import FAULTS
@@ -70,7 +70,7 @@ def bench(carnet: Behind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             f'habilitations = "{url}/xds/habilitations"\n'
         )
         configuration = read_configuration(file)
-        context = client_context(data / "pki" / "trust" / "root.pem", card_of(carnet))
+        context = Tls(authorities=data / "pki" / "trust" / "root.pem", certificate=card_of(carnet)).context()
         target = Target(configuration, Wire(context, configuration.timeout_seconds, ignore))
         yield Bench(gate=gate, target=target, probes={one.name: one for one in probes(configuration)})
 

@@ -10,7 +10,8 @@ from xds.metadata import DocumentEntry
 
 WORD = b"PLAINTEXT-OF-A-REPORT"
 CONTENT = b"<ClinicalDocument>" + WORD * 50 + b"</ClinicalDocument>"
-TELLING = (WORD, PATIENT.id.encode(), b"MARCHAL")
+TITLE = "Compte rendu de M. MARCHAL"
+TELLING = (WORD, PATIENT.id.encode(), TITLE.encode())
 refusal = luks.refusal()
 
 
@@ -23,7 +24,7 @@ def submitted(folder: Path) -> DocumentEntry:
     settings = servers.settings_for(folder)
     with servers.in_process(settings) as server:
         servers.know_patients(settings)
-        entry = an_entry(content=CONTENT)
+        entry = an_entry(content=CONTENT, title=TITLE)
         assert messages.provide(server, a_submission(entry), {entry.entry_uuid: CONTENT}).status == "Success"
     return entry
 

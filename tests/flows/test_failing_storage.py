@@ -148,8 +148,22 @@ def test_a_folder_of_documents_that_is_away_is_not_made_anew(server: Server) -> 
         assert files(folder) == set()
         assert_reads_go_on(server, before, documents=False)
         assert register(server).status == "Success"
+        _wait_for_health(server, "ready, documents out of reach", documents_reached=0)
+    _wait_for_health(server, "ready", documents_reached=1)
     assert_reads_go_on(server, before)
     assert provide(server, late).status == "Success"
+
+
+def _wait_for_health(server: Server, text: str, *, documents_reached: int) -> None:
+    """Metadata are served all the time, so the status is 200; documents are looked for every few seconds."""
+    deadline = time.monotonic() + SECONDS_TO_COME_BACK
+    while (answer := server.request("GET", "/health/ready")).body != f"{text}\n".encode():
+        assert time.monotonic() < deadline, answer.body
+        threading.Event().wait(0.2)
+    assert answer.status == 200
+    samples = server.request("GET", "/metrics").body.decode().splitlines()
+    (reached,) = (one.rpartition(" ")[2] for one in samples if one.startswith("carnet_documents_reached{"))
+    assert reached == str(documents_reached)
 
 
 @contextmanager

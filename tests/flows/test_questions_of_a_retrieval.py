@@ -8,7 +8,7 @@ import pytest
 from tests import messages, mutual_tls, servers
 from tests.builders import REPOSITORY
 from tests.database_waits import WAIT, Conversation, overheard
-from tests.flows.test_audit_records import stored_uuid
+from tests.flows.golden_records import stored_uuid
 from tests.flows.test_document_versions import a_report, push, unique_id
 from tests.mutual_tls import Proved
 from xds.identifiers import UUID_PREFIX, new_oid
