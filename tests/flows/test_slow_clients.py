@@ -176,6 +176,11 @@ def test_an_idle_connection_is_closed(server: Server, context: ssl.SSLContext) -
         assert 2 < time.monotonic() - began < 10
 
 
+def refuses(small: Server, context: ssl.SSLContext) -> bool:
+    """Several times: one refusal may be because the last body is being taken in just now."""
+    return all(status_of(small, context, "/health/live")[0] == 503 for _ in range(5))
+
+
 def test_too_many_requests_are_answered_503_at_once(pki: Pki, context: ssl.SSLContext, tmp_path: Path) -> None:
     """One thread, no queue to speak of, and more bodies on their way than may be."""
     with mutual_tls.started(pki, tmp_path, threads=1, queue=1, uploads=3, head_seconds=30) as small:
@@ -183,7 +188,7 @@ def test_too_many_requests_are_answered_503_at_once(pki: Pki, context: ssl.SSLCo
         with contextlib.ExitStack() as held:
             for _ in range(3):
                 held.enter_context(contextlib.closing(slow_clients.stalled_body(open_)))
-            mutual_tls.eventually(lambda: status_of(small, context, "/health/live")[0] == 503)
+            mutual_tls.eventually(lambda: refuses(small, context))
             began = time.monotonic()
             status, headers, body = status_of(small, context, "/fhir/metadata")
             assert (status, headers["Retry-After"], time.monotonic() - began < 2) == (503, "1", True)
@@ -197,7 +202,7 @@ def too_busy(pki: Pki, context: ssl.SSLContext, data: Path) -> Iterator[Server]:
     with contextlib.ExitStack() as held:
         small = held.enter_context(mutual_tls.started(pki, data, threads=1, queue=1, uploads=1, head_seconds=30))
         held.enter_context(contextlib.closing(slow_clients.stalled_body(connect(small, context))))
-        mutual_tls.eventually(lambda: status_of(small, context, "/health/live")[0] == 503)
+        mutual_tls.eventually(lambda: refuses(small, context))
         yield small
 
 
